@@ -1,0 +1,59 @@
+package rollout
+
+import "time"
+
+// Verdict is the judgement of one measurement.
+type Verdict string
+
+// The four verdicts. Only Pass lets a weight rise and only Fail counts against
+// the failure limit.
+const (
+	Pass         Verdict = "Pass"
+	Fail         Verdict = "Fail"
+	Inconclusive Verdict = "Inconclusive" // no data, NaN, too few requests
+	Error        Verdict = "Error"        // the provider did not answer
+)
+
+// Measurement is what one look at the metrics said. Message holds the numbers,
+// for a person: "success-rate 94.8%, want >= 99%".
+type Measurement struct {
+	Verdict Verdict
+	Message string
+}
+
+// AnalysisPlan is what the decision needs to know of the headgate.dev/analysis
+// annotation. The queries themselves concern only package analysis.
+type AnalysisPlan struct {
+	// Interval between two measurements, and the span each looks back over.
+	// The first is taken one Interval after a weight came into force, so that
+	// it never sees traffic of the weight before.
+	Interval time.Duration
+
+	// FailureLimit is how many Fail verdicts one rollout survives. 0: none.
+	FailureLimit int
+
+	// InconclusiveLimit and ErrorLimit bound how many such verdicts in a row
+	// are waited out before the rollout is rolled back. 0: no bound, hold the
+	// step for ever.
+	InconclusiveLimit int
+	ErrorLimit        int
+}
+
+// Subject names what is measured. It is filled by the controller and becomes
+// the variables of a query.
+type Subject struct {
+	Namespace        string
+	Deployment       string
+	CanaryDeployment string
+	Service          string // the first split Service
+	CanaryService    string
+	ServicePort      string // "as written" in the Ingress backend: a port name or number
+	Ingress          string // the first stable Ingress
+	CanaryIngress    string
+	TrackLabel       string // pod label key that tells the versions apart
+	StableTrack      string // its value on stable pods
+	CanaryTrack      string // its value on canary pods
+	Rollout          string
+	Weight           int           // the weight in force, 0..100
+	Window           time.Duration // how far the measurement may look back
+}

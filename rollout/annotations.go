@@ -1,0 +1,64 @@
+package rollout
+
+// What a user writes on a Deployment. Strategy opts in; every other key is
+// optional and means nothing without it.
+const (
+	AnnotationStrategy         = "headgate.dev/strategy"
+	AnnotationSteps            = "headgate.dev/steps"
+	AnnotationAnalysis         = "headgate.dev/analysis"
+	AnnotationService          = "headgate.dev/service"
+	AnnotationIngress          = "headgate.dev/ingress"
+	AnnotationTrackLabel       = "headgate.dev/track-label"
+	AnnotationProgressDeadline = "headgate.dev/progress-deadline"
+	AnnotationCommand          = "headgate.dev/command"
+)
+
+// What Headgate writes.
+const (
+	// AnnotationRollout is the hold. Its value, the Deployment's old
+	// metadata.generation plus one, names the rollout. It is on the user's
+	// Deployment while (and only while) the template there is held, and as a
+	// label value on every canary object of that rollout.
+	AnnotationRollout = "headgate.dev/rollout"
+
+	// AnnotationPhase is on the user's Deployment; see Phase.
+	AnnotationPhase = "headgate.dev/phase"
+
+	// AnnotationState is on the canary Deployment; see State.
+	AnnotationState = "headgate.dev/state"
+)
+
+// LabelRollout, on canary pods and on every canary object, carries the value of
+// AnnotationRollout. It keeps the pods of two successive canaries apart: the
+// canary Service of rollout 8 must not reach a pod of rollout 7 that has not
+// been collected yet.
+const LabelRollout = "headgate.dev/rollout"
+
+// LabelTrack, if a Service selects on it, is the one key that differs on canary
+// pods; see ChooseTrack.
+const LabelTrack = "headgate.dev/track"
+
+// LabelManagedBy and ManagedBy mark every object that Headgate creates.
+const (
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+	ManagedBy      = "headgate"
+)
+
+// ConditionType is the condition on the user's Deployment that says in one
+// sentence where the rollout is. The Deployment controller preserves conditions
+// that it does not know (measured on Kubernetes 1.37).
+const ConditionType = "headgate.dev/Rollout"
+
+// Phase is the coarse state of a rollout, for scripts and dashboards.
+// No phase at all means that nothing is being rolled out.
+type Phase string
+
+// The phases. The webhook resets to Pending, so that the verdict on an old
+// template is never read as one on the new.
+const (
+	Pending     Phase = "Pending"
+	Progressing Phase = "Progressing"
+	Paused      Phase = "Paused"
+	Promoting   Phase = "Promoting"
+	RolledBack  Phase = "RolledBack"
+)

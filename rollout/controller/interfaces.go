@@ -1,0 +1,41 @@
+package controller
+
+import (
+	"context"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// Router moves traffic between stable and canary. Every method is idempotent
+// and writes nothing that is already so.
+type Router interface {
+	// Observe finds what t's traffic goes through and how it is split now. It
+	// reads caches only and writes nothing. A precondition that does not hold is
+	// Traffic.Problem, not an error.
+	Observe(ctx context.Context, t rollout.Target) (rollout.Traffic, error)
+
+	// SetWeight makes the canary Services and Ingresses exist, be derived from
+	// the stable ones as they are now, and carry weight (0..100). Ingresses whose stable
+	// one no longer routes to t are deleted, after the others were written.
+	SetWeight(ctx context.Context, t rollout.Target, weight int) error
+
+	// Remove deletes every canary Ingress of t: all traffic is stable's again.
+	// It works whatever else is broken.
+	Remove(ctx context.Context, t rollout.Target) error
+
+	// Cleanup deletes the canary Services of t. Call it after Remove has
+	// settled.
+	Cleanup(ctx context.Context, t rollout.Target) error
+}
+
+// Judge looks at metrics.
+type Judge interface {
+	// Plan parses the headgate.dev/analysis annotation of a Deployment in namespace.
+	// "" has no plan: nil, nil. The text may name a ConfigMap, which is read.
+	Plan(ctx context.Context, namespace, analysis string) (*rollout.AnalysisPlan, error)
+
+	// Measure takes one measurement of every metric that analysis names and
+	// returns the worst. It does not fail: what cannot be measured is an Error
+	// verdict.
+	Measure(ctx context.Context, analysis string, s rollout.Subject) rollout.Measurement
+}

@@ -1,0 +1,73 @@
+package rollout
+
+import "time"
+
+// Decision is what should be true, and why.
+type Decision struct {
+	// Reason and Message are the condition, the event and the log line. Message
+	// holds nothing that changes while nothing happens. An empty Reason leaves
+	// the condition as it is.
+	Reason  Reason
+	Message string
+
+	// Notes are what happened besides: one event and one log line each.
+	Notes []Note
+
+	// Canary is what the canary Deployment should be. nil: it should not exist.
+	Canary *CanaryGoal
+
+	// Weight is what every canary Ingress should carry, 0..100, or Unrouted, or
+	// KeepRoutes.
+	Weight int
+
+	Hold  HoldGoal
+	Phase Phase // on the user's Deployment; "" means no annotation
+
+	// TakeCommand says that AnnotationCommand has been dealt with and should go.
+	TakeCommand bool
+
+	// Again is when to look next if nothing changes until then. Zero: not at
+	// all.
+	Again time.Time
+}
+
+// Weights that are not weights.
+const (
+	Unrouted   = -1 // no canary Ingress should exist
+	KeepRoutes = -2 // whatever is there should stay as it is
+)
+
+// CanaryGoal is what the canary Deployment should be.
+type CanaryGoal struct {
+	State    State
+	Replicas int32
+}
+
+// HoldGoal says what should become of the hold.
+type HoldGoal int
+
+// The goals for a hold.
+const (
+	KeepHold  HoldGoal = iota
+	Release            // let the native rolling update begin
+	RenewHold          // hold the same template as a new rollout
+)
+
+// Note is something that happened, for an event and a log line.
+type Note struct {
+	Reason  Reason
+	Message string
+}
+
+// Warning says whether an event with this reason should stand out.
+func (r Reason) Warning() bool { return warnings[r] }
+
+var warnings = map[Reason]bool{
+	PromotionStalled: true, AnalysisFailed: true, AnalysisLimitExceeded: true,
+	ProgressDeadlineExceeded: true, CanaryUnavailable: true, CanaryRoutesDeleted: true,
+	InvalidState: true, InvalidAnnotation: true, HoldRemoved: true, Bypassed: true,
+	NoService: true, NoIngress: true, ServiceNotSupported: true, ServiceSelectsOthers: true,
+	IngressNotSupported: true, IngressClassUnknown: true, ForeignCanary: true, NameTaken: true,
+	CanaryIndistinct: true, StableUnavailable: true, ScaledToZero: true, RecreateNotSupported: true,
+	MeasurementFailed: true, MeasurementError: true, CommandRefused: true, CanaryLost: true,
+}

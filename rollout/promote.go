@@ -1,0 +1,70 @@
+package rollout
+
+import "time"
+
+// promote releases the template and waits, with the canary's weight as it is,
+// until stable is entirely the new version.
+func (o Observation) promote(s State) Decision {
+	s.Stage = StagePromoting
+	if o.Stable.Hold == "" && o.Stable.Complete {
+		s.Stage, s.StepSince = StageReturning, o.Now
+		return o.bringBack(s)
+	}
+	if !o.Traffic.Routed || o.available() == 0 {
+		s.grant(0) // a person took the routes away, or nothing is left to carry the weight
+	}
+	d := o.at(s, Releasing, "every step is done: stable becomes the new version, the canary keeps its traffic")
+	d.Phase, d.Again = Promoting, time.Time{}
+	switch {
+	case o.Stable.Hold != "":
+		d.Hold = Release
+	case o.Stable.Stalled:
+		d.Reason = PromotionStalled
+		d.Message = o.say("the rolling update does not finish; the canary keeps serving weight %d", s.Weight)
+	}
+	return d
+}
+
+// bringBack returns the traffic to a stable that is the new version, no more at
+// a time than its pods take, and then removes the canary.
+func (o Observation) bringBack(s State) Decision {
+	s.Stage = StageReturning
+	d := Decision{
+		Reason:  TrafficReturning,
+		Message: o.say("stable is the new version: its traffic comes back"),
+		Canary:  &CanaryGoal{State: s, Replicas: o.Canary.Replicas},
+		Weight:  o.returning(s),
+		Phase:   Promoting,
+	}
+	if d.Weight > 0 {
+		d.Again = earliest(after(o.Traffic.Since.Add(o.Settle), o.Now), after(s.StepSince.Add(o.deadline()), o.Now))
+		return d
+	}
+	d.Weight = Unrouted
+	gone, again := o.drain(&s)
+	d.Canary.State, d.Again = s, again
+	if gone {
+		d.Canary, d.Phase = nil, ""
+		d.Reason, d.Message = Promoted, o.say("promoted, every pod is the new version")
+	}
+	return d
+}
+
+// returning is the lowest weight that leaves stable with at most a quarter more
+// traffic than its Available pods were sized for. An autoscaler may have shrunk
+// stable while the canary carried the traffic; what returns makes it grow
+// again.
+func (o Observation) returning(s State) int {
+	now := o.Traffic.Weight
+	if !o.Traffic.Routed || o.available() == 0 {
+		return 0
+	}
+	if !o.inForce(now) {
+		return now
+	}
+	full := s.full(o.Stable)
+	if !s.StepSince.Add(o.deadline()).After(o.Now) {
+		full = o.Stable.Replicas // nobody scales it up again: this is the size it is meant to have
+	}
+	return max(0, min(now, 100-carries(o.Stable.Available*5/4, full)))
+}

@@ -1,0 +1,74 @@
+package rollout
+
+// Reason is one word for why the rollout is where it is. The same constant is
+// the reason of the condition, of the event and of the log line, and the label
+// of the metric.
+type Reason string
+
+// Where a rollout can be.
+const (
+	Ready             Reason = "Ready"             // opted in, nothing to roll out
+	CanaryStarting    Reason = "CanaryStarting"    // the canary was created; its pods are not all Available yet
+	RoutesSettling    Reason = "RoutesSettling"    // the canary routes exist and carry no traffic yet
+	WeightSet         Reason = "WeightSet"         // a new weight was written
+	Waiting           Reason = "Waiting"           // a timed step
+	AwaitingPromotion Reason = "AwaitingPromotion" // a pause step: a person decides
+	AwaitingVerdict   Reason = "AwaitingVerdict"   // the weight may not rise without a Pass
+	PausedByCommand   Reason = "PausedByCommand"
+	Releasing         Reason = "Releasing"        // every step passed; the native rolling update runs
+	PromotionStalled  Reason = "PromotionStalled" // that update does not finish; the canary keeps serving
+	TrafficReturning  Reason = "TrafficReturning" // stable is the new version; its traffic comes back
+	Promoted          Reason = "Promoted"
+)
+
+// Why a rollout ended early or does not begin.
+const (
+	AnalysisFailed           Reason = "AnalysisFailed"
+	AnalysisLimitExceeded    Reason = "AnalysisLimitExceeded" // more Inconclusive or Error results than the user allows
+	ProgressDeadlineExceeded Reason = "ProgressDeadlineExceeded"
+	CanaryUnavailable        Reason = "CanaryUnavailable" // no canary pod is left
+	CanaryRoutesDeleted      Reason = "CanaryRoutesDeleted"
+	AbortedByCommand         Reason = "AbortedByCommand"
+	InvalidState             Reason = "InvalidState"
+	InvalidAnnotation        Reason = "InvalidAnnotation"
+	Superseded               Reason = "Superseded"     // a newer template arrived
+	StableRestored           Reason = "StableRestored" // the template is a running one again
+	OptedOut                 Reason = "OptedOut"
+	HoldRemoved              Reason = "HoldRemoved" // somebody released the template behind Headgate's back
+	Bypassed                 Reason = "Bypassed"    // a new template went out without a canary
+)
+
+// What makes weights meaningless, found before any traffic moves.
+const (
+	NoService            Reason = "NoService"
+	NoIngress            Reason = "NoIngress"
+	ServiceNotSupported  Reason = "ServiceNotSupported"  // ExternalName, or no selector
+	ServiceSelectsOthers Reason = "ServiceSelectsOthers" // weights would apply to pods that are not ours
+	IngressNotSupported  Reason = "IngressNotSupported"  // ssl-passthrough, no HTTP rule
+	IngressClassUnknown  Reason = "IngressClassUnknown"  // nobody is known to honour canary annotations there
+	ForeignCanary        Reason = "ForeignCanary"        // another canary Ingress already splits this path
+	NameTaken            Reason = "NameTaken"            // an object of ours exists and is not ours
+	CanaryIndistinct     Reason = "CanaryIndistinct"     // no label can tell canary pods from stable ones
+	StableUnavailable    Reason = "StableUnavailable"    // no stable pod serves: nothing to split
+	ScaledToZero         Reason = "ScaledToZero"
+	RecreateNotSupported Reason = "RecreateNotSupported"
+)
+
+// Results that are worth an event of their own.
+const (
+	MeasurementPassed       Reason = "MeasurementPassed"
+	MeasurementFailed       Reason = "MeasurementFailed"
+	MeasurementInconclusive Reason = "MeasurementInconclusive"
+	MeasurementError        Reason = "MeasurementError"
+	CommandTaken            Reason = "CommandTaken"
+	CommandRefused          Reason = "CommandRefused"
+	CanaryLost              Reason = "CanaryLost" // traffic went back for now: no canary pod is Available
+)
+
+// Problem is a precondition that does not hold. Message says what to change.
+type Problem struct {
+	Reason  Reason
+	Message string
+}
+
+func (p *Problem) Error() string { return p.Message }

@@ -1,0 +1,161 @@
+package rollout
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// Strategy is how the new version meets traffic.
+type Strategy string
+
+// The strategies.
+const (
+	Canary    Strategy = "canary"
+	BlueGreen Strategy = "blue-green"
+)
+
+// defaultSteps are the steps of a Deployment that names none. An analysis step
+// passes at once where there is no headgate.dev/analysis.
+var defaultSteps = map[Strategy]string{
+	Canary:    "10%, 5m, 25%, 5m, 50%, 5m, 75%, 5m, 100%, 5m",
+	BlueGreen: "0%, analysis, 100%, 5m",
+}
+
+const defaultProgressDeadline = 10 * time.Minute
+
+// Spec is what the user wrote in the annotations of a Deployment, parsed.
+type Spec struct {
+	Strategy         Strategy
+	Steps            []Step   // never empty, the weights never fall
+	Analysis         string   // as written; "" means readiness and time only
+	Services         []string // as written; empty means discovered
+	Ingresses        []string // as written; empty means discovered
+	TrackLabel       string   // "" means chosen, see ChooseTrack
+	ProgressDeadline time.Duration
+}
+
+// OptedIn reports whether the owner of these annotations wants Headgate: the
+// presence of headgate.dev/strategy decides, whatever its value.
+func OptedIn(annotations map[string]string) bool {
+	_, ok := annotations[AnnotationStrategy]
+	return ok
+}
+
+// ParseSpec reads what the user wrote in annotations, of which it looks only at
+// those of headgate.dev. Its error joins one *AnnotationError for each thing
+// that is wrong, in a fixed order; the Spec is then zero.
+//
+// Two annotations it leaves to others: the text of headgate.dev/analysis belongs
+// to package analysis, and headgate.dev/command to ParseCommand, because a
+// mistyped command must not stop the rollout it was meant for.
+func ParseSpec(annotations map[string]string) (Spec, error) {
+	p := parser{annotations: annotations}
+	s := Spec{
+		Strategy:         p.strategy(),
+		Analysis:         parse(&p, AnnotationAnalysis, "", parseAnalysis),
+		Services:         parse(&p, AnnotationService, nil, names(validation.IsDNS1123Label)),
+		Ingresses:        parse(&p, AnnotationIngress, nil, names(validation.IsDNS1123Subdomain)),
+		TrackLabel:       parse(&p, AnnotationTrackLabel, "", parseLabelKey),
+		ProgressDeadline: parse(&p, AnnotationProgressDeadline, defaultProgressDeadline, parseDuration),
+	}
+	s.Steps = p.steps(s.Strategy)
+	p.unknownKeys()
+	if len(p.errs) > 0 {
+		return Spec{}, errors.Join(p.errs...)
+	}
+	return s, nil
+}
+
+// parser collects what is wrong instead of stopping at the first error: a
+// person who fixes one annotation per attempt needs five attempts.
+type parser struct {
+	annotations map[string]string
+	errs        []error
+}
+
+// parse is the value of annotation key, or def where there is none.
+func parse[T any](p *parser, key string, def T, f func(string) (T, error)) T {
+	text, ok := p.annotations[key]
+	if !ok {
+		return def
+	}
+	v, err := f(text)
+	if err != nil {
+		p.errs = append(p.errs, annotationError(key, err))
+	}
+	return v
+}
+
+// strategy is the one annotation that must be there.
+func (p *parser) strategy() Strategy {
+	s := Strategy(p.annotations[AnnotationStrategy])
+	if _, ok := defaultSteps[s]; !ok {
+		p.errs = append(p.errs, annotationError(AnnotationStrategy, wrong(string(s), "a strategy is canary or blue-green")))
+	}
+	return s
+}
+
+func (p *parser) steps(s Strategy) []Step {
+	if _, written := p.annotations[AnnotationSteps]; !written {
+		// No error: these are ours, and an unknown strategy was already reported.
+		steps, _ := ParseSteps(defaultSteps[s])
+		return steps
+	}
+	steps := parse(p, AnnotationSteps, nil, ParseSteps)
+	_, judged := p.annotations[AnnotationAnalysis]
+	// Written by hand, a gate that nothing can close is a mistake, not a wish.
+	if !judged && slices.Contains(steps, Step{Kind: RunAnalysis}) {
+		p.errs = append(p.errs, annotationError(AnnotationAnalysis,
+			wrong("", AnnotationSteps+" has an analysis step, so this annotation must say what to measure")))
+	}
+	return steps
+}
+
+// unknownKeys refuses headgate.dev/step and the like: a typo would otherwise
+// mean the defaults, silently.
+func (p *parser) unknownKeys() {
+	for _, key := range slices.Sorted(maps.Keys(p.annotations)) {
+		_, known := examples[key]
+		written := key == AnnotationRollout || key == AnnotationPhase
+		if strings.HasPrefix(key, annotationPrefix) && !known && !written {
+			p.errs = append(p.errs, &AnnotationError{Key: key})
+		}
+	}
+}
+
+func parseAnalysis(text string) (string, error) {
+	if strings.TrimSpace(text) == "" {
+		return "", wrong(text, "says nothing; remove the annotation to go by readiness and time only")
+	}
+	return text, nil
+}
+
+// names parses a comma-separated list of object names that valid accepts.
+func names(valid func(string) []string) func(string) ([]string, error) {
+	return func(text string) ([]string, error) {
+		var list []string
+		for name := range strings.SplitSeq(text, ",") {
+			name = strings.TrimSpace(name)
+			if len(valid(name)) > 0 {
+				return nil, wrong(name, "names are lower-case letters, digits and '-', separated by commas")
+			}
+			if slices.Contains(list, name) {
+				return nil, wrong(name, "is named twice")
+			}
+			list = append(list, name)
+		}
+		return list, nil
+	}
+}
+
+func parseLabelKey(text string) (string, error) {
+	if len(validation.IsQualifiedName(text)) > 0 {
+		return "", wrong(text, "is not a label key")
+	}
+	return text, nil
+}

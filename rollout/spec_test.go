@@ -1,0 +1,238 @@
+package rollout_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+func TestParseSpec(t *testing.T) {
+	m := time.Minute
+	cases := map[string]struct {
+		annotations map[string]string
+		want        rollout.Spec
+	}{
+		"a canary needs one word": {
+			map[string]string{"headgate.dev/strategy": "canary"},
+			rollout.Spec{
+				Strategy: rollout.Canary, ProgressDeadline: 10 * m,
+				Steps: []rollout.Step{weight(10), wait(5 * m), weight(25), wait(5 * m), weight(50), wait(5 * m), weight(75), wait(5 * m), weight(100), wait(5 * m)},
+			},
+		},
+		"so does blue-green, whose analysis step passes without an analysis": {
+			map[string]string{"headgate.dev/strategy": "blue-green"},
+			rollout.Spec{
+				Strategy: rollout.BlueGreen, ProgressDeadline: 10 * m,
+				Steps: []rollout.Step{weight(0), analysis, weight(100), wait(5 * m)},
+			},
+		},
+		"everything that can be written": {
+			map[string]string{
+				"headgate.dev/strategy":          "canary",
+				"headgate.dev/steps":             "5%, analysis",
+				"headgate.dev/analysis":          "p99 <= 500ms\n",
+				"headgate.dev/service":           "web, web-internal",
+				"headgate.dev/ingress":           "web.example.org",
+				"headgate.dev/track-label":       "app.kubernetes.io/name",
+				"headgate.dev/progress-deadline": "1d",
+				"headgate.dev/command":           "abort",
+			},
+			rollout.Spec{
+				Strategy: rollout.Canary, Steps: []rollout.Step{weight(5), analysis}, Analysis: "p99 <= 500ms\n",
+				Services: []string{"web", "web-internal"}, Ingresses: []string{"web.example.org"},
+				TrackLabel: "app.kubernetes.io/name", ProgressDeadline: 24 * time.Hour,
+			},
+		},
+		"what Headgate and others write is not read": {
+			map[string]string{
+				"headgate.dev/strategy": "canary", "headgate.dev/steps": "5%",
+				"headgate.dev/rollout": "7", "headgate.dev/phase": "Pending", "example.org/steps": "x",
+			},
+			rollout.Spec{Strategy: rollout.Canary, Steps: []rollout.Step{weight(5)}, ProgressDeadline: 10 * m},
+		},
+		"a mistyped command does not stop the rollout": {
+			map[string]string{"headgate.dev/strategy": "canary", "headgate.dev/steps": "5%", "headgate.dev/command": "abrt"},
+			rollout.Spec{Strategy: rollout.Canary, Steps: []rollout.Step{weight(5)}, ProgressDeadline: 10 * m},
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := rollout.ParseSpec(c.annotations)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestParseSpecErrors(t *testing.T) {
+	const names = `: names are lower-case letters, digits and '-', separated by commas, e.g. `
+	cases := map[string]struct {
+		key, value string
+		want       string
+	}{
+		"a weight above 100": {
+			"steps", "10%, 120%",
+			`annotation headgate.dev/steps: "120%": a weight is a whole number 0..100, e.g. headgate.dev/steps: 10%, 5m, 50%, 5m, 100%`,
+		},
+		"no steps": {
+			"steps", "",
+			`annotation headgate.dev/steps: "": a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause or analysis, e.g. headgate.dev/steps: 10%, 5m, 50%, 5m, 100%`,
+		},
+		"an unknown strategy": {
+			"strategy", "rolling",
+			`annotation headgate.dev/strategy: "rolling": a strategy is canary or blue-green, e.g. headgate.dev/strategy: canary`,
+		},
+		"an analysis that says nothing": {
+			"analysis", " ",
+			`annotation headgate.dev/analysis: " ": says nothing; remove the annotation to go by readiness and time only, e.g. headgate.dev/analysis: success-rate >= 99%, p99 <= 500ms`,
+		},
+		"an analysis step with nothing to measure": {
+			"steps", "10%, analysis",
+			`annotation headgate.dev/analysis: "": headgate.dev/steps has an analysis step, so this annotation must say what to measure, e.g. headgate.dev/analysis: success-rate >= 99%, p99 <= 500ms`,
+		},
+		"a Service that no Service can be called": {"service", "web,Web", `annotation headgate.dev/service: "Web"` + names + `headgate.dev/service: web`},
+		"a Service that is missing":               {"service", "web,", `annotation headgate.dev/service: ""` + names + `headgate.dev/service: web`},
+		"a Service twice":                         {"service", "web, web", `annotation headgate.dev/service: "web": is named twice, e.g. headgate.dev/service: web`},
+		"an Ingress in another namespace":         {"ingress", "prod/web", `annotation headgate.dev/ingress: "prod/web"` + names + `headgate.dev/ingress: web`},
+		"a label with its value": {
+			"track-label", "app=web",
+			`annotation headgate.dev/track-label: "app=web": is not a label key, e.g. headgate.dev/track-label: app.kubernetes.io/instance`,
+		},
+		"a deadline without a unit": {
+			"progress-deadline", "600",
+			`annotation headgate.dev/progress-deadline: "600": a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d, e.g. headgate.dev/progress-deadline: 10m`,
+		},
+		"no time at all to become Available": {
+			"progress-deadline", "0s",
+			`annotation headgate.dev/progress-deadline: "0s": a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d, e.g. headgate.dev/progress-deadline: 10m`,
+		},
+		"an annotation that is not one of ours": {
+			"step", "10%",
+			`annotation headgate.dev/step: there is no such annotation; there are headgate.dev/analysis, headgate.dev/command, headgate.dev/ingress, headgate.dev/progress-deadline, headgate.dev/service, headgate.dev/steps, headgate.dev/strategy, headgate.dev/track-label`,
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			annotations := map[string]string{"headgate.dev/strategy": "canary"}
+			annotations["headgate.dev/"+c.key] = c.value
+			got, err := rollout.ParseSpec(annotations)
+			if err == nil {
+				t.Fatalf("no error, but %+v", got)
+			}
+			if diff := cmp.Diff(c.want, err.Error()); diff != "" {
+				t.Error(diff)
+			}
+			var wrong *rollout.AnnotationError
+			if !errors.As(err, &wrong) {
+				t.Errorf("%T is no AnnotationError", err)
+			}
+			if diff := cmp.Diff(rollout.Spec{}, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestParseSpecReportsEverythingAtOnce(t *testing.T) {
+	annotations := map[string]string{
+		"headgate.dev/strategy": "", "headgate.dev/steps": "x", "headgate.dev/service": "X",
+		"headgate.dev/a": "", "headgate.dev/b": "",
+	}
+	_, err := rollout.ParseSpec(annotations)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	var keys []string
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		keys = append(keys, strings.SplitN(line, ":", 2)[0])
+	}
+	want := []string{"annotation headgate.dev/strategy", "annotation headgate.dev/service", "annotation headgate.dev/steps", "annotation headgate.dev/a", "annotation headgate.dev/b"}
+	if diff := cmp.Diff(want, keys); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Nobody opts out of the examples: each is what an error tells a person to write.
+func TestEveryExampleParses(t *testing.T) {
+	for _, key := range []string{"strategy", "steps", "analysis", "service", "ingress", "track-label", "progress-deadline"} {
+		annotations := map[string]string{"headgate.dev/strategy": "canary"}
+		annotations["headgate.dev/"+key] = ""
+		_, err := rollout.ParseSpec(annotations)
+		if err == nil {
+			t.Fatalf("%s: an empty value is accepted", key)
+		}
+		_, example, found := strings.Cut(err.Error(), "e.g. headgate.dev/"+key+": ")
+		if !found {
+			t.Fatalf("no example in %v", err)
+		}
+		annotations["headgate.dev/"+key] = example
+		if _, err := rollout.ParseSpec(annotations); err != nil {
+			t.Errorf("the example does not parse: %v", err)
+		}
+	}
+}
+
+func TestOptedIn(t *testing.T) {
+	cases := map[string]struct {
+		annotations map[string]string
+		want        bool
+	}{
+		"nothing written":                   {nil, false},
+		"steps alone mean nothing":          {map[string]string{"headgate.dev/steps": "10%"}, false},
+		"a strategy opts in":                {map[string]string{"headgate.dev/strategy": "canary"}, true},
+		"so does one that nobody can parse": {map[string]string{"headgate.dev/strategy": ""}, true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := rollout.OptedIn(c.annotations); got != c.want {
+				t.Errorf("got %t, want %t", got, c.want)
+			}
+		})
+	}
+}
+
+func TestParseCommand(t *testing.T) {
+	for _, verb := range []string{"promote", "promote-full", "pause", "resume", "abort", "retry"} {
+		for _, id := range []string{"", "7"} {
+			want := rollout.Command{Verb: verb, Rollout: id}
+			got, err := rollout.ParseCommand(want.String())
+			if diff := cmp.Diff(want, got); err != nil || diff != "" {
+				t.Errorf("%s: %v %s", want, err, diff)
+			}
+		}
+	}
+}
+
+func TestParseCommandErrors(t *testing.T) {
+	const verbs = `: a command is one of promote, promote-full, pause, resume, abort, retry, e.g. headgate.dev/command: promote`
+	const number = `: after the colon comes the number in headgate.dev/rollout, e.g. headgate.dev/command: promote`
+	cases := map[string]struct{ text, want string }{
+		"nothing":                  {"", `""` + verbs},
+		"a typo":                   {"promte:7", `"promte:7"` + verbs},
+		"a capital":                {"Abort", `"Abort"` + verbs},
+		"a rollout without a verb": {":7", `":7"` + verbs},
+		"a rollout left out":       {"abort:", `"abort:"` + number},
+		"a rollout not a number":   {"abort:web", `"abort:web"` + number},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := rollout.ParseCommand(c.text)
+			if err == nil {
+				t.Fatalf("no error, but %+v", got)
+			}
+			want := `annotation headgate.dev/command: ` + c.want
+			if diff := cmp.Diff(want, err.Error()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

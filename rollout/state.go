@@ -1,0 +1,127 @@
+package rollout
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// State is what a rollout must remember. It is stored on the canary Deployment
+// (AnnotationState), an object that is Headgate's own: on the user's Deployment
+// every write would bump the generation and be copied to the ReplicaSets, from
+// where `kubectl rollout undo` brings it back.
+type State struct {
+	Rollout  string `json:"rollout"`  // value of AnnotationRollout that it is about
+	Template string `json:"template"` // fingerprint of the pod template it is about
+	Stage    Stage  `json:"stage"`
+
+	// Steps are those the rollout began with: an edit of the annotation counts
+	// from the next rollout on, because an index into one list means nothing in
+	// another.
+	Steps []Step `json:"steps"`
+	Step  int    `json:"step"` // index into Steps; len(Steps): all done
+
+	StepSince time.Time `json:"stepSince"` // when Step began
+	Baseline  int32     `json:"baseline"`  // stable replicas when the rollout began
+
+	// Routed says that canary routes have existed. From then on their absence
+	// means that the traffic was taken away, by Headgate just before it was
+	// killed or by a person, and never that they are still to be made.
+	Routed bool `json:"routed,omitempty"`
+
+	Weight  int       `json:"weight,omitempty"` // granted
+	InForce time.Time `json:"inForce,omitzero"` // since when; zero: not yet
+	Tally   Tally     `json:"tally,omitzero"`
+
+	Losses int  `json:"losses,omitempty"` // times that no canary pod was left
+	Paused bool `json:"paused,omitempty"` // by command
+
+	// CommandTaken says that the effect of the command that is (still) on the
+	// Deployment is already in here, so that a kill between the two writes does
+	// not carry it out twice.
+	CommandTaken bool `json:"commandTaken,omitempty"`
+
+	Why     Reason `json:"why,omitempty"` // it ended early
+	Message string `json:"message,omitempty"`
+
+	// DrainSince is when the canary routes were first seen to be gone.
+	DrainSince time.Time `json:"drainSince,omitzero"`
+}
+
+// Tally is what the measurements at the present weight have said, and how many
+// failures there were in the rollout.
+type Tally struct {
+	At           time.Time `json:"at,omitzero"`
+	Last         Verdict   `json:"last,omitempty"`
+	Failures     int       `json:"failures,omitempty"`
+	Inconclusive int       `json:"inconclusive,omitempty"` // in a row
+	Errors       int       `json:"errors,omitempty"`       // in a row
+}
+
+// Stage is the part of its life that a rollout with a canary is in. It is finer
+// than Phase, and for Headgate's own use.
+type Stage string
+
+// The stages.
+const (
+	StageProgressing Stage = "Progressing"
+	StagePromoting   Stage = "Promoting"  // released: stable becomes the new version
+	StageReturning   Stage = "Returning"  // stable is: its traffic comes back
+	StageRolledBack  Stage = "RolledBack" // traffic away, hold stays
+	StageRetiring    Stage = "Retiring"   // the canary has no purpose any more
+)
+
+// Encode is the inverse of DecodeState.
+func (s State) Encode() (string, error) {
+	b, err := json.Marshal(s)
+	return string(b), err
+}
+
+// DecodeState reads a stored state. One that could not have been stored is
+// refused, never repaired: a guessed step may be a weight nobody approved.
+func DecodeState(text string) (State, error) {
+	var s State
+	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&s); err != nil {
+		return State{}, fmt.Errorf("annotation %s: %w", AnnotationState, err)
+	}
+	if err := s.validate(); err != nil {
+		return State{}, fmt.Errorf("annotation %s: %w", AnnotationState, err)
+	}
+	return s, nil
+}
+
+func (s State) validate() error {
+	switch s.Stage {
+	case StageProgressing, StagePromoting, StageReturning, StageRolledBack, StageRetiring:
+	default:
+		return fmt.Errorf("stage %q is unknown", s.Stage)
+	}
+	switch {
+	case s.Rollout == "":
+		return fmt.Errorf("rollout is missing")
+	case s.Step < 0 || s.Step > len(s.Steps):
+		return fmt.Errorf("step %d of %d", s.Step, len(s.Steps))
+	case s.Weight < 0 || s.Weight > 100:
+		return fmt.Errorf("weight %d is not within 0..100", s.Weight)
+	case s.Baseline < 0:
+		return fmt.Errorf("baseline %d is negative", s.Baseline)
+	}
+	return nil
+}
+
+// step is the present step, or the zero Step when all are done.
+func (s State) step() Step {
+	if s.Step >= len(s.Steps) {
+		return Step{}
+	}
+	return s.Steps[s.Step]
+}
+
+// superseded says whether s is about another template than the one held. The
+// fingerprint catches a change made while no webhook renamed the rollout.
+func (s State) superseded(stable Stable) bool {
+	return stable.Hold != "" && (stable.Hold != s.Rollout || stable.Template != s.Template)
+}

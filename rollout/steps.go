@@ -1,0 +1,157 @@
+package rollout
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Step is one of the steps a canary goes through.
+type Step struct {
+	Kind     StepKind
+	Weight   int           // SetWeight: 0..100
+	Duration time.Duration // Wait: more than 0
+}
+
+// StepKind says what a Step does.
+type StepKind string
+
+// The kinds of steps.
+const (
+	SetWeight   StepKind = "weight"   // move traffic
+	Wait        StepKind = "wait"     // for Duration
+	Pause       StepKind = "pause"    // for a person
+	RunAnalysis StepKind = "analysis" // for a Pass
+)
+
+const (
+	maxSteps = 100
+
+	// maxDuration keeps every sum of durations far from overflow. Who wants to
+	// wait longer wants a person to decide.
+	maxDuration = 365 * 24 * time.Hour
+)
+
+// String is the form that ParseSteps reads: "10%", "5m", "pause", "analysis".
+func (s Step) String() string {
+	switch s.Kind {
+	case SetWeight:
+		return strconv.Itoa(s.Weight) + "%"
+	case Wait:
+		return formatDuration(s.Duration)
+	default:
+		return string(s.Kind)
+	}
+}
+
+// FormatSteps is the one-line form that ParseSteps reads.
+func FormatSteps(steps []Step) string {
+	words := make([]string, len(steps))
+	for i, s := range steps {
+		words[i] = s.String()
+	}
+	return strings.Join(words, ", ")
+}
+
+// ParseSteps reads the value of headgate.dev/steps: one line, or a YAML list in
+// the form of Argo Rollouts. The steps it returns have at least one weight, and
+// their weights never fall.
+func ParseSteps(text string) ([]Step, error) {
+	split := splitLine
+	if isYAML(text) {
+		split = splitYAML
+	}
+	steps, err := split(text)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSteps(text, steps); err != nil {
+		return nil, err
+	}
+	return steps, nil
+}
+
+func splitLine(text string) ([]Step, error) {
+	var steps []Step
+	for word := range strings.SplitSeq(text, ",") {
+		step, err := parseStep(strings.TrimSpace(word))
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, step)
+	}
+	return steps, nil
+}
+
+func parseStep(word string) (Step, error) {
+	if k := StepKind(word); k == Pause || k == RunAnalysis {
+		return Step{Kind: k}, nil
+	}
+	if number, ok := strings.CutSuffix(word, "%"); ok {
+		return weightStep(word, number)
+	}
+	d, err := parseDuration(word)
+	if err != nil {
+		return Step{}, wrong(word, fmt.Sprintf("a step is a weight (10%%), a time to wait (30s, 5m, 1h, at most %s), pause or analysis", formatDuration(maxDuration)))
+	}
+	return Step{Kind: Wait, Duration: d}, nil
+}
+
+// weightStep reads number and blames word.
+func weightStep(word, number string) (Step, error) {
+	weight, err := strconv.Atoi(number)
+	if err != nil || !isDigits(number) || weight > 100 {
+		return Step{}, wrong(word, "a weight is a whole number 0..100")
+	}
+	return Step{Kind: SetWeight, Weight: weight}, nil
+}
+
+func checkSteps(text string, steps []Step) error {
+	if len(steps) > maxSteps {
+		return wrong(fmt.Sprintf("%.20s...", text), fmt.Sprintf("has %d steps, at most %d are allowed", len(steps), maxSteps))
+	}
+	last := -1
+	for _, s := range steps {
+		if s.Kind != SetWeight {
+			continue
+		}
+		if s.Weight < last {
+			return wrong(s.String(), fmt.Sprintf("comes after %d%%, and a weight never falls: traffic goes back by abort only", last))
+		}
+		last = s.Weight
+	}
+	if last < 0 {
+		return wrong(text, "has no weight, so the new version would never see traffic")
+	}
+	return nil
+}
+
+// parseDuration reads a Go duration, or whole days: "5m", "1h30m", "2d".
+func parseDuration(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if days, ok := strings.CutSuffix(text, "d"); ok && isDigits(days) && len(days) <= 3 {
+		n, _ := strconv.Atoi(days)
+		d, err = time.Duration(n)*24*time.Hour, nil
+	}
+	if err != nil || d <= 0 || d > maxDuration {
+		return 0, wrong(text, fmt.Sprintf("a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most %s", formatDuration(maxDuration)))
+	}
+	return d, nil
+}
+
+// formatDuration is d.String() without the zeros: "5m", not "5m0s".
+func formatDuration(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= day && d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}

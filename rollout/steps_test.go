@@ -1,0 +1,219 @@
+package rollout_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+func weight(w int) rollout.Step         { return rollout.Step{Kind: rollout.SetWeight, Weight: w} }
+func wait(d time.Duration) rollout.Step { return rollout.Step{Kind: rollout.Wait, Duration: d} }
+
+var (
+	pause    = rollout.Step{Kind: rollout.Pause}
+	analysis = rollout.Step{Kind: rollout.RunAnalysis}
+)
+
+func TestParseSteps(t *testing.T) {
+	cases := map[string]struct {
+		text string
+		want []rollout.Step
+	}{
+		"weights and waits": {
+			"10%, 5m, 100%",
+			[]rollout.Step{weight(10), wait(5 * time.Minute), weight(100)},
+		},
+		"every kind of step, without spaces": {
+			"0%,pause,1h30m,analysis,2d",
+			[]rollout.Step{weight(0), pause, wait(90 * time.Minute), analysis, wait(48 * time.Hour)},
+		},
+		"one line broken over several": {
+			"10%,\n  30s,\n  100%\n",
+			[]rollout.Step{weight(10), wait(30 * time.Second), weight(100)},
+		},
+		"the same weight again is a weight that does not fall": {
+			"20%, pause, 20%",
+			[]rollout.Step{weight(20), pause, weight(20)},
+		},
+		"a list of Argo Rollouts": {
+			"- setWeight: 20\n- pause: {}\n- setWeight: 40\n- pause: {duration: 10}\n- pause:\n    duration: 1h\n",
+			[]rollout.Step{weight(20), pause, weight(40), wait(10 * time.Second), wait(time.Hour)},
+		},
+		"seconds of Argo Rollouts in quotes": {
+			`- setWeight: 20` + "\n" + `- pause: {duration: "300"}`,
+			[]rollout.Step{weight(20), wait(5 * time.Minute)},
+		},
+		"a bare analysis and a bare pause in a list": {
+			"\n- setWeight: 0\n- analysis: {}\n- analysis:\n- pause:\n",
+			[]rollout.Step{weight(0), analysis, analysis, pause},
+		},
+		"a list under a comment, with words of the one-line form": {
+			"# slowly\n- 5%\n- 1m\n- pause\n",
+			[]rollout.Step{weight(5), wait(time.Minute), pause},
+		},
+		"a list in JSON": {
+			`[{"setWeight": 5}, {"pause": {"duration": "1m"}}]`,
+			[]rollout.Step{weight(5), wait(time.Minute)},
+		},
+		"as many steps as are allowed": {
+			strings.Repeat("1m,", 99) + "5%",
+			append(repeat(wait(time.Minute), 99), weight(5)),
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := rollout.ParseSteps(c.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func repeat(s rollout.Step, n int) []rollout.Step {
+	steps := make([]rollout.Step, n)
+	for i := range steps {
+		steps[i] = s
+	}
+	return steps
+}
+
+func TestParseStepsErrors(t *testing.T) {
+	const (
+		aStep     = `a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause or analysis`
+		aWeight   = `a weight is a whole number 0..100`
+		aDuration = `a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d`
+		anItem    = `a step has exactly one of setWeight, pause, analysis`
+		noWeight  = `has no weight, so the new version would never see traffic`
+	)
+	cases := map[string]struct{ text, want string }{
+		"a weight above 100":          {"10%, 120%", `"120%": ` + aWeight},
+		"a weight that overflows":     {"99999999999999999999%", `"99999999999999999999%": ` + aWeight},
+		"a negative weight":           {"-5%", `"-5%": ` + aWeight},
+		"a signed weight":             {"+5%", `"+5%": ` + aWeight},
+		"a weight with a fraction":    {"0.5%", `"0.5%": ` + aWeight},
+		"a weight without a number":   {"%", `"%": ` + aWeight},
+		"a bare number":               {"10", `"10": ` + aStep},
+		"a falling weight":            {"50%, 5m, 20%", `"20%": comes after 50%, and a weight never falls: traffic goes back by abort only`},
+		"nothing at all":              {"", `"": ` + aStep},
+		"a comma too many at the end": {"10%, 5m,", `"": ` + aStep},
+		"a word nobody knows":         {"10%, wait", `"wait": ` + aStep},
+		"a missing comma":             {"10% 5m", `"10% 5m": ` + aStep},
+		"a name that is no step":      {"10%, weight", `"weight": ` + aStep},
+		"no time":                     {"10%, 0s", `"0s": ` + aStep},
+		"a time in the past":          {"10%, -5m", `"-5m": ` + aStep},
+		"a time of more than a year":  {"10%, 366d", `"366d": ` + aStep},
+		"days that overflow":          {"10%, 99999999999d", `"99999999999d": ` + aStep},
+		"no weight":                   {"5m, pause", `"5m, pause": ` + noWeight},
+		"too many steps":              {strings.Repeat("1m,", 100) + "5%", `"1m,1m,1m,1m,1m,1m,1m..."` + `: has 101 steps, at most 100 are allowed`},
+
+		"an empty list":                      {"[]", `"[]": ` + noWeight},
+		"an empty list item":                 {"- 5%\n-\n", `null: ` + anItem},
+		"a number in a list":                 {"- 10", `10: ` + anItem},
+		"two steps in one item":              {"- setWeight: 5\n  pause: {}", `{"pause":{},"setWeight":5}: ` + anItem},
+		"an item twice the same":             {"- setWeight: 5\n  setWeight: 6", "not a YAML list of steps: error converting YAML to JSON: yaml: unmarshal errors:\n  line 2: key \"setWeight\" already set in map"},
+		"a weight above 100 in a list":       {"- setWeight: 101", `"setWeight: 101": ` + aWeight},
+		"a negative weight in a list":        {"- setWeight: -1", `"setWeight: -1": ` + aWeight},
+		"a weight that is missing in a list": {"- setWeight:", `"setWeight: <nil>": ` + aWeight},
+		"a falling weight in a list":         {"- setWeight: 5\n- setWeight: 4", `"4%": comes after 5%, and a weight never falls: traffic goes back by abort only`},
+		"an analysis with templates":         {"- setWeight: 5\n- analysis: {templates: []}", `{"analysis":{"templates":[]}}: an analysis step takes no argument here; what to measure is said in headgate.dev/analysis`},
+		"a step of Argo Rollouts only":       {"- setCanaryScale: {weight: 5}", `"setCanaryScale": no such step here; the steps are setWeight, pause, analysis`},
+		"a pause of nothing known":           {"- pause: {until: tomorrow}", `{"pause":{"until":"tomorrow"}}: a pause has a duration, or nothing to wait for a person`},
+		"a pause that is a word":             {"- pause: 5m", `{"pause":"5m"}: a pause has a duration, or nothing to wait for a person`},
+		"a pause of no time":                 {"- pause: {duration: 0}", `pause: "0s": ` + aDuration},
+		"a pause that overflows":             {"- pause: {duration: 99999999999999}", `pause: "99999999999999s": ` + aDuration},
+		"a pause of an odd time":             {"- pause: {duration: soon}", `pause: "soon": ` + aDuration},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			steps, err := rollout.ParseSteps(c.text)
+			if err == nil {
+				t.Fatalf("no error, but steps %v", steps)
+			}
+			if diff := cmp.Diff(c.want, err.Error()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// drawSteps draws any list of steps that is allowed.
+func drawSteps(t *rapid.T) []rollout.Step {
+	w := rapid.IntRange(0, 100).Draw(t, "first weight")
+	steps := []rollout.Step{weight(w)}
+	for range rapid.IntRange(0, 20).Draw(t, "more") {
+		switch rapid.IntRange(0, 3).Draw(t, "kind") {
+		case 0:
+			w = rapid.IntRange(w, 100).Draw(t, "weight")
+			steps = append(steps, weight(w))
+		case 1:
+			steps = append(steps, wait(time.Duration(rapid.Int64Range(1, int64(365*24*time.Hour)).Draw(t, "wait"))))
+		case 2:
+			steps = append(steps, wait(time.Duration(rapid.IntRange(1, 365*24*60).Draw(t, "minutes"))*time.Minute))
+		default:
+			steps = append(steps, rapid.SampledFrom([]rollout.Step{pause, analysis}).Draw(t, "word"))
+		}
+	}
+	return steps
+}
+
+func TestFormattedStepsParseBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := drawSteps(t)
+		text := rollout.FormatSteps(want)
+		got, err := rollout.ParseSteps(text)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatal(text, diff)
+		}
+	})
+}
+
+func TestStepsReadAsAPersonWritesThem(t *testing.T) {
+	steps := []rollout.Step{weight(0), wait(90 * time.Second), wait(10 * time.Minute), wait(time.Hour), wait(24 * time.Hour), wait(25 * time.Hour), pause, analysis}
+	want := "0%, 1m30s, 10m, 1h, 1d, 25h, pause, analysis"
+	if got := rollout.FormatSteps(steps); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// Whatever is accepted obeys the rules of steps and survives formatting.
+func FuzzParseSteps(f *testing.F) {
+	for _, text := range []string{"10%, 5m, 100%", "pause", "- setWeight: 20\n- pause: {duration: 5}", "[{}]", "- &a [*a]", "1e9h, 5%", "%%"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		steps, err := rollout.ParseSteps(text)
+		if err != nil {
+			return
+		}
+		last := -1
+		for _, s := range steps {
+			switch s.Kind {
+			case rollout.SetWeight:
+				if s.Weight < last || s.Weight > 100 {
+					t.Errorf("%q: weight %d after %d", text, s.Weight, last)
+				}
+				last = s.Weight
+			case rollout.Wait:
+				if s.Duration <= 0 {
+					t.Errorf("%q: waits %s", text, s.Duration)
+				}
+			}
+		}
+		again, err := rollout.ParseSteps(rollout.FormatSteps(steps))
+		if diff := cmp.Diff(steps, again); err != nil || diff != "" || last < 0 {
+			t.Errorf("%q: last weight %d: %v %s", text, last, err, diff)
+		}
+	})
+}

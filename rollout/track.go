@@ -1,0 +1,106 @@
+package rollout
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+const trackSuffix = "-canary"
+
+// preferredTracks are tried in this order: the instance says which installation
+// a pod belongs to, and fewer NetworkPolicies select on it than on the name.
+var preferredTracks = []string{
+	"app.kubernetes.io/instance", "app.kubernetes.io/name", "app", "k8s-app",
+}
+
+// ChooseTrack picks the fewest labels of pod whose values must differ on canary
+// pods, so that these match neither selector, which is the Deployment's, nor
+// any of services, which are selectors of Services. It returns those labels with
+// the canary's values.
+//
+// If a Service selects on LabelTrack that key alone is taken; else preferred,
+// the user's choice, if that is not ""; else what preferredTracks says, then
+// any key. It is an error if the choice does not tell the pods apart.
+func ChooseTrack(pod map[string]string, selector *metav1.LabelSelector, services []map[string]string, preferred string) (map[string]string, error) {
+	own, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil {
+		return nil, fmt.Errorf("reading the Deployment's selector: %w", err)
+	}
+	selectors := []labels.Selector{own}
+	for _, s := range services {
+		selectors = append(selectors, labels.SelectorFromSet(s))
+		if _, ok := s[LabelTrack]; ok {
+			preferred = LabelTrack
+		}
+	}
+	if preferred != "" {
+		if track := trackOf(pod, []string{preferred}); distinct(pod, track, selectors) {
+			return track, nil
+		}
+		return nil, fmt.Errorf("canary pods would be selected as stable ones although their label %s differs: some selector does not use it; name a label that the Deployment's selector and every Service's have in common in %s", preferred, AnnotationTrackLabel)
+	}
+	keys := trackKeys(pod)
+	for size := 1; size <= min(3, len(keys)); size++ {
+		for _, some := range choose(keys, size) {
+			if track := trackOf(pod, some); distinct(pod, track, selectors) {
+				return track, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("no up to three labels of the pods tell canary pods from stable ones in the Deployment's selector and in %d Services", len(services))
+}
+
+// trackKeys are the labels of pod, the preferred ones first.
+func trackKeys(pod map[string]string) []string {
+	keys := slices.Sorted(maps.Keys(pod))
+	slices.SortStableFunc(keys, func(a, b string) int { return rank(a) - rank(b) })
+	return keys
+}
+
+func rank(key string) int {
+	if i := slices.Index(preferredTracks, key); i >= 0 {
+		return i
+	}
+	return len(preferredTracks)
+}
+
+func trackOf(pod map[string]string, keys []string) map[string]string {
+	track := map[string]string{}
+	for _, key := range keys {
+		value := pod[key]
+		// A label value has at most 63 characters and begins with none but a
+		// letter or digit.
+		track[key] = strings.TrimPrefix(value[:min(len(value), 63-len(trackSuffix))]+trackSuffix, "-")
+	}
+	return track
+}
+
+func distinct(pod, track map[string]string, selectors []labels.Selector) bool {
+	canary := maps.Clone(pod)
+	maps.Copy(canary, track)
+	for _, s := range selectors {
+		if s.Matches(labels.Set(canary)) {
+			return false
+		}
+	}
+	return true
+}
+
+// choose returns every choice of n of keys, in the order of keys.
+func choose(keys []string, n int) [][]string {
+	if n == 0 {
+		return [][]string{nil}
+	}
+	var all [][]string
+	for i, key := range keys {
+		for _, rest := range choose(keys[i+1:], n-1) {
+			all = append(all, append([]string{key}, rest...))
+		}
+	}
+	return all
+}

@@ -1,0 +1,53 @@
+package rollout
+
+import (
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+)
+
+// Target is a Deployment whose traffic is split, and by what its canary pods
+// can be told apart.
+type Target struct {
+	Deployment *appsv1.Deployment // the user's; never modified
+	Spec       Spec
+
+	// Rollout is the value of LabelRollout on the canary pods. "" while no
+	// rollout is held.
+	Rollout string
+
+	// Track holds the pod labels whose value differs on canary pods, with the
+	// canary's value. Empty before the canary exists.
+	Track map[string]string
+}
+
+// Traffic is what the router found: what is to be split, and how it is split
+// now.
+type Traffic struct {
+	// Services and Ingresses are the stable ones that the rollout splits, by
+	// name, sorted. Port is the port of the first backend, as written there.
+	Services, Ingresses []string
+	Port                string
+
+	// Selectors are the selectors of every Service in the namespace that
+	// selects the stable pods, split or not. Canary pods must match none.
+	Selectors []map[string]string
+
+	// Problem, if not nil, is why the weights would mean nothing.
+	Problem *Problem
+
+	// Routed says that at least one canary Ingress of this Deployment exists.
+	Routed bool
+
+	// Weight is the highest weight that any canary Ingress carries, 0..100.
+	Weight int
+
+	// Current says that every canary Ingress that should exist does, is derived
+	// from its stable Ingress as that is now, belongs to Target.Rollout, and
+	// carries Weight.
+	Current bool
+
+	// Since is when a canary Ingress was last written to change its weight or its rules:
+	// the settle time counts from here. Zero when not Routed.
+	Since time.Time
+}
