@@ -1,6 +1,9 @@
 package rollout
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Next decides. It is a list of rules in order of urgency: the first that
 // applies has the word.
@@ -104,9 +107,13 @@ func (o Observation) let(why Reason, message string) Decision {
 	return o.refuseCommand(d, "the rollout is over")
 }
 
+// recheck is when to look again at what nobody watches: the pods that a Service
+// selects besides ours, a ConfigMap that should hold the analysis.
+const recheck = time.Minute
+
 // pending begins the rollout, once nothing is in its way.
 func (o Observation) pending() Decision {
-	blocked := Decision{Weight: Unrouted, Phase: Pending}
+	blocked := Decision{Weight: Unrouted, Phase: Pending, Again: o.Now.Add(recheck)}
 	switch {
 	case o.SpecErr != nil:
 		blocked.Reason, blocked.Message = InvalidAnnotation, o.say("%v", o.SpecErr)

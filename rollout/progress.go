@@ -183,6 +183,9 @@ func (o Observation) at(s State, why Reason, message string) Decision {
 	}
 	o.Canary = &CanaryStatus{State: s}
 	d.Again = o.nextMeasurement()
+	if o.PlanErr != nil {
+		d.Again = o.Now.Add(recheck)
+	}
 	return d
 }
 

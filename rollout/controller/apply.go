@@ -1,0 +1,164 @@
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// apply makes d true, in the one order in which a kill between any two writes
+// costs nothing but time:
+//
+//  1. take traffic away: after bad news nothing is more urgent
+//  2. the canary Deployment, state and size in one write: what step 3 is about
+//     to do is on record before it is done
+//  3. add traffic, if what was observed is still so
+//  4. the user's Deployment, hold and phase in one write: a released hold has its
+//     reason on record since 2
+//  5. say so: condition, event, log
+//  6. remove what has no purpose any more, the record last
+//
+// Every write to an object that was read carries the resourceVersion it was
+// read at, so that a stale read writes nothing.
+func (r *Reconciler) apply(ctx context.Context, s *seen, d rollout.Decision) error {
+	for _, step := range []func(context.Context, *seen, rollout.Decision) error{
+		r.takeTraffic, r.keepCanary, r.addTraffic, r.mark, r.tell, r.cleanUp,
+	} {
+		if err := step(ctx, s, d); err != nil {
+			return fmt.Errorf("rolling out Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) takeTraffic(ctx context.Context, s *seen, d rollout.Decision) error {
+	switch {
+	case !s.Traffic.Routed:
+		return nil
+	case d.Weight == rollout.Unrouted:
+		return r.Router.Remove(ctx, s.target)
+	case d.Weight >= 0 && d.Weight < s.Traffic.Weight:
+		return r.Router.SetWeight(ctx, s.target, d.Weight)
+	}
+	return nil
+}
+
+func (r *Reconciler) keepCanary(ctx context.Context, s *seen, d rollout.Decision) error {
+	if d.Canary == nil {
+		return nil
+	}
+	state, err := d.Canary.State.Encode()
+	if err != nil {
+		return fmt.Errorf("encoding the state: %w", err)
+	}
+	if s.canary == nil {
+		s.canary = newCanary(s.dep, d.Canary.State.Rollout, s.target.Track, state, d.Canary.Replicas)
+		return r.Client.Create(ctx, s.canary, FieldOwner)
+	}
+	if s.canary.Annotations[rollout.AnnotationState] == state && *s.canary.Spec.Replicas == d.Canary.Replicas {
+		return nil
+	}
+	changed := s.canary.DeepCopy()
+	if changed.Annotations == nil {
+		changed.Annotations = map[string]string{}
+	}
+	changed.Annotations[rollout.AnnotationState] = state
+	changed.Spec.Replicas = &d.Canary.Replicas
+	if err := r.Client.Patch(ctx, changed, client.MergeFromWithOptions(s.canary, client.MergeFromWithOptimisticLock{}), FieldOwner); err != nil {
+		return fmt.Errorf("writing Deployment %s: %w", changed.Name, err)
+	}
+	s.canary = changed
+	return nil
+}
+
+func (r *Reconciler) addTraffic(ctx context.Context, s *seen, d rollout.Decision) error {
+	if d.Weight < 0 {
+		return nil
+	}
+	if d.Weight > s.Traffic.Weight {
+		if err := r.confirm(ctx, s); err != nil {
+			return err
+		}
+	}
+	return r.Router.SetWeight(ctx, s.target, d.Weight)
+}
+
+// confirm reads live what a rise in weight rests on. Caches may lag: a rollout
+// that was aborted by the previous leader must not see its weight rise here.
+func (r *Reconciler) confirm(ctx context.Context, s *seen) error {
+	dep, canary := &appsv1.Deployment{}, &appsv1.Deployment{}
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(s.dep), dep); err != nil {
+		return fmt.Errorf("confirming: %w", err)
+	}
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(s.canary), canary); err != nil {
+		return fmt.Errorf("confirming: %w", err)
+	}
+	// Every write to the spec or the annotations of a Deployment raises its
+	// generation; status does not, so a pod that becomes Available is no reason
+	// to start over.
+	if dep.UID != s.dep.UID || dep.Generation != s.dep.Generation || canary.UID != s.canary.UID || canary.Generation != s.canary.Generation {
+		return errStale
+	}
+	return nil
+}
+
+// mark writes the user's Deployment: hold, phase and command, nothing else.
+func (r *Reconciler) mark(ctx context.Context, s *seen, d rollout.Decision) error {
+	annotations := map[string]any{}
+	spec := map[string]any{}
+	if d.Phase != s.Stable.Phase {
+		annotations[rollout.AnnotationPhase] = orRemove(string(d.Phase))
+	}
+	if d.TakeCommand {
+		annotations[rollout.AnnotationCommand] = nil
+	}
+	switch {
+	case d.Hold == rollout.Release && s.Stable.Hold != "":
+		annotations[rollout.AnnotationRollout] = nil
+		spec["paused"] = nil
+	case d.Hold == rollout.RenewHold:
+		annotations[rollout.AnnotationRollout] = strconv.FormatInt(s.dep.Generation+1, 10)
+	}
+	if len(annotations) == 0 {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"resourceVersion": s.dep.ResourceVersion, "annotations": annotations},
+		"spec":     spec,
+	})
+	if err != nil {
+		return fmt.Errorf("encoding a patch: %w", err)
+	}
+	dep := s.dep.DeepCopy()
+	return r.Client.Patch(ctx, dep, client.RawPatch(types.MergePatchType, patch), FieldOwner)
+}
+
+// orRemove is a value in a merge patch, where null removes.
+func orRemove(value string) any {
+	if value == "" {
+		return nil
+	}
+	return value
+}
+
+func (r *Reconciler) cleanUp(ctx context.Context, s *seen, d rollout.Decision) error {
+	if s.canary == nil || d.Weight != rollout.Unrouted || s.Traffic.Routed {
+		return nil
+	}
+	if d.Canary != nil && *s.canary.Spec.Replicas > 0 {
+		return nil
+	}
+	if err := r.Router.Cleanup(ctx, s.target); err != nil || d.Canary != nil {
+		return err
+	}
+	return client.IgnoreNotFound(r.Client.Delete(ctx, s.canary, client.Preconditions{
+		UID: &s.canary.UID, ResourceVersion: &s.canary.ResourceVersion,
+	}))
+}

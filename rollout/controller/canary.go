@@ -1,0 +1,107 @@
+package controller
+
+import (
+	"maps"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// newCanary is the canary Deployment for the template that dep has now.
+//
+// Its metadata is made from nothing: a copied tracking label would have Argo CD
+// prune it, and a copied opt-in would put the canary itself on hold.
+func newCanary(dep *appsv1.Deployment, id string, track map[string]string, state string, replicas int32) *appsv1.Deployment {
+	identity := maps.Clone(track)
+	identity[rollout.LabelRollout] = id
+
+	template := dep.Spec.Template.DeepCopy()
+	if template.Labels == nil {
+		template.Labels = map[string]string{}
+	}
+	maps.Copy(template.Labels, identity)
+	retarget(&template.Spec, dep.Spec.Template.Labels, track)
+
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:      canaryName(dep),
+			Namespace: dep.Namespace,
+			Labels: map[string]string{
+				rollout.LabelManagedBy: rollout.ManagedBy,
+				rollout.LabelRollout:   id,
+			},
+			Annotations: map[string]string{
+				rollout.AnnotationState:                      state,
+				"argocd.argoproj.io/compare-options":         "IgnoreExtraneous",
+				"argocd.argoproj.io/ignore-resource-updates": "true",
+			},
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: appsv1.SchemeGroupVersion.String(),
+				Kind:       "Deployment",
+				Name:       dep.Name,
+				UID:        dep.UID,
+				Controller: ptr.To(true),
+				// True would need a permission on deployments/finalizers where
+				// OwnerReferencesPermissionEnforcement is on (OpenShift).
+				BlockOwnerDeletion: ptr.To(false),
+			}},
+		},
+		Spec: appsv1.DeploymentSpec{
+			Replicas:             &replicas,
+			Selector:             &metav1.LabelSelector{MatchLabels: identity},
+			Template:             *template,
+			MinReadySeconds:      dep.Spec.MinReadySeconds,
+			RevisionHistoryLimit: ptr.To[int32](0),
+		},
+	}
+}
+
+// retarget makes the (anti)affinity and spread terms by which pods refer to
+// their own kind refer to canary pods: copies would keep canary pods away from
+// stable ones, and on a small cluster unschedulable.
+func retarget(spec *corev1.PodSpec, own, track map[string]string) {
+	for i := range spec.TopologySpreadConstraints {
+		follow(spec.TopologySpreadConstraints[i].LabelSelector, own, track)
+	}
+	if spec.Affinity == nil {
+		return
+	}
+	if a := spec.Affinity.PodAffinity; a != nil {
+		followTerms(a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution, own, track)
+	}
+	if a := spec.Affinity.PodAntiAffinity; a != nil {
+		followTerms(a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution, own, track)
+	}
+}
+
+func followTerms(required []corev1.PodAffinityTerm, preferred []corev1.WeightedPodAffinityTerm, own, track map[string]string) {
+	for i := range required {
+		follow(required[i].LabelSelector, own, track)
+	}
+	for i := range preferred {
+		follow(preferred[i].PodAffinityTerm.LabelSelector, own, track)
+	}
+}
+
+// follow replaces the stable value of a track label, wherever selector asks for
+// it, by the canary's.
+func follow(selector *metav1.LabelSelector, own, track map[string]string) {
+	if selector == nil {
+		return
+	}
+	for key, value := range track {
+		if stable, ok := selector.MatchLabels[key]; ok && stable == own[key] {
+			selector.MatchLabels[key] = value
+		}
+		for i, e := range selector.MatchExpressions {
+			if at := slices.Index(e.Values, own[key]); e.Key == key && at >= 0 {
+				selector.MatchExpressions[i].Values[at] = value
+			}
+		}
+	}
+}

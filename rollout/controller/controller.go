@@ -1,0 +1,86 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// FieldOwner is the field manager of every write. It must not begin with
+// "kubectl": Flux undoes the writes of such managers.
+const FieldOwner = client.FieldOwner("headgate")
+
+// Reconciler carries out the rollouts of all opted-in Deployments.
+type Reconciler struct {
+	// Client reads from caches in which a process finds its own writes.
+	Client client.Client
+
+	// Live reads from the API server, for the one moment when a stale cache
+	// could do harm: before traffic is added.
+	Live client.Reader
+
+	Router  Router
+	Judge   Judge
+	Events  events.EventRecorder
+	Metrics *Metrics
+
+	// Settle and Drain are as in rollout.Observation.
+	Settle, Drain time.Duration
+
+	// Now is the clock. nil means time.Now.
+	Now func() time.Time
+}
+
+// Reconcile takes one rollout one step further.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	seen, err := r.observe(ctx, req.NamespacedName)
+	if err != nil || seen == nil {
+		return ctrl.Result{}, err
+	}
+	decision := rollout.Next(seen.Observation)
+	if err := r.apply(ctx, seen, decision); err != nil {
+		return again(err)
+	}
+	return ctrl.Result{RequeueAfter: r.until(decision.Again)}, nil
+}
+
+// errStale says that what was observed is not so any more.
+var errStale = errors.New("the rollout changed while it was being decided")
+
+// soon is how long to wait for the cache after a write met a newer object.
+const soon = 50 * time.Millisecond
+
+// again turns the loss of a race into another look. It is no error: nothing was
+// written on the strength of what was out of date.
+func again(err error) (ctrl.Result, error) {
+	if errors.Is(err, errStale) || apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
+		return ctrl.Result{RequeueAfter: soon}, nil
+	}
+	return ctrl.Result{}, err
+}
+
+func (r *Reconciler) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	// Milliseconds are what a stored state can hold without growing long.
+	return time.Now().UTC().Truncate(time.Millisecond)
+}
+
+func (r *Reconciler) until(t time.Time) time.Duration {
+	if t.IsZero() {
+		return 0
+	}
+	return max(time.Millisecond, t.Sub(r.now()))
+}
+
+// canaryName is the name of the canary Deployment of dep.
+func canaryName(dep *appsv1.Deployment) string { return dep.Name + "-canary" }

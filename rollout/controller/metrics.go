@@ -1,0 +1,72 @@
+package controller
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// Metrics are what the controller exports. The nil Metrics export nothing.
+type Metrics struct {
+	weight       *prometheus.GaugeVec
+	phase        *prometheus.GaugeVec
+	transitions  *prometheus.CounterVec
+	measurements *prometheus.CounterVec
+}
+
+// NewMetrics registers the metrics with reg. It panics where they are
+// registered already, as prometheus.MustRegister does.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	of := []string{"namespace", "deployment"}
+	m := &Metrics{
+		weight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "headgate_rollout_weight", Help: "Share of traffic, 0..100, that the canary is given.",
+		}, of),
+		phase: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "headgate_rollout_phase", Help: "1 for the phase that the rollout is in; no series while nothing is rolled out.",
+		}, append(of, "phase")),
+		transitions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "headgate_transitions_total", Help: "Events of rollouts by reason, the same as on Kubernetes events.",
+		}, []string{"reason"}),
+		measurements: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "headgate_measurements_total", Help: "Measurements taken, by verdict.",
+		}, []string{"verdict"}),
+	}
+	reg.MustRegister(m.weight, m.phase, m.transitions, m.measurements)
+	return m
+}
+
+func (m *Metrics) observe(key types.NamespacedName, o rollout.Observation, d rollout.Decision) {
+	if m == nil {
+		return
+	}
+	if o.Measurement != nil {
+		m.measurements.WithLabelValues(string(o.Measurement.Verdict)).Inc()
+	}
+	m.phase.DeletePartialMatch(series(key))
+	if d.Phase == "" {
+		m.weight.DeletePartialMatch(series(key))
+		return
+	}
+	m.phase.WithLabelValues(key.Namespace, key.Name, string(d.Phase)).Set(1)
+	m.weight.WithLabelValues(key.Namespace, key.Name).Set(float64(max(0, d.Weight)))
+}
+
+func (m *Metrics) transition(why rollout.Reason) {
+	if m != nil {
+		m.transitions.WithLabelValues(string(why)).Inc()
+	}
+}
+
+// forget drops the series of a Deployment that is gone.
+func (m *Metrics) forget(key types.NamespacedName) {
+	if m != nil {
+		m.weight.DeletePartialMatch(series(key))
+		m.phase.DeletePartialMatch(series(key))
+	}
+}
+
+func series(key types.NamespacedName) prometheus.Labels {
+	return prometheus.Labels{"namespace": key.Namespace, "deployment": key.Name}
+}

@@ -1,0 +1,253 @@
+package controller
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// seen is an observation together with the objects it was made of.
+type seen struct {
+	rollout.Observation
+	target    rollout.Target
+	dep       *appsv1.Deployment
+	canary    *appsv1.Deployment // nil: there is none
+	condition *appsv1.DeploymentCondition
+}
+
+// observe is nil, nil where there is nothing to decide: a Deployment that is
+// gone, going (its dependents are collected; making new ones would race with
+// that), or none of Headgate's business.
+func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*seen, error) {
+	dep := &appsv1.Deployment{}
+	if err := r.Client.Get(ctx, key, dep); err != nil {
+		r.Metrics.forget(key)
+		return nil, client.IgnoreNotFound(err)
+	}
+	if dep.DeletionTimestamp != nil {
+		r.Metrics.forget(key)
+		return nil, nil
+	}
+	s := &seen{dep: dep, condition: conditionOf(dep)}
+	s.Now, s.Settle, s.Drain = r.now(), r.Settle, r.Drain
+	s.Spec, s.SpecErr = rollout.ParseSpec(dep.Annotations)
+	s.command()
+	if err := r.observeCanary(ctx, s); err != nil {
+		return nil, err
+	}
+	if !concerns(dep) && s.canary == nil {
+		r.Metrics.forget(key)
+		return nil, nil
+	}
+	if err := r.observeStable(ctx, s); err != nil {
+		return nil, err
+	}
+	if s.Stable.Hold == "" && s.canary == nil {
+		return s, nil // at rest: nobody asks about traffic or metrics
+	}
+	if err := r.observeTraffic(ctx, s); err != nil {
+		return nil, err
+	}
+	r.observeMetrics(ctx, s)
+	return s, nil
+}
+
+// concerns says whether a Deployment carries anything of Headgate's.
+func concerns(obj client.Object) bool {
+	a := obj.GetAnnotations()
+	return rollout.OptedIn(a) || a[rollout.AnnotationRollout] != "" || a[rollout.AnnotationPhase] != ""
+}
+
+func (s *seen) command() {
+	text, ok := s.dep.Annotations[rollout.AnnotationCommand]
+	if !ok {
+		return
+	}
+	command, err := rollout.ParseCommand(text)
+	if err != nil {
+		s.CommandErr = err
+		return
+	}
+	s.Command = &command
+}
+
+func (r *Reconciler) observeCanary(ctx context.Context, s *seen) error {
+	canary := &appsv1.Deployment{}
+	key := types.NamespacedName{Namespace: s.dep.Namespace, Name: canaryName(s.dep)}
+	if err := r.Client.Get(ctx, key, canary); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if !metav1.IsControlledBy(canary, s.dep) || canary.DeletionTimestamp != nil {
+		s.Problem = &rollout.Problem{
+			Reason:  rollout.NameTaken,
+			Message: fmt.Sprintf("the canary is to be called %s, and there is another Deployment of that name, or one that is still being deleted: rename or remove it", canary.Name),
+		}
+		return nil
+	}
+	s.canary = canary
+	s.Canary = &rollout.CanaryStatus{Replicas: *canary.Spec.Replicas}
+	s.Canary.State, s.Canary.StateErr = rollout.DecodeState(canary.Annotations[rollout.AnnotationState])
+	if canary.Status.ObservedGeneration > 0 {
+		s.Canary.Available = canary.Status.AvailableReplicas
+	}
+	return nil
+}
+
+func (r *Reconciler) observeStable(ctx context.Context, s *seen) error {
+	dep, status := s.dep, s.dep.Status
+	seenLatest := status.ObservedGeneration >= dep.Generation
+	s.Stable = rollout.Stable{
+		Name:      dep.Name,
+		OptedIn:   rollout.OptedIn(dep.Annotations),
+		Hold:      dep.Annotations[rollout.AnnotationRollout],
+		Phase:     rollout.Phase(dep.Annotations[rollout.AnnotationPhase]),
+		Template:  fingerprint(dep.Spec.Template),
+		Replicas:  *dep.Spec.Replicas,
+		Available: status.AvailableReplicas,
+		Revision:  dep.Annotations["deployment.kubernetes.io/revision"],
+		Complete: seenLatest && !dep.Spec.Paused &&
+			status.UpdatedReplicas == *dep.Spec.Replicas && status.Replicas == status.UpdatedReplicas && status.AvailableReplicas == status.UpdatedReplicas,
+	}
+	if s.condition != nil {
+		s.Stable.Reason = rollout.Reason(s.condition.Reason)
+	}
+	for _, c := range status.Conditions {
+		if c.Type == appsv1.DeploymentProgressing && c.Reason == "ProgressDeadlineExceeded" {
+			s.Stable.Stalled = seenLatest
+		}
+	}
+	return r.observeReplicaSets(ctx, s)
+}
+
+func (r *Reconciler) observeReplicaSets(ctx context.Context, s *seen) error {
+	var list appsv1.ReplicaSetList
+	if err := r.Client.List(ctx, &list, client.InNamespace(s.dep.Namespace), client.MatchingFields{ownerIndex: string(s.dep.UID)}); err != nil {
+		return fmt.Errorf("listing the ReplicaSets of Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
+	}
+	active := 0
+	for i := range list.Items {
+		rs := &list.Items[i]
+		if *rs.Spec.Replicas == 0 && rs.Status.Replicas == 0 {
+			continue
+		}
+		active++
+		s.Stable.Runs = true
+		s.Stable.TemplateRuns = s.Stable.TemplateRuns || sameTemplate(rs.Spec.Template, s.dep.Spec.Template)
+	}
+	s.Stable.Rolling = active > 1 && s.Stable.TemplateRuns && !s.dep.Spec.Paused
+	return nil
+}
+
+// observeTraffic asks the router, once it is known by what canary pods differ.
+func (r *Reconciler) observeTraffic(ctx context.Context, s *seen) error {
+	s.target = rollout.Target{Deployment: s.dep, Spec: s.Spec, Rollout: s.Stable.Hold}
+	if s.canary != nil {
+		s.target.Track = maps.Clone(s.canary.Spec.Selector.MatchLabels)
+		s.target.Rollout = s.target.Track[rollout.LabelRollout]
+		delete(s.target.Track, rollout.LabelRollout)
+	}
+	var err error
+	if s.Traffic, err = r.Router.Observe(ctx, s.target); err != nil {
+		return fmt.Errorf("observing the traffic of Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
+	}
+	if s.Problem == nil {
+		s.Problem = s.Traffic.Problem
+	}
+	if s.Problem == nil && s.dep.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
+		s.Problem = &rollout.Problem{
+			Reason:  rollout.RecreateNotSupported,
+			Message: "strategy Recreate stops every stable pod before the first new one starts, which would undo all the care taken: use RollingUpdate",
+		}
+	}
+	if s.canary == nil && s.Problem == nil {
+		s.chooseTrack()
+	}
+	return nil
+}
+
+func (s *seen) chooseTrack() {
+	track, err := rollout.ChooseTrack(s.dep.Spec.Template.Labels, s.dep.Spec.Selector, s.Traffic.Selectors, s.Spec.TrackLabel)
+	if err != nil {
+		s.Problem = &rollout.Problem{Reason: rollout.CanaryIndistinct, Message: err.Error()}
+		return
+	}
+	s.target.Track = track
+}
+
+// observeMetrics measures where a measurement is due.
+func (r *Reconciler) observeMetrics(ctx context.Context, s *seen) {
+	if s.SpecErr != nil {
+		return
+	}
+	s.Plan, s.PlanErr = r.Judge.Plan(ctx, s.dep.Namespace, s.Spec.Analysis)
+	if s.PlanErr != nil || !s.MeasurementDue() {
+		return
+	}
+	m := r.Judge.Measure(ctx, s.Spec.Analysis, s.subject())
+	s.Measurement = &m
+	s.Now = r.now() // the measurement may have taken seconds
+}
+
+func (s *seen) subject() rollout.Subject {
+	subject := rollout.Subject{
+		Namespace:        s.dep.Namespace,
+		Deployment:       s.dep.Name,
+		CanaryDeployment: s.canary.Name,
+		ServicePort:      s.Traffic.Port,
+		Rollout:          s.target.Rollout,
+		Weight:           s.Canary.State.Weight,
+		Window:           s.Plan.Interval,
+	}
+	for key, value := range s.target.Track {
+		subject.TrackLabel, subject.StableTrack, subject.CanaryTrack = key, s.dep.Spec.Template.Labels[key], value
+	}
+	if len(s.Traffic.Services) > 0 {
+		subject.Service, subject.CanaryService = s.Traffic.Services[0], s.Traffic.Services[0]+"-canary"
+	}
+	if len(s.Traffic.Ingresses) > 0 {
+		subject.Ingress, subject.CanaryIngress = s.Traffic.Ingresses[0], s.Traffic.Ingresses[0]+"-canary"
+	}
+	return subject
+}
+
+// fingerprint tells templates apart within one rollout. It is no identity
+// across versions of Headgate: a field that a newer one knows changes it, which
+// costs one restart of a canary.
+func fingerprint(t corev1.PodTemplateSpec) string {
+	b, err := json.Marshal(t)
+	if err != nil {
+		return "" // cannot happen to what was decoded from JSON
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
+}
+
+// sameTemplate compares what the API server defaulted on both sides. Only the
+// ReplicaSet's has the hash label.
+func sameTemplate(rs, dep corev1.PodTemplateSpec) bool {
+	labels := maps.Clone(rs.Labels)
+	delete(labels, appsv1.DefaultDeploymentUniqueLabelKey)
+	rs.Labels = labels
+	return apiequality.Semantic.DeepEqual(rs, dep)
+}
+
+func conditionOf(dep *appsv1.Deployment) *appsv1.DeploymentCondition {
+	for i := range dep.Status.Conditions {
+		if dep.Status.Conditions[i].Type == rollout.ConditionType {
+			return &dep.Status.Conditions[i]
+		}
+	}
+	return nil
+}

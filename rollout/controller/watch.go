@@ -1,0 +1,78 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// ownerIndex finds ReplicaSets by the UID of the Deployment that controls them.
+const ownerIndex = "headgate.owner"
+
+// SetupWithManager registers the controller. It watches what a decision depends
+// on and polls nothing; the manager runs it on the leader only.
+func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, workers int) error {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &appsv1.ReplicaSet{}, ownerIndex, ownerOf); err != nil {
+		return fmt.Errorf("indexing ReplicaSets: %w", err)
+	}
+	err := ctrl.NewControllerManagedBy(mgr).
+		Named("rollout").
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		For(&appsv1.Deployment{}, builder.WithPredicates(concerned())).
+		Owns(&appsv1.Deployment{}).
+		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsOf)).
+		Watches(&netv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsOf)).
+		Watches(&netv1.IngressClass{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsOf)).
+		Complete(r)
+	if err != nil {
+		return fmt.Errorf("registering the controller: %w", err)
+	}
+	return nil
+}
+
+func ownerOf(obj client.Object) []string {
+	if owner := metav1.GetControllerOf(obj); owner != nil {
+		return []string{string(owner.UID)}
+	}
+	return nil
+}
+
+// concerned lets through the Deployments that carry, or just lost, something of
+// Headgate's. All the others cost a map look-up.
+func concerned() predicate.Predicate {
+	p := predicate.NewPredicateFuncs(concerns)
+	p.UpdateFunc = func(e event.UpdateEvent) bool { return concerns(e.ObjectOld) || concerns(e.ObjectNew) }
+	return p
+}
+
+// rolloutsOf are the rollouts under way that a Service, Ingress or IngressClass
+// may matter to: all in its namespace, or in the cluster.
+func (r *Reconciler) rolloutsOf(ctx context.Context, obj client.Object) []ctrl.Request {
+	var list appsv1.DeploymentList
+	if err := r.Client.List(ctx, &list, client.InNamespace(obj.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "listing Deployments", "namespace", obj.GetNamespace())
+		return nil
+	}
+	var requests []ctrl.Request
+	for i := range list.Items {
+		dep := &list.Items[i]
+		a := dep.Annotations
+		if a[rollout.AnnotationRollout] != "" || a[rollout.AnnotationPhase] != "" {
+			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(dep)})
+		}
+	}
+	return requests
+}
