@@ -1,0 +1,181 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// ledger records every write, in order.
+type ledger struct{ writes []string }
+
+func (l *ledger) note(format string, args ...any) {
+	l.writes = append(l.writes, fmt.Sprintf(format, args...))
+}
+
+func (l *ledger) Observe(context.Context, rollout.Target) (rollout.Traffic, error) {
+	return rollout.Traffic{}, nil
+}
+func (l *ledger) SetWeight(_ context.Context, _ rollout.Target, weight int) error {
+	l.note("weight %d", weight)
+	return nil
+}
+func (l *ledger) Remove(context.Context, rollout.Target) error { l.note("remove routes"); return nil }
+func (l *ledger) Cleanup(context.Context, rollout.Target) error {
+	l.note("remove services")
+	return nil
+}
+
+func (l *ledger) funcs() interceptor.Funcs {
+	return interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.CreateOption) error {
+			l.note("create %s", obj.GetName())
+			return c.Create(ctx, obj, opts...)
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, p client.Patch, opts ...client.PatchOption) error {
+			l.note("patch %s", obj.GetName())
+			return c.Patch(ctx, obj, p, opts...)
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.DeleteOption) error {
+			l.note("delete %s", obj.GetName())
+			return c.Delete(ctx, obj, opts...)
+		},
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, obj client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			l.note("patch %s of %s", sub, obj.GetName())
+			return nil
+		},
+	}
+}
+
+type stage struct {
+	*Reconciler
+	*seen
+	ledger *ledger
+}
+
+// newStage is a rollout with a canary of 2 pods at weight 50.
+func newStage(t *testing.T) stage {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := appsv1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	dep := stableDeployment()
+	canary := newCanary(dep, "7", map[string]string{"app": "web-canary"}, "{}", 2)
+	l := &ledger{}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(dep, canary).WithStatusSubresource(dep).Build()
+	for _, obj := range []client.Object{dep, canary} {
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := &Reconciler{Client: interceptor.NewClient(c, l.funcs()), Live: c, Router: l, Events: events.NewFakeRecorder(10), Now: func() time.Time { return time.Unix(0, 0) }}
+	s := &seen{dep: dep, canary: canary}
+	s.Stable = rollout.Stable{Hold: "7", Phase: rollout.Pending}
+	s.Traffic = rollout.Traffic{Routed: true, Weight: 50}
+	return stage{r, s, l}
+}
+
+func TestApplyOrder(t *testing.T) {
+	goal := &rollout.CanaryGoal{State: rollout.State{Rollout: "7"}, Replicas: 2}
+	tests := map[string]struct {
+		decision rollout.Decision
+		gone     bool // the routes are
+		want     []string
+	}{
+		"after bad news the first write takes the traffic away": {
+			decision: rollout.Decision{Reason: rollout.AnalysisFailed, Canary: goal, Weight: rollout.Unrouted, Phase: rollout.RolledBack},
+			want:     []string{"remove routes", "patch web-canary", "patch web", "patch status of web"},
+		},
+		"a rise is on record before it is made": {
+			decision: rollout.Decision{Canary: goal, Weight: 75, Phase: rollout.Pending},
+			want:     []string{"patch web-canary", "weight 75"},
+		},
+		"the reason for a release is on record before the release": {
+			decision: rollout.Decision{Canary: goal, Weight: 50, Hold: rollout.Release, Phase: rollout.Promoting},
+			want:     []string{"patch web-canary", "weight 50", "patch web"},
+		},
+		"the record goes last": {
+			decision: rollout.Decision{Reason: rollout.Promoted, Weight: rollout.Unrouted},
+			gone:     true,
+			want:     []string{"patch web", "patch status of web", "remove services", "delete web-canary"},
+		},
+		"the record stays while there are routes": {
+			decision: rollout.Decision{Weight: rollout.Unrouted, Phase: rollout.Pending},
+			want:     []string{"remove routes"},
+		},
+		"a command is taken in the same write as the phase": {
+			decision: rollout.Decision{Canary: goal, Weight: rollout.KeepRoutes, Phase: rollout.Paused, TakeCommand: true},
+			want:     []string{"patch web-canary", "patch web"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.Traffic.Routed = !tt.gone
+			if err := s.apply(t.Context(), s.seen, tt.decision); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, s.ledger.writes); diff != "" {
+				t.Errorf("writes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestApplyRelease(t *testing.T) {
+	s := newStage(t)
+	d := rollout.Decision{Weight: rollout.KeepRoutes, Hold: rollout.Release, TakeCommand: true}
+	if err := s.mark(t.Context(), s.seen, d); err != nil {
+		t.Fatal(err)
+	}
+	dep := &appsv1.Deployment{}
+	if err := s.Live.Get(t.Context(), client.ObjectKeyFromObject(s.dep), dep); err != nil {
+		t.Fatal(err)
+	}
+	if dep.Spec.Paused || dep.Annotations[rollout.AnnotationRollout] != "" || dep.Annotations[rollout.AnnotationPhase] != "" {
+		t.Errorf("after a release: paused %v, annotations %v", dep.Spec.Paused, dep.Annotations)
+	}
+	if diff := cmp.Diff(stableDeployment().Spec.Template, dep.Spec.Template); diff != "" {
+		t.Errorf("the user's template was written (-before +after):\n%s", diff)
+	}
+}
+
+// A template that arrives between the look and the write must not be released on
+// the strength of the one before.
+func TestApplyStale(t *testing.T) {
+	touch := func(t *testing.T, s stage, obj client.Object) {
+		t.Helper()
+		obj.SetGeneration(obj.GetGeneration() + 1)
+		if err := s.Live.(client.Client).Update(t.Context(), obj); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("a release of an older Deployment is a conflict", func(t *testing.T) {
+		s := newStage(t)
+		touch(t, s, s.dep.DeepCopy())
+		err := s.mark(t.Context(), s.seen, rollout.Decision{Hold: rollout.Release})
+		if result, err := again(err); err != nil || result.RequeueAfter == 0 {
+			t.Errorf("again() = %v, %v; want another look", result, err)
+		}
+	})
+	t.Run("traffic is not added for an older canary", func(t *testing.T) {
+		s := newStage(t)
+		touch(t, s, s.canary.DeepCopy())
+		if err := s.addTraffic(t.Context(), s.seen, rollout.Decision{Weight: 75}); !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
+			t.Errorf("addTraffic() = %v, writes %v; want errStale and none", err, s.ledger.writes)
+		}
+	})
+}
