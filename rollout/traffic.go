@@ -29,6 +29,10 @@ type Traffic struct {
 	Services, Ingresses []string
 	Port                string
 
+	// CanaryService and CanaryIngress are what the canary's copies of the first of
+	// each are called, whether or not they exist.
+	CanaryService, CanaryIngress string
+
 	// Selectors are the selectors of every Service in the namespace that
 	// selects the stable pods, split or not. Canary pods must match none.
 	Selectors []map[string]string

@@ -149,13 +149,10 @@ func orRemove(value string) any {
 }
 
 func (r *Reconciler) cleanUp(ctx context.Context, s *seen, d rollout.Decision) error {
-	if s.canary == nil || d.Weight != rollout.Unrouted || s.Traffic.Routed {
+	if s.canary == nil || d.Canary != nil || s.Traffic.Routed {
 		return nil
 	}
-	if d.Canary != nil && *s.canary.Spec.Replicas > 0 {
-		return nil
-	}
-	if err := r.Router.Cleanup(ctx, s.target); err != nil || d.Canary != nil {
+	if err := r.Router.Cleanup(ctx, s.target); err != nil {
 		return err
 	}
 	return client.IgnoreNotFound(r.Client.Delete(ctx, s.canary, client.Preconditions{

@@ -205,6 +205,8 @@ func (s *seen) subject() rollout.Subject {
 		Namespace:        s.dep.Namespace,
 		Deployment:       s.dep.Name,
 		CanaryDeployment: s.canary.Name,
+		CanaryService:    s.Traffic.CanaryService,
+		CanaryIngress:    s.Traffic.CanaryIngress,
 		ServicePort:      s.Traffic.Port,
 		Rollout:          s.target.Rollout,
 		Weight:           s.Canary.State.Weight,
@@ -214,10 +216,10 @@ func (s *seen) subject() rollout.Subject {
 		subject.TrackLabel, subject.StableTrack, subject.CanaryTrack = key, s.dep.Spec.Template.Labels[key], value
 	}
 	if len(s.Traffic.Services) > 0 {
-		subject.Service, subject.CanaryService = s.Traffic.Services[0], s.Traffic.Services[0]+"-canary"
+		subject.Service = s.Traffic.Services[0]
 	}
 	if len(s.Traffic.Ingresses) > 0 {
-		subject.Ingress, subject.CanaryIngress = s.Traffic.Ingresses[0], s.Traffic.Ingresses[0]+"-canary"
+		subject.Ingress = s.Traffic.Ingresses[0]
 	}
 	return subject
 }

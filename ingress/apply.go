@@ -1,0 +1,66 @@
+package ingress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	netv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// carryOut writes p: Services first, so that no Ingress leads nowhere, then
+// every Ingress whatever fails, and only if nothing did, the deletions.
+func (r *Router) carryOut(ctx context.Context, p plan) error {
+	for _, e := range p.services {
+		if err := r.write(ctx, e); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	for _, e := range p.ingresses {
+		errs = append(errs, r.write(ctx, e))
+	}
+	if p.taken != nil {
+		errs = append(errs, p.taken)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return r.deleteAll(ctx, p.stale)
+}
+
+func (r *Router) write(ctx context.Context, e edit) error {
+	if e.was == nil {
+		if err := r.client.Create(ctx, e.want); err != nil {
+			return fmt.Errorf("creating %s: %w", describe(e.want), err)
+		}
+		return nil
+	}
+	patch := client.MergeFromWithOptions(e.was, client.MergeFromWithOptimisticLock{})
+	if err := r.client.Patch(ctx, e.want, patch); err != nil {
+		return fmt.Errorf("updating %s: %w", describe(e.want), err)
+	}
+	return nil
+}
+
+// deleteAll deletes these very objects, not others of the same name, and tries
+// each.
+func (r *Router) deleteAll(ctx context.Context, doomed []client.Object) error {
+	var errs []error
+	for _, obj := range doomed {
+		err := r.client.Delete(ctx, obj, client.Preconditions{UID: new(obj.GetUID())})
+		if client.IgnoreNotFound(err) != nil {
+			errs = append(errs, fmt.Errorf("deleting %s: %w", describe(obj), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func describe(obj client.Object) string {
+	kind := "Service"
+	if _, ok := obj.(*netv1.Ingress); ok {
+		kind = "Ingress"
+	}
+	return fmt.Sprintf("%s %q", kind, client.ObjectKeyFromObject(obj))
+}

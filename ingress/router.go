@@ -1,0 +1,137 @@
+package ingress
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+const fieldOwner = "headgate"
+
+// Options are the operator's settings. The zero value is ready to use.
+type Options struct {
+	// AnnotationsPrefix is that of the ingress controller.
+	// "" means nginx.ingress.kubernetes.io.
+	AnnotationsPrefix string
+
+	// Controllers are the spec.controller values of the IngressClasses whose
+	// controllers are known to honour canary annotations.
+	// None means k8s.io/ingress-nginx, which Traefik's provider uses as well.
+	Controllers []string
+
+	// Now is the clock that weights are dated by. nil means time.Now.
+	Now func() time.Time
+}
+
+// Router moves traffic between the stable and the canary pods of Deployments.
+// It keeps no state and may be used concurrently; what it knows is in the
+// canary objects.
+type Router struct {
+	client      client.Client
+	live        client.Reader
+	dialect     dialect
+	controllers []string
+	now         func() time.Time
+}
+
+// New returns a Router that writes with c and reads with it what it can: c
+// should read Services, Ingresses and IngressClasses from a cache. live reads from the
+// API server: pods and ReplicaSets, once before a rollout routes anything, and
+// the canary objects that are to be deleted.
+func New(c client.Client, live client.Reader, o Options) *Router {
+	r := &Router{
+		client:      client.WithFieldOwner(c, fieldOwner),
+		live:        live,
+		dialect:     cmp.Or(dialect(o.AnnotationsPrefix), defaultDialect),
+		controllers: o.Controllers,
+		now:         o.Now,
+	}
+	if len(r.controllers) == 0 {
+		r.controllers = []string{"k8s.io/ingress-nginx"}
+	}
+	if r.now == nil {
+		r.now = time.Now
+	}
+	return r
+}
+
+// Observe finds what the traffic of t goes through and how it is split now. It
+// writes nothing, and reads the cache alone once canary Ingresses exist.
+//
+// Traffic.Weight is the highest weight that may be in force: an edited or broken
+// canary-weight never lowers it below what Headgate last wrote. Traffic.Current is
+// false whenever SetWeight with that weight would write something, a canary
+// Service included. A stable Ingress or Service that is gone while canary
+// Ingresses exist is Traffic.Problem, with Routed still true.
+func (r *Router) Observe(ctx context.Context, t rollout.Target) (rollout.Traffic, error) {
+	s, err := look(ctx, r.client, r.dialect, t.Deployment)
+	if err != nil {
+		return rollout.Traffic{}, fmt.Errorf("observing the traffic of Deployment %s: %w", nameOf(t), err)
+	}
+	found := discover(s, t)
+	tr := found.traffic()
+	if len(found.services) > 0 {
+		tr.CanaryService = canaryName(found.services[0].Name, serviceNameLimit)
+	}
+	if len(found.ingresses) > 0 {
+		tr.CanaryIngress = s.ingressName(t, found.ingresses[0])
+	}
+	tr.Routed = len(s.canaryIngresses) > 0
+	tr.Weight, tr.Since = s.carried()
+	p := s.plan(found, t, tr.Weight, tr.Since)
+	tr.Current = tr.Routed && p.done()
+	tr.Problem = cmp.Or(s.problem(found, t, r.controllers), p.taken)
+	if tr.Problem == nil && (t.Rollout == "" || !tr.Routed) {
+		tr.Problem, err = strangers(ctx, r.live, found, t)
+	}
+	if err != nil {
+		return rollout.Traffic{}, fmt.Errorf("observing the traffic of Deployment %s: %w", nameOf(t), err)
+	}
+	return tr, nil
+}
+
+// SetWeight makes the canary Services and Ingresses of t exist, be derived from
+// the stable ones as they are now, and carry weight, 0..100. Services are
+// written first, so that no Ingress leads nowhere; stale objects are deleted
+// last. One Ingress that cannot be written does not keep the others from it: a
+// weight that goes down should go down where it can.
+//
+// It writes nothing that is already so. What it changes it changes by patch
+// under the resource version that it read: an error for which
+// apierrors.IsConflict or IsAlreadyExists holds means that the cache was behind,
+// and to try again. Problems other than a taken name and a missing route do not
+// stop it; Observe reports them.
+func (r *Router) SetWeight(ctx context.Context, t rollout.Target, weight int) error {
+	if err := r.setWeight(ctx, t, weight); err != nil {
+		return fmt.Errorf("setting weight %d of Deployment %s: %w", weight, nameOf(t), err)
+	}
+	return nil
+}
+
+func (r *Router) setWeight(ctx context.Context, t rollout.Target, weight int) error {
+	if weight < 0 || weight > fullWeight {
+		return fmt.Errorf("weight %d is not within 0..100", weight)
+	}
+	if t.Rollout == "" || len(t.Track) == 0 {
+		return errors.New("the target names no rollout or no track label: a canary Service would select stable pods")
+	}
+	s, err := look(ctx, r.client, r.dialect, t.Deployment)
+	if err != nil {
+		return err
+	}
+	found := discover(s, t)
+	if len(found.ingresses) == 0 && len(s.canaryIngresses) == 0 {
+		if p := s.problem(found, t, r.controllers); p != nil {
+			return p
+		}
+	}
+	return r.carryOut(ctx, s.plan(found, t, weight, r.now()))
+}
+
+func nameOf(t rollout.Target) string { return client.ObjectKeyFromObject(t.Deployment).String() }

@@ -1,0 +1,477 @@
+package ingress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// cluster is a fake API server that remembers what was asked of it.
+type cluster struct {
+	client.WithWatch
+	writes []string
+	lists  []string
+	refuse func(verb, name string) error // of writes; nil allows all
+	now    time.Time
+}
+
+func newCluster(objects ...client.Object) *cluster {
+	c := &cluster{now: noon}
+	inner := fake.NewClientBuilder().WithObjects(objects...).Build()
+	c.WithWatch = interceptor.NewClient(inner, interceptor.Funcs{
+		Create: func(ctx context.Context, w client.WithWatch, obj client.Object, opts ...client.CreateOption) error {
+			if err := c.note("create", obj); err != nil {
+				return err
+			}
+			obj.SetUID(types.UID("uid-" + obj.GetName())) // as the API server does
+			return w.Create(ctx, obj, opts...)
+		},
+		Patch: func(ctx context.Context, w client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+			if err := c.note("patch", obj); err != nil {
+				return err
+			}
+			return w.Patch(ctx, obj, patch, opts...)
+		},
+		Delete: func(ctx context.Context, w client.WithWatch, obj client.Object, opts ...client.DeleteOption) error {
+			var o client.DeleteOptions
+			o.ApplyOptions(opts)
+			if o.Preconditions == nil || *o.Preconditions.UID != obj.GetUID() {
+				return fmt.Errorf("%s is deleted whatever it is by now", obj.GetName())
+			}
+			if err := c.note("delete", obj); err != nil {
+				return err
+			}
+			return w.Delete(ctx, obj, opts...)
+		},
+		List: func(ctx context.Context, w client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			var o client.ListOptions
+			o.ApplyOptions(opts)
+			kind := strings.TrimSuffix(list.GetObjectKind().GroupVersionKind().Kind, "List")
+			c.lists = append(c.lists, strings.TrimSpace(fmt.Sprintf("%s %v %v", kind, o.LabelSelector, o.FieldSelector)))
+			o.FieldSelector = nil // beyond the fake
+			return w.List(ctx, list, &o)
+		},
+	})
+	return c
+}
+
+func (c *cluster) note(verb string, obj client.Object) error {
+	if c.refuse != nil {
+		if err := c.refuse(verb, obj.GetName()); err != nil {
+			return err
+		}
+	}
+	c.writes = append(c.writes, fmt.Sprintf("%s %T %s", verb, obj, obj.GetName()))
+	return nil
+}
+
+func (c *cluster) router() *Router {
+	return New(c, c, Options{Now: func() time.Time { return c.now }})
+}
+
+func (c *cluster) observe(t *testing.T) rollout.Traffic {
+	t.Helper()
+	tr, err := c.router().Observe(t.Context(), target())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+func (c *cluster) setWeight(t *testing.T, weight int) {
+	t.Helper()
+	if err := c.router().SetWeight(t.Context(), target(), weight); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (c *cluster) edit(t *testing.T, obj client.Object, change func()) {
+	t.Helper()
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
+		t.Fatal(err)
+	}
+	change()
+	if err := c.Update(t.Context(), obj); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func shop() []client.Object {
+	return []client.Object{
+		nginxClass(), service("web", "web"), service("api", "api"),
+		ingress("web", rule("a.test", path("/", "web"), path("/api", "api"))),
+		ingress("admin", rule("admin.test", path("/", "web"))),
+	}
+}
+
+func TestRouterSplitsAndReturnsTheTraffic(t *testing.T) {
+	c := newCluster(shop()...)
+	want := rollout.Traffic{
+		Services: []string{"web"}, Ingresses: []string{"admin", "web"}, Port: "http",
+		Selectors: []map[string]string{{"app": "web"}},
+	}
+	diff(t, want, c.observe(t))
+
+	c.setWeight(t, 10)
+	diff(t, []string{
+		"create *v1.Service web-canary",
+		"create *v1.Ingress admin-canary",
+		"create *v1.Ingress web-canary",
+	}, c.writes)
+	want.Routed, want.Current, want.Weight, want.Since = true, true, 10, noon
+	diff(t, want, c.observe(t))
+
+	c.writes, c.now = nil, noon.Add(time.Minute)
+	c.setWeight(t, 10)
+	diff(t, []string(nil), c.writes)
+
+	c.setWeight(t, 50)
+	diff(t, []string{"patch *v1.Ingress admin-canary", "patch *v1.Ingress web-canary"}, c.writes)
+	want.Weight, want.Since = 50, c.now
+	diff(t, want, c.observe(t))
+
+	c.writes = nil
+	if err := c.router().Remove(t.Context(), target()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.router().Cleanup(t.Context(), target()); err != nil {
+		t.Fatal(err)
+	}
+	diff(t, []string{"delete *v1.Ingress admin-canary", "delete *v1.Ingress web-canary", "delete *v1.Service web-canary"}, c.writes)
+	want.Routed, want.Current, want.Weight, want.Since = false, false, 0, time.Time{}
+	diff(t, want, c.observe(t))
+
+	c.writes = nil
+	if err := errors.Join(c.router().Remove(t.Context(), target()), c.router().Cleanup(t.Context(), target())); err != nil {
+		t.Fatal(err)
+	}
+	diff(t, []string(nil), c.writes)
+}
+
+func TestObserveSeesWhatIsNotCurrent(t *testing.T) {
+	canary := func() *netv1.Ingress { return ingress("web-canary") }
+	for name, tc := range map[string]struct {
+		disturb func(*testing.T, *cluster)
+		weight  int
+	}{
+		"a weight raised by hand": {func(t *testing.T, c *cluster) {
+			ing := canary()
+			c.edit(t, ing, func() { ing.Annotations[nginx("canary-weight")] = "90" })
+		}, 90},
+		"a weight lowered by hand": {func(t *testing.T, c *cluster) {
+			ing := canary()
+			c.edit(t, ing, func() { ing.Annotations[nginx("canary-weight")] = "0" })
+		}, 10},
+		"a path that was added": {func(t *testing.T, c *cluster) {
+			ing := ingress("web")
+			c.edit(t, ing, func() { ing.Spec.Rules = append(ing.Spec.Rules, rule("b.test", path("/", "web"))) })
+		}, 10},
+		"a canary Ingress that was deleted": {func(t *testing.T, c *cluster) {
+			if err := c.WithWatch.Delete(t.Context(), canary(), client.Preconditions{UID: new(canary().UID)}); err != nil {
+				t.Fatal(err)
+			}
+		}, 10},
+		"a canary Service that was changed": {func(t *testing.T, c *cluster) {
+			svc := service("web-canary", "")
+			c.edit(t, svc, func() { svc.Spec.Selector = map[string]string{"app": "web"} })
+		}, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(shop()...)
+			c.setWeight(t, 10)
+			tc.disturb(t, c)
+
+			got := c.observe(t)
+			diff(t, false, got.Current)
+			diff(t, true, got.Routed)
+			diff(t, tc.weight, got.Weight)
+
+			c.setWeight(t, 10)
+			got = c.observe(t)
+			diff(t, true, got.Current)
+			diff(t, 10, got.Weight)
+		})
+	}
+}
+
+func TestCanarySurvivesTheReCreationOfItsStableIngress(t *testing.T) {
+	stable := ingress("web", rule("a.test", path("/", "web")))
+	c := newCluster(nginxClass(), service("web", "web"), stable.DeepCopy())
+	c.setWeight(t, 40)
+	if err := c.WithWatch.Delete(t.Context(), stable.DeepCopy(), client.Preconditions{UID: new(stable.UID)}); err != nil {
+		t.Fatal(err)
+	}
+
+	c.writes = nil
+	got := c.observe(t)
+	diff(t, rollout.NoIngress, got.Problem.Reason)
+	diff(t, true, got.Routed)
+	diff(t, 40, got.Weight)
+	c.setWeight(t, 40)
+	diff(t, []string(nil), c.writes)
+
+	if err := c.Create(t.Context(), stable); err != nil {
+		t.Fatal(err)
+	}
+	got = c.observe(t)
+	diff(t, (*rollout.Problem)(nil), got.Problem)
+	diff(t, true, got.Current)
+}
+
+func TestObserveLooksAtThePodsBeforeAnythingIsRouted(t *testing.T) {
+	replicaSet := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{
+		Namespace: namespace, Name: "web-1", UID: "uid-rs", Labels: map[string]string{"app": "web"},
+		OwnerReferences: []metav1.OwnerReference{{UID: "uid-web", Controller: new(true)}},
+	}}
+	pod := func(name string, owner types.UID) *corev1.Pod {
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: name, Labels: map[string]string{"app": "web"},
+			OwnerReferences: []metav1.OwnerReference{{UID: owner, Controller: new(true)}},
+		}}
+	}
+	c := newCluster(append(shop(), replicaSet, pod("web-1-a", "uid-rs"))...)
+	diff(t, (*rollout.Problem)(nil), c.observe(t).Problem)
+	asked := c.lists[len(c.lists)-2:]
+	diff(t, []string{"Pod app=web status.phase!=Succeeded,status.phase!=Failed", "ReplicaSet app=web <nil>"}, asked)
+
+	if err := c.WithWatch.Create(t.Context(), pod("stray", "uid-job")); err != nil {
+		t.Fatal(err)
+	}
+	expectProblem(t, rollout.ServiceSelectsOthers,
+		`Service "web" also selects pod "stray", which is not of Deployment "web", and its traffic would be split too: narrow the Service's selector`,
+		c.observe(t).Problem)
+
+	c.setWeight(t, 0)
+	c.lists = nil
+	diff(t, (*rollout.Problem)(nil), c.observe(t).Problem)
+	diff(t, 3, len(c.lists)) // Services, Ingresses, IngressClasses: the cache alone
+
+	atRest, err := c.router().Observe(t.Context(), target(func(t *rollout.Target) { t.Rollout = "" }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, rollout.ServiceSelectsOthers, atRest.Problem.Reason)
+}
+
+func TestNothingIsNotCurrent(t *testing.T) {
+	got := newCluster().observe(t)
+	diff(t, rollout.NoService, got.Problem.Reason)
+	diff(t, false, got.Routed)
+	diff(t, false, got.Current)
+}
+
+func TestRemoveWaitsForAFinalizerWithoutDeletingAgain(t *testing.T) {
+	_, ing := canaries(target(), ingress("web", rule("a.test", path("/", "web"))), 30)
+	ing.Finalizers = []string{"shop.test/guard"}
+	c := newCluster(ing)
+	for range 2 {
+		if err := c.router().Remove(t.Context(), target()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	diff(t, []string{"delete *v1.Ingress web-canary"}, c.writes)
+	diff(t, true, c.observe(t).Routed) // it still carries traffic
+}
+
+func TestSetWeightRefuses(t *testing.T) {
+	for name, tc := range map[string]struct {
+		target  rollout.Target
+		objects []client.Object
+		weight  int
+		want    string
+	}{
+		"more than all": {target(), shop(), 101, `setting weight 101 of Deployment shop/web: weight 101 is not within 0..100`},
+		"no track": {target(func(t *rollout.Target) { t.Track = nil }), shop(), 10,
+			`setting weight 10 of Deployment shop/web: the target names no rollout or no track label: a canary Service would select stable pods`},
+		"no rollout": {target(func(t *rollout.Target) { t.Rollout = "" }), shop(), 10,
+			`setting weight 10 of Deployment shop/web: the target names no rollout or no track label: a canary Service would select stable pods`},
+		"nothing to split": {target(), nil, 10,
+			`setting weight 10 of Deployment shop/web: no Service in namespace "shop" selects the pods of Deployment "web": create one whose selector matches its pod labels`},
+		"a name that is taken": {target(), append(shop(), service("web-canary", "x")), 10,
+			`setting weight 10 of Deployment shop/web: Service "web-canary" exists and was not made by Headgate for this Deployment, which needs the name for its canary: delete or rename it`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(tc.objects...)
+			err := c.router().SetWeight(t.Context(), tc.target, tc.weight)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			diff(t, tc.want, err.Error())
+		})
+	}
+}
+
+func TestSetWeightLeavesTheNameOfAnotherAlone(t *testing.T) {
+	foreign := ingress("web-canary", rule("x.test", path("/", "x")))
+	c := newCluster(append(shop(), foreign)...)
+	err := c.router().SetWeight(t.Context(), target(), 10)
+	var p *rollout.Problem
+	if !errors.As(err, &p) || p.Reason != rollout.NameTaken {
+		t.Errorf("got %v, want a NameTaken problem", err)
+	}
+	diff(t, []string{"create *v1.Service web-canary", "create *v1.Ingress admin-canary"}, c.writes)
+	diff(t, rollout.NameTaken, c.observe(t).Problem.Reason)
+}
+
+func TestSetWeightTriesEveryIngress(t *testing.T) {
+	c := newCluster(shop()...)
+	c.setWeight(t, 50)
+	c.writes = nil
+	c.refuse = func(verb, name string) error {
+		if name == "admin-canary" {
+			return errors.New("denied by webhook")
+		}
+		return nil
+	}
+	err := c.router().SetWeight(t.Context(), target(), 0)
+	if err == nil || !strings.Contains(err.Error(), `updating Ingress "shop/admin-canary": denied by webhook`) {
+		t.Errorf("got %v", err)
+	}
+	diff(t, []string{"patch *v1.Ingress web-canary"}, c.writes)
+	diff(t, 50, c.observe(t).Weight)
+}
+
+func TestSetWeightWritesNoIngressBeforeItsService(t *testing.T) {
+	c := newCluster(shop()...)
+	c.refuse = func(_, name string) error { return errors.New("quota exceeded") }
+	err := c.router().SetWeight(t.Context(), target(), 10)
+	diff(t, `setting weight 10 of Deployment shop/web: creating Service "shop/web-canary": quota exceeded`, fmt.Sprint(err))
+}
+
+// A cache that is behind shows an older resource version.
+func TestSetWeightDoesNotOverwriteWhatItHasNotSeen(t *testing.T) {
+	c := newCluster(shop()...)
+	c.setWeight(t, 10)
+	var stale netv1.IngressList
+	if err := c.List(t.Context(), &stale); err != nil {
+		t.Fatal(err)
+	}
+	c.setWeight(t, 20)
+	behind := interceptor.NewClient(c.WithWatch, interceptor.Funcs{
+		List: func(ctx context.Context, w client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			if l, ok := list.(*netv1.IngressList); ok {
+				stale.DeepCopyInto(l)
+				return nil
+			}
+			return w.List(ctx, list, opts...)
+		},
+	})
+	err := New(behind, c, Options{}).SetWeight(t.Context(), target(), 30)
+	if !apierrors.IsConflict(err) {
+		t.Errorf("got %v, want a conflict", err)
+	}
+	diff(t, 20, c.observe(t).Weight)
+}
+
+func TestRemoveFindsWhatTheCacheDoesNotKnowYet(t *testing.T) {
+	c := newCluster(shop()...)
+	c.setWeight(t, 10)
+	// The deletes go to the empty cluster, too; what counts is what they name.
+	empty := newCluster()
+	if err := New(empty, c, Options{}).Remove(t.Context(), target()); err != nil {
+		t.Fatal(err)
+	}
+	diff(t, []string{"delete *v1.Ingress admin-canary", "delete *v1.Ingress web-canary"}, empty.writes)
+}
+
+func TestRemoveWorksWhateverElseIsBroken(t *testing.T) {
+	other := target(func(t *rollout.Target) { t.Deployment.Name, t.Deployment.UID = "api", "uid-api" })
+	_, theirs := canaries(other, ingress("theirs", rule("x.test", path("/", "x"))), 30)
+	unlabelled := ingress("not-ours")
+	unlabelled.OwnerReferences = theirs.OwnerReferences
+
+	for name, tc := range map[string]struct {
+		objects []client.Object
+		broken  func(*cluster) *Router
+		left    []string
+		errors  []string
+	}{
+		"no stable object is left": {},
+		"others keep theirs": {
+			objects: []client.Object{theirs, unlabelled}, left: []string{"not-ours", "theirs-canary"},
+		},
+		"the API server does not list": {
+			broken: func(c *cluster) *Router {
+				return New(c, interceptor.NewClient(c.WithWatch, interceptor.Funcs{
+					List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+						return errors.New("too busy")
+					},
+				}), Options{})
+			},
+			errors: []string{"listing the objects labelled map[app.kubernetes.io/managed-by:headgate]: too busy"},
+		},
+		"one delete is refused": {
+			broken: func(c *cluster) *Router {
+				c.refuse = func(_, name string) error {
+					if name == "admin-canary" {
+						return errors.New("not today")
+					}
+					return nil
+				}
+				return c.router()
+			},
+			left: []string{"admin-canary"}, errors: []string{`deleting Ingress "shop/admin-canary": not today`},
+		},
+		"one is gone already": {
+			broken: func(c *cluster) *Router {
+				c.refuse = func(_, name string) error {
+					if name == "admin-canary" {
+						return apierrors.NewNotFound(schema.GroupResource{Resource: "ingresses"}, name)
+					}
+					return nil
+				}
+				return c.router()
+			},
+			left: []string{"admin-canary"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, web := canaries(target(), ingress("web", rule("a.test", path("/", "web"))), 30)
+			_, admin := canaries(target(), ingress("admin", rule("a.test", path("/x", "web"))), 30)
+			c := newCluster(append(tc.objects, web, admin)...)
+			r := c.router()
+			if tc.broken != nil {
+				r = tc.broken(c)
+			}
+			err := r.Remove(t.Context(), target())
+			if (err != nil) != (len(tc.errors) > 0) {
+				t.Errorf("got error %v", err)
+			}
+			for _, want := range tc.errors {
+				if !strings.Contains(fmt.Sprint(err), "removing the canary Ingresses of Deployment shop/web: "+want) {
+					t.Errorf("got error %v, want %s", err, want)
+				}
+			}
+			diff(t, tc.left, ingressNames(t, c))
+		})
+	}
+}
+
+func ingressNames(t *testing.T, c client.Client) []string {
+	t.Helper()
+	var list netv1.IngressList
+	if err := c.List(t.Context(), &list); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, ing := range list.Items {
+		names = append(names, ing.Name)
+	}
+	return names
+}

@@ -1,0 +1,79 @@
+package ingress
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// scene is what bears on the traffic of one Deployment: its namespace, sorted
+// into what is ours and what is not.
+type scene struct {
+	dialect
+
+	services  map[string]*corev1.Service // not ours
+	ingresses map[string]*netv1.Ingress  // not ours and no canary
+	foreign   map[string]*netv1.Ingress  // canaries that are not ours
+
+	canaryServices  map[string]*corev1.Service // ours
+	canaryIngresses map[string]*netv1.Ingress  // ours, even if somebody set canary: "false"
+
+	classes map[string]*netv1.IngressClass
+}
+
+// look reads the scene of dep from the cache.
+func look(ctx context.Context, c client.Reader, d dialect, dep *appsv1.Deployment) (scene, error) {
+	var services corev1.ServiceList
+	if err := c.List(ctx, &services, client.InNamespace(dep.Namespace)); err != nil {
+		return scene{}, fmt.Errorf("listing Services of namespace %q: %w", dep.Namespace, err)
+	}
+	var ingresses netv1.IngressList
+	if err := c.List(ctx, &ingresses, client.InNamespace(dep.Namespace)); err != nil {
+		return scene{}, fmt.Errorf("listing Ingresses of namespace %q: %w", dep.Namespace, err)
+	}
+	var classes netv1.IngressClassList
+	if err := c.List(ctx, &classes); err != nil {
+		return scene{}, fmt.Errorf("listing IngressClasses: %w", err)
+	}
+	s := arrange(d, dep, services.Items, ingresses.Items)
+	for i := range classes.Items {
+		s.classes[classes.Items[i].Name] = &classes.Items[i]
+	}
+	return s, nil
+}
+
+func arrange(d dialect, dep *appsv1.Deployment, services []corev1.Service, ingresses []netv1.Ingress) scene {
+	s := scene{
+		dialect:         d,
+		services:        map[string]*corev1.Service{},
+		ingresses:       map[string]*netv1.Ingress{},
+		foreign:         map[string]*netv1.Ingress{},
+		canaryServices:  map[string]*corev1.Service{},
+		canaryIngresses: map[string]*netv1.Ingress{},
+		classes:         map[string]*netv1.IngressClass{},
+	}
+	for i := range services {
+		svc := &services[i]
+		if ours(svc, dep) {
+			s.canaryServices[svc.Name] = svc
+		} else {
+			s.services[svc.Name] = svc
+		}
+	}
+	for i := range ingresses {
+		ing := &ingresses[i]
+		switch {
+		case ours(ing, dep):
+			s.canaryIngresses[ing.Name] = ing
+		case d.is(ing, "canary"):
+			s.foreign[ing.Name] = ing
+		default:
+			s.ingresses[ing.Name] = ing
+		}
+	}
+	return s
+}

@@ -1,0 +1,84 @@
+package ingress
+
+import (
+	"strconv"
+	"time"
+
+	netv1 "k8s.io/api/networking/v1"
+)
+
+// What a canary Ingress says about its own weight, beside canary-weight. All are
+// written in one patch, so a canary-weight that differs from the recorded one
+// was written by somebody else.
+const (
+	annotationWeight = "headgate.dev/weight"
+	annotationSince  = "headgate.dev/weight-since" // RFC 3339, when Headgate last wrote this Ingress
+)
+
+const fullWeight = 100
+
+// carried returns the highest weight that any canary Ingress may be carrying
+// and when the last of them was written.
+func (s scene) carried() (weight int, since time.Time) {
+	for _, ing := range s.canaryIngresses {
+		weight = max(weight, s.weightOf(ing))
+		if at := sinceOf(ing); at.After(since) {
+			since = at
+		}
+	}
+	return weight, since
+}
+
+// weightOf returns the highest weight that ing may be carrying, 0..100.
+//
+// If somebody edited it, that is the higher of theirs and the recorded one,
+// which may still be in force. What does not parse counts as 100: ingress-nginx
+// and Traefik take it for 0 but others may not, and a canary that is believed to
+// have all the traffic is not scaled down. So does an Ingress that is no canary
+// any more: it competes with the stable one and wins whenever it is the older.
+func (d dialect) weightOf(ing *netv1.Ingress) int {
+	weight, err := strconv.Atoi(ing.Annotations[d.weight()])
+	if err != nil || !d.is(ing, "canary") {
+		return fullWeight
+	}
+	if recorded, err := strconv.Atoi(ing.Annotations[annotationWeight]); err == nil {
+		weight = max(weight, recorded)
+	}
+	return min(max(weight, 0), fullWeight)
+}
+
+// sinceOf returns when ing was last written, or created if it does not say.
+func sinceOf(ing *netv1.Ingress) time.Time {
+	at, err := time.Parse(time.RFC3339Nano, ing.Annotations[annotationSince])
+	if err != nil {
+		return ing.CreationTimestamp.Time
+	}
+	return at
+}
+
+// dated says whether ing carries the time of its last write.
+func dated(ing *netv1.Ingress) bool {
+	_, err := time.Parse(time.RFC3339Nano, ing.Annotations[annotationSince])
+	return err == nil
+}
+
+// date records that ing is being written now.
+func date(ing *netv1.Ingress, now time.Time) {
+	ing.Annotations[annotationSince] = now.UTC().Format(time.RFC3339Nano)
+}
+
+// reweighed returns ing with another weight and all else as it is.
+func (d dialect) reweighed(ing *netv1.Ingress, weight int) *netv1.Ingress {
+	out := ing.DeepCopy()
+	d.writeWeight(out, weight)
+	return out
+}
+
+func (d dialect) writeWeight(ing *netv1.Ingress, weight int) {
+	ing.Annotations = overlay(ing.Annotations, map[string]string{
+		d.canary():       "true",
+		d.weight():       strconv.Itoa(weight),
+		annotationWeight: strconv.Itoa(weight),
+	})
+	delete(ing.Annotations, d.key("canary-weight-total"))
+}
