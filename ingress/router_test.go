@@ -124,6 +124,7 @@ func TestRouterSplitsAndReturnsTheTraffic(t *testing.T) {
 	c := newCluster(shop()...)
 	want := rollout.Traffic{
 		Services: []string{"web"}, Ingresses: []string{"admin", "web"}, Port: "http",
+		CanaryService: "web-canary", CanaryIngress: "admin-canary",
 		Selectors: []map[string]string{{"app": "web"}},
 	}
 	diff(t, want, c.observe(t))
