@@ -1,0 +1,303 @@
+package webhook_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/webhook"
+)
+
+// edit is one thing a writer does to a manifest.
+type edit func(*appsv1.Deployment)
+
+// web is an opted-in Deployment at generation 6 that runs v1, edited.
+func web(edits ...edit) *appsv1.Deployment {
+	replicas := int32(3)
+	dep := &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "web", Namespace: "shop", Generation: 6,
+			Labels:      map[string]string{"app": "web"},
+			Annotations: map[string]string{"headgate.dev/strategy": "canary", "example.org/team": "shop"},
+		},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: &replicas,
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}},
+			Strategy: appsv1.DeploymentStrategy{Type: appsv1.RollingUpdateDeploymentStrategyType},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "web"}},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "web:v1"}}},
+			},
+		},
+	}
+	for _, e := range edits {
+		e(dep)
+	}
+	return dep
+}
+
+func image(tag string) edit {
+	return func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "web:" + tag }
+}
+func replicas(n int32) edit { return func(d *appsv1.Deployment) { d.Spec.Replicas = &n } }
+func paused(p bool) edit    { return func(d *appsv1.Deployment) { d.Spec.Paused = p } }
+func recreate(d *appsv1.Deployment) {
+	d.Spec.Strategy = appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}
+}
+func annotated(key, value string) edit {
+	return func(d *appsv1.Deployment) { d.Annotations["headgate.dev/"+key] = value }
+}
+func without(key string) edit {
+	return func(d *appsv1.Deployment) { delete(d.Annotations, "headgate.dev/"+key) }
+}
+func optedOut(d *appsv1.Deployment)      { without("strategy")(d) }
+func noAnnotations(d *appsv1.Deployment) { d.Annotations = nil }
+
+// held is what a Deployment looks like whose v2 waits as rollout 5.
+func held(d *appsv1.Deployment) {
+	for _, e := range []edit{image("v2"), paused(true), annotated("rollout", "5"), annotated("phase", "Progressing")} {
+		e(d)
+	}
+}
+
+// result is what Mutate may change, and what it says.
+type result struct {
+	Decision       webhook.Decision
+	Paused         bool
+	Rollout, Phase string
+	Command        string
+	Bypass         rollout.Reason
+	Warnings       []string
+	Denial         string
+}
+
+func resultOf(out webhook.Outcome) result {
+	r := result{Decision: out.Decision, Bypass: out.Bypass, Warnings: out.Warnings, Denial: out.Denial}
+	if dep := out.Deployment; dep != nil {
+		r.Paused = dep.Spec.Paused
+		r.Rollout = dep.Annotations["headgate.dev/rollout"]
+		r.Phase = dep.Annotations["headgate.dev/phase"]
+		r.Command = dep.Annotations["headgate.dev/command"]
+	}
+	return r
+}
+
+type mutation struct {
+	old, new  *appsv1.Deployment
+	byManager bool
+	want      result
+}
+
+func run(t *testing.T, cases map[string]mutation) {
+	t.Helper()
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			before := c.new.DeepCopy()
+			r := webhook.Request{Old: c.old, New: c.new, ByManager: c.byManager, CheckAnalysis: checkAnalysis}
+			out := webhook.Mutate(r)
+			if diff := cmp.Diff(c.want, resultOf(out), cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(before, c.new); diff != "" {
+				t.Error("the request was modified:", diff)
+			}
+			if r.New = out.Deployment; r.New == nil {
+				return
+			}
+			if diff := cmp.Diff(out.Deployment, webhook.Mutate(r).Deployment); diff != "" {
+				t.Error("a second call changes it again:", diff)
+			}
+		})
+	}
+}
+
+func checkAnalysis(text string) error {
+	if strings.Contains(text, "bogus") {
+		return errors.New(`"bogus" is no metric, e.g. success-rate >= 99%`)
+	}
+	return nil
+}
+
+const (
+	stillHeld    = "rollout 5 is still held; to ship it now: kubectl annotate deploy/web headgate.dev/command=promote-full; to send it back: kubectl annotate deploy/web headgate.dev/command=abort"
+	unpaused     = "web was un-paused and is now held as rollout 7: its template may never have run"
+	atZero       = "this template goes out without a canary: with 0 replicas before or after there is no stable version to split traffic with"
+	recreates    = "this template goes out without a canary: strategy Recreate stops the old version first; set spec.strategy.type: RollingUpdate"
+	leftBehind   = "web no longer has headgate.dev/strategy: its template goes out without a canary"
+	pausedByUser = "web is paused, and not by Headgate: the new template is not rolled out until spec.paused is removed, and is held then"
+)
+
+func TestANewTemplateIsHeld(t *testing.T) {
+	fresh := result{Decision: webhook.Held, Paused: true, Rollout: "7", Phase: "Pending"}
+	dropped := func(command string) result {
+		r := fresh
+		r.Warnings = []string{"headgate.dev/command: " + command + " was dropped: the template is new, give the command again if it is meant for this one"}
+		return r
+	}
+	run(t, map[string]mutation{
+		"a new image":                           {old: web(), new: web(image("v2")), want: fresh},
+		"a restart is a new template":           {old: web(), new: web(restart), want: fresh},
+		"a new image while another is held":     {old: web(held), new: web(held, image("v3")), want: fresh},
+		"the old image while another is held":   {old: web(held), new: web(held, image("v1")), want: fresh},
+		"a verdict on the last template":        {old: web(held, annotated("phase", "RolledBack")), new: web(held, annotated("phase", "RolledBack"), image("v3")), want: fresh},
+		"a new image during promotion":          {old: web(annotated("phase", "Promoting")), new: web(image("v2"), annotated("phase", "Promoting")), want: fresh},
+		"opting in together with a new image":   {old: web(optedOut), new: web(image("v2")), want: fresh},
+		"a new image that claims to be held":    {old: web(), new: web(image("v2"), annotated("rollout", "1"), annotated("phase", "Promoting")), want: fresh},
+		"a new image and a pause of the writer": {old: web(), new: web(image("v2"), paused(true)), want: fresh},
+		"a held one, replaced at 0 replicas":    {old: web(held), new: web(image("v3"), replicas(0)), want: fresh},
+		"a held one, replaced with Recreate":    {old: web(held), new: web(image("v3"), recreate), want: fresh},
+		"a PUT of the next version":             {old: web(held), new: web(image("v3")), want: fresh},
+		"an old command, back with an undo":     {old: web(), new: web(image("v0"), annotated("command", "promote-full")), want: dropped("promote-full")},
+		"a command about the template before":   {old: web(held, annotated("command", "promote:5")), new: web(held, image("v3"), annotated("command", "promote:5")), want: dropped("promote:5")},
+		"steps broken before":                   {old: web(annotated("steps", "x")), new: web(annotated("steps", "x"), image("v2")), want: staleSteps(fresh)},
+	})
+}
+
+// restart is what kubectl rollout restart does.
+func restart(d *appsv1.Deployment) {
+	d.Spec.Template.Annotations = map[string]string{"kubectl.kubernetes.io/restartedAt": "2026-11-22T10:00:00Z"}
+}
+
+const badSteps = `annotation headgate.dev/steps: "x": a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause or analysis, e.g. headgate.dev/steps: 10%, 5m, 50%, 5m, 100%`
+
+func staleSteps(r result) result {
+	r.Warnings = append(r.Warnings, badSteps)
+	return r
+}
+
+func TestAHeldTemplateStaysHeld(t *testing.T) {
+	quiet := result{Decision: webhook.StillHeld, Paused: true, Rollout: "5", Phase: "Progressing"}
+	warned := quiet
+	warned.Warnings = []string{stillHeld}
+	commanded := quiet
+	commanded.Command = "abort"
+	run(t, map[string]mutation{
+		"kubectl rollout resume":                 {old: web(held), new: web(held, paused(false)), want: warned},
+		"a server-side apply of paused: false":   {old: web(held), new: web(held, paused(false)), want: warned},
+		"a PUT without the markers":              {old: web(held), new: web(image("v2")), want: warned},
+		"an Argo CD Replace that keeps the mark": {old: web(held), new: web(held, paused(false), without("phase")), want: warned},
+		"another rollout in the marker":          {old: web(held), new: web(held, annotated("rollout", "6")), want: warned},
+		"another phase":                          {old: web(held), new: web(held, annotated("phase", "Promoting")), want: warned},
+		"stale annotations of an undo":           {old: web(held), new: web(held, annotated("rollout", "2"), annotated("phase", "Paused")), want: warned},
+		"a command":                              {old: web(held), new: web(held, annotated("command", "abort")), want: commanded},
+		"other steps":                            {old: web(held), new: web(held, annotated("steps", "1%")), want: quiet},
+		"0 replicas":                             {old: web(held), new: web(held, replicas(0)), want: quiet},
+		"Recreate":                               {old: web(held), new: web(held, recreate), want: quiet},
+		"a template that means the same":         {old: web(held), new: web(held, emptyNotNil), want: quiet},
+	})
+}
+
+// emptyNotNil is how a template may come back from another encoding.
+func emptyNotNil(d *appsv1.Deployment) {
+	d.Spec.Template.Annotations = map[string]string{}
+	d.Spec.Template.Spec.Volumes = []corev1.Volume{}
+}
+
+func TestTheManagerIsFree(t *testing.T) {
+	run(t, map[string]mutation{
+		"it releases":                  {old: web(held), new: web(image("v2"), annotated("phase", "Promoting")), byManager: true, want: result{Decision: webhook.Allowed, Phase: "Promoting"}},
+		"it sets the phase":            {old: web(held), new: web(held, annotated("phase", "Paused")), byManager: true, want: result{Decision: webhook.Allowed, Paused: true, Rollout: "5", Phase: "Paused"}},
+		"it takes a command":           {old: web(held, annotated("command", "abort")), new: web(held), byManager: true, want: result{Decision: webhook.Allowed, Paused: true, Rollout: "5", Phase: "Progressing"}},
+		"what others broke is not its": {old: web(held), new: web(held, annotated("steps", "x")), byManager: true, want: result{Decision: webhook.Allowed, Paused: true, Rollout: "5", Phase: "Progressing"}},
+	})
+}
+
+func TestOptingOutReleases(t *testing.T) {
+	released := result{Decision: webhook.Released, Bypass: rollout.OptedOut, Warnings: []string{leftBehind}}
+	run(t, map[string]mutation{
+		"the strategy is removed while held":             {old: web(held), new: web(held, optedOut), want: released},
+		"all annotations are":                            {old: web(held), new: web(held, noAnnotations), want: released},
+		"together with a new image":                      {old: web(held), new: web(held, optedOut, image("v3")), want: released},
+		"broken annotations do not keep anybody in":      {old: web(held), new: web(held, optedOut, annotated("steps", "x")), want: released},
+		"not held, nothing happens":                      {old: web(), new: web(optedOut), want: result{Decision: webhook.Allowed}},
+		"during promotion the phase goes, too":           {old: web(annotated("phase", "Promoting")), new: web(annotated("phase", "Promoting"), optedOut), want: result{Decision: webhook.Allowed}},
+		"a pause of the user stays":                      {old: web(paused(true)), new: web(paused(true), optedOut), want: result{Decision: webhook.Allowed, Paused: true}},
+		"an undo to a revision from before Headgate":     {old: web(), new: web(optedOut, image("v0")), want: result{Decision: webhook.Bypassed, Bypass: rollout.OptedOut, Warnings: []string{leftBehind}}},
+		"a Deployment that never opted in is left alone": {old: web(optedOut, paused(true), annotated("rollout", "5")), new: web(optedOut, image("v2"), annotated("rollout", "6")), want: result{Decision: webhook.Allowed, Rollout: "6"}},
+	})
+}
+
+func TestAPauseOfTheUserIsTheUsers(t *testing.T) {
+	run(t, map[string]mutation{
+		"a new image waits without Headgate":                  {old: web(paused(true)), new: web(paused(true), image("v2")), want: result{Decision: webhook.UserPaused, Paused: true, Warnings: []string{pausedByUser}}},
+		"un-pausing holds":                                    {old: web(paused(true)), new: web(), want: result{Decision: webhook.Held, Paused: true, Rollout: "7", Phase: "Pending", Warnings: []string{unpaused}}},
+		"un-pausing with a new image holds":                   {old: web(paused(true)), new: web(image("v2")), want: result{Decision: webhook.Held, Paused: true, Rollout: "7", Phase: "Pending"}},
+		"un-pausing and opting in holds":                      {old: web(paused(true), optedOut), new: web(), want: result{Decision: webhook.Held, Paused: true, Rollout: "7", Phase: "Pending", Warnings: []string{unpaused}}},
+		"un-pausing at 0 replicas does not":                   {old: web(paused(true), replicas(0)), new: web(replicas(0)), want: result{Decision: webhook.Bypassed, Bypass: rollout.ScaledToZero, Warnings: []string{atZero}}},
+		"pausing is free":                                     {old: web(), new: web(paused(true)), want: result{Decision: webhook.Allowed, Paused: true}},
+		"a stale marker does not make it ours":                {old: web(paused(true), optedOut, annotated("rollout", "5")), new: web(paused(true), annotated("rollout", "5")), want: result{Decision: webhook.Allowed, Paused: true}},
+		"a hold that Headgate would not make is not believed": {old: web(paused(true)), new: web(paused(true), recreate, annotated("rollout", "7")), want: result{Decision: webhook.Allowed, Paused: true}},
+		"nor does a marker that the writer invents":           {old: web(paused(true)), new: web(paused(true), image("v2"), annotated("rollout", "6")), want: result{Decision: webhook.UserPaused, Paused: true, Warnings: []string{pausedByUser}}},
+	})
+}
+
+func TestMarkersAreNotForOthers(t *testing.T) {
+	promoting := result{Decision: webhook.Allowed, Phase: "Promoting"}
+	run(t, map[string]mutation{
+		"a marker invented":                  {old: web(), new: web(annotated("rollout", "7"), annotated("phase", "Pending")), want: result{Decision: webhook.Allowed}},
+		"a phase overwritten":                {old: web(annotated("phase", "Promoting")), new: web(annotated("phase", "RolledBack")), want: promoting},
+		"a phase dropped by a PUT":           {old: web(annotated("phase", "Promoting")), new: web(), want: promoting},
+		"a stale marker on opting in":        {old: web(optedOut, annotated("rollout", "5")), new: web(annotated("rollout", "5")), want: result{Decision: webhook.Allowed}},
+		"a hold that somebody broke is kept": {old: web(held, paused(false)), new: web(held, paused(false), without("rollout")), want: result{Decision: webhook.Allowed, Rollout: "5", Phase: "Progressing"}},
+	})
+}
+
+func TestWithNothingToSplitTheTemplatePasses(t *testing.T) {
+	zero := result{Decision: webhook.Bypassed, Bypass: rollout.ScaledToZero, Warnings: []string{atZero}}
+	run(t, map[string]mutation{
+		"at 0 replicas":                         {old: web(replicas(0)), new: web(replicas(0), image("v2")), want: zero},
+		"up from 0 replicas":                    {old: web(replicas(0)), new: web(image("v2")), want: zero},
+		"down to 0 replicas":                    {old: web(), new: web(replicas(0), image("v2")), want: zero},
+		"with Recreate":                         {old: web(recreate), new: web(recreate, image("v2")), want: result{Decision: webhook.Bypassed, Bypass: rollout.RecreateNotSupported, Warnings: []string{recreates}}},
+		"away from Recreate is held":            {old: web(recreate), new: web(image("v2")), want: result{Decision: webhook.Held, Paused: true, Rollout: "7", Phase: "Pending"}},
+		"no replicas written means one":         {old: web(noReplicas), new: web(noReplicas, image("v2")), want: result{Decision: webhook.Held, Paused: true, Rollout: "7", Phase: "Pending"}},
+		"scaling to 0 alone is nobody's matter": {old: web(), new: web(replicas(0)), want: result{Decision: webhook.Allowed}},
+	})
+}
+
+func noReplicas(d *appsv1.Deployment) { d.Spec.Replicas = nil }
+
+func TestAFirstDeploymentIsNeverHeld(t *testing.T) {
+	copied := "web was copied while its template was held: the copy starts un-paused"
+	run(t, map[string]mutation{
+		"created":                              {new: web(), want: result{Decision: webhook.Allowed}},
+		"created paused, by the user":          {new: web(paused(true)), want: result{Decision: webhook.Allowed, Paused: true}},
+		"restored from a backup while held":    {new: web(held), want: result{Decision: webhook.Allowed, Warnings: []string{copied}}},
+		"copied with a command":                {new: web(annotated("command", "abort"), annotated("phase", "Paused")), want: result{Decision: webhook.Allowed}},
+		"not opted in, with markers":           {new: web(held, optedOut), want: result{Decision: webhook.Allowed, Paused: true, Rollout: "5", Phase: "Progressing"}},
+		"created with steps that do not parse": {new: web(annotated("steps", "x")), want: result{Decision: webhook.Denied, Denial: badSteps}},
+	})
+}
+
+func TestOnlyWhatThisRequestBreaksIsDenied(t *testing.T) {
+	const (
+		badCommand  = `annotation headgate.dev/command: "ship": a command is one of promote, promote-full, pause, resume, abort, retry, e.g. headgate.dev/command: promote`
+		badAnalysis = `annotation headgate.dev/analysis: "bogus" is no metric, e.g. success-rate >= 99%`
+		noAnalysis  = `annotation headgate.dev/analysis: "": headgate.dev/steps has an analysis step, so this annotation must say what to measure, e.g. headgate.dev/analysis: success-rate >= 99%, p99 <= 500ms`
+	)
+	denied := func(text ...string) result {
+		return result{Decision: webhook.Denied, Denial: strings.Join(text, "\n")}
+	}
+	judged := []edit{annotated("steps", "1%, analysis"), annotated("analysis", "error-rate < 1%")}
+	run(t, map[string]mutation{
+		"steps":                                    {old: web(), new: web(annotated("steps", "x")), want: denied(badSteps)},
+		"steps, even while held":                   {old: web(held), new: web(held, annotated("steps", "x")), want: denied(badSteps)},
+		"steps broken before, and broken again":    {old: web(annotated("steps", "x, 1%")), new: web(annotated("steps", "x, 2%")), want: denied(badSteps)},
+		"steps broken before":                      {old: web(annotated("steps", "x")), new: web(annotated("steps", "x"), replicas(9)), want: staleSteps(result{Decision: webhook.Allowed})},
+		"steps put right":                          {old: web(annotated("steps", "x")), new: web(annotated("steps", "1%")), want: result{Decision: webhook.Allowed}},
+		"opting in with steps broken before":       {old: web(optedOut, annotated("steps", "x")), new: web(annotated("steps", "x")), want: denied(badSteps)},
+		"a command":                                {old: web(held), new: web(held, annotated("command", "ship")), want: denied(badCommand)},
+		"an analysis":                              {old: web(), new: web(annotated("analysis", "bogus")), want: denied(badAnalysis)},
+		"two at once":                              {old: web(), new: web(annotated("steps", "x"), annotated("analysis", "bogus")), want: denied(badSteps, badAnalysis)},
+		"the analysis that an analysis step needs": {old: web(judged...), new: web(judged[0]), want: denied(noAnalysis)},
+		"an analysis step without an analysis":     {old: web(), new: web(judged[0]), want: denied(noAnalysis)},
+		"new breakage beside old":                  {old: web(annotated("steps", "x")), new: web(annotated("steps", "x"), annotated("analysis", "bogus")), want: denied(badAnalysis)},
+	})
+}
