@@ -1,0 +1,223 @@
+package analysis
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+func condition(t interface{ Fatal(...any) }, text string) Condition {
+	c, err := ParseCondition(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestParse(t *testing.T) {
+	tests := map[string]struct {
+		text string
+		want Analysis
+	}{
+		"One line names built-in metrics and gets every default": {
+			text: "success-rate >= 99%, p99 <= 500ms",
+			want: Analysis{
+				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second},
+				MinRequests: 10,
+				Metrics: []Metric{
+					{Name: "success-rate", Condition: condition(t, ">= 99%")},
+					{Name: "p99", Condition: condition(t, "<= 500ms")},
+				},
+			},
+		},
+		"A line break separates like a comma, and a trailing one is nothing": {
+			text: "\n error-rate<1%\np50 < 0.2s,\n",
+			want: Analysis{
+				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second},
+				MinRequests: 10,
+				Metrics: []Metric{
+					{Name: "error-rate", Condition: condition(t, "< 1%")},
+					{Name: "p50", Condition: condition(t, "< 0.2s")},
+				},
+			},
+		},
+		"The same metric may have two bounds": {
+			text: "p50 > 1ms, p50 < 1s",
+			want: Analysis{
+				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second},
+				MinRequests: 10,
+				Metrics: []Metric{
+					{Name: "p50", Condition: condition(t, "> 1ms")},
+					{Name: "p50", Condition: condition(t, "< 1s")},
+				},
+			},
+		},
+		"YAML sets every field": {
+			text: `
+interval: 1m30s
+failureLimit: 2
+inconclusiveLimit: 5
+errorLimit: 4
+minRequests: 50
+metrics:
+- name: queue
+  query: max(queue_length{namespace="{{namespace}}"})
+  condition: "< 100"
+- name: p95
+  condition: "<= 1s"
+`,
+			want: Analysis{
+				Plan: rollout.AnalysisPlan{
+					Interval: 90 * time.Second, FailureLimit: 2, InconclusiveLimit: 5, ErrorLimit: 4,
+				},
+				MinRequests: 50,
+				Metrics: []Metric{
+					{Name: "queue", Query: `max(queue_length{namespace="{{namespace}}"})`, Condition: condition(t, "< 100")},
+					{Name: "p95", Condition: condition(t, "<= 1s")},
+				},
+			},
+		},
+		"YAML on one line, and no minimum of requests where only queries of the user's are asked": {
+			text: `{metrics: [{name: up, query: "min(up)", condition: "== 1"}]}`,
+			want: Analysis{
+				Plan:    rollout.AnalysisPlan{Interval: 30 * time.Second},
+				Metrics: []Metric{{Name: "up", Query: "min(up)", Condition: condition(t, "== 1")}},
+			},
+		},
+		"A query replaces the built-in metric of that name and its unit": {
+			text: `{metrics: [{name: p99, query: "max(p99_millis)", condition: "<= 500"}]}`,
+			want: Analysis{
+				Plan:    rollout.AnalysisPlan{Interval: 30 * time.Second},
+				Metrics: []Metric{{Name: "p99", Query: "max(p99_millis)", Condition: condition(t, "<= 500")}},
+			},
+		},
+		"A minimum of 0 requests is not the default": {
+			text: `{minRequests: 0, metrics: [{name: p99, condition: "<= 1s"}]}`,
+			want: Analysis{
+				Plan:    rollout.AnalysisPlan{Interval: 30 * time.Second},
+				Metrics: []Metric{{Name: "p99", Condition: condition(t, "<= 1s")}},
+			},
+		},
+		"A reference": {
+			text: " configmap/web.analysis \n",
+			want: Analysis{ConfigMap: "web.analysis"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := Parse(tt.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(Condition{})); diff != "" {
+				t.Errorf("Parse (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseErrors(t *testing.T) {
+	const (
+		line     = "write for example success-rate >= 99%, p99 <= 500ms"
+		doc      = `write for example {interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
+		quotes   = " (a condition needs its quotes)"
+		number   = `want < <= > >= == or != and a number, with %, ms or s if it has a unit: write for example "<= 500ms"`
+		query    = `write for example sum(rate(http_requests_total{namespace="{{namespace}}", code=~"5.."}[{{window}}]))`
+		fields   = "known are interval, failureLimit, inconclusiveLimit, errorLimit, minRequests, metrics (name, query, condition)"
+		builtins = "built in are error-rate, p50, p90, p95, p99, success-rate; any other needs YAML with a query, " +
+			`for example {metrics: [{name: queue-length, query: "max(queue_length)", condition: "< 100"}]}`
+		vars = "known are canary-deployment, canary-ingress, canary-service, canary-track, deployment, ingress, namespace, " +
+			"rollout, service, service-port, stable-track, track-label, weight, window"
+	)
+	tests := map[string]struct{ text, want string }{
+		"nothing":                     {"", "no metric is named: " + line},
+		"only separators":             {",\n,", "no metric is named: " + line},
+		"a name alone":                {"success-rate", `"success-rate" has no condition: ` + line},
+		"the second part is wrong":    {"p99 < 1s, fast", `"fast" has no condition: ` + line},
+		"an unknown metric":           {"succes-rate >= 99%", `unknown metric "succes-rate": ` + builtins},
+		"no metric before a bound":    {">= 99%", `unknown metric "": ` + builtins},
+		"an unknown operator":         {"p99 =< 500ms", `metric "p99": condition "=< 500ms": ` + number},
+		"a unit nobody has":           {"p99 <= 5m", `metric "p99": condition "<= 5m": ` + number},
+		"a bound without end":         {"p99 <= " + strings.Repeat("9", 400) + "s", `metric "p99": condition "<= ` + strings.Repeat("9", 400) + `s": ` + number},
+		"a latency without a unit":    {"p99 <= 500", `metric "p99" is a time and cannot be "<= 500": write for example p99 <= 500ms`},
+		"a share above one":           {"success-rate >= 99", `metric "success-rate" is a share between 0% and 100% and cannot be ">= 99": write for example success-rate >= 99%`},
+		"a share in milliseconds":     {"error-rate < 1ms", `metric "error-rate" is a share between 0% and 100% and cannot be "< 1ms": write for example error-rate <= 1%`},
+		"a ConfigMap without a name":  {"configmap/", `"" is not the name of a ConfigMap: write for example configmap/web-analysis`},
+		"a ConfigMap elsewhere":       {"configmap/other/web", `"other/web" is not the name of a ConfigMap: write for example configmap/web-analysis`},
+		"a colon in a line":           {"success-rate: >= 99%", "yaml: did not find expected comment or line break: " + doc + quotes},
+		"an unknown field":            {"intervall: 30s", `unknown field "intervall": ` + fields},
+		"an unknown field of metrics": {"metrics: [{nam: p99}]", `unknown field "nam": ` + fields},
+		"a field twice":               {"interval: 1m\ninterval: 2m", `yaml: unmarshal errors: line 2: key "interval" already set in map: ` + doc + quotes},
+		"a condition without quotes":  {"metrics:\n- name: p99\n  condition: >= 99%", "yaml: line 3: did not find expected comment or line break: " + doc + quotes},
+		"a number for a duration":     {"interval: 30", `interval "30" is not a duration: write for example interval: 30s`},
+		"a list for a duration":       {"interval: [30s]", `interval cannot be of type array: ` + doc},
+		"a word for a number":         {"failureLimit: none", `failureLimit cannot be of type string: ` + doc},
+		"a list":                      {"- name: p99", `the analysis cannot be of type array: ` + doc},
+		"no duration":                 {"interval: soon", `interval "soon" is not a duration: write for example interval: 30s`},
+		"too often":                   {"interval: 500ms", `interval "500ms" is shorter than 1s: write for example interval: 30s`},
+		"backwards":                   {"interval: -1m", `interval "-1m" is shorter than 1s: write for example interval: 30s`},
+		"a negative limit":            {"errorLimit: -1", `errorLimit is -1, want 0 or more: write for example errorLimit: 3`},
+		"a negative minimum":          {"minRequests: -1", `minRequests is -1, want 0 or more: write for example minRequests: 3`},
+		"YAML without metrics":        {"interval: 1m", "no metric is named: " + line},
+		"a metric without a name":     {`metrics: [{condition: "< 1"}]`, `metric name "": use letters, digits, - _ and ., for example name: queue-length`},
+		"a name of two lines":         {`metrics: [{name: "a\nb", condition: "< 1"}]`, `metric name "a\nb": use letters, digits, - _ and ., for example name: queue-length`},
+		"a metric without a query":    {`metrics: [{name: queue, condition: "< 1"}]`, `unknown metric "queue": ` + builtins},
+		"a metric without condition":  {`metrics: [{name: queue, query: up}]`, `metric "queue": condition "": ` + number},
+		"an unknown variable":         {`metrics: [{name: q, query: 'x{a="{{pod}}"}', condition: "< 1"}]`, `metric "q": unknown variable "{{pod}}" in query: ` + vars},
+		"a template program":          {`metrics: [{name: q, query: '{{range .}}x{{end}}', condition: "< 1"}]`, `metric "q": unknown variable "{{range .}}" in query: ` + vars},
+		"PromQL that does not parse":  {`metrics: [{name: q, query: 'sum(rate(x{a="{{namespace}}"}[1m])', condition: "< 1"}]`, `metric "q": query does not parse at 1:35: parse error: unclosed left parenthesis: ` + query},
+		"a range instead of a number": {`metrics: [{name: q, query: 'x[{{window}}]', condition: "< 1"}]`, `metric "q": query yields a range vector, want a number or a vector: ` + query},
+		"a text instead of a number":  {`metrics: [{name: q, query: '"x"', condition: "< 1"}]`, `metric "q": query yields a string, want a number or a vector: ` + query},
+		"an experimental function":    {`metrics: [{name: q, query: 'info(x)', condition: "< 1"}]`, `metric "q": query does not parse at 1:1: parse error: function "info" is not enabled: ` + query},
+		"a query too long to parse":   {`metrics: [{name: q, query: '` + strings.Repeat("-x+", 1400) + `x', condition: "< 1"}]`, `metric "q": query has 4201 bytes, at most 4096 are read: move parts of it into recording rules`},
+		"more metrics than allowed":   {strings.Repeat("p99 < 1s,", 21), "21 metrics are named, at most 20 are measured: join several into one query"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse(tt.text)
+			if err == nil {
+				t.Fatalf("Parse(%q) accepted it", tt.text)
+			}
+			if diff := cmp.Diff(tt.want, err.Error()); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestCheckAcceptsNoAnalysis(t *testing.T) {
+	if err := Check(" \n"); err != nil {
+		t.Error(err)
+	}
+	if err := Check("configmap/Web"); err == nil {
+		t.Error("an invalid name passed")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		"", lineExample, yamlExample, "configmap/web", "a: &a [*a]", "p99 <= 500ms, x",
+		`{metrics: [{name: q, query: "` + strings.Repeat("(", 100) + `", condition: "< 1"}]}`,
+		`{metrics: [{name: q, query: 'label_{{track-label}}{x="{{ window }}"}[{{window}}:]', condition: "< 1"}]}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		a, err := Parse(text)
+		if err != nil {
+			return
+		}
+		if a.ConfigMap == "" && (len(a.Metrics) == 0 || a.Plan.Interval < MinInterval) {
+			t.Errorf("Parse(%q) = %+v", text, a)
+		}
+		for _, m := range a.Metrics {
+			if m.Condition == (Condition{}) {
+				t.Errorf("Parse(%q): metric %q has no condition", text, m.Name)
+			}
+		}
+	})
+}

@@ -1,0 +1,147 @@
+package analysis
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// DefaultTimeout bounds one query if Options does not.
+const DefaultTimeout = 10 * time.Second
+
+// maxConcurrent is how many queries of one measurement run at a time.
+const maxConcurrent = 4
+
+// configMapKey is where a shared analysis is in its ConfigMap.
+const configMapKey = "analysis"
+
+// Options are the operator's settings. The zero value works: no built-in
+// metrics, no share check, queries as the user wrote them.
+type Options struct {
+	// Source is where built-in metrics come from. If it is set, every
+	// measurement also checks that the canary gets a share of the traffic.
+	Source Source
+
+	// Timeout of one query. 0: DefaultTimeout.
+	Timeout time.Duration
+
+	// NamespaceLabel, if set, is the label by which Prometheus tells tenants
+	// apart. Every selector of a user's query is confined to series where it
+	// is the namespace of the Deployment. Built-in metrics are not: their
+	// queries are Headgate's and name the namespace themselves.
+	NamespaceLabel string
+}
+
+// Judge measures canaries. It is safe for concurrent use.
+type Judge struct {
+	api     promv1.API
+	reader  client.Reader
+	options Options
+}
+
+// New returns a Judge that asks api and reads ConfigMaps through reader. A nil
+// api is valid, no Prometheus: every measurement is then an Error. An uncached
+// reader is enough; a cached one watches every ConfigMap of the cluster.
+func New(api promv1.API, reader client.Reader, o Options) *Judge {
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
+	}
+	return &Judge{api: api, reader: reader, options: o}
+}
+
+// Plan parses the headgate.dev/analysis annotation of a Deployment in
+// namespace, and reads the ConfigMap that it may name. "" has no plan: nil, nil.
+// A missing ConfigMap is an error that satisfies apierrors.IsNotFound.
+func (j *Judge) Plan(ctx context.Context, namespace, analysis string) (*rollout.AnalysisPlan, error) {
+	if strings.TrimSpace(analysis) == "" {
+		return nil, nil
+	}
+	a, err := j.resolve(ctx, namespace, analysis)
+	if err != nil {
+		return nil, err
+	}
+	return &a.Plan, nil
+}
+
+// Measure asks all that analysis names at once and returns the worst verdict:
+// Fail, then Error, then Inconclusive; Pass only if every metric passed. The
+// message says what led to it. A Window of less than a second is the interval
+// of the analysis.
+func (j *Judge) Measure(ctx context.Context, analysis string, s rollout.Subject) rollout.Measurement {
+	if j.api == nil {
+		return broken(fmt.Errorf("no Prometheus is configured: set HEADGATE_PROMETHEUS_ADDRESS"))
+	}
+	a, err := j.resolve(ctx, s.Namespace, analysis)
+	if err != nil {
+		return broken(err)
+	}
+	if s.Window < time.Second {
+		s.Window = a.Plan.Interval
+	}
+	q, err := questionsFor(a, s, j.options)
+	if err != nil {
+		return broken(err)
+	}
+	return assess(a, s, j.read(ctx, q))
+}
+
+func broken(err error) rollout.Measurement {
+	return rollout.Measurement{Verdict: rollout.Error, Message: clip(err.Error())}
+}
+
+// resolve follows one reference to a ConfigMap, never a second.
+func (j *Judge) resolve(ctx context.Context, namespace, text string) (Analysis, error) {
+	a, err := Parse(text)
+	if err != nil || a.ConfigMap == "" {
+		return a, err
+	}
+	var cm corev1.ConfigMap
+	if err := j.reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: a.ConfigMap}, &cm); err != nil {
+		return Analysis{}, fmt.Errorf("reading configmap/%s: %w", a.ConfigMap, err)
+	}
+	content, ok := cm.Data[configMapKey]
+	if !ok {
+		return Analysis{}, fmt.Errorf("configmap/%s has no key %q: write for example %s: %s",
+			cm.Name, configMapKey, configMapKey, lineExample)
+	}
+	a, err = Parse(content)
+	if err != nil {
+		return Analysis{}, fmt.Errorf("configmap/%s: %w", cm.Name, err)
+	}
+	if a.ConfigMap != "" {
+		return Analysis{}, fmt.Errorf("configmap/%s names configmap/%s: write the analysis itself there, for example %s",
+			cm.Name, a.ConfigMap, lineExample)
+	}
+	return a, nil
+}
+
+// read asks every question. Each has its own timeout and its own answer.
+func (j *Judge) read(ctx context.Context, q questions) readings {
+	r := readings{metrics: make([]reading, len(q.metrics))}
+	var group errgroup.Group
+	group.SetLimit(maxConcurrent)
+	read := func(query string, into *reading) {
+		if query == "" {
+			return
+		}
+		group.Go(func() error {
+			*into = askOne(ctx, j.api, query, j.options.Timeout)
+			return nil
+		})
+	}
+	for i, query := range q.metrics {
+		read(query, &r.metrics[i])
+	}
+	read(q.requests, &r.requests)
+	read(q.ignored, &r.ignored)
+	_ = group.Wait() // no function returns an error
+	return r
+}

@@ -1,0 +1,314 @@
+package analysis
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/api"
+	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// Answers of Prometheus's HTTP API.
+const (
+	noSeries  = `{"status":"success","data":{"resultType":"vector","result":[]}}`
+	histogram = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"histogram":[1,{"count":"1","sum":"1","buckets":[]}]}]}}`
+	refusal   = `{"status":"error","errorType":"execution","error":"found duplicate series"}`
+)
+
+func vector(values ...string) string {
+	samples := make([]string, len(values))
+	for i, v := range values {
+		samples[i] = fmt.Sprintf(`{"metric":{"pod":"%d"},"value":[1,%q]}`, i, v)
+	}
+	return fmt.Sprintf(`{"status":"success","data":{"resultType":"vector","result":[%s]}}`, strings.Join(samples, ","))
+}
+
+func scalar(value string) string {
+	return fmt.Sprintf(`{"status":"success","data":{"resultType":"scalar","result":[1,%q]}}`, value)
+}
+
+func apiOf(t *testing.T, address string) promv1.API {
+	t.Helper()
+	c, err := api.NewClient(api.Config{Address: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return promv1.NewAPI(c)
+}
+
+// server answers every query by the first key of answers that it contains, and
+// records what it was asked.
+func server(t *testing.T, answers map[string]string) (promv1.API, func() []string) {
+	t.Helper()
+	var (
+		mu    sync.Mutex
+		asked []string
+	)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query := r.FormValue("query")
+		mu.Lock()
+		asked = append(asked, query)
+		mu.Unlock()
+		if r.FormValue("limit") != "1000" || r.FormValue("timeout") == "" || r.FormValue("time") != "" {
+			t.Errorf("parameters %v", r.Form)
+		}
+		answer := noSeries
+		for key, text := range answers {
+			if strings.Contains(query, key) {
+				answer = text
+			}
+		}
+		if strings.Contains(answer, "error") {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+		}
+		_, _ = w.Write([]byte(answer))
+	}))
+	t.Cleanup(s.Close)
+	return apiOf(t, s.URL), func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Sorted(slices.Values(asked))
+	}
+}
+
+func configMaps(data map[string]string) client.Reader {
+	b := fake.NewClientBuilder()
+	for name, text := range data {
+		b.WithObjects(&corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name},
+			Data:       map[string]string{"analysis": text},
+		})
+	}
+	b.WithObjects(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "empty"}})
+	return b.Build()
+}
+
+func TestMeasureAnswers(t *testing.T) {
+	const text = `{metrics: [{name: idle, query: "idle", condition: "> 20%"}]}`
+	tests := map[string]struct {
+		answer string
+		want   rollout.Measurement
+	}{
+		"a vector":     {vector("0.5"), rollout.Measurement{Verdict: rollout.Pass, Message: "idle 50%, want > 20%"}},
+		"two samples":  {vector("0.5", "0.1"), rollout.Measurement{Verdict: rollout.Fail, Message: "idle 10%, want > 20% (worst of 2)"}},
+		"a scalar":     {scalar("0.1"), rollout.Measurement{Verdict: rollout.Fail, Message: "idle 10%, want > 20%"}},
+		"no series":    {noSeries, rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: no data"}},
+		"NaN":          {vector("NaN"), rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: not a number"}},
+		"infinity":     {scalar("+Inf"), rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: not a number"}},
+		"a histogram":  {histogram, rollout.Measurement{Verdict: rollout.Error, Message: "idle: query yields histograms, want numbers: use histogram_quantile or histogram_fraction"}},
+		"a refusal":    {refusal, rollout.Measurement{Verdict: rollout.Error, Message: "idle: query is refused by Prometheus: found duplicate series"}},
+		"with warning": {strings.Replace(vector("0.5"), `"data"`, `"warnings":["one store is down"],"data"`, 1), rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: incomplete answer: one store is down"}},
+		"with info":    {strings.Replace(vector("0.5"), `"data"`, `"infos":["may not be a counter"],"data"`, 1), rollout.Measurement{Verdict: rollout.Pass, Message: "idle 50%, want > 20%"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			prom, _ := server(t, map[string]string{"idle": tt.answer})
+			got := New(prom, nil, Options{}).Measure(t.Context(), text, subject())
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("measurement (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMeasureWithoutAnAnswer(t *testing.T) {
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	status := func(code int) string {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
+		t.Cleanup(s.Close)
+		return s.URL
+	}
+	release := make(chan struct{})
+	hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	t.Cleanup(func() { close(release); hanging.Close() })
+
+	tests := map[string]struct{ address, want string }{
+		"refused":     {closed.URL, "Prometheus does not answer: dial: connect: connection refused"},
+		"503":         {status(503), "Prometheus does not answer: server error: 503"},
+		"502":         {status(502), "Prometheus does not answer: server error: 502"},
+		"not allowed": {status(403), "Prometheus does not answer: client error: 403"},
+		"timeout":     {hanging.URL, "Prometheus does not answer: nothing within 50ms"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			j := New(apiOf(t, tt.address), nil, Options{Source: Traefik, Timeout: 50 * time.Millisecond})
+			got := j.Measure(t.Context(), "success-rate >= 99%, p99 <= 500ms", subject())
+			if diff := cmp.Diff(rollout.Measurement{Verdict: rollout.Error, Message: tt.want}, got); diff != "" {
+				t.Errorf("measurement (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMeasureWithoutSettings(t *testing.T) {
+	prom, asked := server(t, nil)
+	tests := map[string]struct {
+		judge      *Judge
+		text, want string
+	}{
+		"no Prometheus": {New(nil, nil, Options{Source: Traefik}), "p99 <= 1s",
+			"no Prometheus is configured: set HEADGATE_PROMETHEUS_ADDRESS"},
+		"no source for a built-in metric": {New(prom, nil, Options{}), "p99 <= 1s",
+			`metric "p99": no metrics source is configured: set HEADGATE_METRICS_SOURCE to ingress-nginx or traefik`},
+		"no source for a minimum": {New(prom, nil, Options{}), `{minRequests: 5, metrics: [{name: up, query: up, condition: "> 0"}]}`,
+			"minRequests: no metrics source is configured: set HEADGATE_METRICS_SOURCE to ingress-nginx or traefik"},
+		"text that no longer parses": {New(prom, nil, Options{}), "fast",
+			`"fast" has no condition: write for example success-rate >= 99%, p99 <= 500ms`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := tt.judge.Measure(t.Context(), tt.text, subject())
+			if diff := cmp.Diff(rollout.Measurement{Verdict: rollout.Error, Message: tt.want}, got); diff != "" {
+				t.Errorf("measurement (-want +got):\n%s", diff)
+			}
+		})
+	}
+	if queries := asked(); len(queries) > 0 {
+		t.Errorf("asked %q", queries)
+	}
+}
+
+func TestMeasureAsksExactly(t *testing.T) {
+	x, s := sources[IngressNginx], subject()
+	tests := map[string]struct {
+		options Options
+		text    string
+		weight  int
+		window  time.Duration
+		want    []string
+	}{
+		"a built-in metric, the requests and the share": {
+			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", weight: 10, window: s.Window,
+			want: []string{x.metric("success-rate", s), x.canaryRequests(s), x.ignoredRequests(s)},
+		},
+		"no share without a weight": {
+			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", window: s.Window,
+			want: []string{x.metric("success-rate", s), x.canaryRequests(s)},
+		},
+		"a user's query and the share": {
+			options: Options{Source: IngressNginx}, text: `{metrics: [{name: up, query: "up", condition: "> 0"}]}`, weight: 10, window: s.Window,
+			want: []string{"up", x.ignoredRequests(s)},
+		},
+		"a user's query alone, confined": {
+			options: Options{NamespaceLabel: "ns"}, text: `{metrics: [{name: up, query: 'up{a="{{service}}"}', condition: "> 0"}]}`, weight: 10, window: s.Window,
+			want: []string{`up{a="web",ns="shop"}`},
+		},
+		"the interval where no window is given": {
+			text: `{interval: 2m, metrics: [{name: up, query: 'rate(up[{{window}}])', condition: "> 0"}]}`, weight: 10,
+			want: []string{`rate(up[2m])`},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			prom, asked := server(t, nil)
+			s := s
+			s.Weight, s.Window = tt.weight, tt.window
+			New(prom, nil, tt.options).Measure(t.Context(), tt.text, s)
+			if diff := cmp.Diff(slices.Sorted(slices.Values(tt.want)), asked()); diff != "" {
+				t.Errorf("queries (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMeasureFindsARouterThatIgnoresTheCanary(t *testing.T) {
+	prom, _ := server(t, map[string]string{"unless": vector("480"), "idle": vector("0.9")})
+	got := New(prom, nil, Options{Source: Traefik}).Measure(t.Context(), `{metrics: [{name: idle, query: "idle", condition: "> 20%"}]}`, subject())
+	want := rollout.Measurement{Verdict: rollout.Error,
+		Message: "the router ignores the canary: stable received 480 requests and the canary none at weight 10%"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("measurement (-want +got):\n%s", diff)
+	}
+}
+
+func TestMeasureAsksFourAtATime(t *testing.T) {
+	gate := newGate(maxConcurrent)
+	s := httptest.NewServer(gate)
+	t.Cleanup(s.Close)
+	text := strings.Repeat("p99 <= 1s,", 10)
+	New(apiOf(t, s.URL), nil, Options{Source: Traefik}).Measure(t.Context(), text, subject())
+	if gate.most != maxConcurrent || gate.all != 12 {
+		t.Errorf("%d of %d queries ran at once, want %d of 12", gate.most, gate.all, maxConcurrent)
+	}
+}
+
+// gate answers nobody before size requests are there, and counts.
+type gate struct {
+	mu             sync.Mutex
+	now, most, all int
+	full           chan struct{}
+	size           int
+}
+
+func newGate(size int) *gate { return &gate{size: size, full: make(chan struct{})} }
+
+func (g *gate) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	g.mu.Lock()
+	g.now, g.all = g.now+1, g.all+1
+	g.most = max(g.most, g.now)
+	if g.all == g.size {
+		close(g.full)
+	}
+	g.mu.Unlock()
+	<-g.full
+	time.Sleep(5 * time.Millisecond) // a fifth would arrive now
+	g.mu.Lock()
+	g.now--
+	g.mu.Unlock()
+	_, _ = w.Write([]byte(noSeries))
+}
+
+func TestPlan(t *testing.T) {
+	reader := configMaps(map[string]string{
+		"line": lineExample, "yaml": "interval: 1m\nfailureLimit: 2\nmetrics: [{name: p99, condition: '<= 1s'}]",
+		"wrong": "fast", "loop": "configmap/line",
+	})
+	tests := map[string]struct {
+		text, wantErr string
+		want          *rollout.AnalysisPlan
+	}{
+		"no analysis":              {text: " "},
+		"a line":                   {text: lineExample, want: &rollout.AnalysisPlan{Interval: 30 * time.Second}},
+		"a line in a ConfigMap":    {text: "configmap/line", want: &rollout.AnalysisPlan{Interval: 30 * time.Second}},
+		"YAML in a ConfigMap":      {text: "configmap/yaml", want: &rollout.AnalysisPlan{Interval: time.Minute, FailureLimit: 2}},
+		"a ConfigMap that is not":  {text: "configmap/gone", wantErr: `reading configmap/gone: configmaps "gone" not found`},
+		"a ConfigMap without key":  {text: "configmap/empty", wantErr: `configmap/empty has no key "analysis": write for example analysis: success-rate >= 99%, p99 <= 500ms`},
+		"a ConfigMap in error":     {text: "configmap/wrong", wantErr: `configmap/wrong: "fast" has no condition: write for example success-rate >= 99%, p99 <= 500ms`},
+		"a ConfigMap of ConfigMap": {text: "configmap/loop", wantErr: `configmap/loop names configmap/line: write the analysis itself there, for example success-rate >= 99%, p99 <= 500ms`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := New(nil, reader, Options{}).Plan(t.Context(), "shop", tt.text)
+			if text := fmt.Sprint(err); tt.wantErr != "" && text != tt.wantErr || tt.wantErr == "" && err != nil {
+				t.Errorf("error %s, want %s", text, tt.wantErr)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("plan (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPlanReadsOnlyItsNamespace(t *testing.T) {
+	reader := configMaps(map[string]string{"line": lineExample})
+	_, err := New(nil, reader, Options{}).Plan(context.Background(), "bank", "configmap/line")
+	if !apierrors.IsNotFound(err) {
+		t.Errorf("got %v, want not found", err)
+	}
+}

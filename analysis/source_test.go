@@ -1,0 +1,69 @@
+package analysis
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/*.golden")
+
+// everyQuery writes out all that a source is ever asked.
+func everyQuery(t *testing.T, src Source) string {
+	t.Helper()
+	var text strings.Builder
+	write := func(name, query string) {
+		if _, err := parsePromQL(query); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, query)
+		}
+		text.WriteString(name + "\n  " + query + "\n")
+	}
+	x := sources[src]
+	for _, name := range builtInNames() {
+		write(name, x.metric(name, subject()))
+	}
+	write("requests of the canary", x.canaryRequests(subject()))
+	write("requests of stable if the canary has none", x.ignoredRequests(subject()))
+	return text.String()
+}
+
+func TestBuiltInQueries(t *testing.T) {
+	for src := range sources {
+		t.Run(string(src), func(t *testing.T) {
+			got, file := everyQuery(t, src), filepath.Join("testdata", string(src)+".golden")
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("queries (-want +got), -update accepts them:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSourceUnmarshalText(t *testing.T) {
+	for _, text := range []string{"", "ingress-nginx", "traefik"} {
+		var src Source
+		if err := src.UnmarshalText([]byte(text)); err != nil || string(src) != text {
+			t.Errorf("%q: %q, %v", text, src, err)
+		}
+	}
+	src := Traefik
+	err := src.UnmarshalText([]byte("nginx"))
+	if want := `unknown metrics source "nginx": known are ingress-nginx, traefik`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if src != Traefik {
+		t.Errorf("an error changed the source to %q", src)
+	}
+}

@@ -1,0 +1,142 @@
+package analysis
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+const (
+	yamlExample = `{interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
+	knownFields = "interval, failureLimit, inconclusiveLimit, errorLimit, minRequests, metrics (name, query, condition)"
+)
+
+// metricName keeps messages, which quote names, on one short line.
+var metricName = regexp.MustCompile(`^[a-zA-Z0-9]([-a-zA-Z0-9_.]{0,61}[a-zA-Z0-9])?$`)
+
+// document is the YAML form as written.
+type document struct {
+	Interval          string           `json:"interval"`
+	FailureLimit      int              `json:"failureLimit"`
+	InconclusiveLimit int              `json:"inconclusiveLimit"`
+	ErrorLimit        int              `json:"errorLimit"`
+	MinRequests       *int             `json:"minRequests"`
+	Metrics           []documentMetric `json:"metrics"`
+}
+
+type documentMetric struct {
+	Name      string `json:"name"`
+	Query     string `json:"query"`
+	Condition string `json:"condition"`
+}
+
+func parseYAML(text string) (Analysis, error) {
+	var d document
+	if err := yaml.UnmarshalStrict([]byte(text), &d); err != nil {
+		return Analysis{}, explainYAML(err)
+	}
+	interval, err := parseInterval(d.Interval)
+	if err != nil {
+		return Analysis{}, err
+	}
+	if err := d.checkLimits(); err != nil {
+		return Analysis{}, err
+	}
+	metrics, err := d.metrics()
+	if err != nil {
+		return Analysis{}, err
+	}
+	a := Analysis{Metrics: metrics, MinRequests: d.minRequests(metrics), Plan: rollout.AnalysisPlan{
+		Interval:          interval,
+		FailureLimit:      d.FailureLimit,
+		InconclusiveLimit: d.InconclusiveLimit,
+		ErrorLimit:        d.ErrorLimit,
+	}}
+	return a, a.checkCount()
+}
+
+// explainYAML strips the decoders' layers, which name Go types, from err.
+func explainYAML(err error) error {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		field := wrong.Field
+		if field == "" {
+			field = "the analysis"
+		}
+		return fmt.Errorf("%s cannot be of type %s: write for example %s", field, wrong.Value, yamlExample)
+	}
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
+	}
+	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return fmt.Errorf("unknown field %s: known are %s", field, knownFields)
+	}
+	// YAML reads an unquoted > as the start of a folded text and ! as a tag.
+	return fmt.Errorf("%s: write for example %s (a condition needs its quotes)", strings.Join(strings.Fields(err.Error()), " "), yamlExample)
+}
+
+func parseInterval(text string) (time.Duration, error) {
+	if text == "" {
+		return DefaultInterval, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("interval %q is not a duration: write for example interval: 30s", text)
+	}
+	if d < MinInterval {
+		return 0, fmt.Errorf("interval %q is shorter than %s: write for example interval: 30s", text, MinInterval)
+	}
+	return d, nil
+}
+
+func (d document) checkLimits() error {
+	for _, limit := range []struct {
+		name  string
+		value int
+	}{
+		{"failureLimit", d.FailureLimit},
+		{"inconclusiveLimit", d.InconclusiveLimit},
+		{"errorLimit", d.ErrorLimit},
+		{"minRequests", d.minRequests(nil)},
+	} {
+		if limit.value < 0 {
+			return fmt.Errorf("%[1]s is %[2]d, want 0 or more: write for example %[1]s: 3", limit.name, limit.value)
+		}
+	}
+	return nil
+}
+
+func (d document) metrics() ([]Metric, error) {
+	metrics := make([]Metric, 0, len(d.Metrics))
+	for _, written := range d.Metrics {
+		if !metricName.MatchString(written.Name) {
+			return nil, fmt.Errorf("metric name %q: use letters, digits, - _ and ., for example name: queue-length", written.Name)
+		}
+		m, err := newMetric(written.Name, strings.TrimSpace(written.Query), written.Condition)
+		if err != nil {
+			return nil, err
+		}
+		metrics = append(metrics, m)
+	}
+	return metrics, nil
+}
+
+// minRequests is the default only where a built-in metric needs it: a user's
+// own queries may be about a canary that the router does not count.
+func (d document) minRequests(metrics []Metric) int {
+	if d.MinRequests != nil {
+		return *d.MinRequests
+	}
+	for _, m := range metrics {
+		if m.builtIn() {
+			return DefaultMinRequests
+		}
+	}
+	return 0
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	netv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// follower turns what the API server shows of a rollout into the timeline:
+// Headgate's events, and the weight on the canary Ingress with the share that
+// was then observed in the answers.
+type follower struct {
+	*story
+	version string
+	applied time.Time
+
+	deployments, events, ingresses watch.Interface
+
+	held        bool
+	weight      int // -1: none
+	weightSince time.Time
+	firstWeight time.Time
+	verdict     time.Time // of the Fail that ended it
+}
+
+func (s *story) follow(ctx context.Context, version string) (*follower, error) {
+	f := &follower{story: s, version: version, applied: time.Now(), weight: -1}
+	var err error
+	in := client.InNamespace(sample.Namespace)
+	if f.deployments, err = s.lab.Client().Watch(ctx, &appsv1.DeploymentList{}, in, client.MatchingFields{"metadata.name": sample.Name}); err != nil {
+		return nil, err
+	}
+	if f.events, err = s.lab.Client().Watch(ctx, &eventsv1.EventList{}, in); err != nil {
+		return nil, err
+	}
+	f.ingresses, err = s.lab.Client().Watch(ctx, &netv1.IngressList{}, in, client.MatchingLabels{rollout.LabelManagedBy: rollout.ManagedBy})
+	return f, err
+}
+
+func (f *follower) stop() {
+	f.deployments.Stop()
+	f.events.Stop()
+	f.ingresses.Stop()
+}
+
+// until follows the rollout to its end and says whether that is the one wanted.
+func (f *follower) until(ctx context.Context, end rollout.Reason) (bool, error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return false, fmt.Errorf("waiting for %s of %s: %w", end, f.version, context.Cause(ctx))
+		case e := <-f.ingresses.ResultChan():
+			if ing, ok := e.Object.(*netv1.Ingress); ok {
+				f.ingress(e.Type, ing)
+			}
+		case e := <-f.deployments.ResultChan():
+			if dep, ok := e.Object.(*appsv1.Deployment); ok {
+				f.deployment(dep)
+			}
+		case e := <-f.events.ResultChan():
+			event, ok := e.Object.(*eventsv1.Event)
+			if !ok || e.Type != watch.Added || event.EventTime.Time.Before(f.applied) {
+				continue
+			}
+			f.event(event)
+			switch reason := rollout.Reason(event.Reason); {
+			case reason == end:
+				return true, nil
+			case endings[reason]:
+				return false, fmt.Errorf("%s ended otherwise than it should: %s: %s", f.version, reason, event.Note)
+			}
+		}
+	}
+}
+
+// endings are the ways in which a rollout of the demo can end.
+var endings = map[rollout.Reason]bool{
+	rollout.Promoted: true, rollout.AnalysisFailed: true, rollout.ProgressDeadlineExceeded: true,
+	rollout.CanaryUnavailable: true, rollout.CanaryRoutesDeleted: true, rollout.InvalidState: true,
+}
+
+func (f *follower) deployment(dep *appsv1.Deployment) {
+	id := dep.Annotations[rollout.AnnotationRollout]
+	if f.held || id == "" || !dep.Spec.Paused || !strings.HasSuffix(dep.Spec.Template.Spec.Containers[0].Image, f.version) {
+		return
+	}
+	f.held = true
+	f.out.at(time.Now(), "held", "the Deployment says %s, held as rollout %s; the version before keeps serving", f.version, id)
+}
+
+func (f *follower) ingress(kind watch.EventType, ing *netv1.Ingress) {
+	weight, err := strconv.Atoi(ing.Annotations["nginx.ingress.kubernetes.io/canary-weight"])
+	if err != nil || kind == watch.Deleted {
+		weight = -1
+	}
+	if weight == f.weight {
+		return
+	}
+	now := time.Now()
+	f.observed(now)
+	f.weight, f.weightSince = weight, now
+	switch {
+	case weight > 0:
+		if f.firstWeight.IsZero() {
+			f.firstWeight = now
+		}
+		f.out.at(now, "weight", "%3d%%", weight)
+	case weight < 0:
+		f.out.at(now, "weight", "the canary Ingress is deleted: all traffic is stable's")
+	}
+}
+
+// settled is how long the ingress controller of the lab may take.
+const settled = time.Second
+
+// observed says what share the version really had while the weight lasted.
+func (f *follower) observed(until time.Time) {
+	if f.weight <= 0 {
+		return
+	}
+	r := f.load.Report().Between(f.weightSince.Add(settled), until)
+	if len(r.Answers) == 0 {
+		return
+	}
+	share := r.Share(f.version)
+	f.out.at(until, "observed", "%s  %5.1f%% of %d answers were %s's, the weight was %d%%", bar(share), 100*share, len(r.Answers), f.version, f.weight)
+}
+
+// event prints those that say more than the weight does.
+func (f *follower) event(e *eventsv1.Event) {
+	when, note := e.EventTime.Time, e.Note
+	if _, rest, ok := strings.Cut(note, ": "); ok {
+		note = rest // without the number of the rollout
+	}
+	switch rollout.Reason(e.Reason) {
+	case rollout.CanaryStarting, rollout.RoutesSettling:
+		f.out.at(when, "canary", "%s", note)
+	case rollout.MeasurementPassed:
+		f.out.at(when, "Pass", "%s", strings.TrimPrefix(note, "Pass "))
+	case rollout.MeasurementFailed:
+		f.verdict = when
+		f.out.at(when, "Fail", "%s", strings.TrimPrefix(note, "Fail "))
+	case rollout.MeasurementInconclusive, rollout.MeasurementError:
+		f.out.at(when, "no word", "%s", note)
+	case rollout.Releasing, rollout.TrafficReturning:
+		f.out.at(when, "promote", "%s", note)
+	case rollout.Promoted:
+		f.out.at(when, "promoted", "%s", note)
+	case rollout.AnalysisFailed:
+		f.out.at(when, "rollback", "%s", note)
+	}
+}
+
+// mergePatch is content as a patch of the fields that it names.
+func mergePatch(content map[string]any) (client.Patch, error) {
+	b, err := json.Marshal(content)
+	if err != nil {
+		return nil, err
+	}
+	return client.RawPatch(types.MergePatchType, b), nil
+}

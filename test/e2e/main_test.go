@@ -1,0 +1,39 @@
+// Package e2e proves Headgate as a user gets it: the chart, on a real API server,
+// behind a real ingress controller, with every answer of a steady load counted.
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/test/lab"
+)
+
+// Short, so that a test takes seconds; Traefik applies a change within 200 ms
+// here.
+const (
+	settle = time.Second
+	drain  = 2 * time.Second
+)
+
+var shared *lab.Lab
+
+func TestMain(m *testing.M) {
+	lab.RunTests(m, lab.Options{Node: true, Ingress: true, Prometheus: true, Headgate: true}, func(l *lab.Lab) {
+		shared = l
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		defer cancel()
+		if err := l.InstallHeadgate(ctx, map[string]string{
+			"prometheus.address":       l.Prometheus.URL(),
+			"prometheus.metricsSource": "traefik",
+			"ingress.settle":           settle.String(),
+			"ingress.drain":            drain.String(),
+		}); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	})
+}

@@ -1,0 +1,171 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/test/lab"
+)
+
+// TestMalformedAnnotations: what does not parse is refused in the request that
+// brings it, with an error that shows what would be right, and changes nothing.
+func TestMalformedAnnotations(t *testing.T) {
+	t.Parallel()
+	s := lab.Sample{Namespace: newNamespace(t), Name: "web", Version: "v1"}
+	dep := s.Deployment()
+	if err := shared.Client().Create(t.Context(), dep); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct{ key, value, want string }{
+		"an unknown strategy":           {rollout.AnnotationStrategy, "gradual", "canary or blue-green"},
+		"a weight above 100":            {rollout.AnnotationSteps, "10%, 120%", `"120%"`},
+		"a falling weight":              {rollout.AnnotationSteps, "50%, 10%", "never falls"},
+		"no steps":                      {rollout.AnnotationSteps, "", "e.g. headgate.dev/steps"},
+		"steps without a weight":        {rollout.AnnotationSteps, "5m, pause", "no weight"},
+		"a step that is none":           {rollout.AnnotationSteps, "10%, soon", `"soon"`},
+		"an unknown metric":             {rollout.AnnotationAnalysis, "happiness >= 99%", "happiness"},
+		"a condition that is none":      {rollout.AnnotationAnalysis, "success-rate is good", "success-rate"},
+		"PromQL that does not parse":    {rollout.AnnotationAnalysis, "metrics: [{name: x, query: 'sum(rate(', condition: '< 1'}]", "sum(rate("},
+		"an unknown query variable":     {rollout.AnnotationAnalysis, "metrics: [{name: x, query: 'up{a=\"{{pod}}\"}', condition: '< 1'}]", "pod"},
+		"a Service name that is none":   {rollout.AnnotationService, "Web_1", `"Web_1"`},
+		"an Ingress name that is none":  {rollout.AnnotationIngress, "web,,", `""`},
+		"a label key that is none":      {rollout.AnnotationTrackLabel, "a b", `"a b"`},
+		"a deadline that is none":       {rollout.AnnotationProgressDeadline, "ten minutes", `"ten minutes"`},
+		"an unknown command":            {rollout.AnnotationCommand, "hurry", "promote-full"},
+		"a mistyped annotation":         {"headgate.dev/step", "10%", "there is no such annotation"},
+		"an analysis step with nothing": {rollout.AnnotationSteps, "10%, analysis", "what to measure"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := dep.DeepCopy()
+			want.Annotations = map[string]string{rollout.AnnotationStrategy: "canary"}
+			want.Annotations[tt.key] = tt.value
+			want.Spec.Template.Spec.Containers[0].Image = lab.Image("v2")
+			err := shared.Client().Patch(t.Context(), want, client.MergeFrom(dep))
+			if err == nil || !strings.Contains(err.Error(), tt.key) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("the answer is %v; want an error that names %s and says %s", err, tt.key, tt.want)
+			}
+			now := &appsv1.Deployment{}
+			if err := shared.Client().Get(t.Context(), client.ObjectKeyFromObject(dep), now); err != nil {
+				t.Fatal(err)
+			}
+			if now.Generation != dep.Generation {
+				t.Errorf("the Deployment was changed all the same: generation %d, was %d", now.Generation, dep.Generation)
+			}
+		})
+	}
+}
+
+// TestWeightsThatWouldLie: what makes a weight meaningless is found before any
+// traffic moves, said in the condition, and over as soon as it is put right.
+func TestWeightsThatWouldLie(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		reason rollout.Reason
+		want   string // in the message
+		spoil  func(*spoilt)
+		mend   func(*spoilt)
+	}{
+		"no Service selects the pods": {
+			rollout.NoService, "Service",
+			func(s *spoilt) { s.svc.Spec.Selector = map[string]string{"app": "other"} },
+			func(s *spoilt) { s.svc.Spec.Selector = map[string]string{"app": "web"}; s.update(s.svc) },
+		},
+		"no Ingress routes to the Service": {
+			rollout.NoIngress, "Ingress",
+			func(s *spoilt) { s.backend().Name = "other" },
+			func(s *spoilt) { s.backend().Name = "web"; s.update(s.ing) },
+		},
+		"an Ingress class that nobody is known to honour": {
+			rollout.IngressClassUnknown, "somebody-else",
+			func(s *spoilt) { s.ing.Spec.IngressClassName = new("somebody-else") },
+			func(s *spoilt) { s.ing.Spec.IngressClassName = new(lab.IngressClass); s.update(s.ing) },
+		},
+		"an unrelated object has the canary's name": {
+			rollout.NameTaken, "web-canary",
+			func(s *spoilt) { s.create(s.other("web-canary")) },
+			func(s *spoilt) { s.must(shared.Client().Delete(s.Context(), s.other("web-canary"))) },
+		},
+		"a Service also selects other pods": {
+			rollout.ServiceSelectsOthers, "select",
+			func(s *spoilt) {
+				other := s.other("other")
+				other.Spec.Selector.MatchLabels = map[string]string{"tier": "front", "who": "other"}
+				other.Spec.Template.Labels = other.Spec.Selector.MatchLabels
+				s.create(other)
+				s.must(shared.Available(s.within(time.Minute), other))
+				s.dep.Spec.Template.Labels["tier"] = "front"
+				s.svc.Spec.Selector = map[string]string{"tier": "front"}
+			},
+			func(s *spoilt) { s.svc.Spec.Selector["app"] = "web"; s.update(s.svc) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSpoilt(t)
+			tt.spoil(s)
+			s.create(s.svc, s.ing, s.dep)
+			s.must(shared.Available(s.within(time.Minute), s.dep))
+			s.patch(map[string]any{
+				"metadata": map[string]any{"annotations": map[string]any{rollout.AnnotationStrategy: "canary", rollout.AnnotationSteps: "50%, 1s, 100%"}},
+				"spec":     map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": map[string]any{"edition": "two"}}}},
+			})
+			if message := s.await(30*time.Second, tt.reason); !strings.Contains(message, tt.want) {
+				t.Errorf("the condition does not say %q: %s", tt.want, message)
+			}
+			var list netv1.IngressList
+			s.must(shared.Client().List(t.Context(), &list, client.InNamespace(s.Namespace), client.MatchingLabels{rollout.LabelManagedBy: rollout.ManagedBy}))
+			if len(list.Items) > 0 {
+				t.Errorf("traffic was touched all the same: %s", list.Items[0].Name)
+			}
+			tt.mend(s)
+			s.await(2*time.Minute, rollout.Promoted)
+		})
+	}
+}
+
+// spoilt is a service with something wrong from the start, and no load.
+type spoilt struct {
+	*service
+	svc *corev1.Service
+	ing *netv1.Ingress
+	dep *appsv1.Deployment
+}
+
+func newSpoilt(t *testing.T) *spoilt {
+	t.Helper()
+	s := &spoilt{service: &service{T: t, Sample: lab.Sample{Name: "web", Version: "v1", Replicas: 2}}}
+	s.Namespace = newNamespace(t)
+	s.svc, s.ing, s.dep = s.Service(), s.Ingress(), s.Deployment()
+	return s
+}
+
+// other is a Deployment of somebody else in the same namespace.
+func (s *spoilt) other(name string) *appsv1.Deployment {
+	return lab.Sample{Namespace: s.Namespace, Name: name, Version: "v9"}.Deployment()
+}
+
+func (s *spoilt) backend() *netv1.IngressServiceBackend {
+	return s.ing.Spec.Rules[0].HTTP.Paths[0].Backend.Service
+}
+
+func (s *spoilt) create(objects ...client.Object) {
+	s.Helper()
+	for _, obj := range objects {
+		s.must(shared.Client().Create(s.Context(), obj))
+	}
+}
+
+// update writes obj over whatever is there: an ingress controller may have
+// written its status meanwhile.
+func (s *spoilt) update(obj client.Object) {
+	s.Helper()
+	obj.SetResourceVersion("")
+	s.must(shared.Client().Update(s.Context(), obj))
+}

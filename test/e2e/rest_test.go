@@ -1,0 +1,140 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/test/lab"
+	"github.com/headgate/headgate/test/lab/controlplane"
+)
+
+const (
+	webhookName = "deployments.headgate.dev"
+	manager     = "system:serviceaccount:" + lab.HeadgateNamespace + ":headgate"
+)
+
+// TestDeploymentsThatDidNotOptInAreNotDelayed counts the API server's calls of
+// the webhook: none for a Deployment without the annotation, none for scaling or
+// unrelated edits of one with it, one for a new template.
+//
+// It is not parallel: other tests call the webhook too.
+func TestDeploymentsThatDidNotOptInAreNotDelayed(t *testing.T) {
+	s := &service{T: t, Sample: lab.Sample{Name: "web", Version: "v1", Replicas: 1, Namespace: newNamespace(t)}}
+	calls := func(what string, want int, do func()) {
+		t.Helper()
+		before := s.webhookCalls()
+		do()
+		if got := s.webhookCalls() - before; got != want {
+			t.Errorf("%s: %d webhook calls, want %d", what, got, want)
+		}
+	}
+	calls("a Deployment that did not opt in", 0, func() {
+		s.ship("v1", nil)
+		s.ship("v2", nil)
+		s.annotate("example.com/note", "hello")
+	})
+	calls("the opt-in", 1, func() {
+		s.Annotations = map[string]string{rollout.AnnotationStrategy: "canary"}
+		s.ship("v2", nil)
+	})
+	s.await(20*time.Second, rollout.Ready)
+	calls("scaling, status and unrelated annotations of one that did", 0, func() {
+		(&unscaled{s}).to(2)
+		s.annotate("example.com/note", "bye")
+		s.must(shared.Available(s.within(time.Minute), s.deployment()))
+	})
+	calls("a new template", 1, func() {
+		s.patch(map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": map[string]any{"edition": "two"}}}}})
+	})
+}
+
+func (s *service) webhookCalls() int {
+	s.Helper()
+	n, err := shared.ControlPlane.WebhookCalls(s.Context(), webhookName)
+	s.must(err)
+	return n
+}
+
+// TestNothingIsWrittenAtRest: while nothing happens Headgate writes nothing, in
+// whatever state a rollout rests.
+func TestNothingIsWrittenAtRest(t *testing.T) {
+	waiting := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause"})
+	waiting.await(20*time.Second, rollout.Ready)
+	waiting.ship("v2", nil)
+	waiting.await(time.Minute, rollout.AwaitingPromotion)
+	failed := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause"})
+	failed.await(20*time.Second, rollout.Ready)
+	failed.ship("v2", nil)
+	failed.await(time.Minute, rollout.AwaitingPromotion)
+	failed.annotate(rollout.AnnotationCommand, "abort")
+	failed.await(time.Minute, rollout.AbortedByCommand)
+	canary := failed.canary()
+	failed.must(shared.Await(failed.within(time.Minute), canary, func() error { return none(canary) }))
+
+	time.Sleep(3 * time.Second)
+	before := writes(t)
+	time.Sleep(15 * time.Second)
+	for _, w := range writes(t)[len(before):] {
+		t.Errorf("written at rest: %s %s %s/%s %s", w.Verb, w.Resource, w.Namespace, w.Name, w.Subresource)
+	}
+	failed.over()
+	waiting.annotate(rollout.AnnotationCommand, "promote")
+	waiting.await(time.Minute, rollout.Promoted)
+	waiting.gone(30 * time.Second)
+	waiting.over()
+}
+
+func none(dep *appsv1.Deployment) error {
+	if *dep.Spec.Replicas == 0 && dep.Status.Replicas == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s still has %d pods", dep.Name, dep.Status.Replicas)
+}
+
+// writes are those of Headgate, without the leader's lease.
+func writes(t *testing.T) []controlplane.Write {
+	t.Helper()
+	all, err := shared.ControlPlane.Writes(manager)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []controlplane.Write
+	for _, w := range all {
+		if w.Resource != "leases" {
+			kept = append(kept, w)
+		}
+	}
+	return kept
+}
+
+// TestHoldIsNotUndoneByAccident: nobody but Headgate lets a held template out.
+func TestHoldIsNotUndoneByAccident(t *testing.T) {
+	t.Parallel()
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause"})
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", nil)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	held := s.applied.Annotations[rollout.AnnotationRollout]
+
+	dep := s.deployment()
+	s.must(shared.Client().Get(t.Context(), client.ObjectKeyFromObject(dep), dep))
+	replaced := s.Deployment() // as `kubectl replace` and Argo CD's Replace=true: markers and pause are not there
+	replaced.ResourceVersion = dep.ResourceVersion
+	s.must(shared.Client().Update(t.Context(), replaced))
+	s.patch(map[string]any{"spec": map[string]any{"paused": false}})
+	s.patch(map[string]any{"metadata": map[string]any{"annotations": map[string]any{rollout.AnnotationRollout: nil}}})
+
+	s.must(shared.Client().Get(t.Context(), client.ObjectKeyFromObject(dep), dep))
+	if !dep.Spec.Paused || dep.Annotations[rollout.AnnotationRollout] != held {
+		t.Errorf("paused %v, %s=%q; want held as %q", dep.Spec.Paused, rollout.AnnotationRollout, dep.Annotations[rollout.AnnotationRollout], held)
+	}
+	s.annotate(rollout.AnnotationCommand, "promote-full:"+held)
+	s.await(time.Minute, rollout.Promoted)
+	s.gone(30 * time.Second)
+	s.over()
+}

@@ -1,0 +1,190 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+const ladder = "10%, 5s, 50%, 5s, 100%, 5s"
+
+func TestGoodVersionIsPromoted(t *testing.T) {
+	t.Parallel()
+	s := newService(t, map[string]string{rollout.AnnotationSteps: ladder, rollout.AnnotationAnalysis: good})
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", nil)
+	if !s.applied.Spec.Paused || s.applied.Annotations[rollout.AnnotationRollout] == "" {
+		t.Errorf("the answer to the apply shows no hold: paused %v, annotations %v", s.applied.Spec.Paused, s.applied.Annotations)
+	}
+	s.await(2*time.Minute, rollout.Promoted)
+	promoted := time.Now()
+	s.gone(20 * time.Second)
+	time.Sleep(2 * time.Second)
+	r := s.over()
+	s.sharesMatch(r, "v2", 10, 50, 100)
+	if got := r.Since(promoted).Share("v2"); got != 1 {
+		t.Errorf("after the promotion %.1f%% of the answers are v2's", 100*got)
+	}
+	if got := s.weights.all(); !slices.Equal(got, []int{0, 10, 50, 100, -1}) {
+		t.Errorf("weights were %v", got)
+	}
+}
+
+func TestBadVersionIsRolledBack(t *testing.T) {
+	t.Parallel()
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "25%, 8s, 50%, 8s, 100%, 8s", rollout.AnnotationAnalysis: good})
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", map[string]string{"ERROR_RATE": "0.2"})
+	message := s.await(2*time.Minute, rollout.AnalysisFailed)
+	verdict := time.Now()
+	if !strings.Contains(message, "success-rate") || !strings.Contains(message, "want >= 99%") {
+		t.Errorf("the condition does not say what was measured: %s", message)
+	}
+	canary := s.canary()
+	s.must(shared.Await(s.within(30*time.Second), canary, func() error {
+		if *canary.Spec.Replicas > 0 || canary.Status.Replicas > 0 {
+			return fmt.Errorf("the canary has %d replicas", canary.Status.Replicas)
+		}
+		return nil
+	}))
+	time.Sleep(2 * time.Second)
+	r := s.over()
+	if last := r.LastOf("v2"); last.After(verdict.Add(settle)) {
+		t.Errorf("v2 answered %s after the verdict", last.Sub(verdict))
+	}
+	if got := s.weights.all(); got[len(got)-1] != -1 || slices.Contains(got, 100) {
+		t.Errorf("weights were %v", got)
+	}
+	if got := r.Since(time.Now().Add(-time.Second)).Share("v1"); got != 1 {
+		t.Errorf("at the end %.1f%% of the answers are v1's", 100*got)
+	}
+	dep := s.deployment()
+	s.must(shared.Client().Get(t.Context(), client.ObjectKeyFromObject(dep), dep))
+	if !dep.Spec.Paused || dep.Annotations[rollout.AnnotationPhase] != string(rollout.RolledBack) {
+		t.Errorf("after the rollback: paused %v, phase %q; want held and RolledBack", dep.Spec.Paused, dep.Annotations[rollout.AnnotationPhase])
+	}
+}
+
+func TestThirdVersionWhileTheSecondIsAtFifty(t *testing.T) {
+	t.Parallel()
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, 8s, 100%, 1s"})
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", nil)
+	s.awaitWeight(time.Minute, 50)
+	time.Sleep(settle)
+	s.ship("v3", nil)
+	s.await(2*time.Minute, rollout.Promoted)
+	s.gone(20 * time.Second)
+	time.Sleep(time.Second)
+	r := s.over()
+	if got := s.weights.all(); !slices.Equal(got, []int{0, 50, -1, 0, 50, 100, -1}) {
+		t.Errorf("weights were %v", got)
+	}
+	last := r.LastOf("v2")
+	if early := r.Between(time.Time{}, last).Versions()["v3"]; early > 0 {
+		t.Errorf("v3 gave %d answers while v2 still had traffic", early)
+	}
+}
+
+func TestRevertToStableInTheMiddle(t *testing.T) {
+	t.Parallel()
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause"})
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", nil)
+	s.awaitWeight(time.Minute, 50)
+	s.await(20*time.Second, rollout.AwaitingPromotion)
+	pods := s.podNames("v1")
+	s.ship("v1", nil)
+	s.await(20*time.Second, rollout.StableRestored)
+	reverted := time.Now()
+	s.gone(30 * time.Second)
+	r := s.over()
+	if last := r.LastOf("v2"); last.After(reverted.Add(settle)) {
+		t.Errorf("v2 answered %s after the revert", last.Sub(reverted))
+	}
+	if now := s.podNames("v1"); !slices.Equal(pods, now) {
+		t.Errorf("stable pods were replaced: %v, now %v", pods, now)
+	}
+	if got := s.weights.all(); got[len(got)-1] != -1 {
+		t.Errorf("weights were %v", got)
+	}
+}
+
+func TestCanaryThatNeverBecomesReady(t *testing.T) {
+	t.Parallel()
+	s := newService(t, map[string]string{rollout.AnnotationSteps: ladder, rollout.AnnotationProgressDeadline: "8s"})
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", map[string]string{"NEVER_READY": "true"})
+	s.await(time.Minute, rollout.ProgressDeadlineExceeded)
+	time.Sleep(settle + drain)
+	r := s.over()
+	if n := r.Versions()["v2"]; n > 0 {
+		t.Errorf("%d answers came from a version that was never ready", n)
+	}
+	if got := s.weights.all(); len(got) > 0 {
+		t.Errorf("routes were made for it: weights %v", got)
+	}
+}
+
+func TestScalingInTheMiddle(t *testing.T) {
+	t.Parallel()
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause, 100%, 2s"})
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", nil)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.Replicas = 8
+	s.patch(map[string]any{"spec": map[string]any{"replicas": 8}})
+	canary := s.canary()
+	s.must(shared.Await(s.within(30*time.Second), canary, func() error {
+		if canary.Status.AvailableReplicas != 4 {
+			return fmt.Errorf("the canary for half of 8 has %d pods Available", canary.Status.AvailableReplicas)
+		}
+		return nil
+	}))
+	s.awaitPods(20*time.Second, "v1", 8)
+	s.annotate(rollout.AnnotationCommand, "promote")
+	s.await(2*time.Minute, rollout.Promoted)
+	s.gone(20 * time.Second)
+	s.over()
+}
+
+func TestDeploymentDeletedInTheMiddle(t *testing.T) {
+	t.Parallel()
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause"})
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", nil)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	r := s.load.Stop()
+	if failed := r.FailedByRollout(); len(failed) > 0 {
+		t.Errorf("the rollout broke answers: %s", r)
+	}
+	s.must(shared.Client().Delete(t.Context(), s.deployment()))
+	s.gone(30 * time.Second)
+	s.awaitPods(30*time.Second, "v2", 0)
+}
+
+func TestOptInRemovedInTheMiddle(t *testing.T) {
+	t.Parallel()
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause"})
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", nil)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.Annotations = nil
+	s.ship("v2", nil)
+	if s.applied.Spec.Paused {
+		t.Error("the request that ends the opt-in did not release the template")
+	}
+	s.must(shared.Available(s.within(time.Minute), s.deployment()))
+	s.gone(30 * time.Second)
+	time.Sleep(time.Second)
+	r := s.over()
+	if got := r.Since(time.Now().Add(-500 * time.Millisecond)).Share("v2"); got != 1 {
+		t.Errorf("at the end %.1f%% of the answers are v2's", 100*got)
+	}
+}

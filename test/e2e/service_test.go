@@ -1,0 +1,397 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/test/lab"
+	"github.com/headgate/headgate/test/lab/load"
+)
+
+// service is the sample service as one user's, under load, in a namespace of its
+// own.
+type service struct {
+	*testing.T
+	lab.Sample
+	load    *load.Load
+	applied *appsv1.Deployment // what the API server answered to the last apply
+	given   map[string]string  // Service and Ingress as they were applied
+	weights *weights
+}
+
+// good is an analysis that the sample service passes unless it errs on purpose.
+const good = "{interval: 3s, metrics: [{name: success-rate, condition: '>= 99%'}]}"
+
+// newService applies version v1 with 4 replicas, without any annotation, waits
+// until it serves, puts it under load, and only then opts in.
+func newService(t *testing.T, annotations map[string]string) *service {
+	t.Helper()
+	s := &service{T: t, Sample: lab.Sample{Name: "web", Version: "v1", Replicas: 4}}
+	s.Namespace = newNamespace(t)
+	s.apply(s.Service())
+	s.apply(s.Ingress())
+	s.given = s.routes()
+	s.ship("v1", nil)
+	s.must(shared.Available(s.within(time.Minute), s.deployment()))
+	s.weights = watchWeights(t, s.Namespace)
+	s.load = load.Start(t.Context(), load.Options{URL: shared.Ingress.URL() + "/", Host: s.Host(), Rate: 60})
+	s.must(lab.Poll(s.within(20*time.Second), func() error {
+		if r := s.load.Report().Since(time.Now().Add(-time.Second)); len(r.Answers) < 20 || len(r.Bad()) > 0 {
+			return fmt.Errorf("the service does not serve yet: %s", r)
+		}
+		return nil
+	}))
+	s.load.Stop()
+	s.load = load.Start(t.Context(), load.Options{URL: shared.Ingress.URL() + "/", Host: s.Host(), Rate: 60})
+	s.Annotations = map[string]string{rollout.AnnotationStrategy: "canary"}
+	maps.Copy(s.Annotations, annotations)
+	s.ship("v1", nil)
+	return s
+}
+
+func newNamespace(t *testing.T) string {
+	t.Helper()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-"}}
+	if err := shared.Client().Create(t.Context(), ns); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = shared.Client().Delete(context.Background(), ns) })
+	return ns.Name
+}
+
+// ship applies the Deployment with another version, as `kubectl apply
+// --server-side` would.
+func (s *service) ship(version string, env map[string]string) {
+	s.Helper()
+	s.Version, s.Env = version, env
+	s.applied = &appsv1.Deployment{}
+	s.must(fromUnstructured(s.apply(s.Deployment()), s.applied))
+}
+
+func (s *service) apply(obj client.Object) *unstructured.Unstructured {
+	s.Helper()
+	u := s.manifest(obj)
+	s.must(shared.Client().Apply(s.Context(), client.ApplyConfigurationFromUnstructured(u), client.FieldOwner("user"), client.ForceOwnership))
+	return u
+}
+
+// manifest is obj as a user would write it: no status, nothing the server sets.
+func (s *service) manifest(obj client.Object) *unstructured.Unstructured {
+	s.Helper()
+	gvk, err := shared.Client().GroupVersionKindFor(obj)
+	s.must(err)
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
+	s.must(err)
+	u := &unstructured.Unstructured{Object: content}
+	u.SetGroupVersionKind(gvk)
+	delete(u.Object, "status")
+	unstructured.RemoveNestedField(u.Object, "metadata", "creationTimestamp")
+	return u
+}
+
+func fromUnstructured(u *unstructured.Unstructured, obj any) error {
+	return runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, obj)
+}
+
+// annotate writes one annotation as a person would with kubectl; "" removes it.
+func (s *service) annotate(key, value string) {
+	s.Helper()
+	v := any(value)
+	if value == "" {
+		v = nil
+	}
+	s.patch(map[string]any{"metadata": map[string]any{"annotations": map[string]any{key: v}}})
+}
+
+func (s *service) patch(content map[string]any) {
+	s.Helper()
+	b, err := json.Marshal(content)
+	s.must(err)
+	s.must(shared.Client().Patch(s.Context(), s.deployment(), client.RawPatch("application/merge-patch+json", b), client.FieldOwner("kubectl-patch")))
+}
+
+func (s *service) deployment() *appsv1.Deployment {
+	return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name}}
+}
+
+func (s *service) canary() *appsv1.Deployment {
+	return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name + "-canary"}}
+}
+
+func (s *service) canaryIngress() *netv1.Ingress {
+	return &netv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name + "-canary"}}
+}
+
+func (s *service) canaryService() *corev1.Service {
+	return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name + "-canary"}}
+}
+
+// await waits until the condition has one of reasons and returns its message.
+func (s *service) await(limit time.Duration, reasons ...rollout.Reason) string {
+	s.Helper()
+	dep, message := s.deployment(), ""
+	s.must(shared.Await(s.within(limit), dep, func() error {
+		reason := ""
+		reason, message = condition(dep)
+		for _, want := range reasons {
+			if reason == string(want) {
+				return nil
+			}
+		}
+		return fmt.Errorf("want %v, it is %s: %s", reasons, reason, message)
+	}))
+	return message
+}
+
+func condition(dep *appsv1.Deployment) (reason, message string) {
+	for _, c := range dep.Status.Conditions {
+		if c.Type == rollout.ConditionType {
+			return c.Reason, c.Message
+		}
+	}
+	return "", ""
+}
+
+// awaitWeight waits until the canary Ingress carries weight.
+func (s *service) awaitWeight(limit time.Duration, weight int) {
+	s.Helper()
+	s.must(lab.Poll(s.within(limit), func() error {
+		if now := s.weights.now(); now != weight {
+			reason, message := s.condition()
+			return fmt.Errorf("want weight %d, it is %d (%s: %s)", weight, now, reason, message)
+		}
+		return nil
+	}))
+}
+
+func (s *service) condition() (string, string) {
+	dep := s.deployment()
+	if err := shared.Client().Get(context.Background(), client.ObjectKeyFromObject(dep), dep); err != nil {
+		return "", err.Error()
+	}
+	return condition(dep)
+}
+
+// over stops the load and checks what must hold after every rollout: no answer
+// was lost to it, and the user's objects are as the user applied them.
+func (s *service) over() load.Report {
+	s.Helper()
+	r := s.load.Stop()
+	if failed := r.FailedByRollout(); len(failed) > 0 {
+		s.Errorf("the rollout broke answers: %s", r)
+	}
+	s.asApplied()
+	return r
+}
+
+// asApplied compares byte for byte: Service and Ingress, and of the Deployment
+// the labels, annotations, replicas and template.
+func (s *service) asApplied() {
+	s.Helper()
+	if diff := cmp.Diff(s.given, s.routes()); diff != "" {
+		s.Errorf("the user's Service or Ingress was written (-applied +now):\n%s", diff)
+	}
+	dep := s.deployment()
+	s.must(shared.Client().Get(s.Context(), client.ObjectKeyFromObject(dep), dep))
+	if diff := cmp.Diff(asText(s.applied.Spec.Template), asText(dep.Spec.Template)); diff != "" {
+		s.Errorf("the user's template was written (-applied +now):\n%s", diff)
+	}
+	if diff := cmp.Diff(asText(s.applied.Labels), asText(dep.Labels)); diff != "" {
+		s.Errorf("the user's labels were written (-applied +now):\n%s", diff)
+	}
+	if *dep.Spec.Replicas != s.Replicas {
+		s.Errorf("replicas: applied %d, now %d", s.Replicas, *dep.Spec.Replicas)
+	}
+	now := maps.Clone(dep.Annotations)
+	maps.DeleteFunc(now, func(key, _ string) bool {
+		return strings.HasPrefix(key, "deployment.kubernetes.io/") || dep.Spec.Paused && (key == rollout.AnnotationRollout || key == rollout.AnnotationPhase)
+	})
+	if len(now)+len(s.Annotations) > 0 && !maps.Equal(s.Annotations, now) {
+		s.Errorf("annotations (-applied +now):\n%s", cmp.Diff(s.Annotations, now))
+	}
+}
+
+// routes are the user's Service and Ingress as text, without what the API server
+// and the ingress controller keep on them.
+func (s *service) routes() map[string]string {
+	s.Helper()
+	text := map[string]string{}
+	svc, ing := s.Service(), s.Ingress()
+	s.must(shared.Client().Get(s.Context(), client.ObjectKeyFromObject(svc), svc))
+	s.must(shared.Client().Get(s.Context(), client.ObjectKeyFromObject(ing), ing))
+	text["Service"] = asText([]any{svc.Labels, svc.Annotations, svc.OwnerReferences, svc.Spec})
+	text["Ingress"] = asText([]any{ing.Labels, ing.Annotations, ing.OwnerReferences, ing.Spec})
+	return text
+}
+
+func asText(v any) string {
+	b, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// gone checks that nothing of Headgate's remains.
+func (s *service) gone(limit time.Duration) {
+	s.Helper()
+	for _, obj := range []client.Object{s.canary(), s.canaryIngress(), s.canaryService()} {
+		s.must(shared.AwaitGone(s.within(limit), obj))
+	}
+}
+
+// sharesMatch checks the observed share of version at each weight that was held
+// for a while: within three standard deviations.
+func (s *service) sharesMatch(r load.Report, version string, want ...int) {
+	s.Helper()
+	held := s.weights.held()
+	for _, weight := range want {
+		span, ok := held[weight]
+		if !ok {
+			s.Errorf("weight %d was never set; there were %v", weight, held)
+			continue
+		}
+		at := r.Between(span.from.Add(settle), span.to)
+		n := len(at.Answers)
+		p, got := float64(weight)/100, at.Share(version)
+		sigma := math.Sqrt(p * (1 - p) / float64(n))
+		// One answer more or less is below what n answers can show.
+		if n < 50 || math.Abs(got-p) > 3*sigma+1/float64(n) {
+			s.Errorf("at weight %d %s had %.1f%% of %d answers, allowed is %.1f%%", weight, version, 100*got, n, 300*sigma)
+		}
+		s.Logf("weight %3d: %s had %5.1f%% of %d answers (3 sigma: %.1f%%)", weight, version, 100*got, n, 300*sigma)
+	}
+}
+
+// podNames are the names of the pods that run version, sorted.
+func (s *service) podNames(version string) []string {
+	s.Helper()
+	var list corev1.PodList
+	s.must(shared.Client().List(s.Context(), &list, client.InNamespace(s.Namespace)))
+	var names []string
+	for _, pod := range list.Items {
+		if pod.DeletionTimestamp == nil && pod.Spec.Containers[0].Image == lab.Image(version) {
+			names = append(names, pod.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (s *service) awaitPods(limit time.Duration, version string, want int) {
+	s.Helper()
+	s.must(lab.Poll(s.within(limit), func() error {
+		if n := len(s.podNames(version)); n != want {
+			return fmt.Errorf("%d pods run %s, want %d", n, version, want)
+		}
+		return nil
+	}))
+}
+
+func (s *service) within(d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeoutCause(s.Context(), d, fmt.Errorf("not within %s", d))
+	s.Cleanup(cancel)
+	return ctx
+}
+
+func (s *service) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// weights records every weight that the canary Ingresses of a namespace carried.
+type weights struct {
+	mu      sync.Mutex
+	changes []change
+}
+
+type change struct {
+	at     time.Time
+	weight int // -1: there is no canary Ingress
+}
+
+type span struct{ from, to time.Time }
+
+func watchWeights(t *testing.T, namespace string) *weights {
+	t.Helper()
+	w := &weights{changes: []change{{time.Now(), -1}}}
+	events, err := shared.Client().Watch(t.Context(), &netv1.IngressList{}, client.InNamespace(namespace), client.MatchingLabels{rollout.LabelManagedBy: rollout.ManagedBy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(events.Stop)
+	go func() {
+		for e := range events.ResultChan() {
+			if ing, ok := e.Object.(*netv1.Ingress); ok {
+				w.add(e.Type, ing)
+			}
+		}
+	}()
+	return w
+}
+
+func (w *weights) add(kind watch.EventType, ing *netv1.Ingress) {
+	weight, err := strconv.Atoi(ing.Annotations["nginx.ingress.kubernetes.io/canary-weight"])
+	if err != nil || kind == watch.Deleted {
+		weight = -1
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.changes[len(w.changes)-1].weight != weight {
+		w.changes = append(w.changes, change{time.Now(), weight})
+	}
+}
+
+func (w *weights) now() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.changes[len(w.changes)-1].weight
+}
+
+// all are the weights in the order in which they were set.
+func (w *weights) all() []int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []int
+	for _, c := range w.changes[1:] {
+		all = append(all, c.weight)
+	}
+	return all
+}
+
+// held is when each weight was carried, for the last time.
+func (w *weights) held() map[int]span {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	held := map[int]span{}
+	for i, c := range w.changes {
+		to := time.Now()
+		if i+1 < len(w.changes) {
+			to = w.changes[i+1].at
+		}
+		held[c.weight] = span{c.at, to}
+	}
+	return held
+}

@@ -1,0 +1,169 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/test/lab"
+)
+
+// The tests in this file break what all services share, so none is parallel.
+
+// TestManagerKilledAtEveryPhase kills every manager, without warning, each time
+// the rollout says something new.
+func TestManagerKilledAtEveryPhase(t *testing.T) {
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, 3s, 100%", rollout.AnnotationAnalysis: good})
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", nil)
+	kills := map[string]bool{}
+	dep := s.deployment()
+	s.must(shared.Await(s.within(6*time.Minute), dep, func() error {
+		reason, message := condition(dep)
+		if reason == string(rollout.Promoted) {
+			return nil
+		}
+		if reason != string(rollout.Ready) && !kills[reason] {
+			kills[reason] = true
+			killManagers(s)
+		}
+		return fmt.Errorf("%s: %s", reason, message)
+	}))
+	s.gone(time.Minute)
+	for _, phase := range []rollout.Reason{rollout.CanaryStarting, rollout.RoutesSettling, rollout.WeightSet, rollout.Releasing, rollout.TrafficReturning} {
+		if !kills[string(phase)] {
+			t.Errorf("no manager was killed at %s; only at %v", phase, kills)
+		}
+	}
+	s.over()
+	if got := s.weights.all(); !slices.Equal(got, []int{0, 50, 100, -1}) {
+		t.Errorf("weights were %v", got)
+	}
+}
+
+// TestManagerKilledAfterTheVerdict: whoever comes next must not give the version
+// that failed any traffic again.
+func TestManagerKilledAfterTheVerdict(t *testing.T) {
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, 10s, 100%", rollout.AnnotationAnalysis: good})
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", map[string]string{"ERROR_RATE": "0.3"})
+	s.awaitWeight(time.Minute, 50)
+	s.awaitWeight(time.Minute, -1)
+	killManagers(s)
+	canary := s.canary()
+	s.must(shared.Await(s.within(2*time.Minute), canary, func() error {
+		if *canary.Spec.Replicas > 0 {
+			return fmt.Errorf("the canary still has %d replicas", *canary.Spec.Replicas)
+		}
+		return nil
+	}))
+	s.over()
+	if got := s.weights.all(); !slices.Equal(got, []int{0, 50, -1}) {
+		t.Errorf("weights were %v", got)
+	}
+}
+
+func TestPrometheusStoppedForAMinute(t *testing.T) {
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, 5s, 100%", rollout.AnnotationAnalysis: good})
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", nil)
+	s.awaitWeight(time.Minute, 50)
+	shared.Prometheus.Stop()
+	stopped := time.Now()
+	s.await(time.Minute, rollout.AwaitingVerdict)
+	for time.Since(stopped) < time.Minute {
+		time.Sleep(time.Second)
+		if now := s.weights.now(); now != 50 {
+			t.Fatalf("without Prometheus the weight went from 50 to %d", now)
+		}
+	}
+	s.must(shared.Prometheus.Start(s.within(30 * time.Second)))
+	s.await(time.Minute, rollout.Promoted)
+	s.gone(30 * time.Second)
+	s.over()
+}
+
+func TestManagerAndWebhookGone(t *testing.T) {
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause"})
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", nil)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+
+	scaleManagers(s, 0)
+	t.Run("pods are replaced", func(t *testing.T) {
+		before := s.podNames("v1")
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: before[0]}}
+		s.must(shared.Client().Delete(t.Context(), pod))
+		s.must(lab.Poll(s.within(30*time.Second), func() error {
+			if now := s.podNames("v1"); len(now) != len(before) || slices.Contains(now, before[0]) {
+				return fmt.Errorf("pods were %v, now %v", before, now)
+			}
+			return nil
+		}))
+	})
+	t.Run("the Deployment scales", func(t *testing.T) {
+		scale := &unscaled{s}
+		scale.to(6)
+		s.awaitPods(30*time.Second, "v1", 6)
+		scale.to(4)
+		s.awaitPods(30*time.Second, "v1", 4)
+	})
+	t.Run("no template gets past the hold", func(t *testing.T) {
+		dep := s.deployment()
+		err := shared.Client().Patch(t.Context(), dep, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"paused":false}}`)))
+		if err == nil {
+			t.Error("a held template was released while no webhook answered")
+		}
+	})
+	time.Sleep(2 * time.Second)
+	scaleManagers(s, 2)
+	s.annotate(rollout.AnnotationCommand, "promote")
+	s.await(2*time.Minute, rollout.Promoted)
+	s.gone(30 * time.Second)
+	s.over()
+}
+
+// unscaled scales as an autoscaler does: through the scale subresource.
+type unscaled struct{ *service }
+
+func (u *unscaled) to(replicas int) {
+	u.Helper()
+	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))
+	u.must(shared.Client().SubResource("scale").Patch(u.Context(), u.deployment(), patch))
+}
+
+func managers(s *service) []corev1.Pod {
+	s.Helper()
+	var list corev1.PodList
+	s.must(shared.Client().List(s.Context(), &list, client.InNamespace(lab.HeadgateNamespace)))
+	return list.Items
+}
+
+func killManagers(s *service) {
+	s.Helper()
+	for _, pod := range managers(s) {
+		if err := shared.Node.KillPod(pod.Namespace, pod.Name); err != nil {
+			s.Logf("killing %s: %v", pod.Name, err) // it was not running: killed a moment ago
+		}
+	}
+}
+
+func scaleManagers(s *service, replicas int) {
+	s.Helper()
+	dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: lab.HeadgateNamespace, Name: "headgate"}}
+	s.must(shared.Client().Patch(s.Context(), dep, client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))))
+	s.must(lab.Poll(s.within(time.Minute), func() error {
+		if n := len(managers(s)); n != replicas {
+			return fmt.Errorf("%d managers, want %d", n, replicas)
+		}
+		return nil
+	}))
+	s.must(shared.Available(s.within(time.Minute), dep))
+}
