@@ -1,0 +1,43 @@
+package certs
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// GetCertificate is for tls.Config. Connections that are open keep the
+// certificate they began with.
+func (k *Keeper) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	cert := k.served.Load()
+	if cert == nil {
+		return nil, errors.New("no serving certificate yet")
+	}
+	return cert, nil
+}
+
+// Check is a readiness check: nil when the API server would accept the
+// certificate that this replica serves. It reads caches only.
+func (k *Keeper) Check(req *http.Request) error {
+	cert, err := k.GetCertificate(nil)
+	if err != nil {
+		return err
+	}
+	config, err := k.configuration(req.Context())
+	if err != nil {
+		return err
+	}
+	if config == nil {
+		return fmt.Errorf("MutatingWebhookConfiguration %q does not exist: nothing is held", k.WebhookConfiguration)
+	}
+	bundles := make([][]byte, len(config.Webhooks))
+	for i := range config.Webhooks {
+		bundles[i] = config.Webhooks[i].ClientConfig.CABundle
+	}
+	if err := trusted(cert, bundles, k.host(), time.Now()); err != nil {
+		return fmt.Errorf("MutatingWebhookConfiguration %q does not trust the serving certificate: %w", k.WebhookConfiguration, err)
+	}
+	return nil
+}
