@@ -1,0 +1,40 @@
+package main
+
+import (
+	"maps"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/certs"
+)
+
+// cacheOptions keeps in memory what decisions read, and no more: a cluster has
+// ten old ReplicaSets for each Deployment, and nobody reads their templates.
+func cacheOptions(keeper *certs.Keeper) cache.Options {
+	byObject := map[client.Object]cache.ByObject{
+		&appsv1.ReplicaSet{}: {Transform: slimReplicaSet},
+	}
+	maps.Copy(byObject, keeper.CacheOptions())
+	return cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject:         byObject,
+	}
+}
+
+// slimReplicaSet drops the template of a ReplicaSet without pods. One that is
+// scaled up arrives again, whole. The template of an active one is the stable
+// version.
+func slimReplicaSet(obj any) (any, error) {
+	rs, ok := obj.(*appsv1.ReplicaSet)
+	if !ok {
+		return obj, nil // a tombstone
+	}
+	rs.ManagedFields = nil
+	if rs.Status.Replicas == 0 && rs.Spec.Replicas != nil && *rs.Spec.Replicas == 0 {
+		rs.Spec.Template = corev1.PodTemplateSpec{}
+	}
+	return rs, nil
+}

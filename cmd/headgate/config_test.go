@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/headgate/headgate/analysis"
+)
+
+func TestParseConfig(t *testing.T) {
+	defaults := Config{
+		Namespace:               "headgate-system",
+		ServiceAccount:          "headgate",
+		WebhookService:          "headgate",
+		WebhookConfiguration:    "headgate",
+		CertSecret:              "headgate-cert",
+		WebhookPort:             9443,
+		MetricsAddress:          ":8080",
+		ProbeAddress:            ":8081",
+		QueryTimeout:            10 * time.Second,
+		IngressControllers:      []string{"k8s.io/ingress-nginx"},
+		AnnotationsPrefix:       "nginx.ingress.kubernetes.io",
+		Settle:                  5 * time.Second,
+		Drain:                   10 * time.Second,
+		LeaderElection:          true,
+		MaxConcurrentReconciles: 4,
+		LogLevel:                slog.LevelInfo,
+		LogFormat:               jsonFormat,
+	}
+	for name, tc := range map[string]struct {
+		environ map[string]string
+		change  func(*Config)
+	}{
+		"a namespace is enough": {nil, func(*Config) {}},
+		"an empty value is the default": {
+			map[string]string{"HEADGATE_PROMETHEUS_ADDRESS": "", "HEADGATE_METRICS_SOURCE": ""},
+			func(*Config) {},
+		},
+		"words are read": {
+			map[string]string{"HEADGATE_METRICS_SOURCE": "traefik", "HEADGATE_LOG_LEVEL": "debug", "HEADGATE_LOG_FORMAT": "text"},
+			func(c *Config) {
+				c.MetricsSource, c.LogLevel, c.LogFormat = analysis.Traefik, slog.LevelDebug, textFormat
+			},
+		},
+		"a list is separated by commas": {
+			map[string]string{"HEADGATE_INGRESS_CONTROLLERS": "k8s.io/ingress-nginx,traefik.io/ingress-controller"},
+			func(c *Config) {
+				c.IngressControllers = []string{"k8s.io/ingress-nginx", "traefik.io/ingress-controller"}
+			},
+		},
+		"no settling and no metrics are a choice": {
+			map[string]string{"HEADGATE_SETTLE": "0s", "HEADGATE_METRICS_ADDRESS": "0"},
+			func(c *Config) { c.Settle, c.MetricsAddress = 0, "0" },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			environ := map[string]string{"HEADGATE_NAMESPACE": "headgate-system"}
+			maps.Copy(environ, tc.environ)
+			got, err := parseConfig(environ)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := defaults
+			tc.change(&want)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseConfigSaysWhatIsWrong(t *testing.T) {
+	for name, tc := range map[string]struct {
+		environ map[string]string
+		want    string
+	}{
+		"the namespace is required": {
+			map[string]string{"HEADGATE_NAMESPACE": ""},
+			"HEADGATE_NAMESPACE is not set; headgate --help says what it is",
+		},
+		"a duration has a unit": {
+			map[string]string{"HEADGATE_SETTLE": "5"},
+			`HEADGATE_SETTLE="5": want a duration, e.g. 5s. How long after its write a weight is taken to be in force.`,
+		},
+		"a word must be known": {
+			map[string]string{"HEADGATE_METRICS_SOURCE": "envoy"},
+			`HEADGATE_METRICS_SOURCE="envoy": want a string, e.g. ingress-nginx. Whose metrics success-rate, p99 and the like are computed from: ingress-nginx or traefik.`,
+		},
+		"an address is a URL": {
+			map[string]string{"HEADGATE_PROMETHEUS_ADDRESS": "prometheus:9090"},
+			`HEADGATE_PROMETHEUS_ADDRESS="prometheus:9090": want a URL, e.g. http://prometheus.monitoring:9090`,
+		},
+		"time does not run backwards": {
+			map[string]string{"HEADGATE_DRAIN": "-1s"},
+			`HEADGATE_DRAIN="-1s": want 0s or more, e.g. 10s`,
+		},
+		"everything wrong is said at once": {
+			map[string]string{"HEADGATE_WEBHOOK_PORT": "0", "HEADGATE_PROBE_ADDRESS": "8081", "HEADGATE_MAX_CONCURRENT_RECONCILES": "0"},
+			`HEADGATE_WEBHOOK_PORT="0": want a port, 1 to 65535, e.g. 9443
+HEADGATE_PROBE_ADDRESS="8081": want host:port, e.g. :8081
+HEADGATE_MAX_CONCURRENT_RECONCILES="0": want 1 or more, e.g. 4`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			environ := map[string]string{"HEADGATE_NAMESPACE": "headgate-system"}
+			maps.Copy(environ, tc.environ)
+			_, err := parseConfig(environ)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if diff := cmp.Diff(tc.want, err.Error()); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestArguments(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args      []string
+		out, fail string
+	}{
+		"--version":           {[]string{"--version"}, "headgate dev\n", ""},
+		"--help":              {[]string{"--help"}, "Usage: headgate [--help | --version]\n", ""},
+		"an unknown flag":     {[]string{"--port=1"}, "", "flag provided but not defined: -port; headgate --help lists what there is"},
+		"an argument":         {[]string{"serve"}, "", `unexpected argument "serve": settings are environment variables, headgate --help lists them`},
+		"nothing, unprepared": {nil, "", "HEADGATE_NAMESPACE is not set; headgate --help says what it is"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out strings.Builder
+			err := run(context.Background(), tc.args, nil, &out)
+			if tc.fail != "" {
+				if err == nil || err.Error() != tc.fail {
+					t.Errorf("run: %v, want %s", err, tc.fail)
+				}
+				return
+			}
+			if err != nil || !strings.HasPrefix(out.String(), tc.out) {
+				t.Errorf("run: %v, wrote %q, want %q", err, out.String(), tc.out)
+			}
+		})
+	}
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// variable is one field of Config as a person reads it.
+type variable struct {
+	field                             string
+	name, kind, def, example, meaning string
+}
+
+func variables() []variable {
+	fields := reflect.VisibleFields(reflect.TypeFor[Config]())
+	vs := make([]variable, 0, len(fields))
+	for _, f := range fields {
+		name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+		vs = append(vs, variable{
+			field:   f.Name,
+			name:    name,
+			kind:    kindOf(f.Type),
+			def:     f.Tag.Get("envDefault"),
+			example: cmp.Or(f.Tag.Get("example"), f.Tag.Get("envDefault")),
+			meaning: f.Tag.Get("desc"),
+		})
+	}
+	return vs
+}
+
+// kindOf names a Go type in a word that needs no Go: time.Duration is a
+// duration, a type of ours that is read as a word is a string.
+func kindOf(t reflect.Type) string {
+	switch {
+	case t.Kind() == reflect.Slice:
+		return "list"
+	case t.String() == "time.Duration":
+		return "duration"
+	case t.String() == "slog.Level":
+		return "string"
+	}
+	return t.Kind().String()
+}
+
+func writeHelp(out io.Writer) error {
+	var b strings.Builder
+	b.WriteString(`Usage: headgate [--help | --version]
+
+Headgate holds new templates of annotated Deployments and rolls them out behind
+the Ingress that serves them. It runs in a cluster: install it with its chart.
+Settings are environment variables.
+`)
+	for _, v := range variables() {
+		fmt.Fprintf(&b, "\n%s  (%s", v.name, v.kind)
+		if v.def != "" {
+			fmt.Fprintf(&b, ", default %s", v.def)
+		}
+		fmt.Fprintf(&b, ")\n    %s\n", v.meaning)
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// explain turns the errors of the parser, which name Go fields and types, into
+// ones that name the variable, what it was set to and a value that works.
+func explain(err error, environ map[string]string) error {
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return err
+	}
+	lines := make([]error, len(all.Errors))
+	for i, err := range all.Errors {
+		lines[i] = explainOne(err, environ)
+	}
+	return errors.Join(lines...)
+}
+
+func explainOne(err error, environ map[string]string) error {
+	var parse env.ParseError
+	var empty env.EmptyVarError
+	switch {
+	case errors.As(err, &empty):
+		return fmt.Errorf("%s is not set; headgate --help says what it is", empty.Key)
+	case errors.As(err, &parse):
+		for _, v := range variables() {
+			if v.field == parse.Name {
+				return fmt.Errorf("%s=%q: want a %s, e.g. %s. %s", v.name, environ[v.name], v.kind, v.example, v.meaning)
+			}
+		}
+	}
+	return err
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const (
+	page  = "../../docs/operating.md"
+	begin = "<!-- variables: make golden -->\n"
+	end   = "<!-- /variables -->\n"
+)
+
+var update = flag.Bool("update", false, "rewrite the table in docs/operating.md")
+
+func table() string {
+	var b strings.Builder
+	b.WriteString("| variable | type | default | meaning |\n|---|---|---|---|\n")
+	for _, v := range variables() {
+		def := "–"
+		if v.def != "" {
+			def = "`" + v.def + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", v.name, v.kind, def, v.meaning)
+	}
+	return b.String()
+}
+
+func TestOperatingPageListsTheVariables(t *testing.T) {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(text), begin)
+	got, after, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		t.Fatalf("%s has no table between %q and %q", page, begin, end)
+	}
+	if *update {
+		if err := os.WriteFile(page, []byte(before+begin+table()+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(table(), got); diff != "" {
+		t.Errorf("make golden rewrites the table; -want +got:\n%s", diff)
+	}
+}
+
+func TestEveryVariableIsExplained(t *testing.T) {
+	for _, v := range variables() {
+		if !strings.HasPrefix(v.name, "HEADGATE_") || !strings.HasSuffix(v.meaning, ".") {
+			t.Errorf("field %s: want tags env:\"HEADGATE_…\" and desc:\"A sentence.\", got %q and %q", v.field, v.name, v.meaning)
+		}
+		if v.def == "" && v.example == "" && !strings.Contains(v.meaning, "Required.") {
+			t.Errorf("field %s: want a default, an example, or to be required", v.field)
+		}
+	}
+	if got, want := len(variables()), reflect.TypeFor[Config]().NumField(); got != want {
+		t.Errorf("%d variables for %d fields", got, want)
+	}
+}
+
+func TestHelpNamesEveryVariable(t *testing.T) {
+	var out strings.Builder
+	if err := writeHelp(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range variables() {
+		for _, want := range []string{"\n" + v.name + "  (" + v.kind, v.def, v.meaning} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("help lacks %q of %s", want, v.name)
+			}
+		}
+	}
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/go-logr/logr"
+)
+
+// logFormat is how log lines are written.
+type logFormat string
+
+const (
+	jsonFormat logFormat = "json"
+	textFormat logFormat = "text"
+)
+
+// UnmarshalText accepts json and text.
+func (f *logFormat) UnmarshalText(text []byte) error {
+	switch s := logFormat(text); s {
+	case jsonFormat, textFormat:
+		*f = s
+		return nil
+	}
+	return fmt.Errorf("unknown log format %q", text)
+}
+
+// newLogger bridges slog to logr, the interface of the libraries. slog counts
+// debug as four steps below info and logr's V(1) as one, so debug shows V(1) to
+// V(4).
+func newLogger(out io.Writer, level slog.Level, format logFormat) logr.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if format == textFormat {
+		return logr.FromSlogHandler(slog.NewTextHandler(out, options))
+	}
+	return logr.FromSlogHandler(slog.NewJSONHandler(out, options))
+}

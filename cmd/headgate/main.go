@@ -1,0 +1,54 @@
+// Command headgate is the webhook that holds new templates and the manager that
+// rolls them out. It only wires: what happens is decided in package rollout.
+//
+// It runs in a pod and is set up by environment variables; "headgate --help"
+// explains each one.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/caarlos0/env/v11"
+	ctrl "sigs.k8s.io/controller-runtime"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	ctx := ctrl.SetupSignalHandler()
+	if err := run(ctx, os.Args[1:], env.ToMap(os.Environ()), os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "headgate:", err)
+		os.Exit(1)
+	}
+}
+
+// run does what the arguments say and returns when ctx is done or something
+// is wrong.
+func run(ctx context.Context, args []string, environ map[string]string, out io.Writer) error {
+	flags := flag.NewFlagSet("headgate", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	showVersion := flags.Bool("version", false, "")
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return writeHelp(out)
+	case err != nil:
+		return fmt.Errorf("%w; headgate --help lists what there is", err)
+	case flags.NArg() > 0:
+		return fmt.Errorf("unexpected argument %q: settings are environment variables, headgate --help lists them", flags.Arg(0))
+	case *showVersion:
+		_, err := fmt.Fprintln(out, "headgate", version)
+		return err
+	}
+	cfg, err := parseConfig(environ)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, cfg, out)
+}

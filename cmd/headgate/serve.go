@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	promapi "github.com/prometheus/client_golang/api"
+	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/headgate/headgate/analysis"
+	"github.com/headgate/headgate/certs"
+	"github.com/headgate/headgate/ingress"
+	"github.com/headgate/headgate/rollout/controller"
+	"github.com/headgate/headgate/webhook"
+)
+
+var (
+	_ controller.Router = (*ingress.Router)(nil)
+	_ controller.Judge  = (*analysis.Judge)(nil)
+)
+
+// lease is the name of the leader election's Lease; the chart permits no other.
+const lease = "headgate"
+
+// farewell is how long a process that was told to stop goes on, unready: an
+// API server may call it until every one has seen that its endpoint is gone.
+const farewell = 5 * time.Second
+
+// stopTimeout bounds what begins after farewell. Together they stay below the
+// chart's terminationGracePeriodSeconds.
+const stopTimeout = 20 * time.Second
+
+// serve runs until ctx is done, and then farewell longer.
+func serve(ctx context.Context, cfg Config, out io.Writer) error {
+	logger := newLogger(out, cfg.LogLevel, cfg.LogFormat)
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+
+	restConfig, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("finding the API server: %w", err)
+	}
+	mgr, err := newManager(ctx, restConfig, cfg)
+	if err != nil {
+		return err
+	}
+	logger.Info("starting", "version", version, "namespace", cfg.Namespace)
+	return mgr.Start(later(ctx, farewell))
+}
+
+// newManager returns a manager with everything that this process runs.
+// Readiness ends with ctx.
+func newManager(ctx context.Context, restConfig *rest.Config, cfg Config) (ctrl.Manager, error) {
+	keeper := &certs.Keeper{
+		Secret:               types.NamespacedName{Namespace: cfg.Namespace, Name: cfg.CertSecret},
+		WebhookConfiguration: cfg.WebhookConfiguration,
+		Service:              cfg.WebhookService,
+	}
+	mgr, err := ctrl.NewManager(restConfig, managerOptions(cfg, keeper))
+	if err != nil {
+		return nil, fmt.Errorf("building the manager: %w", err)
+	}
+	keeper.Client = mgr.GetClient()
+	if err := keeper.SetupWithManager(mgr); err != nil {
+		return nil, fmt.Errorf("setting up the certificates: %w", err)
+	}
+	if err := addProbes(ctx, mgr, keeper); err != nil {
+		return nil, fmt.Errorf("setting up the probes: %w", err)
+	}
+	if err := addWebhook(mgr, cfg); err != nil {
+		return nil, fmt.Errorf("setting up the webhook: %w", err)
+	}
+	if err := addController(ctx, mgr, cfg); err != nil {
+		return nil, fmt.Errorf("setting up the controller: %w", err)
+	}
+	return mgr, nil
+}
+
+func managerOptions(cfg Config, keeper *certs.Keeper) ctrl.Options {
+	return ctrl.Options{
+		Cache: cacheOptions(keeper),
+		// The controller decides on what it wrote a moment ago.
+		Client: client.Options{Cache: &client.CacheOptions{
+			EnableReadYourWritesConsistency: ptr.To(true),
+		}},
+		Metrics:                metricsserver.Options{BindAddress: cfg.MetricsAddress},
+		HealthProbeBindAddress: cfg.ProbeAddress,
+		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
+			Port: cfg.WebhookPort,
+			TLSOpts: []func(*tls.Config){func(c *tls.Config) {
+				c.GetCertificate = keeper.GetCertificate
+				c.MinVersion = tls.VersionTLS13
+			}},
+		}),
+		LeaderElection:          cfg.LeaderElection,
+		LeaderElectionID:        lease,
+		LeaderElectionNamespace: cfg.Namespace,
+		// Released once the last reconcile has returned: the next leader need
+		// not wait until the lease expires.
+		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       ptr.To(stopTimeout),
+	}
+}
+
+func addProbes(ctx context.Context, mgr ctrl.Manager, keeper *certs.Keeper) error {
+	staying := func(*http.Request) error {
+		if ctx.Err() != nil {
+			return errors.New("stopping")
+		}
+		return nil
+	}
+	return errors.Join(
+		mgr.AddHealthzCheck("alive", healthz.Ping),
+		mgr.AddReadyzCheck("staying", staying),
+		mgr.AddReadyzCheck("certificate", keeper.Check),
+		mgr.AddReadyzCheck("webhook", mgr.GetWebhookServer().StartedChecker()),
+	)
+}
+
+func addWebhook(mgr ctrl.Manager, cfg Config) error {
+	deployments := &webhook.Deployments{
+		Manager:       "system:serviceaccount:" + cfg.Namespace + ":" + cfg.ServiceAccount,
+		CheckAnalysis: analysis.Check,
+	}
+	return deployments.SetupWithManager(mgr)
+}
+
+func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
+	prometheus, err := newPrometheus(cfg.PrometheusAddress)
+	if err != nil {
+		return err
+	}
+	reconciler := &controller.Reconciler{
+		Client: mgr.GetClient(),
+		Live:   mgr.GetAPIReader(),
+		Router: ingress.New(mgr.GetClient(), mgr.GetAPIReader(), ingress.Options{
+			AnnotationsPrefix: cfg.AnnotationsPrefix,
+			Controllers:       cfg.IngressControllers,
+		}),
+		Judge: analysis.New(prometheus, mgr.GetAPIReader(), analysis.Options{
+			Source:         cfg.MetricsSource,
+			Timeout:        cfg.QueryTimeout,
+			NamespaceLabel: cfg.NamespaceLabel,
+		}),
+		Events:  mgr.GetEventRecorder("headgate"),
+		Metrics: controller.NewMetrics(metrics.Registry),
+		Settle:  cfg.Settle,
+		Drain:   cfg.Drain,
+	}
+	return reconciler.SetupWithManager(ctx, mgr, cfg.MaxConcurrentReconciles)
+}
+
+// newPrometheus returns nil without an address: analysis then says so.
+func newPrometheus(address string) (promv1.API, error) {
+	if address == "" {
+		return nil, nil
+	}
+	c, err := promapi.NewClient(promapi.Config{Address: address})
+	if err != nil {
+		return nil, fmt.Errorf("HEADGATE_PROMETHEUS_ADDRESS=%q: %w", address, err)
+	}
+	return promv1.NewAPI(c), nil
+}
+
+// later returns a context that is done delay after ctx is.
+func later(ctx context.Context, delay time.Duration) context.Context {
+	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(delay, cancel) })
+	return lasting
+}
