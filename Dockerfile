@@ -1,0 +1,14 @@
+FROM --platform=$BUILDPLATFORM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG TARGETOS TARGETARCH VERSION=dev
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
+    go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /headgate ./cmd/headgate
+
+FROM gcr.io/distroless/static:nonroot
+COPY --from=build /headgate /headgate
+# By number, so that runAsNonRoot can be verified.
+USER 65532:65532
+ENTRYPOINT ["/headgate"]

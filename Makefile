@@ -1,0 +1,82 @@
+# Everything here needs Go, make and git; the programs it uses are built from Go modules, once.
+.DEFAULT_GOAL := help
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+IMAGE   ?= ghcr.io/headgate/headgate:$(VERSION)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+HELM    := bin/helm
+LINTER  := bin/golangci-lint
+LAB     := bin/lab
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## the programs, into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
+
+.PHONY: test
+test: unit ## everything: unit tests, then the lab's integration and end-to-end tests
+	@go -C test test -timeout 60m -p 1 ./...
+
+.PHONY: unit
+unit: ## tests that need nothing but Go
+	@go test ./...
+
+.PHONY: integration
+integration: ## the lab's own tests: a real control plane, nodes, an ingress controller
+	@go -C test test -timeout 30m -p 1 ./lab/...
+
+.PHONY: e2e
+e2e: ## rollouts under load on a real control plane
+	@go -C test test -timeout 60m -p 1 ./e2e/...
+
+.PHONY: lint
+lint: $(LINTER) ## formatting, vet, import rules
+	$(LINTER) run
+	cd test && ../$(LINTER) run --config ../.golangci.yml
+
+.PHONY: golden
+golden: ## rewrite the golden files and the generated tables
+	go test ./analysis ./rollout ./cmd/headgate -update
+
+.PHONY: chart
+chart: $(HELM) ## lint and render the chart
+	$(HELM) lint --strict charts/headgate
+	$(HELM) template headgate charts/headgate --namespace headgate-system > /dev/null
+	$(HELM) template headgate charts/headgate --namespace headgate-system \
+		--set replicas=1,metrics.serviceMonitor.enabled=true,prometheus.address=http://prometheus:9090 > /dev/null
+
+.PHONY: lab
+lab: $(LAB) ## a cluster on this machine with Headgate and a sample service, until Ctrl-C
+	$(LAB) up
+
+.PHONY: lab-shell
+lab-shell: $(LAB) ## a shell inside the running lab, with kubectl set up
+	$(LAB) shell
+
+.PHONY: demo
+demo: ## a good version promoted, a bad one rolled back, under load, in three minutes
+	@go -C test build -o $(CURDIR)/bin/demo ./cmd/demo
+	@bin/demo
+
+.PHONY: image
+image: ## the container image
+	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
+
+.PHONY: clean
+clean: ## remove what was built here; the lab's programs stay in the user's cache
+	rm -rf bin dist
+
+.PHONY: ci
+ci: lint chart test ## what a pull request must pass
+
+$(HELM): .tools/helm/go.sum
+	CGO_ENABLED=0 go -C .tools/helm build -trimpath -o $(CURDIR)/$@ helm.sh/helm/v4/cmd/helm
+
+$(LINTER): .tools/golangci-lint/go.sum
+	CGO_ENABLED=0 go -C .tools/golangci-lint build -trimpath -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: $(LAB)
+$(LAB):
+	@go -C test build -o $(CURDIR)/$@ ./cmd/lab
