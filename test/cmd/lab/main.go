@@ -1,0 +1,67 @@
+// Command lab runs a whole Kubernetes on this machine, with Headgate in it, to
+// look at and to play with: see package lab for what it consists of.
+//
+// It is for people; the tests start their labs themselves.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/headgate/headgate/test/lab/app"
+)
+
+const usage = `A real Kubernetes control plane, ingress controller and Prometheus on this
+machine, without containers, with Headgate installed from its chart.
+
+  lab up      start it, with a sample service to roll out; Ctrl-C stops it
+  lab shell   open a shell inside the running lab, with kubectl pointed at it
+  lab load    inside the shell: send requests and show who answers, each second
+
+A first look, in two terminals:
+
+  lab up
+  lab shell
+    kubectl -n demo set image deploy/web app=headgate.dev/lab/app:v2
+    lab load
+
+The first start builds what is not installed, which takes minutes, once.
+"lab COMMAND --help" lists the flags of a command.
+`
+
+func main() {
+	app.Run() // first: a pod of the sample service is this program without arguments
+	err := run(os.Args[1:])
+	exit := (*exec.ExitError)(nil)
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	case errors.As(err, &exit): // the shell's own
+		os.Exit(exit.ExitCode())
+	default:
+		fmt.Fprintln(os.Stderr, "lab:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	commands := map[string]func([]string) error{"up": up, "shell": shell, "load": sendLoad}
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		_, err := io.WriteString(os.Stdout, usage)
+		return err
+	}
+	command, ok := commands[args[0]]
+	if !ok {
+		return fmt.Errorf("unknown command %q: write \"lab up\", \"lab shell\" or \"lab load\"", args[0])
+	}
+	return command(args[1:])
+}
+
+// dirFlag is where the lab is found again by "lab shell".
+func dirFlag(flags *flag.FlagSet) *string {
+	return flags.String("dir", filepath.Join(os.TempDir(), "headgate-lab"), "directory of the lab's data and logs")
+}

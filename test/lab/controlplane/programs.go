@@ -1,0 +1,109 @@
+package controlplane
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+const etcdURL = "http://127.0.0.1:2379"
+
+func (c *ControlPlane) startEtcd(ctx context.Context) error {
+	return c.run(ctx, "etcd", c.options.Etcd, []string{
+		"--data-dir=" + c.file("etcd"),
+		"--listen-client-urls=" + etcdURL,
+		"--advertise-client-urls=" + etcdURL,
+		"--listen-peer-urls=http://127.0.0.1:2380",
+		"--unsafe-no-fsync", // the data does not outlive the lab
+		"--log-level=warn",
+	}, answers(http.DefaultClient, etcdURL+"/health"))
+}
+
+func (c *ControlPlane) startAPIServer(ctx context.Context) error {
+	client, err := rest.HTTPClientFor(c.Config(Admin))
+	if err != nil {
+		return err
+	}
+	return c.run(ctx, "kube-apiserver", c.options.APIServer, []string{
+		"--etcd-servers=" + etcdURL,
+		"--bind-address=0.0.0.0",
+		"--secure-port=6443",
+		"--advertise-address=" + c.options.Host.String(),
+		"--tls-cert-file=" + c.file("apiserver.crt"),
+		"--tls-private-key-file=" + c.file("apiserver.key"),
+		"--token-auth-file=" + c.file("tokens.csv"),
+		"--authorization-mode=RBAC",
+		"--service-account-issuer=https://kubernetes.default.svc",
+		"--service-account-key-file=" + c.file("serviceaccount.key"),
+		"--service-account-signing-key-file=" + c.file("serviceaccount.key"),
+		"--service-cluster-ip-range=10.96.0.0/16",
+		"--endpoint-reconciler-type=none",
+		// A webhook's Service is resolved through its EndpointSlices: nothing here serves cluster IPs.
+		"--enable-aggregator-routing=true",
+		"--audit-policy-file=" + c.file("audit-policy.yaml"),
+		"--audit-log-path=" + c.file(auditLog),
+		// One client with thousands of hollow pods is no unfairness here.
+		"--enable-priority-and-fairness=false",
+		"--max-requests-inflight=0",
+		"--max-mutating-requests-inflight=0",
+		"--profiling=false",
+	}, answers(client, c.URL()+"/readyz"))
+}
+
+// controllers is what the life of a Deployment, its Services and its namespace needs.
+var controllers = []string{
+	"deployment-controller", "replicaset-controller", "endpointslice-controller",
+	"garbage-collector-controller", "horizontal-pod-autoscaler-controller", "job-controller",
+	"disruption-controller", "namespace-controller", "serviceaccount-controller",
+}
+
+func (c *ControlPlane) startControllerManager(ctx context.Context) error {
+	// Its own /healthz, on loopback, says that the controllers run.
+	insecure := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	return c.run(ctx, "kube-controller-manager", c.options.ControllerManager, []string{
+		"--kubeconfig=" + c.file("controller-manager.kubeconfig"),
+		"--controllers=" + strings.Join(controllers, ","),
+		"--leader-elect=false",
+		"--bind-address=127.0.0.1",
+		"--secure-port=10257",
+		"--cert-dir=" + c.file("controller-manager"),
+		"--authorization-always-allow-paths=/healthz",
+		"--kube-api-qps=2000",
+		"--kube-api-burst=4000",
+		"--concurrent-deployment-syncs=10",
+		"--concurrent-replicaset-syncs=10",
+		"--horizontal-pod-autoscaler-sync-period=2s",
+		"--profiling=false",
+	}, answers(insecure, "https://127.0.0.1:10257/healthz"))
+}
+
+// answers checks that url answers 200.
+func answers(client *http.Client, url string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		res, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			return err
+		}
+		if res.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s answered %s: %s", url, res.Status, body)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,106 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// HeadgateNamespace is where InstallHeadgate puts the product.
+const HeadgateNamespace = "headgate-system"
+
+// readyLimit bounds how long Headgate may take until its webhook answers.
+const readyLimit = time.Minute
+
+// InstallHeadgate renders the chart with values (as in helm --set) and applies what comes out, as it is. It
+// returns when the pods are ready and the webhook answers. A second call upgrades.
+func (l *Lab) InstallHeadgate(ctx context.Context, values map[string]string) error {
+	objects, err := l.renderChart(ctx, values)
+	if err != nil {
+		return fmt.Errorf("install headgate: %w", err)
+	}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: HeadgateNamespace}}
+	if err := l.client.Create(ctx, ns); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("install headgate: create namespace: %w", err)
+	}
+	l.headgate = objects
+	for _, obj := range objects {
+		config := client.ApplyConfigurationFromUnstructured(obj)
+		if err := l.client.Apply(ctx, config, client.FieldOwner("helm"), client.ForceOwnership); err != nil {
+			return fmt.Errorf("install headgate: apply %s %q: %w", obj.GetKind(), obj.GetName(), err)
+		}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, readyLimit, fmt.Errorf("not within %s", readyLimit))
+	defer cancel()
+	if err := l.awaitHeadgate(ctx, objects); err != nil {
+		return fmt.Errorf("install headgate: %w\nlogs are in %s", err, filepath.Join(l.Dir, "pods", HeadgateNamespace))
+	}
+	return nil
+}
+
+// UninstallHeadgate deletes what InstallHeadgate applied and waits until its pods are gone.
+func (l *Lab) UninstallHeadgate(ctx context.Context) error {
+	for _, obj := range slices.Backward(l.headgate) {
+		err := l.client.Delete(ctx, obj, client.PropagationPolicy(metav1.DeletePropagationForeground))
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("uninstall headgate: %w", err)
+		}
+	}
+	for _, obj := range l.headgate {
+		if err := l.AwaitGone(ctx, obj); err != nil {
+			return fmt.Errorf("uninstall headgate: %w", err)
+		}
+	}
+	l.headgate = nil
+	return nil
+}
+
+// awaitHeadgate waits for the Deployments, for a CA bundle in every webhook, and for an answer.
+func (l *Lab) awaitHeadgate(ctx context.Context, objects []*unstructured.Unstructured) error {
+	for _, obj := range objects {
+		var err error
+		switch obj.GetKind() {
+		case "Deployment":
+			dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: obj.GetNamespace(), Name: obj.GetName()}}
+			err = l.Available(ctx, dep)
+		case "MutatingWebhookConfiguration":
+			err = l.awaitBundle(ctx, obj.GetName())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return Poll(ctx, func() error { return l.tryWebhook(ctx) })
+}
+
+func (l *Lab) awaitBundle(ctx context.Context, name string) error {
+	config := &admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	return l.Await(ctx, config, func() error {
+		for _, w := range config.Webhooks {
+			if len(w.ClientConfig.CABundle) == 0 {
+				return fmt.Errorf("webhook %q has no CA bundle", w.Name)
+			}
+		}
+		return nil
+	})
+}
+
+// tryWebhook sends a Deployment that is opted in through the webhook, and stores nothing.
+func (l *Lab) tryWebhook(ctx context.Context) error {
+	dep := Sample{Namespace: metav1.NamespaceDefault, Name: "headgate-probe", Version: "v1"}.Deployment()
+	dep.Annotations = map[string]string{"headgate.dev/strategy": "canary"}
+	if err := l.client.Create(ctx, dep, client.DryRunAll); err != nil {
+		return fmt.Errorf("the webhook does not answer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+package load
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Answer is what became of one request.
+type Answer struct {
+	Sent time.Time
+	Took time.Duration
+
+	Version   string // "" when no version answered: the ingress controller itself did, or nobody
+	Code      int    // HTTP status; 0 when none came
+	OnPurpose bool   // the version was told to fail
+	Err       error  // a reset, a refusal, a timeout, a body cut short
+}
+
+// Bad says that the client did not get what it asked for, whosever fault that is.
+func (a Answer) Bad() bool { return a.Err != nil || a.Code >= 400 }
+
+// FailedByRollout says that no version is to blame: a pod was gone, the ingress
+// controller had nowhere to send the request, a connection broke.
+func (a Answer) FailedByRollout() bool { return a.Bad() && !a.OnPurpose }
+
+func (a Answer) String() string {
+	s := fmt.Sprintf("%s version %q status %d after %s", a.Sent.Format("15:04:05.000"), a.Version, a.Code, a.Took.Round(time.Millisecond))
+	if a.Err != nil {
+		s += ": " + a.Err.Error()
+	}
+	return s
+}
+
+// Report is every answer of a load, in the order in which they came in. The zero value is an empty one.
+type Report struct {
+	Answers []Answer
+	Skipped int // requests not sent because Concurrency were in flight
+}
+
+// Between keeps the answers to requests sent in [from, to).
+func (r Report) Between(from, to time.Time) Report {
+	return r.where(func(a Answer) bool { return !a.Sent.Before(from) && a.Sent.Before(to) })
+}
+
+// Since keeps the answers to requests sent at from or later.
+func (r Report) Since(from time.Time) Report {
+	return r.where(func(a Answer) bool { return !a.Sent.Before(from) })
+}
+
+func (r Report) where(keep func(Answer) bool) Report {
+	var kept []Answer
+	for _, a := range r.Answers {
+		if keep(a) {
+			kept = append(kept, a)
+		}
+	}
+	return Report{Answers: kept}
+}
+
+// Versions counts the answers by version; "" counts those of no version.
+func (r Report) Versions() map[string]int {
+	n := map[string]int{}
+	for _, a := range r.Answers {
+		n[a.Version]++
+	}
+	return n
+}
+
+// Share is the part of the versions' answers that version gave, 0..1; 0 when there is none.
+func (r Report) Share(version string) float64 {
+	n, all := 0, 0
+	for _, a := range r.Answers {
+		if a.Version == version {
+			n++
+		}
+		if a.Version != "" {
+			all++
+		}
+	}
+	if all == 0 {
+		return 0
+	}
+	return float64(n) / float64(all)
+}
+
+// FailedByRollout are the answers for which no version is to blame.
+func (r Report) FailedByRollout() []Answer { return r.where(Answer.FailedByRollout).Answers }
+
+// Bad are all the answers that a client would complain of.
+func (r Report) Bad() []Answer { return r.where(Answer.Bad).Answers }
+
+// LastOf is when the last request was sent that version answered; the zero time when there is none.
+func (r Report) LastOf(version string) time.Time {
+	return r.last(func(a Answer) bool { return a.Version == version })
+}
+
+// LastBad is when the last request was sent that got a bad answer; the zero time when there is none.
+func (r Report) LastBad() time.Time { return r.last(Answer.Bad) }
+
+func (r Report) last(is func(Answer) bool) time.Time {
+	var last time.Time
+	for _, a := range r.Answers {
+		if is(a) && a.Sent.After(last) {
+			last = a.Sent
+		}
+	}
+	return last
+}
+
+// String counts by version and quotes the first failures: it is made for a test's message.
+func (r Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d answers", len(r.Answers))
+	versions := r.Versions()
+	for _, v := range slices.Sorted(maps.Keys(versions)) {
+		fmt.Fprintf(&b, ", %q %d", v, versions[v])
+	}
+	failed := r.FailedByRollout()
+	fmt.Fprintf(&b, "; %d bad, %d of them failed by the rollout, %d not sent", len(r.Bad()), len(failed), r.Skipped)
+	for _, a := range failed[:min(len(failed), 5)] {
+		fmt.Fprintf(&b, "\n\t%s", a)
+	}
+	return b.String()
+}

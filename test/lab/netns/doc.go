@@ -1,0 +1,9 @@
+// Package netns gives the lab a machine of its own: Enter re-executes the
+// current program in a fresh network and process namespace, and Namespace is
+// one pod's network inside it, with an address of its own.
+//
+// Nothing leaves the namespace and nothing outlives it: when its first process
+// ends, by whatever signal, the kernel kills every other one. The file system
+// is the host's. The package knows nothing of Kubernetes; test/lab and
+// test/lab/node call it.
+package netns

@@ -1,0 +1,205 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/headgate/headgate/test/lab/process"
+)
+
+// Back-off before a container that ended is started again. A kubelet's goes from 10 s to 5 min:
+// too slow for a test.
+const (
+	firstBackOff = time.Second
+	maxBackOff   = 10 * time.Second
+)
+
+// container runs one container of a pod.
+type container struct {
+	runner *runner
+	spec   corev1.Container
+
+	mu     sync.Mutex
+	status corev1.ContainerStatus
+	proc   *process.Process // nil when none runs
+}
+
+func newContainer(r *runner, spec corev1.Container) *container {
+	c := &container{runner: r, spec: spec}
+	c.status = corev1.ContainerStatus{
+		Name: spec.Name, Image: spec.Image, ImageID: spec.Image, Started: new(false),
+		State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}},
+	}
+	return c
+}
+
+// run starts the container, again after each end, until the pod ends or its restartPolicy says so.
+func (c *container) run() {
+	backOff := firstBackOff
+	for !c.runner.ending() {
+		proc, err := c.start()
+		if err != nil {
+			if !c.runner.sleep(retryDelay) {
+				return
+			}
+			continue
+		}
+		started := time.Now()
+		if !c.attend(proc) {
+			return
+		}
+		if c.ended(proc, started) {
+			return
+		}
+		if time.Since(started) > maxBackOff {
+			backOff = firstBackOff
+		}
+		c.wait("CrashLoopBackOff", fmt.Sprintf("back-off %s restarting container %q", backOff, c.spec.Name))
+		if !c.runner.sleep(backOff) {
+			return
+		}
+		backOff = min(2*backOff, maxBackOff)
+	}
+}
+
+// start runs the program that the image stands for. On an error the container waits with a kubelet's reason for it.
+func (c *container) start() (*process.Process, error) {
+	program, err := c.runner.agent.Program(c.spec.Image)
+	if err != nil {
+		c.wait("ErrImagePull", err.Error())
+		return nil, err
+	}
+	proc, err := c.execute(program)
+	if err != nil {
+		c.wait("CreateContainerConfigError", err.Error())
+		return nil, err
+	}
+	c.mu.Lock()
+	c.proc = proc
+	c.mu.Unlock()
+	c.set(func(s *corev1.ContainerStatus) {
+		s.ContainerID = fmt.Sprintf("lab://%s/%d", c.runner.pod.UID, s.RestartCount)
+		s.State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}}
+	})
+	return proc, nil
+}
+
+func (c *container) execute(program Program) (*process.Process, error) {
+	if err := supported(c.spec); err != nil {
+		return nil, err
+	}
+	r := c.runner
+	env, err := r.environment(r.ctx, c.spec)
+	if err != nil {
+		return nil, err
+	}
+	if r.kubeconfig != "" {
+		env["KUBECONFIG"] = r.kubeconfig
+	}
+	return process.Start(process.Spec{
+		Name:   fmt.Sprintf("container %s of pod %s/%s", c.spec.Name, r.pod.Namespace, r.pod.Name),
+		Path:   program.Path,
+		Args:   program.arguments(c.spec, env),
+		Env:    program.environment(env),
+		Log:    filepath.Join(r.dir(), c.spec.Name+".log"),
+		Within: r.network.Do,
+	})
+}
+
+// attend probes the process until it ends. It is false when it ended because the pod does.
+func (c *container) attend(proc *process.Process) bool {
+	ctx, cancel := context.WithCancel(c.runner.ctx)
+	defer cancel()
+	go c.probe(ctx, proc)
+	select {
+	case <-proc.Done():
+		return true
+	case <-c.runner.terminating:
+		c.shutDown(proc)
+	case <-c.runner.ctx.Done():
+		proc.Kill()
+	}
+	return false
+}
+
+// shutDown gives the process its grace period, of which a preStop sleep takes its part.
+func (c *container) shutDown(proc *process.Process) {
+	deadline := time.Now().Add(c.runner.grace)
+	if l := c.spec.Lifecycle; l != nil && l.PreStop != nil && l.PreStop.Sleep != nil {
+		pause := min(time.Duration(l.PreStop.Sleep.Seconds)*time.Second, c.runner.grace)
+		select {
+		case <-time.After(pause):
+		case <-proc.Done():
+		case <-c.runner.ctx.Done():
+		}
+	}
+	if c.runner.ctx.Err() != nil {
+		proc.Kill()
+		return
+	}
+	proc.Stop(time.Until(deadline))
+}
+
+// ended records the end of the process, and says whether it is the last.
+func (c *container) ended(proc *process.Process, started time.Time) (last bool) {
+	end := &corev1.ContainerStateTerminated{
+		ExitCode: int32(proc.ExitCode()), Reason: "Error",
+		StartedAt: metav1.NewTime(started), FinishedAt: metav1.Now(),
+	}
+	if end.ExitCode == 0 {
+		end.Reason = "Completed"
+	}
+	policy := c.runner.pod.Spec.RestartPolicy
+	last = policy == corev1.RestartPolicyNever || policy == corev1.RestartPolicyOnFailure && end.ExitCode == 0
+	c.mu.Lock()
+	c.proc = nil
+	c.mu.Unlock()
+	c.set(func(s *corev1.ContainerStatus) {
+		s.Ready, s.Started = false, new(false)
+		if last {
+			s.State = corev1.ContainerState{Terminated: end}
+			return
+		}
+		s.LastTerminationState = corev1.ContainerState{Terminated: end}
+		s.RestartCount++
+	})
+	return last
+}
+
+func (c *container) wait(reason, message string) {
+	c.set(func(s *corev1.ContainerStatus) {
+		s.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
+	})
+}
+
+// set changes the status and has it written.
+func (c *container) set(change func(*corev1.ContainerStatus)) {
+	c.mu.Lock()
+	change(&c.status)
+	c.mu.Unlock()
+	select {
+	case c.runner.changed <- struct{}{}:
+	default: // a write is due already
+	}
+}
+
+func (c *container) current() corev1.ContainerStatus {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return *c.status.DeepCopy()
+}
+
+func (c *container) kill() {
+	c.mu.Lock()
+	proc := c.proc
+	c.mu.Unlock()
+	if proc != nil {
+		proc.Kill()
+	}
+}

@@ -1,0 +1,72 @@
+package parts
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+)
+
+// slot is the directory in the cache that the program of a recipe belongs in.
+// Another pin, source line or flag gives another slot. Headgate has one slot
+// per checkout, since two checkouts can be two versions.
+func (s workshop) slot(name Part, r recipe) (string, error) {
+	if r.always {
+		sum := sha256.Sum256([]byte(s.root))
+		return filepath.Join(s.cache, fmt.Sprintf("%s-%s", name, short(sum[:]))), nil
+	}
+	hash, err := r.fingerprint(os.DirFS(filepath.Join(s.root, r.module)))
+	if err != nil {
+		return "", fmt.Errorf("reading the build module %s: %w", r.module, err)
+	}
+	return filepath.Join(s.cache, fmt.Sprintf("%s-%s-%s", name, r.version, hash)), nil
+}
+
+// fingerprint is a hash of all that decides what is built: the module's own
+// files, the flags and the platform.
+func (r recipe) fingerprint(module fs.FS) (string, error) {
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%q %q %s/%s\n", r.target, r.ldflags, runtime.GOOS, runtime.GOARCH)
+	err := fs.WalkDir(module, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !isSource(path) {
+			return err
+		}
+		text, err := fs.ReadFile(module, path)
+		fmt.Fprintf(sum, "%q %d\n%s", path, len(text), text)
+		return err
+	})
+	return short(sum.Sum(nil)), err
+}
+
+func isSource(path string) bool {
+	switch filepath.Ext(path) {
+	case ".go", ".mod", ".sum":
+		return true
+	}
+	return false
+}
+
+func short(sum []byte) string { return hex.EncodeToString(sum)[:12] }
+
+// removeStale deletes the other slots of the part: older pins, which nothing
+// would ever look at again.
+func (s workshop) removeStale(name Part, slot string) error {
+	entries, err := os.ReadDir(s.cache)
+	if err != nil {
+		return err
+	}
+	slots := regexp.MustCompile(`^` + regexp.QuoteMeta(string(name)) + `-\d.*-[0-9a-f]{12}$`)
+	for _, entry := range entries {
+		if entry.Name() == filepath.Base(slot) || !slots.MatchString(entry.Name()) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(s.cache, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}

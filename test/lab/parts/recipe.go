@@ -1,0 +1,71 @@
+package parts
+
+import "context"
+
+// recipe says how a part is made and when an installed program will do instead.
+type recipe struct {
+	version string
+	module  string // directory of the build module, from the root of the repository
+	target  string // package to build there
+	ldflags string
+
+	// complete, if set, finishes a copy of the module that cannot be built as
+	// it is in the repository.
+	complete func(ctx context.Context, module string) error
+
+	always bool   // the source is the checkout itself: build at every Ensure
+	cost   string // what a first build takes, for a person
+
+	assets     bool     // looked for in KUBEBUILDER_ASSETS
+	path       bool     // looked for on PATH
+	askVersion []string // arguments that make the program print its version
+	fits       fit
+}
+
+const (
+	kubernetes        = "1.37.2"
+	kubernetesLDFlags = "-s -w" +
+		// Clients and controllers refuse the default, v0.0.0.
+		" -X k8s.io/component-base/version.gitVersion=v" + kubernetes +
+		" -X k8s.io/component-base/version.gitMajor=1" +
+		" -X k8s.io/component-base/version.gitMinor=37"
+)
+
+// recipes are the parts. The versions repeat what the go.mod files pin; a test
+// compares the two.
+var recipes = map[Part]recipe{
+	Etcd: {
+		version: "3.7.0", module: "test/lab/build/kubernetes", target: "go.etcd.io/etcd/server/v3",
+		ldflags: "-s -w", cost: "about 1 minute on 2 cores",
+		assets: true, askVersion: []string{"--version"}, fits: atLeast("3.6"),
+	},
+	APIServer: {
+		version: kubernetes, module: "test/lab/build/kubernetes", target: "k8s.io/kubernetes/cmd/kube-apiserver",
+		ldflags: kubernetesLDFlags, cost: "about 6 minutes on 2 cores",
+		assets: true, askVersion: []string{"--version"}, fits: release("1.37"),
+	},
+	ControllerManager: {
+		version: kubernetes, module: "test/lab/build/kubernetes", target: "k8s.io/kubernetes/cmd/kube-controller-manager",
+		ldflags: kubernetesLDFlags, cost: "about 2 minutes on 2 cores after kube-apiserver",
+		assets: true, askVersion: []string{"--version"}, fits: release("1.37"),
+	},
+	Traefik: {
+		version: "3.7.13", module: "test/lab/build/traefik", target: "github.com/traefik/traefik/v3/cmd/traefik",
+		ldflags:  "-s -w -X github.com/traefik/traefik/v3/pkg/version.Version=3.7.13",
+		complete: completeLego, cost: "about 5 minutes on 2 cores",
+		path: true, askVersion: []string{"version"}, fits: atLeast("3.7"), // the first that honours canary annotations: traefik/traefik#12739
+	},
+	Prometheus: {
+		version: "3.16.0", module: "test/lab/build/prometheus", target: ".",
+		ldflags: "-s -w -X main.version=3.16.0", cost: "about 2 minutes on 2 cores",
+		path: true, askVersion: []string{"--version"}, fits: atLeast("2.40"),
+	},
+	Helm: {
+		version: "4.3.1", module: ".tools/helm", target: "helm.sh/helm/v4/cmd/helm",
+		ldflags: "-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1", cost: "about 2 minutes on 2 cores",
+		path: true, askVersion: []string{"version", "--short"}, fits: atLeast("3.15"),
+	},
+	Headgate: {
+		module: ".", target: "./cmd/headgate", always: true, cost: "about 2 minutes on 2 cores",
+	},
+}

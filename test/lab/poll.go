@@ -1,0 +1,30 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Poll calls done every 50 ms until it returns nil, for what has no watch. When ctx is
+// over its error quotes what done said last.
+func Poll(ctx context.Context, done func() error) error {
+	for {
+		err := done()
+		if err == nil {
+			return nil
+		}
+		if e := pause(ctx); e != nil {
+			return fmt.Errorf("%w: %w", e, err)
+		}
+	}
+}
+
+func pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(50 * time.Millisecond):
+		return nil
+	}
+}

@@ -1,0 +1,54 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/test/lab/app"
+	"github.com/headgate/headgate/test/lab/netns"
+	"github.com/headgate/headgate/test/lab/parts"
+)
+
+// Prepare must come first in a program that calls Start: it serves as the sample
+// service where a pod needs that, builds the parts that o needs while there still is a network, and
+// re-executes the program in the lab's namespace. It returns there, or with an error.
+func Prepare(o Options) error {
+	app.Run()
+	if !netns.Inside() {
+		if _, err := parts.Ensure(context.Background(), os.Stderr, o.parts()...); err != nil {
+			return err
+		}
+	}
+	return netns.Enter()
+}
+
+// RunTests is the whole of a test package's TestMain: it starts one lab, hands it to
+// use, runs the tests and exits. When a test fails the logs are kept, and the last line says where.
+func RunTests(m *testing.M, o Options, use func(*Lab)) {
+	if err := Prepare(o); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(runTests(m, o, use))
+}
+
+func runTests(m *testing.M, o Options, use func(*Lab)) int {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	l, err := Start(ctx, o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	use(l)
+	code := m.Run()
+	if code != 0 && l.tempDir != "" {
+		l.tempDir = ""
+		fmt.Fprintln(os.Stderr, "the lab's logs are kept in", l.Dir)
+	}
+	l.Stop()
+	return code
+}
