@@ -48,12 +48,12 @@ chart: $(HELM) ## lint and render the chart
 		--set replicas=1,metrics.serviceMonitor.enabled=true,prometheus.address=http://prometheus:9090 > /dev/null
 
 .PHONY: lab
-lab: $(LAB) ## a cluster on this machine with Headgate and a sample service, until Ctrl-C
-	$(LAB) up
+lab: $(LAB) ## a cluster on this machine until Ctrl-C; ARGS="--pods 1000 --hollow", ARGS=--help
+	@$(LAB) up $(ARGS)
 
 .PHONY: lab-shell
 lab-shell: $(LAB) ## a shell inside the running lab, with kubectl set up
-	$(LAB) shell
+	@$(LAB) shell $(ARGS)
 
 .PHONY: demo
 demo: ## a good version promoted, a bad one rolled back, under load, in three minutes

@@ -20,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -43,30 +44,32 @@ type service struct {
 const good = "{interval: 3s, metrics: [{name: success-rate, condition: '>= 99%'}]}"
 
 // newService applies version v1 with 4 replicas, without any annotation, waits
-// until it serves, puts it under load, and only then opts in.
-func newService(t *testing.T, annotations map[string]string) *service {
+// until it serves, puts it under load, and only then opts in. prepare may change
+// what is applied first.
+func newService(t *testing.T, annotations map[string]string, prepare ...func(*service)) *service {
 	t.Helper()
 	s := &service{T: t, Sample: lab.Sample{Name: "web", Version: "v1", Replicas: 4}}
 	s.Namespace = newNamespace(t)
+	for _, f := range prepare {
+		f(s)
+	}
 	s.apply(s.Service())
 	s.apply(s.Ingress())
 	s.given = s.routes()
 	s.ship("v1", nil)
 	s.must(shared.Available(s.within(time.Minute), s.deployment()))
 	s.weights = watchWeights(t, s.Namespace)
-	s.load = load.Start(t.Context(), load.Options{URL: shared.Ingress.URL() + "/", Host: s.Host(), Rate: 60})
-	s.must(lab.Poll(s.within(20*time.Second), func() error {
-		if r := s.load.Report().Since(time.Now().Add(-time.Second)); len(r.Answers) < 20 || len(r.Bad()) > 0 {
-			return fmt.Errorf("the service does not serve yet: %s", r)
-		}
-		return nil
-	}))
-	s.load.Stop()
-	s.load = load.Start(t.Context(), load.Options{URL: shared.Ingress.URL() + "/", Host: s.Host(), Rate: 60})
+	s.must(shared.AwaitRoute(s.within(20*time.Second), s.Host()))
+	s.load = s.send(s.Host())
 	s.Annotations = map[string]string{rollout.AnnotationStrategy: "canary"}
 	maps.Copy(s.Annotations, annotations)
 	s.ship("v1", nil)
 	return s
+}
+
+// send puts a steady load on host.
+func (s *service) send(host string) *load.Load {
+	return load.Start(s.Context(), load.Options{URL: shared.Ingress.URL() + "/", Host: host, Rate: 60})
 }
 
 func newNamespace(t *testing.T) string {
@@ -127,7 +130,7 @@ func (s *service) patch(content map[string]any) {
 	s.Helper()
 	b, err := json.Marshal(content)
 	s.must(err)
-	s.must(shared.Client().Patch(s.Context(), s.deployment(), client.RawPatch("application/merge-patch+json", b), client.FieldOwner("kubectl-patch")))
+	s.must(shared.Client().Patch(s.Context(), s.deployment(), client.RawPatch(types.MergePatchType, b), client.FieldOwner("kubectl-patch")))
 }
 
 func (s *service) deployment() *appsv1.Deployment {

@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
@@ -20,7 +21,7 @@ import (
 // TestManagerKilledAtEveryPhase kills every manager, without warning, each time
 // the rollout says something new.
 func TestManagerKilledAtEveryPhase(t *testing.T) {
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, 3s, 100%", rollout.AnnotationAnalysis: good})
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause, 100%", rollout.AnnotationAnalysis: good})
 	s.await(20*time.Second, rollout.Ready)
 	s.ship("v2", nil)
 	kills := map[string]bool{}
@@ -33,11 +34,14 @@ func TestManagerKilledAtEveryPhase(t *testing.T) {
 		if reason != string(rollout.Ready) && !kills[reason] {
 			kills[reason] = true
 			killManagers(s)
+			if reason == string(rollout.AwaitingPromotion) {
+				s.commandSoon("promote")
+			}
 		}
 		return fmt.Errorf("%s: %s", reason, message)
 	}))
 	s.gone(time.Minute)
-	for _, phase := range []rollout.Reason{rollout.CanaryStarting, rollout.RoutesSettling, rollout.WeightSet, rollout.Releasing, rollout.TrafficReturning} {
+	for _, phase := range []rollout.Reason{rollout.CanaryStarting, rollout.RoutesSettling, rollout.WeightSet, rollout.AwaitingPromotion, rollout.Releasing, rollout.TrafficReturning} {
 		if !kills[string(phase)] {
 			t.Errorf("no manager was killed at %s; only at %v", phase, kills)
 		}
@@ -46,6 +50,15 @@ func TestManagerKilledAtEveryPhase(t *testing.T) {
 	if got := s.weights.all(); !slices.Equal(got, []int{0, 50, 100, -1}) {
 		t.Errorf("weights were %v", got)
 	}
+}
+
+// commandSoon gives a command as soon as a webhook answers again.
+func (s *service) commandSoon(command string) {
+	s.Helper()
+	s.must(lab.Poll(s.within(time.Minute), func() error {
+		patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, rollout.AnnotationCommand, command)
+		return shared.Client().Patch(s.Context(), s.deployment(), client.RawPatch(types.MergePatchType, patch))
+	}))
 }
 
 // TestManagerKilledAfterTheVerdict: whoever comes next must not give the version
@@ -117,7 +130,7 @@ func TestManagerAndWebhookGone(t *testing.T) {
 	})
 	t.Run("no template gets past the hold", func(t *testing.T) {
 		dep := s.deployment()
-		err := shared.Client().Patch(t.Context(), dep, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"paused":false}}`)))
+		err := shared.Client().Patch(t.Context(), dep, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"paused":false}}`)))
 		if err == nil {
 			t.Error("a held template was released while no webhook answered")
 		}
@@ -135,7 +148,7 @@ type unscaled struct{ *service }
 
 func (u *unscaled) to(replicas int) {
 	u.Helper()
-	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))
+	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))
 	u.must(shared.Client().SubResource("scale").Patch(u.Context(), u.deployment(), patch))
 }
 
@@ -158,7 +171,7 @@ func killManagers(s *service) {
 func scaleManagers(s *service, replicas int) {
 	s.Helper()
 	dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: lab.HeadgateNamespace, Name: "headgate"}}
-	s.must(shared.Client().Patch(s.Context(), dep, client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))))
+	s.must(shared.Client().Patch(s.Context(), dep, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))))
 	s.must(lab.Poll(s.within(time.Minute), func() error {
 		if n := len(managers(s)); n != replicas {
 			return fmt.Errorf("%d managers, want %d", n, replicas)
