@@ -18,10 +18,7 @@ import (
 
 const namespace = "shop"
 
-var (
-	noon    = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	noonStr = "2026-11-22T12:00:00Z"
-)
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // target is Deployment web with pods app=web,tier=front, and rollout 7 of it.
 func target(change ...func(*rollout.Target)) rollout.Target {

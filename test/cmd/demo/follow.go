@@ -58,30 +58,40 @@ func (f *follower) stop() {
 // until follows the rollout to its end and says whether that is the one wanted.
 func (f *follower) until(ctx context.Context, end rollout.Reason) (bool, error) {
 	for {
-		select {
-		case <-ctx.Done():
-			return false, fmt.Errorf("waiting for %s of %s: %w", end, f.version, context.Cause(ctx))
-		case e := <-f.ingresses.ResultChan():
-			if ing, ok := e.Object.(*netv1.Ingress); ok {
-				f.ingress(e.Type, ing)
-			}
-		case e := <-f.deployments.ResultChan():
-			if dep, ok := e.Object.(*appsv1.Deployment); ok {
-				f.deployment(dep)
-			}
-		case e := <-f.events.ResultChan():
-			event, ok := e.Object.(*eventsv1.Event)
-			if !ok || e.Type != watch.Added || event.EventTime.Time.Before(f.applied) {
+		e, err := f.next(ctx)
+		if err != nil {
+			return false, fmt.Errorf("waiting for %s of %s: %w", end, f.version, err)
+		}
+		switch obj := e.Object.(type) {
+		case *netv1.Ingress:
+			f.ingress(e.Type, obj)
+		case *appsv1.Deployment:
+			f.deployment(obj)
+		case *eventsv1.Event:
+			if e.Type != watch.Added || obj.EventTime.Time.Before(f.applied) {
 				continue
 			}
-			f.event(event)
-			switch reason := rollout.Reason(event.Reason); {
-			case reason == end:
+			f.event(obj)
+			if reason := rollout.Reason(obj.Reason); reason == end {
 				return true, nil
-			case endings[reason]:
-				return false, fmt.Errorf("%s ended otherwise than it should: %s: %s", f.version, reason, event.Note)
+			} else if endings[reason] {
+				return false, fmt.Errorf("%s ended otherwise than it should: %s: %s", f.version, reason, obj.Note)
 			}
 		}
+	}
+}
+
+// next is what happens next to any of the objects followed.
+func (f *follower) next(ctx context.Context) (watch.Event, error) {
+	select {
+	case <-ctx.Done():
+		return watch.Event{}, context.Cause(ctx)
+	case e := <-f.ingresses.ResultChan():
+		return e, nil
+	case e := <-f.deployments.ResultChan():
+		return e, nil
+	case e := <-f.events.ResultChan():
+		return e, nil
 	}
 }
 
@@ -160,6 +170,7 @@ func (f *follower) event(e *eventsv1.Event) {
 		f.out.at(when, "promoted", "%s", note)
 	case rollout.AnalysisFailed:
 		f.out.at(when, "rollback", "%s", note)
+	default: // the weight says it
 	}
 }
 

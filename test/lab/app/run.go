@@ -60,7 +60,7 @@ func serveUntil(stop context.Context, server *http.Server) error {
 	case <-stop.Done():
 	}
 	time.Sleep(stillServed)
-	drain, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(stop), 10*time.Second)
 	defer cancel()
 	if err := server.Shutdown(drain); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return err

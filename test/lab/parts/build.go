@@ -73,7 +73,7 @@ func (s workshop) buildOnce(ctx context.Context, j job) error {
 	if err := os.RemoveAll(work); err != nil { // of a process that was killed; the lock says it is nobody's
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer func() { _ = os.RemoveAll(work) }()
 	if j.recipe.complete != nil {
 		source := filepath.Join(work, "source")
 		if err := os.CopyFS(source, os.DirFS(module)); err != nil {

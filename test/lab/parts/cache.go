@@ -1,6 +1,7 @@
 package parts
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -16,8 +17,7 @@ import (
 // per checkout, since two checkouts can be two versions.
 func (s workshop) slot(name Part, r recipe) (string, error) {
 	if r.always {
-		sum := sha256.Sum256([]byte(s.root))
-		return filepath.Join(s.cache, fmt.Sprintf("%s-%s", name, short(sum[:]))), nil
+		return filepath.Join(s.cache, fmt.Sprintf("%s-%s", name, short([]byte(s.root)))), nil
 	}
 	hash, err := r.fingerprint(os.DirFS(filepath.Join(s.root, r.module)))
 	if err != nil {
@@ -29,17 +29,17 @@ func (s workshop) slot(name Part, r recipe) (string, error) {
 // fingerprint is a hash of all that decides what is built: the module's own
 // files, the flags and the platform.
 func (r recipe) fingerprint(module fs.FS) (string, error) {
-	sum := sha256.New()
-	fmt.Fprintf(sum, "%q %q %s/%s\n", r.target, r.ldflags, runtime.GOOS, runtime.GOARCH)
+	var all bytes.Buffer
+	fmt.Fprintf(&all, "%q %q %s/%s\n", r.target, r.ldflags, runtime.GOOS, runtime.GOARCH)
 	err := fs.WalkDir(module, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !isSource(path) {
 			return err
 		}
 		text, err := fs.ReadFile(module, path)
-		fmt.Fprintf(sum, "%q %d\n%s", path, len(text), text)
+		fmt.Fprintf(&all, "%q %d\n%s", path, len(text), text)
 		return err
 	})
-	return short(sum.Sum(nil)), err
+	return short(all.Bytes()), err
 }
 
 func isSource(path string) bool {
@@ -50,7 +50,11 @@ func isSource(path string) bool {
 	return false
 }
 
-func short(sum []byte) string { return hex.EncodeToString(sum)[:12] }
+// short is a hash that is long enough to tell the builds of one machine apart.
+func short(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:6])
+}
 
 // removeStale deletes the other slots of the part: older pins, which nothing
 // would ever look at again.

@@ -21,10 +21,10 @@ func (s workshop) lock(ctx context.Context, name Part, waiting func()) (unlock f
 		return nil, err
 	}
 	if err := flock(ctx, file, waiting); err != nil {
-		file.Close()
+		_ = file.Close()
 		return nil, fmt.Errorf("waiting for %s: %w", file.Name(), err)
 	}
-	return func() { file.Close() }, nil
+	return func() { _ = file.Close() }, nil
 }
 
 func flock(ctx context.Context, file *os.File, waiting func()) error {

@@ -33,7 +33,11 @@ func isTerminal(w io.Writer) bool {
 
 // say writes one line.
 func (p progress) say(format string, args ...any) {
-	fmt.Fprintf(p.w, format+"\n", args...)
+	p.write(format+"\n", args...)
+}
+
+func (p progress) write(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.w, format, args...) // a build does not fail because nobody could read about it
 }
 
 // during shows how long work has been going on, and returns its error.
@@ -63,7 +67,7 @@ func (p progress) interval() time.Duration {
 
 func (p progress) elapsed(what Part, d time.Duration) {
 	if p.terminal {
-		fmt.Fprintf(p.w, "\r  %s: %s", what, d.Round(time.Second))
+		p.write("\r  %s: %s", what, d.Round(time.Second))
 		return
 	}
 	p.say("  %s: still building after %s", what, d.Round(time.Second))
@@ -72,6 +76,6 @@ func (p progress) elapsed(what Part, d time.Duration) {
 // clear removes the line that counts.
 func (p progress) clear() {
 	if p.terminal {
-		fmt.Fprint(p.w, "\r\033[K")
+		p.write("\r\033[K")
 	}
 }

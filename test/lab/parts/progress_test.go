@@ -48,7 +48,7 @@ func TestAFileIsNoTerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	if newProgress(file).terminal {
 		t.Error("a file is taken for a terminal")
 	}

@@ -52,7 +52,7 @@ var recipes = map[Part]recipe{
 	Traefik: {
 		version: "3.7.13", module: "test/lab/build/traefik", target: "github.com/traefik/traefik/v3/cmd/traefik",
 		ldflags:  "-s -w -X github.com/traefik/traefik/v3/pkg/version.Version=3.7.13",
-		complete: completeLego, cost: "about 5 minutes on 2 cores",
+		complete: completeLego, cost: "about 6 minutes on 2 cores",
 		path: true, askVersion: []string{"version"}, fits: atLeast("3.7"), // the first that honours canary annotations: traefik/traefik#12739
 	},
 	Prometheus: {
@@ -62,7 +62,7 @@ var recipes = map[Part]recipe{
 	},
 	Helm: {
 		version: "4.3.1", module: ".tools/helm", target: "helm.sh/helm/v4/cmd/helm",
-		ldflags: "-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1", cost: "about 2 minutes on 2 cores",
+		ldflags: "-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1", cost: "about 3 minutes on 2 cores",
 		path: true, askVersion: []string{"version", "--short"}, fits: atLeast("3.15"),
 	},
 	Headgate: {
