@@ -1,3 +1,4 @@
+// Pins golangci-lint for the Makefile: go -C .tools/golangci-lint build -o FILE tool
 module github.com/headgate/headgate/.tools/golangci-lint
 
 go 1.26.0

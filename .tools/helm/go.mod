@@ -1,3 +1,4 @@
+// Pins helm for the Makefile and the lab: go -C .tools/helm build -o FILE tool
 module github.com/headgate/headgate/.tools/helm
 
 go 1.26.0

@@ -17,7 +17,7 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-const usage = `Ships a good version and a bad one (5%% of its answers are 500s, its health
+const usage = `Ships a good version and a bad one (5% of its answers are 500s, its health
 checks are fine) through Headgate, under steady load, on a real control plane
 and a real ingress controller, and prints a timeline.
 
@@ -42,7 +42,7 @@ func run(args []string) error {
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
 	rate := flags.Int("rate", 100, "requests per second")
 	flags.Usage = func() {
-		fmt.Fprintf(flags.Output(), usage)
+		fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {

@@ -201,3 +201,10 @@ func TestRootIsThatOfTheProduct(t *testing.T) {
 		t.Errorf("rootAbove of an import path = %q, want none", got)
 	}
 }
+
+func TestTailIsTheEndWithoutDownloads(t *testing.T) {
+	const output = "go: downloading x v1.0.0\none\ntwo\ngo: downloading y v1.0.0\nthree\n"
+	if got, want := tail(output, 2), "\n\ttwo\n\tthree"; got != want {
+		t.Errorf("tail = %q, want %q", got, want)
+	}
+}

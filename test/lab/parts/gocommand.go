@@ -30,18 +30,19 @@ func goCommand(ctx context.Context, dir string, env []string, args ...string) (s
 		return "", ctx.Err()
 	}
 	if err != nil {
-		return "", fmt.Errorf("in %s: %s: %w\n%s", dir, strings.Join(cmd.Args, " "), err, tail(stderr.String()+stdout.String(), 15))
+		return "", fmt.Errorf("in %s: %s: %w%s", dir, strings.Join(cmd.Args, " "), err, tail(stderr.String()+stdout.String(), 15))
 	}
 	return stdout.String(), nil
 }
 
-// tail is the last n lines without the go command's news of downloads.
+// tail is the last n lines without the go command's news of downloads, each on
+// a new line.
 func tail(output string, n int) string {
 	var lines []string
 	for line := range strings.Lines(output) {
 		if !strings.HasPrefix(line, "go: downloading ") {
-			lines = append(lines, "\t"+strings.TrimRight(line, "\n"))
+			lines = append(lines, "\n\t"+strings.TrimRight(line, "\n"))
 		}
 	}
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "")
 }

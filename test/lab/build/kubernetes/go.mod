@@ -1,3 +1,9 @@
+// Builds etcd, kube-apiserver and kube-controller-manager for the lab; package
+// parts does it.
+//
+// k8s.io/kubernetes replaces its staging modules by directories of its own
+// repository. A replacement does not reach those who import the module, so each
+// is replaced here by its release.
 module github.com/headgate/headgate/test/lab/build/kubernetes
 
 go 1.26.0

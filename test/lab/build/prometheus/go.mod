@@ -1,3 +1,4 @@
+// Builds Prometheus for the lab; see main.go.
 module github.com/headgate/headgate/test/lab/build/prometheus
 
 go 1.26.7
