@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func demo(ctx context.Context, l *lab.Lab, f upFlags) error {
 // welcome tells what runs and what to do next.
 func welcome(l *lab.Lab, f upFlags) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nThe lab runs, in a network of its own. Enter it in another terminal with\n\n  lab shell --dir %s\n\n", l.Dir)
+	fmt.Fprintf(&b, "\nThe lab runs, in a network of its own. Enter it in another terminal with\n\n  %s shell --dir %s\n\n", os.Args[0], l.Dir)
 	if f.pods > 0 {
 		fmt.Fprintf(&b, "and there, for example\n\n"+
 			"  kubectl -n %[1]s get deploy,pods\n"+
