@@ -10,6 +10,7 @@ const (
 	AnnotationIngress          = "headgate.dev/ingress"
 	AnnotationTrackLabel       = "headgate.dev/track-label"
 	AnnotationProgressDeadline = "headgate.dev/progress-deadline"
+	AnnotationRestart          = "headgate.dev/restart"
 	AnnotationCommand          = "headgate.dev/command"
 )
 
@@ -28,14 +29,18 @@ const (
 	AnnotationState = "headgate.dev/state"
 )
 
-// LabelRollout, on canary pods and on every canary object, carries the value of
-// AnnotationRollout. It keeps the pods of two successive canaries apart: the
+// AnnotationRestartedAt is on a pod template. kubectl rollout restart and the
+// restart button of Argo CD write the time there, and nothing else.
+const AnnotationRestartedAt = "kubectl.kubernetes.io/restartedAt"
+
+// LabelRollout carries the value of AnnotationRollout, on canary pods and on
+// every canary object. It keeps the pods of two successive canaries apart: the
 // canary Service of rollout 8 must not reach a pod of rollout 7 that has not
 // been collected yet.
 const LabelRollout = "headgate.dev/rollout"
 
-// LabelTrack, if a Service selects on it, is the one key that differs on canary
-// pods; see ChooseTrack.
+// LabelTrack is the one key that differs on canary pods, if a Service selects on
+// it; see ChooseTrack.
 const LabelTrack = "headgate.dev/track"
 
 // LabelManagedBy and ManagedBy mark every object that Headgate creates.

@@ -69,5 +69,5 @@ var warnings = map[Reason]bool{
 	NoService: true, NoIngress: true, ServiceNotSupported: true, ServiceSelectsOthers: true,
 	IngressNotSupported: true, IngressClassUnknown: true, ForeignCanary: true, NameTaken: true,
 	CanaryIndistinct: true, StableUnavailable: true, ScaledToZero: true, RecreateNotSupported: true,
-	MeasurementFailed: true, MeasurementError: true, CommandRefused: true, CanaryLost: true,
+	CanaryNotCovered: true, MeasurementFailed: true, MeasurementError: true, CommandRefused: true, CanaryLost: true,
 }

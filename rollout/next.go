@@ -9,7 +9,12 @@ import (
 // applies has the word.
 func Next(o Observation) Decision {
 	d := o.decide()
-	d.TakeCommand = o.Command != nil || o.CommandErr != nil
+	d.TakeCommand = o.commandText() != ""
+	if !d.Again.IsZero() && !d.Again.After(o.Now) {
+		// Due by this very decision, as is the first measurement of an analysis
+		// step: for the next look.
+		d.Again = o.Now.Add(time.Second)
+	}
 	return d
 }
 
@@ -27,6 +32,8 @@ func (o Observation) decide() Decision {
 		return o.let(Bypassed, "replicas is 0: there is no traffic to split, the new template is released without a canary")
 	case !o.Stable.Runs:
 		return o.let(Bypassed, "no version runs yet: the first one is released without a canary")
+	case o.Stable.Phase == RolledBack:
+		return o.stillRolledBack()
 	case o.Command != nil || o.CommandErr != nil:
 		return o.commandWhilePending()
 	default:
@@ -39,35 +46,57 @@ func (o Observation) running() Decision {
 	s := o.Canary.State
 	if o.Canary.StateErr != nil {
 		s = o.stateLost()
+		o.Canary = &CanaryStatus{State: s, Replicas: o.Canary.Replicas, Available: o.Canary.Available}
 	}
-	switch {
-	case s.Stage == StageRetiring:
-		return o.retire(s, s.Why, s.Message)
-	case !o.Stable.OptedIn:
-		return o.retire(s, OptedOut, "the opt-in was removed")
-	case s.superseded(o.Stable) && o.Stable.TemplateRuns:
-		return o.retire(s, StableRestored, "the template is one that runs already")
-	case s.superseded(o.Stable):
-		return o.retire(s, Superseded, fmt.Sprintf("rollout %s has a newer template", o.Stable.Hold))
-	case s.Template != o.Stable.Template:
-		return o.retire(s, Bypassed, "a newer template went out without a canary: it was not held (is the webhook registered?)")
-	case s.Stage == StagePromoting:
+	if o.commandText() == "" {
+		s.CommandTaken = ""
+	}
+	if why, message := o.obsolete(s); why != "" {
+		return o.retire(s, why, message)
+	}
+	switch s.Stage {
+	case StagePromoting:
 		return o.refuseCommand(o.promote(s), "the template is released; to go back, change it back")
-	case s.Stage == StageReturning:
+	case StageReturning:
 		return o.refuseCommand(o.bringBack(s), "the template is released; to go back, change it back")
-	case o.Stable.Hold == "":
-		return o.retire(s, HoldRemoved, "somebody released the template: it goes out without the rest of its steps")
-	case s.Stage == StageRolledBack:
+	case StageRolledBack:
 		return o.rolledBack(s)
 	default:
 		return o.progress(s)
 	}
 }
 
+// obsolete says why the canary of s has no purpose any more; "" if it has.
+func (o Observation) obsolete(s State) (why Reason, message string) {
+	released := s.Stage == StagePromoting || s.Stage == StageReturning
+	switch {
+	case s.Stage == StageRetiring:
+		return s.Why, s.Message
+	case !o.Stable.OptedIn:
+		return OptedOut, "the opt-in was removed"
+	case s.superseded(o.Stable) && o.Stable.TemplateRuns:
+		return StableRestored, "the template is one that runs already"
+	case s.superseded(o.Stable):
+		return Superseded, fmt.Sprintf("what is held now as rollout %s takes its place", o.Stable.Hold)
+	case s.Template != o.Stable.Template:
+		return Bypassed, "a newer template went out without a canary: it was not held (is the webhook registered?)"
+	case released:
+		return "", ""
+	case o.Stable.Hold == "":
+		return HoldRemoved, "somebody released the template: it goes out without the rest of its steps"
+	case o.Stable.TemplateRuns:
+		// A paused Deployment that is scaled from 0 gets the ReplicaSet of the held
+		// template back, if that ran before (sync.go, scale(), of the Deployment
+		// controller).
+		return Bypassed, "the held template runs already: scaling up from 0 brought back the ReplicaSet that it had before"
+	}
+	return "", ""
+}
+
 // stateLost is what to go on from when the stored state cannot be read: the
 // traffic goes away, because nobody knows any more which weight was earned.
 func (o Observation) stateLost() State {
-	return State{
+	s := State{
 		Rollout:  o.Stable.Hold,
 		Template: o.Stable.Template,
 		Stage:    StageRolledBack,
@@ -75,6 +104,10 @@ func (o Observation) stateLost() State {
 		Why:      InvalidState,
 		Message:  o.Canary.StateErr.Error(),
 	}
+	if s.Rollout == "" { // nothing is held that could be rolled back
+		s.Rollout, s.Stage = "unknown", StageRetiring
+	}
+	return s
 }
 
 // idle is the rest between two rollouts. It keeps the last outcome in the
@@ -83,9 +116,12 @@ func (o Observation) idle() Decision {
 	d := Decision{Weight: Unrouted}
 	switch {
 	case !o.Stable.OptedIn:
+		if o.Stable.Reason != "" && o.Stable.Reason != OptedOut { // or the last sentence would stand there for ever
+			d.Reason, d.Message = OptedOut, "the opt-in was removed: new templates go out without a canary"
+		}
 	case o.SpecErr != nil:
 		d.Reason, d.Message = InvalidAnnotation, o.SpecErr.Error()
-	case o.Stable.Rolling && !outcomes[o.Stable.Reason]:
+	case o.Stable.Rolling && !o.Stable.Complete && !passing[o.Stable.Reason]:
 		d.Reason = Bypassed
 		d.Message = fmt.Sprintf("revision %s goes out without a canary: it was not held (is the webhook registered?)", o.Stable.Revision)
 	case !outcomes[o.Stable.Reason], o.Stable.Complete && passing[o.Stable.Reason]:
@@ -97,9 +133,9 @@ func (o Observation) idle() Decision {
 // outcomes are the reasons that stay in the condition until the next rollout.
 var outcomes = map[Reason]bool{Promoted: true, StableRestored: true, Bypassed: true, HoldRemoved: true}
 
-// passing are those of them that give way to Ready once stable is complete, so
-// that the same thing happening again is news again.
-var passing = map[Reason]bool{Bypassed: true, HoldRemoved: true}
+// passing are those of them that explain a rolling update. They give way to Ready
+// once it is complete, or they would explain the next one too.
+var passing = map[Reason]bool{StableRestored: true, Bypassed: true, HoldRemoved: true}
 
 // let releases the hold of a template that needs no canary.
 func (o Observation) let(why Reason, message string) Decision {
@@ -141,14 +177,27 @@ func (o Observation) pending() Decision {
 		StepSince: o.Now,
 		Baseline:  o.Stable.Replicas,
 	}
-	return o.progress(s)
+	return o.progress(s).with(o.gaps())
 }
 
-// say begins every message with the rollout it is about.
+// gaps are what a person should know before canary pods take traffic.
+func (o Observation) gaps() []Note {
+	var notes []Note
+	for _, name := range o.Uncovered {
+		notes = append(notes, Note{CanaryNotCovered, o.say(
+			"%s selects the stable pods and not the canary's, whose label differs: let it select both values, or name another label in %s", name, AnnotationTrackLabel)})
+	}
+	return notes
+}
+
+// say begins a message with the rollout it is about, if there is one.
 func (o Observation) say(format string, args ...any) string {
 	id := o.Stable.Hold
 	if o.Canary != nil && o.Canary.State.Rollout != "" {
 		id = o.Canary.State.Rollout
+	}
+	if id == "" {
+		return fmt.Sprintf(format, args...)
 	}
 	return "rollout " + id + ": " + fmt.Sprintf(format, args...)
 }

@@ -22,6 +22,10 @@ type Observation struct {
 	// Deployment itself. nil: all hold.
 	Problem *Problem
 
+	// Uncovered names what is meant for stable pods and would miss canary pods.
+	// Looked for while there is no canary.
+	Uncovered []string
+
 	Plan        *AnalysisPlan // nil: no analysis is configured
 	PlanErr     error         // it is configured but cannot be read
 	Measurement *Measurement  // taken for this observation, where MeasurementDue
@@ -83,23 +87,30 @@ func (o Observation) nextMeasurement() time.Time {
 		return time.Time{}
 	}
 	s := o.Canary.State
-	if s.Stage != StageProgressing || s.superseded(o.Stable) || s.InForce.IsZero() || !o.inForce(s.Weight) {
+	switch {
+	case s.Stage != StageProgressing || s.superseded(o.Stable) || s.InForce.IsZero(),
+		!o.Traffic.isAt(s.Weight),
+		s.Weight == 0 && s.step().Kind != RunAnalysis:
 		return time.Time{}
 	}
-	if s.Weight == 0 && s.step().Kind != RunAnalysis {
-		return time.Time{}
-	}
-	// The first look is one interval after the weight came into force: a window
-	// that begins earlier would hold answers given under the weight before.
+	// The first look is one interval after the weight came into force, or was put
+	// right after somebody edited it: a window that begins earlier would hold
+	// answers given under another weight.
 	from := s.InForce
-	if s.Tally.At.After(from) {
-		from = s.Tally.At
+	for _, t := range []time.Time{o.Traffic.Since.Add(o.Settle), s.Tally.At} {
+		if t.After(from) {
+			from = t
+		}
 	}
 	return from.Add(o.Plan.Interval)
 }
 
 // inForce says whether routers act on weight by now.
 func (o Observation) inForce(weight int) bool {
-	t := o.Traffic
-	return t.Routed && t.Current && t.Weight == weight && !t.Since.Add(o.Settle).After(o.Now)
+	return o.Traffic.isAt(weight) && !o.Traffic.Since.Add(o.Settle).After(o.Now)
+}
+
+// isAt says whether weight is what is written.
+func (t Traffic) isAt(weight int) bool {
+	return t.Routed && t.Current && t.Weight == weight
 }

@@ -13,8 +13,11 @@ func (o Observation) promote(s State) Decision {
 	if !o.Traffic.Routed || o.available() == 0 {
 		s.grant(0) // a person took the routes away, or nothing is left to carry the weight
 	}
-	d := o.at(s, Releasing, "every step is done: stable becomes the new version, the canary keeps its traffic")
+	d := o.at(s, Releasing, s.released())
 	d.Phase, d.Again = Promoting, time.Time{}
+	if s.Weight == 0 {
+		d.Canary.Replicas = o.Canary.Replicas // nothing to serve, nothing to add
+	}
 	switch {
 	case o.Stable.Hold != "":
 		d.Hold = Release
@@ -23,6 +26,18 @@ func (o Observation) promote(s State) Decision {
 		d.Message = o.say("the rolling update does not finish; the canary keeps serving weight %d", s.Weight)
 	}
 	return d
+}
+
+// released is why the template may go, and what happens until it has gone.
+func (s State) released() string {
+	why, meanwhile := "every step is done", ""
+	if s.Step < len(s.Steps) {
+		why = "released by command, without the steps that were left"
+	}
+	if s.Weight > 0 {
+		meanwhile = ", the canary keeps its traffic"
+	}
+	return why + ": stable becomes the new version" + meanwhile
 }
 
 // bringBack returns the traffic to a stable that is the new version, no more at
@@ -55,16 +70,16 @@ func (o Observation) bringBack(s State) Decision {
 // stable while the canary carried the traffic; what returns makes it grow
 // again.
 func (o Observation) returning(s State) int {
-	now := o.Traffic.Weight
-	if !o.Traffic.Routed || o.available() == 0 {
+	now, full := o.Traffic.Weight, s.full(o.Stable)
+	switch overdue := !s.StepSince.Add(o.deadline()).After(o.Now); {
+	case !o.Traffic.Routed || o.available() == 0:
 		return 0
-	}
-	if !o.inForce(now) {
+	case overdue:
+		full = o.Stable.Replicas // nobody scales it up again: this is the size it is meant to have
+	case !o.inForce(now):
 		return now
 	}
-	full := s.full(o.Stable)
-	if !s.StepSince.Add(o.deadline()).After(o.Now) {
-		full = o.Stable.Replicas // nobody scales it up again: this is the size it is meant to have
-	}
-	return max(0, min(now, 100-carries(o.Stable.Available*5/4, full)))
+	// In percent, not in whole pods: a quarter of two pods is no pod, and an
+	// autoscaler that sees no more load than before adds none.
+	return max(0, min(now, 100-carries(o.Stable.Available*125, full*100)))
 }

@@ -62,7 +62,8 @@ const (
 	MeasurementError        Reason = "MeasurementError"
 	CommandTaken            Reason = "CommandTaken"
 	CommandRefused          Reason = "CommandRefused"
-	CanaryLost              Reason = "CanaryLost" // traffic went back for now: no canary pod is Available
+	CanaryNotCovered        Reason = "CanaryNotCovered" // a NetworkPolicy or PodDisruptionBudget misses canary pods
+	CanaryLost              Reason = "CanaryLost"       // traffic went back for now: no canary pod is Available
 )
 
 // Problem is a precondition that does not hold. Message says what to change.

@@ -42,12 +42,15 @@ func (o Observation) rolledBack(s State) Decision {
 func (o Observation) retire(s State, why Reason, message string) Decision {
 	s.Stage, s.Why, s.Message = StageRetiring, why, message
 	gone, again := o.drain(&s)
+	// The reason is on record before the canary goes: the hold goes first, and
+	// without it nobody could tell a restored template from one never held.
+	gone = gone && o.Canary.State.Stage == StageRetiring
 	d := Decision{
 		Reason:  why,
 		Message: o.say("%s", message),
 		Canary:  &CanaryGoal{State: s, Replicas: o.Canary.Replicas},
 		Weight:  Unrouted,
-		Phase:   o.Stable.Phase,
+		Phase:   Pending, // the next one is, if something is held
 		Again:   again,
 	}
 	if gone {
@@ -68,7 +71,7 @@ func (o Observation) retire(s State, why Reason, message string) Decision {
 func (o Observation) drain(s *State) (gone bool, again time.Time) {
 	switch {
 	case o.Traffic.Routed:
-		s.DrainSince = time.Time{}
+		s.Routed, s.DrainSince = true, time.Time{}
 		return false, time.Time{}
 	case !s.Routed:
 		return true, time.Time{}

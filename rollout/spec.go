@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
@@ -28,6 +29,16 @@ var defaultSteps = map[Strategy]string{
 
 const defaultProgressDeadline = 10 * time.Minute
 
+// Restart is what becomes of a template that differs from the one before only
+// by when it was restarted; see Unrestarted.
+type Restart string
+
+// What becomes of a restart.
+const (
+	RestartRolling Restart = "rolling" // the default: the same version, restarted as Kubernetes does it
+	RestartCanary  Restart = "canary"  // held like any new template
+)
+
 // Spec is what the user wrote in the annotations of a Deployment, parsed.
 type Spec struct {
 	Strategy         Strategy
@@ -37,6 +48,7 @@ type Spec struct {
 	Ingresses        []string // as written; empty means discovered
 	TrackLabel       string   // "" means chosen, see ChooseTrack
 	ProgressDeadline time.Duration
+	Restart          Restart
 }
 
 // OptedIn reports whether the owner of these annotations wants Headgate: the
@@ -62,6 +74,7 @@ func ParseSpec(annotations map[string]string) (Spec, error) {
 		Ingresses:        parse(&p, AnnotationIngress, nil, names(validation.IsDNS1123Subdomain)),
 		TrackLabel:       parse(&p, AnnotationTrackLabel, "", parseLabelKey),
 		ProgressDeadline: parse(&p, AnnotationProgressDeadline, defaultProgressDeadline, parseDuration),
+		Restart:          parse(&p, AnnotationRestart, RestartRolling, parseRestart),
 	}
 	s.Steps = p.steps(s.Strategy)
 	p.unknownKeys()
@@ -158,4 +171,22 @@ func parseLabelKey(text string) (string, error) {
 		return "", wrong(text, "is not a label key")
 	}
 	return text, nil
+}
+
+func parseRestart(text string) (Restart, error) {
+	switch r := Restart(text); r {
+	case RestartRolling, RestartCanary:
+		return r, nil
+	default:
+		return "", wrong(text, "a restart is rolling or canary")
+	}
+}
+
+// Unrestarted returns t without AnnotationRestartedAt: two templates of which it
+// returns the same are one version. It leaves t alone.
+func Unrestarted(t corev1.PodTemplateSpec) corev1.PodTemplateSpec {
+	annotations := maps.Clone(t.Annotations)
+	delete(annotations, AnnotationRestartedAt)
+	t.Annotations = annotations
+	return t
 }

@@ -18,6 +18,7 @@ var examples = map[string]string{
 	AnnotationIngress:          "web",
 	AnnotationTrackLabel:       "app.kubernetes.io/instance",
 	AnnotationProgressDeadline: "10m",
+	AnnotationRestart:          "canary",
 	AnnotationCommand:          "promote",
 }
 

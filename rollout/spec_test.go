@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/headgate/headgate/rollout"
 )
@@ -20,14 +22,14 @@ func TestParseSpec(t *testing.T) {
 		"a canary needs one word": {
 			map[string]string{"headgate.dev/strategy": "canary"},
 			rollout.Spec{
-				Strategy: rollout.Canary, ProgressDeadline: 10 * m,
+				Strategy: rollout.Canary, ProgressDeadline: 10 * m, Restart: rollout.RestartRolling,
 				Steps: []rollout.Step{weight(10), wait(5 * m), weight(25), wait(5 * m), weight(50), wait(5 * m), weight(75), wait(5 * m), weight(100), wait(5 * m)},
 			},
 		},
 		"so does blue-green, whose analysis step passes without an analysis": {
 			map[string]string{"headgate.dev/strategy": "blue-green"},
 			rollout.Spec{
-				Strategy: rollout.BlueGreen, ProgressDeadline: 10 * m,
+				Strategy: rollout.BlueGreen, ProgressDeadline: 10 * m, Restart: rollout.RestartRolling,
 				Steps: []rollout.Step{weight(0), analysis, weight(100), wait(5 * m)},
 			},
 		},
@@ -40,12 +42,14 @@ func TestParseSpec(t *testing.T) {
 				"headgate.dev/ingress":           "web.example.org",
 				"headgate.dev/track-label":       "app.kubernetes.io/name",
 				"headgate.dev/progress-deadline": "1d",
+				"headgate.dev/restart":           "canary",
 				"headgate.dev/command":           "abort",
 			},
 			rollout.Spec{
 				Strategy: rollout.Canary, Steps: []rollout.Step{weight(5), analysis}, Analysis: "p99 <= 500ms\n",
 				Services: []string{"web", "web-internal"}, Ingresses: []string{"web.example.org"},
 				TrackLabel: "app.kubernetes.io/name", ProgressDeadline: 24 * time.Hour,
+				Restart: rollout.RestartCanary,
 			},
 		},
 		"what Headgate and others write is not read": {
@@ -53,11 +57,11 @@ func TestParseSpec(t *testing.T) {
 				"headgate.dev/strategy": "canary", "headgate.dev/steps": "5%",
 				"headgate.dev/rollout": "7", "headgate.dev/phase": "Pending", "example.org/steps": "x",
 			},
-			rollout.Spec{Strategy: rollout.Canary, Steps: []rollout.Step{weight(5)}, ProgressDeadline: 10 * m},
+			rollout.Spec{Strategy: rollout.Canary, Steps: []rollout.Step{weight(5)}, ProgressDeadline: 10 * m, Restart: rollout.RestartRolling},
 		},
 		"a mistyped command does not stop the rollout": {
 			map[string]string{"headgate.dev/strategy": "canary", "headgate.dev/steps": "5%", "headgate.dev/command": "abrt"},
-			rollout.Spec{Strategy: rollout.Canary, Steps: []rollout.Step{weight(5)}, ProgressDeadline: 10 * m},
+			rollout.Spec{Strategy: rollout.Canary, Steps: []rollout.Step{weight(5)}, ProgressDeadline: 10 * m, Restart: rollout.RestartRolling},
 		},
 	}
 	for name, c := range cases {
@@ -115,9 +119,13 @@ func TestParseSpecErrors(t *testing.T) {
 			"progress-deadline", "0s",
 			`annotation headgate.dev/progress-deadline: "0s": a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d, e.g. headgate.dev/progress-deadline: 10m`,
 		},
+		"a restart that is neither": {
+			"restart", "Canary",
+			`annotation headgate.dev/restart: "Canary": a restart is rolling or canary, e.g. headgate.dev/restart: canary`,
+		},
 		"an annotation that is not one of ours": {
 			"step", "10%",
-			`annotation headgate.dev/step: there is no such annotation; there are headgate.dev/analysis, headgate.dev/command, headgate.dev/ingress, headgate.dev/progress-deadline, headgate.dev/service, headgate.dev/steps, headgate.dev/strategy, headgate.dev/track-label`,
+			`annotation headgate.dev/step: there is no such annotation; there are headgate.dev/analysis, headgate.dev/command, headgate.dev/ingress, headgate.dev/progress-deadline, headgate.dev/restart, headgate.dev/service, headgate.dev/steps, headgate.dev/strategy, headgate.dev/track-label`,
 		},
 	}
 	for name, c := range cases {
@@ -163,7 +171,7 @@ func TestParseSpecReportsEverythingAtOnce(t *testing.T) {
 
 // Nobody opts out of the examples: each is what an error tells a person to write.
 func TestEveryExampleParses(t *testing.T) {
-	for _, key := range []string{"strategy", "steps", "analysis", "service", "ingress", "track-label", "progress-deadline"} {
+	for _, key := range []string{"strategy", "steps", "analysis", "service", "ingress", "track-label", "progress-deadline", "restart"} {
 		annotations := map[string]string{"headgate.dev/strategy": "canary"}
 		annotations["headgate.dev/"+key] = ""
 		_, err := rollout.ParseSpec(annotations)
@@ -197,6 +205,23 @@ func TestOptedIn(t *testing.T) {
 				t.Errorf("got %t, want %t", got, c.want)
 			}
 		})
+	}
+}
+
+func TestUnrestarted(t *testing.T) {
+	template := func(annotations map[string]string) corev1.PodTemplateSpec {
+		return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Annotations: annotations}}
+	}
+	restarted := template(map[string]string{"kubectl.kubernetes.io/restartedAt": "2026-11-22T10:00:00Z", "example.org/note": "x"})
+	before := restarted.DeepCopy()
+	if diff := cmp.Diff(template(map[string]string{"example.org/note": "x"}), rollout.Unrestarted(restarted)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(*before, restarted); diff != "" {
+		t.Error("the template was modified:", diff)
+	}
+	if diff := cmp.Diff(template(nil), rollout.Unrestarted(template(nil))); diff != "" {
+		t.Error("one that was never restarted:", diff)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"slices"
 	"time"
 )
 
@@ -25,22 +27,22 @@ type State struct {
 	StepSince time.Time `json:"stepSince"` // when Step began
 	Baseline  int32     `json:"baseline"`  // stable replicas when the rollout began
 
-	// Routed says that canary routes have existed. From then on their absence
-	// means that the traffic was taken away, by Headgate just before it was
-	// killed or by a person, and never that they are still to be made.
+	// Routed says that canary routes may have existed. It is stored before they
+	// are made, so that canary pods outlive them whatever happens.
 	Routed bool `json:"routed,omitempty"`
 
 	Weight  int       `json:"weight,omitempty"` // granted
 	InForce time.Time `json:"inForce,omitzero"` // since when; zero: not yet
 	Tally   Tally     `json:"tally,omitzero"`
 
-	Losses int  `json:"losses,omitempty"` // times that no canary pod was left
-	Paused bool `json:"paused,omitempty"` // by command
+	Losses  int  `json:"losses,omitempty"`  // times that no canary pod was left
+	Paused  bool `json:"paused,omitempty"`  // by command
+	Skipped bool `json:"skipped,omitempty"` // a person ended the wait of Step
 
-	// CommandTaken says that the effect of the command that is (still) on the
-	// Deployment is already in here, so that a kill between the two writes does
-	// not carry it out twice.
-	CommandTaken bool `json:"commandTaken,omitempty"`
+	// CommandTaken is the command that is (still) on the Deployment and whose
+	// effect is already in here, so that a kill between the two writes does not
+	// carry it out twice.
+	CommandTaken string `json:"commandTaken,omitempty"`
 
 	Why     Reason `json:"why,omitempty"` // it ended early
 	Message string `json:"message,omitempty"`
@@ -87,6 +89,9 @@ func DecodeState(text string) (State, error) {
 	if err := dec.Decode(&s); err != nil {
 		return State{}, fmt.Errorf("annotation %s: %w", AnnotationState, err)
 	}
+	if _, err := dec.Token(); err != io.EOF {
+		return State{}, fmt.Errorf("annotation %s: something follows the state", AnnotationState)
+	}
 	if err := s.validate(); err != nil {
 		return State{}, fmt.Errorf("annotation %s: %w", AnnotationState, err)
 	}
@@ -104,12 +109,24 @@ func (s State) validate() error {
 		return fmt.Errorf("rollout is missing")
 	case s.Step < 0 || s.Step > len(s.Steps):
 		return fmt.Errorf("step %d of %d", s.Step, len(s.Steps))
-	case s.Weight < 0 || s.Weight > 100:
-		return fmt.Errorf("weight %d is not within 0..100", s.Weight)
 	case s.Baseline < 0:
 		return fmt.Errorf("baseline %d is negative", s.Baseline)
+	case !s.reached(s.Weight):
+		return fmt.Errorf("weight %d is no weight of %s up to step %d", s.Weight, FormatSteps(s.Steps), s.Step)
+	case len(s.Steps) == 0 && s.Stage != StageProgressing:
+		return nil // nothing to go through: this is what stateLost stored
 	}
-	return nil
+	return checkSteps(FormatSteps(s.Steps), s.Steps)
+}
+
+// carried says whether a weight was granted or in force. From then on the absence
+// of routes means that the traffic was taken away, by Headgate just before it
+// was killed or by a person, and never that they are still to be made.
+func (s State) carried() bool { return s.Weight > 0 || !s.InForce.IsZero() }
+
+// reached says whether one of the steps up to the present one sets weight.
+func (s State) reached(weight int) bool {
+	return weight == 0 || slices.Contains(s.Steps[:min(s.Step+1, len(s.Steps))], Step{Kind: SetWeight, Weight: weight})
 }
 
 // step is the present step, or the zero Step when all are done.

@@ -45,6 +45,15 @@ func (s Step) String() string {
 	}
 }
 
+// MarshalText is String: a stored state reads as the annotation did.
+func (s Step) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *Step) UnmarshalText(text []byte) (err error) {
+	*s, err = parseStep(string(text))
+	return err
+}
+
 // FormatSteps is the one-line form that ParseSteps reads.
 func FormatSteps(steps []Step) string {
 	words := make([]string, len(steps))

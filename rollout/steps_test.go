@@ -111,7 +111,7 @@ func TestParseStepsErrors(t *testing.T) {
 		"no time":                     {"10%, 0s", `"0s": ` + aStep},
 		"a time in the past":          {"10%, -5m", `"-5m": ` + aStep},
 		"a time of more than a year":  {"10%, 366d", `"366d": ` + aStep},
-		"days that overflow":          {"10%, 99999999999d", `"99999999999d": ` + aStep},
+		"days that overflow":          {"10%, 213504d", `"213504d": ` + aStep}, // 25 minutes, in 64 bits
 		"no weight":                   {"5m, pause", `"5m, pause": ` + noWeight},
 		"too many steps":              {strings.Repeat("1m,", 100) + "5%", `"1m,1m,1m,1m,1m,1m,1m..."` + `: has 101 steps, at most 100 are allowed`},
 
@@ -127,6 +127,7 @@ func TestParseStepsErrors(t *testing.T) {
 		"an analysis with templates":         {"- setWeight: 5\n- analysis: {templates: []}", `{"analysis":{"templates":[]}}: an analysis step takes no argument here; what to measure is said in headgate.dev/analysis`},
 		"a step of Argo Rollouts only":       {"- setCanaryScale: {weight: 5}", `"setCanaryScale": no such step here; the steps are setWeight, pause, analysis`},
 		"a pause of nothing known":           {"- pause: {until: tomorrow}", `{"pause":{"until":"tomorrow"}}: a pause has a duration, or nothing to wait for a person`},
+		"a pause with more than a duration":  {"- pause: {duration: 5m, until: noon}", `{"pause":{"duration":"5m","until":"noon"}}: a pause has a duration, or nothing to wait for a person`},
 		"a pause that is a word":             {"- pause: 5m", `{"pause":"5m"}: a pause has a duration, or nothing to wait for a person`},
 		"a pause of no time":                 {"- pause: {duration: 0}", `pause: "0s": ` + aDuration},
 		"a pause that overflows":             {"- pause: {duration: 99999999999999}", `pause: "99999999999999s": ` + aDuration},

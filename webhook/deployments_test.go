@@ -198,6 +198,11 @@ func TestWhatTheWriterAndTheOperatorSee(t *testing.T) {
 			counts:   map[string]float64{decisions + "StillHeld": 1},
 			log:      []string{`"msg"="StillHeld"`, `"user"="jane"`, `"rollout"="5"`},
 		},
+		"a rolling restart is no bypass": {
+			old: web(), new: web(restart), allowed: true,
+			counts: map[string]float64{decisions + "Restarted": 1},
+			log:    []string{`"msg"="Restarted"`, `"user"="jane"`},
+		},
 		"the manager releases": {
 			old: web(held), new: web(image("v2")), edit: func(r *admissionv1.AdmissionRequest) { r.UserInfo.Username = manager },
 			allowed: true, counts: map[string]float64{decisions + "Allowed": 1},

@@ -1,7 +1,7 @@
 // Package webhook decides what happens to a write to a Deployment before it is
 // stored: a new pod template is held (spec.paused) in the very request that
 // brings it, and stays held until the manager releases it or the Deployment
-// opts out.
+// opts out. A restart of the version that runs is not new.
 //
 // The decision, Mutate, is a pure function of the old object, the new one and
 // who writes. It looks nothing up, knows no clock and draws no random numbers, so a
@@ -33,6 +33,7 @@ const (
 	Held       Decision = "Held"       // the template is new, or may be: it waits as a new rollout
 	StillHeld  Decision = "StillHeld"  // the template is the one that waits already
 	UserPaused Decision = "UserPaused" // a person's own pause holds it; Headgate does nothing until that ends
+	Restarted  Decision = "Restarted"  // the version that runs, again: it needs no canary
 	Released   Decision = "Released"   // held, and opted out: the native rolling update goes ahead
 	Bypassed   Decision = "Bypassed"   // the template goes out without a canary; Outcome.Bypass says why
 	Denied     Decision = "Denied"     // this request breaks an annotation
@@ -117,11 +118,16 @@ func (out *Outcome) update(r Request) {
 		// Whatever else the request does: released at 0 replicas or with Recreate,
 		// a template of which nothing is known would start on the next scale-up.
 		out.hold(r)
+		if r.sameVersion() {
+			out.warn("%s is held: this restarts the template that waits, as rollout %s, and not the version that runs", r.New.Name, rolloutID(r.Old))
+		}
 	case isHeld(r.Old):
 		out.stayHeld(r)
 	case changed && r.Old.Spec.Paused && !r.unpauses():
 		out.Decision = UserPaused
 		out.warn("%s is paused, and not by Headgate: the new template is not rolled out until spec.paused is removed, and is held then", r.New.Name)
+	case r.isRollingRestart():
+		out.Decision = Restarted
 	case changed || r.unpauses():
 		// A template may have changed while it was paused, so an un-paused one
 		// counts as new. The manager lets go at once if it is not.
@@ -154,4 +160,19 @@ func (r Request) optedInBefore() bool {
 
 func (r Request) templateChanged() bool {
 	return !apiequality.Semantic.DeepEqual(r.Old.Spec.Template, r.New.Spec.Template)
+}
+
+// sameVersion reports whether the templates differ at most by when they were
+// restarted. A PUT that drops the mark of a restart is another restart.
+func (r Request) sameVersion() bool {
+	return apiequality.Semantic.DeepEqual(rollout.Unrestarted(r.Old.Spec.Template), rollout.Unrestarted(r.New.Spec.Template))
+}
+
+// isRollingRestart reports whether the version that runs is to start anew, and
+// the user wants no canary of that. One whose pause ends may never have run; where
+// the annotations do not parse nobody knows the wish, and a hold can be undone.
+func (r Request) isRollingRestart() bool {
+	spec, err := rollout.ParseSpec(r.New.Annotations)
+	return err == nil && spec.Restart == rollout.RestartRolling &&
+		r.templateChanged() && !r.unpauses() && r.sameVersion()
 }

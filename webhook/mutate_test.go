@@ -143,7 +143,6 @@ func TestANewTemplateIsHeld(t *testing.T) {
 	}
 	run(t, map[string]mutation{
 		"a new image":                           {old: web(), new: web(image("v2")), want: fresh},
-		"a restart is a new template":           {old: web(), new: web(restart), want: fresh},
 		"a new image while another is held":     {old: web(held), new: web(held, image("v3")), want: fresh},
 		"the old image while another is held":   {old: web(held), new: web(held, image("v1")), want: fresh},
 		"a verdict on the last template":        {old: web(held, annotated("phase", "RolledBack")), new: web(held, annotated("phase", "RolledBack"), image("v3")), want: fresh},
@@ -160,9 +159,49 @@ func TestANewTemplateIsHeld(t *testing.T) {
 	})
 }
 
-// restart is what kubectl rollout restart does.
-func restart(d *appsv1.Deployment) {
-	d.Spec.Template.Annotations = map[string]string{"kubectl.kubernetes.io/restartedAt": "2026-11-22T10:00:00Z"}
+// restart is what kubectl rollout restart does, and restart2 what it does later.
+var (
+	restart  = restartedAt("2026-11-22T10:00:00Z")
+	restart2 = restartedAt("2026-11-23T10:00:00Z")
+)
+
+func restartedAt(time string) edit { return podAnnotated("kubectl.kubernetes.io/restartedAt", time) }
+
+func podAnnotated(key, value string) edit {
+	return func(d *appsv1.Deployment) {
+		metav1.SetMetaDataAnnotation(&d.Spec.Template.ObjectMeta, key, value)
+	}
+}
+
+func podAnnotation(d *appsv1.Deployment) { podAnnotated("example.org/checksum", "1")(d) }
+
+func TestARestartOfTheRunningVersionPasses(t *testing.T) {
+	passed := result{Decision: webhook.Restarted}
+	held7 := result{Decision: webhook.Held, Paused: true, Rollout: "7", Phase: "Pending"}
+	retried := held7
+	retried.Warnings = []string{"web is held: this restarts the template that waits, as rollout 7, and not the version that runs"}
+	canary := annotated("restart", "canary")
+	run(t, map[string]mutation{
+		"the first":                       {old: web(), new: web(restart), want: passed},
+		"the next":                        {old: web(restart), new: web(restart2), want: passed},
+		"one whose mark a PUT drops":      {old: web(restart), new: web(), want: passed},
+		"asked for by name":               {old: web(), new: web(restart, annotated("restart", "rolling")), want: passed},
+		"with Recreate":                   {old: web(recreate), new: web(recreate, restart), want: passed},
+		"at 0 replicas":                   {old: web(replicas(0)), new: web(replicas(0), restart), want: passed},
+		"while its promotion goes on":     {old: web(annotated("phase", "Promoting")), new: web(annotated("phase", "Promoting"), restart), want: result{Decision: webhook.Restarted, Phase: "Promoting"}},
+		"with a marker invented":          {old: web(), new: web(restart, annotated("rollout", "7")), want: passed},
+		"together with a new image":       {old: web(), new: web(restart, image("v2")), want: held7},
+		"another pod annotation":          {old: web(), new: web(podAnnotation), want: held7},
+		"where the user wants a canary":   {old: web(canary), new: web(canary, restart), want: held7},
+		"one after that wish is gone":     {old: web(canary), new: web(restart), want: passed},
+		"where nobody knows the wish":     {old: web(annotated("steps", "x")), new: web(annotated("steps", "x"), restart), want: staleSteps(held7)},
+		"while a person pauses":           {old: web(paused(true)), new: web(paused(true), restart), want: result{Decision: webhook.UserPaused, Paused: true, Warnings: []string{pausedByUser}}},
+		"at the end of a person's pause":  {old: web(paused(true)), new: web(restart), want: held7},
+		"while a template is held":        {old: web(held), new: web(held, restart), want: retried},
+		"while one is held as a canary":   {old: web(held, canary), new: web(held, canary, restart), want: retried},
+		"of a template that failed":       {old: web(held, annotated("phase", "RolledBack")), new: web(held, annotated("phase", "RolledBack"), restart), want: retried},
+		"with a wish that does not parse": {old: web(), new: web(restart, annotated("restart", "yes")), want: result{Decision: webhook.Denied, Denial: `annotation headgate.dev/restart: "yes": a restart is rolling or canary, e.g. headgate.dev/restart: canary`}},
+	})
 }
 
 const badSteps = `annotation headgate.dev/steps: "x": a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause or analysis, e.g. headgate.dev/steps: 10%, 5m, 50%, 5m, 100%`

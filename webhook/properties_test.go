@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	appsv1 "k8s.io/api/apps/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"pgregory.net/rapid"
@@ -16,7 +17,7 @@ import (
 
 // edits are everything that a writer may do at random.
 var edits = map[string]edit{
-	"image v1": image("v1"), "image v2": image("v2"), "image v3": image("v3"), "restart": restart, "same template": emptyNotNil,
+	"image v1": image("v1"), "image v2": image("v2"), "image v3": image("v3"), "restart": restart, "restart again": restart2, "restart as canary": annotated("restart", "canary"), "same template": emptyNotNil, "pod annotation": podAnnotation,
 	"paused": paused(true), "un-paused": paused(false), "replicas 0": replicas(0), "replicas 9": replicas(9), "replicas unset": noReplicas, "recreate": recreate,
 	"opted out": optedOut, "opted in": annotated("strategy", "canary"), "held": held,
 	"marker 5": annotated("rollout", "5"), "fresh marker": annotated("rollout", "7"), "no marker": without("rollout"),
@@ -147,6 +148,25 @@ func TestANewTemplateIsHeldOrItIsSaidWhyNot(t *testing.T) {
 			}
 		default:
 			t.Fatalf("a new template is %s", out.Decision)
+		}
+	})
+}
+
+// A restart is the only template that passes without a word.
+func TestOnlyTheRunningVersionPassesAsARestart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := drawRequest(t)
+		if webhook.Mutate(r).Decision != webhook.Restarted {
+			return
+		}
+		if r.Old.Spec.Paused {
+			t.Fatal("the old template may never have run")
+		}
+		old, dep := r.Old.DeepCopy(), r.New.DeepCopy()
+		delete(old.Spec.Template.Annotations, "kubectl.kubernetes.io/restartedAt")
+		delete(dep.Spec.Template.Annotations, "kubectl.kubernetes.io/restartedAt")
+		if diff := cmp.Diff(old.Spec.Template, dep.Spec.Template, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal("another version:", diff)
 		}
 	})
 }

@@ -54,7 +54,7 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*se
 	if err := r.observeStable(ctx, s); err != nil {
 		return nil, err
 	}
-	if s.Stable.Hold == "" && s.canary == nil {
+	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.canary == nil {
 		return s, nil // at rest: nobody asks about traffic or metrics
 	}
 	if err := r.observeTraffic(ctx, s); err != nil {
@@ -67,7 +67,15 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*se
 // concerns says whether a Deployment carries anything of Headgate's.
 func concerns(obj client.Object) bool {
 	a := obj.GetAnnotations()
-	return rollout.OptedIn(a) || a[rollout.AnnotationRollout] != "" || a[rollout.AnnotationPhase] != ""
+	if rollout.OptedIn(a) || a[rollout.AnnotationRollout] != "" || a[rollout.AnnotationPhase] != "" {
+		return true
+	}
+	dep, ok := obj.(*appsv1.Deployment)
+	if !ok {
+		return false
+	}
+	c := conditionOf(dep)
+	return c != nil && c.Reason != string(rollout.OptedOut) // the last sentence there is out of date
 }
 
 func (s *seen) command() {
@@ -136,17 +144,20 @@ func (r *Reconciler) observeReplicaSets(ctx context.Context, s *seen) error {
 	if err := r.Client.List(ctx, &list, client.InNamespace(s.dep.Namespace), client.MatchingFields{ownerIndex: string(s.dep.UID)}); err != nil {
 		return fmt.Errorf("listing the ReplicaSets of Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
 	}
-	active := 0
+	others := false
 	for i := range list.Items {
 		rs := &list.Items[i]
 		if *rs.Spec.Replicas == 0 && rs.Status.Replicas == 0 {
 			continue
 		}
-		active++
 		s.Stable.Runs = true
-		s.Stable.TemplateRuns = s.Stable.TemplateRuns || sameTemplate(rs.Spec.Template, s.dep.Spec.Template)
+		if s.sameVersion(rs.Spec.Template) {
+			s.Stable.TemplateRuns = true
+		} else {
+			others = true
+		}
 	}
-	s.Stable.Rolling = active > 1 && s.Stable.TemplateRuns && !s.dep.Spec.Paused
+	s.Stable.Rolling = others && s.Stable.TemplateRuns && !s.dep.Spec.Paused
 	return nil
 }
 
@@ -173,6 +184,7 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *seen) error {
 	}
 	if s.canary == nil && s.Problem == nil {
 		s.chooseTrack()
+		return r.observeCoverage(ctx, s)
 	}
 	return nil
 }
@@ -226,14 +238,26 @@ func (s *seen) subject() rollout.Subject {
 
 // fingerprint tells templates apart within one rollout. It is no identity
 // across versions of Headgate: a field that a newer one knows changes it, which
-// costs one restart of a canary.
+// costs one restart of a canary. A rolling restart during a promotion leaves it
+// as it is, so that the promotion goes on.
 func fingerprint(t corev1.PodTemplateSpec) string {
-	b, err := json.Marshal(t)
+	b, err := json.Marshal(rollout.Unrestarted(t))
 	if err != nil {
 		return "" // cannot happen to what was decoded from JSON
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:8])
+}
+
+// sameVersion compares the template of a ReplicaSet with the one in the spec. A
+// restart is no new version, or it would look like one that went out without a
+// canary; unless the user wants a canary for it.
+func (s *seen) sameVersion(rs corev1.PodTemplateSpec) bool {
+	dep := s.dep.Spec.Template
+	if s.Spec.Restart == rollout.RestartRolling {
+		rs, dep = rollout.Unrestarted(rs), rollout.Unrestarted(dep)
+	}
+	return sameTemplate(rs, dep)
 }
 
 // sameTemplate compares what the API server defaulted on both sides. Only the

@@ -7,7 +7,9 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	netv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
@@ -127,6 +129,34 @@ func TestWeightsThatWouldLie(t *testing.T) {
 			tt.mend(s)
 			s.await(2*time.Minute, rollout.Promoted)
 		})
+	}
+}
+
+// TestPolicyThatMissesCanaryPods: the label that tells canary pods apart may be
+// the one that a NetworkPolicy selects on. That is said, and stops nothing.
+func TestPolicyThatMissesCanaryPods(t *testing.T) {
+	t.Parallel()
+	s := newSpoilt(t)
+	s.create(s.svc, s.ing, s.dep, &netv1.NetworkPolicy{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: "to-the-database"},
+		Spec:       netv1.NetworkPolicySpec{PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}},
+	})
+	s.must(shared.Available(s.within(time.Minute), s.dep))
+	s.annotate(rollout.AnnotationStrategy, "canary")
+	s.annotate(rollout.AnnotationSteps, "50%, 1s")
+	s.await(20*time.Second, rollout.Ready)
+	s.patch(map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": map[string]any{"edition": "two"}}}}})
+	s.await(time.Minute, rollout.Promoted)
+	var events eventsv1.EventList
+	s.must(shared.Client().List(t.Context(), &events, client.InNamespace(s.Namespace)))
+	said := 0
+	for _, e := range events.Items {
+		if e.Reason == string(rollout.CanaryNotCovered) && strings.Contains(e.Note, "NetworkPolicy to-the-database") {
+			said++
+		}
+	}
+	if said != 1 {
+		t.Errorf("%d events say so, want 1", said)
 	}
 }
 

@@ -41,6 +41,8 @@ type Options struct {
 	Prometheus bool
 	// Headgate makes InstallHeadgate possible; needs Node.
 	Headgate bool
+	// Kubectl makes Lab.Kubectl possible.
+	Kubectl bool
 
 	// Dir keeps logs and data; default a new temporary directory, which Stop removes.
 	Dir string
@@ -56,6 +58,9 @@ func (o Options) parts() []parts.Part {
 	}
 	if o.Headgate {
 		names = append(names, parts.Headgate, parts.Helm)
+	}
+	if o.Kubectl {
+		names = append(names, parts.Kubectl)
 	}
 	return names
 }

@@ -16,8 +16,8 @@ import (
 // Nothing is written there when nothing is built.
 //
 // Installed means in the directory KUBEBUILDER_ASSETS (etcd, kube-apiserver,
-// kube-controller-manager) or on PATH (traefik, prometheus, helm). Headgate is
-// always built, which is cheap while it does not change.
+// kube-controller-manager, kubectl) or on PATH (traefik, prometheus, helm,
+// kubectl). Headgate is always built, which is cheap while it does not change.
 //
 // Several processes may call it at the same time: a part is built once. The
 // error of a build ends with what the compiler said last.

@@ -37,6 +37,16 @@ func TestInstalled(t *testing.T) {
 			name: Traefik, variable: "PATH", script: "echo 'Version:      3.6.17'",
 			refused: " has version 3.6.17, wanted is 3.7 or later",
 		},
+		"a vendor's kubectl that is recent enough": {
+			name: Kubectl, variable: "PATH", script: "echo Client Version: v1.32.4-dispatcher; echo Kustomize Version: v5.5.0", used: true,
+		},
+		"a kubectl among the assets": {
+			name: Kubectl, variable: "KUBEBUILDER_ASSETS", script: "echo Client Version: v1.37.2", used: true,
+		},
+		"a kubectl that is not": {
+			name: Kubectl, variable: "PATH", script: "echo Client Version: v1.29.14; echo Kustomize Version: v5.0.4",
+			refused: " has version 1.29.14, wanted is 1.30 or later",
+		},
 		"a program that does not run": {
 			name: Helm, variable: "PATH", script: "exit 3",
 			refused: " does not tell its version: exit status 3",

@@ -11,6 +11,7 @@ const (
 	Traefik           Part = "traefik"
 	Prometheus        Part = "prometheus"
 	Helm              Part = "helm"
+	Kubectl           Part = "kubectl"
 	Headgate          Part = "headgate" // the product, as it is in this checkout
 )
 

@@ -65,6 +65,11 @@ var recipes = map[Part]recipe{
 		ldflags: "-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1", cost: "about 3 minutes on 2 cores",
 		path: true, askVersion: []string{"version", "--short"}, fits: atLeast("3.15"),
 	},
+	Kubectl: {
+		version: kubernetes, module: "test/lab/build/kubernetes", target: "k8s.io/kubernetes/cmd/kubectl",
+		ldflags: kubernetesLDFlags, cost: "about 1 minute on 2 cores after kube-apiserver",
+		assets: true, path: true, askVersion: []string{"version", "--client"}, fits: atLeast("1.30"),
+	},
 	Headgate: {
 		module: ".", target: "./cmd/headgate", always: true, cost: "about 2 minutes on 2 cores",
 	},

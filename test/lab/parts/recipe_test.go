@@ -18,6 +18,7 @@ func TestVersionsAreThoseThatGoModPins(t *testing.T) {
 		Traefik:           "github.com/traefik/traefik/v3 v" + Version(Traefik),
 		Prometheus:        "github.com/prometheus/prometheus v0.3" + strings.TrimPrefix(Version(Prometheus), "3."), // upstream tags 3.16.0 as v0.316.0
 		Helm:              "helm.sh/helm/v4 v" + Version(Helm),
+		Kubectl:           "k8s.io/kubernetes v" + Version(Kubectl),
 	}
 	root, err := findRoot()
 	if err != nil {

@@ -1,0 +1,75 @@
+package controller
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	netv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+)
+
+func TestObserveCoverage(t *testing.T) {
+	selecting := func(key, value string) metav1.LabelSelector {
+		return metav1.LabelSelector{MatchLabels: map[string]string{key: value}}
+	}
+	policy := func(spec netv1.NetworkPolicySpec) client.Object {
+		return &netv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "rules"}, Spec: spec}
+	}
+	peer := func(p netv1.NetworkPolicyPeer) []netv1.NetworkPolicyPeer { return []netv1.NetworkPolicyPeer{p} }
+	web, front, db := selecting("app", "web"), selecting("tier", "front"), selecting("app", "db")
+	both := metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+		{Key: "app", Operator: metav1.LabelSelectorOpIn, Values: []string{"web", "web-canary"}},
+	}}
+	tests := map[string]struct {
+		object client.Object
+		want   []string
+	}{
+		"a policy for stable pods alone": {
+			policy(netv1.NetworkPolicySpec{PodSelector: web}), []string{"NetworkPolicy rules"},
+		},
+		"a policy by a label that canary pods share": {policy(netv1.NetworkPolicySpec{PodSelector: front}), nil},
+		"a policy for both":                          {policy(netv1.NetworkPolicySpec{PodSelector: both}), nil},
+		"a policy for every pod":                     {policy(netv1.NetworkPolicySpec{}), nil},
+		"a database that lets only stable pods in": {
+			policy(netv1.NetworkPolicySpec{PodSelector: db, Ingress: []netv1.NetworkPolicyIngressRule{{From: peer(netv1.NetworkPolicyPeer{PodSelector: &web})}}}),
+			[]string{"NetworkPolicy rules"},
+		},
+		"a client that may reach only stable pods": {
+			policy(netv1.NetworkPolicySpec{PodSelector: db, Egress: []netv1.NetworkPolicyEgressRule{{To: peer(netv1.NetworkPolicyPeer{PodSelector: &web})}}}),
+			[]string{"NetworkPolicy rules"},
+		},
+		"a peer in other namespaces": {
+			policy(netv1.NetworkPolicySpec{PodSelector: db, Ingress: []netv1.NetworkPolicyIngressRule{{From: peer(netv1.NetworkPolicyPeer{PodSelector: &web, NamespaceSelector: &db})}}}),
+			nil,
+		},
+		"a budget for stable pods alone": {
+			&policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "two"}, Spec: policyv1.PodDisruptionBudgetSpec{Selector: &web}},
+			[]string{"PodDisruptionBudget two"},
+		},
+		"a budget in another namespace": {
+			&policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Namespace: "else", Name: "two"}, Spec: policyv1.PodDisruptionBudgetSpec{Selector: &web}},
+			nil,
+		},
+	}
+	scheme := runtime.NewScheme()
+	utilruntime.Must(netv1.AddToScheme(scheme))
+	utilruntime.Must(policyv1.AddToScheme(scheme))
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := &Reconciler{Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(tt.object).Build()}
+			s := &seen{dep: stableDeployment()}
+			s.target.Track = map[string]string{"app": "web-canary"}
+			if err := r.observeCoverage(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, s.Uncovered); diff != "" {
+				t.Errorf("uncovered (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

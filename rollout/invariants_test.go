@@ -1,0 +1,265 @@
+package rollout_test
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// Whatever happens in whatever order, the oracle finds nothing wrong after any
+// write; and once the world is left alone, every rollout comes to an end.
+func TestInvariantsHoldWhateverHappens(t *testing.T) {
+	check(t, 2000, func(t *rapid.T) {
+		w := drawWorld(t)
+		w.chaos(t)
+		w.heal()
+		w.ends()
+	})
+}
+
+// A good version whose pods start is promoted, however often the manager dies
+// and whatever its caches show.
+func TestGoodVersionsAreAlwaysPromoted(t *testing.T) {
+	check(t, 500, func(t *rapid.T) {
+		w := drawWorld(t)
+		w.web.steps = rollout.FormatSteps(drawGoodSteps(t))
+		w.web.analysis = true
+		faults := w.actsOfFate()
+		w.apply("v2")
+		for range rapid.IntRange(0, 8).Draw(t, "faults") {
+			fault := rapid.SampledFrom([]string{"a kill", "stale caches", "a resync"}).Draw(t, "fault")
+			faults[fault](t)
+			w.run(time.Duration(rapid.IntRange(0, 90).Draw(t, "seconds")) * time.Second)
+		}
+		w.untilReason(rollout.Promoted)
+		w.until("nobody has anything left to do", w.quiet)
+		w.atRest()
+		if w.web.template != "v2" || w.oracle.events[rollout.Promoted] != 1 || w.oracle.warnings > 0 || w.oracle.patches > 5 {
+			w.fail("%d warnings, %d writes to the Deployment, events %v", w.oracle.warnings, w.oracle.patches, w.oracle.events)
+		}
+	})
+}
+
+func drawGoodSteps(t *rapid.T) []rollout.Step {
+	w := rapid.IntRange(0, 30).Draw(t, "first weight")
+	steps := []rollout.Step{weight(w)}
+	for range rapid.IntRange(0, 6).Draw(t, "more") {
+		switch rapid.IntRange(0, 3).Draw(t, "kind") {
+		case 0, 1:
+			w = rapid.IntRange(w, 100).Draw(t, "weight")
+			steps = append(steps, weight(w))
+		case 2:
+			steps = append(steps, wait(time.Duration(rapid.IntRange(1, 900).Draw(t, "wait"))*time.Second))
+		default:
+			steps = append(steps, analysis)
+		}
+	}
+	return steps
+}
+
+// check runs more often than rapid's default of 100, which -rapid.checks still
+// overrides: a world is cheap, and rare orderings are what it is for.
+func check(t *testing.T, times int, property func(*rapid.T)) {
+	t.Helper()
+	f := flag.Lookup("rapid.checks")
+	if f.Value.String() == f.DefValue {
+		set := func(value string) {
+			if err := f.Value.Set(value); err != nil {
+				t.Fatal(err)
+			}
+		}
+		set(strconv.Itoa(times))
+		defer set(f.DefValue)
+	}
+	rapid.Check(t, property)
+}
+
+// drawWorld is any kind of Deployment.
+func drawWorld(t *rapid.T) *world {
+	w := newWorld(t, "10%, 1m, 50%, 1m, 100%, 1m")
+	w.web.steps = rapid.SampledFrom([]string{
+		w.web.steps,
+		"25%, 100%",
+		"20%, pause, 60%",
+		"0%, analysis, 100%, 2m",
+		"5m, 30%, 30s, 30%, analysis, 80%, pause",
+		"10%, 10%, 40%",
+		"0%",
+		"0%, 2m, analysis, 100%, 2m",
+	}).Draw(t, "steps")
+	w.web.strategy = rapid.SampledFrom([]string{"canary", "canary", "blue-green"}).Draw(t, "strategy")
+	w.web.analysis = rapid.Bool().Draw(t, "analysis") || strings.Contains(w.web.steps, "analysis")
+	w.web.plan.FailureLimit = rapid.IntRange(0, 2).Draw(t, "failure limit")
+	w.web.plan.ErrorLimit = rapid.SampledFrom([]int{0, 3}).Draw(t, "error limit")
+	w.web.plan.InconclusiveLimit = rapid.SampledFrom([]int{0, 3}).Draw(t, "inconclusive limit")
+	w.web.deadline = rapid.SampledFrom([]string{"", "2m"}).Draw(t, "deadline")
+	w.lag = time.Duration(rapid.IntRange(0, int(settle/time.Second)).Draw(t, "lag")) * time.Second
+	w.scale(rapid.IntRange(1, 9).Draw(t, "replicas"))
+	w.run(time.Minute)
+	return w
+}
+
+// chaos is everybody at once: the rollout of v2, and some of what may happen, in
+// any order. Only some, or nothing would ever get far.
+func (w *world) chaos(t *rapid.T) {
+	all := w.acts()
+	some := rapid.Permutation(slices.Sorted(maps.Keys(all))).Draw(t, "what may happen")
+	act := rapid.SampledFrom(some[:rapid.IntRange(2, 8).Draw(t, "so much of it")])
+	pause := rapid.SampledFrom([]int{20, 1, 60, 5, 150, 0, 900})
+	w.apply("v2")
+	for range rapid.IntRange(10, 30).Draw(t, "acts") {
+		w.run(time.Duration(pause.Draw(t, "seconds")) * time.Second)
+		if name := act.Draw(t, "act"); !rapid.Bool().Draw(t, "spared") {
+			all[name](t)
+		}
+	}
+}
+
+func (w *world) acts() map[string]func(*rapid.T) {
+	acts := map[string]func(*rapid.T){}
+	maps.Copy(acts, w.actsOfPersons())
+	maps.Copy(acts, w.actsOfFate())
+	names := rapid.SampledFrom(slices.Sorted(maps.Keys(acts)))
+	acts["in the middle of a pass"] = func(t *rapid.T) {
+		name := names.Draw(t, "act in the middle")
+		w.manager.between = func() { acts[name](t) }
+	}
+	return acts
+}
+
+func (w *world) actsOfPersons() map[string]func(*rapid.T) {
+	template := rapid.SampledFrom([]string{"v3", "v2", "v1", "v4"})
+	replicas := rapid.SampledFrom([]int{8, 4, 1, 2, 0})
+	weight := rapid.IntRange(0, 100)
+	ingress := rapid.IntRange(0, 1)
+	saying := func(verbs ...string) func(*rapid.T) {
+		verb := rapid.SampledFrom(verbs)
+		return func(t *rapid.T) {
+			text := verb.Draw(t, "verb")
+			if rapid.Bool().Draw(t, "by name") {
+				text += ":" + cmp.Or(w.web.hold, "1")
+			}
+			w.command(text)
+		}
+	}
+	return map[string]func(*rapid.T){
+		"apply":               func(t *rapid.T) { w.apply(template.Draw(t, "template")) },
+		"scale":               func(t *rapid.T) { w.scale(replicas.Draw(t, "replicas")) },
+		"opt out or in":       func(*rapid.T) { w.optInOrOut() },
+		"an annotation":       func(*rapid.T) { w.breakOrMendSteps() },
+		"promote":             saying(rollout.VerbPromote),
+		"promote fully":       saying(rollout.VerbPromoteFull),
+		"pause or resume":     saying(rollout.VerbPause, rollout.VerbResume),
+		"abort or retry":      saying(rollout.VerbAbort, rollout.VerbRetry),
+		"nonsense":            saying("abrt"),
+		"an Ingress goes":     func(t *rapid.T) { w.deleteRoute(ingress.Draw(t, "Ingress")) },
+		"both Ingresses go":   func(*rapid.T) { w.deleteRoutes() },
+		"a weight is edited":  func(t *rapid.T) { w.edit(weight.Draw(t, "weight")) },
+		"the webhook":         func(*rapid.T) { w.webhookDown = !w.webhookDown },
+		"a hold is removed":   func(*rapid.T) { w.unhold() },
+		"a state is damaged":  func(*rapid.T) { w.damage() },
+		"a canary is deleted": func(*rapid.T) { w.deleteCanary() },
+	}
+}
+
+func (w *world) actsOfFate() map[string]func(*rapid.T) {
+	verdict := rapid.SampledFrom([]rollout.Verdict{rollout.Fail, rollout.Pass, rollout.Inconclusive})
+	pods, back, writes := rapid.IntRange(1, 9), rapid.IntRange(0, 2), rapid.IntRange(0, 6)
+	seconds := rapid.SampledFrom([]time.Duration{20 * time.Second, 2 * time.Second, 5 * time.Minute})
+	return map[string]func(*rapid.T){
+		"canary pods die":   func(t *rapid.T) { w.canaryPodsDie(pods.Draw(t, "pods"), seconds.Draw(t, "for")) },
+		"stable pods die":   func(t *rapid.T) { w.stablePodsDie(pods.Draw(t, "pods"), seconds.Draw(t, "for")) },
+		"a verdict changes": func(t *rapid.T) { w.verdicts[w.web.template] = verdict.Draw(t, "verdict") },
+		"metrics":           func(*rapid.T) { w.metricsDown = !w.metricsDown },
+		"a problem":         func(*rapid.T) { w.setProblem(w.problem == nil) },
+		"the plan":          func(*rapid.T) { w.setPlanErr(w.web.planErr == nil) },
+		"a resync":          func(*rapid.T) { w.manager.dirty = true },
+		"stale caches": func(t *rapid.T) {
+			w.manager.stale = [3]int{back.Draw(t, "stable"), back.Draw(t, "canary"), back.Draw(t, "routes")}
+			w.manager.dirty = true
+		},
+		"a kill": func(t *rapid.T) {
+			w.manager.killAfter, w.manager.downFor = writes.Draw(t, "writes"), seconds.Draw(t, "down")
+		},
+	}
+}
+
+// setProblem and setPlanErr are seen by the manager, which watches what they
+// come from.
+func (w *world) setProblem(is bool) {
+	w.problem = nil
+	if is {
+		w.problem = &rollout.Problem{Reason: rollout.NoService, Message: "no Service selects the pods"}
+	}
+	w.manager.dirty = true
+}
+
+func (w *world) setPlanErr(is bool) {
+	w.web.planErr = nil
+	if is {
+		w.web.planErr = errors.New("configmap/checks: there is no such ConfigMap")
+	}
+	w.manager.dirty = true
+}
+
+// heal puts everything right and lets everybody go home.
+func (w *world) heal() {
+	w.say("fate", "heals the world")
+	w.manager.killAfter, w.manager.between, w.manager.stale = -1, nil, [3]int{}
+	w.webhookDown, w.metricsDown = false, false
+	w.setProblem(false)
+	w.setPlanErr(false)
+	clear(w.verdicts)
+	if w.web.steps == wrongSteps {
+		w.breakOrMendSteps()
+	}
+	w.scale(max(1, w.web.replicas))
+}
+
+// ends lets time pass and expects the end that every rollout must come to. A
+// person who is asked answers.
+func (w *world) ends() {
+	for range 50 {
+		w.until("nobody has anything left to do", func() bool {
+			return w.quiet() || w.web.phase == rollout.Paused && w.web.command == "" && !w.manager.due(w.now)
+		})
+		switch {
+		case w.web.phase != rollout.Paused:
+			w.atRest()
+			return
+		case w.web.reason == rollout.PausedByCommand:
+			w.command(rollout.VerbResume)
+		default:
+			w.command(rollout.VerbPromote)
+		}
+	}
+	w.fail("no end of pauses")
+}
+
+func (w *world) atRest() {
+	s := w.seen.stable
+	switch {
+	case w.routed():
+		w.fail("at rest, but canary routes are left")
+	case s.command != "":
+		w.fail("at rest, but command %s is left", s.command)
+	case s.Phase == rollout.RolledBack:
+		if s.Hold == "" || w.canary != nil && len(w.canary.set.pods) > 0 {
+			w.fail("at rest after a rollback, with hold %q and canary %+v", s.Hold, w.canary)
+		}
+	case w.canary != nil || s.Hold != "" || s.Phase != "" || !s.Complete:
+		w.fail("at rest too early: canary %+v, stable %+v", w.canary, s)
+	case s.OptedIn && s.Reason != rollout.Ready && s.Reason != rollout.Promoted && s.Reason != rollout.StableRestored:
+		w.fail("at rest with %s: %s", s.Reason, s.message)
+	}
+}

@@ -1,0 +1,180 @@
+package rollout_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// Between two rollouts the condition says what happened last, until that is no
+// news any more. "" leaves it as it is.
+func TestIdle(t *testing.T) {
+	const ready = "Ready: the next change of the pod template will be held and tried out as a canary"
+	const bypassed = "Bypassed: revision 3 goes out without a canary: it was not held (is the webhook registered?)"
+	atRest := rollout.Stable{Name: "web", OptedIn: true, Template: "v2", Replicas: 4, Available: 4, Runs: true, TemplateRuns: true, Complete: true, Revision: "3"}
+	cases := map[string]struct {
+		change func(*rollout.Observation)
+		want   string
+	}{
+		"nothing has happened yet": {func(o *rollout.Observation) {}, ready},
+		"what was wrong has been put right": {func(o *rollout.Observation) {
+			o.Stable.Reason = rollout.InvalidAnnotation
+		}, ready},
+		"a promotion stays": {func(o *rollout.Observation) { o.Stable.Reason = rollout.Promoted }, ""},
+		"an unheld template goes out": {func(o *rollout.Observation) {
+			o.Stable.Rolling, o.Stable.Complete, o.Stable.Reason = true, false, rollout.Ready
+		}, bypassed},
+		"an unheld template goes out after a promotion": {func(o *rollout.Observation) {
+			o.Stable.Rolling, o.Stable.Complete, o.Stable.Reason = true, false, rollout.Promoted
+		}, bypassed},
+		"a rolling update that has its reason is not reported again": {func(o *rollout.Observation) {
+			o.Stable.Rolling, o.Stable.Complete, o.Stable.Reason = true, false, rollout.StableRestored
+		}, ""},
+		"that reason has had its time": {func(o *rollout.Observation) { o.Stable.Reason = rollout.StableRestored }, ready},
+		"a ReplicaSet cache behind a complete Deployment is no rolling update": {func(o *rollout.Observation) {
+			o.Stable.Rolling, o.Stable.Reason = true, rollout.Promoted
+		}, ""},
+		"annotations that do not parse": {func(o *rollout.Observation) { o.SpecErr = errDamaged }, "InvalidAnnotation: damaged"},
+		"the opt-in is gone": {func(o *rollout.Observation) {
+			o.Stable.OptedIn, o.Stable.Reason = false, rollout.Promoted
+		}, "OptedOut: the opt-in was removed: new templates go out without a canary"},
+		"the opt-in has been gone for long": {func(o *rollout.Observation) { o.Stable.OptedIn, o.Stable.Reason = false, rollout.OptedOut }, ""},
+		"there has never been any opt-in":   {func(o *rollout.Observation) { o.Stable.OptedIn = false }, ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := rollout.Observation{Now: noon, Stable: atRest}
+			c.change(&o)
+			d := rollout.Next(o)
+			got := string(d.Reason)
+			if d.Message != "" {
+				got += ": " + d.Message
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+			d.Reason, d.Message = "", ""
+			if diff := cmp.Diff(rollout.Decision{Weight: rollout.Unrouted}, d); diff != "" {
+				t.Errorf("at rest nothing else is decided\n%s", diff)
+			}
+		})
+	}
+}
+
+// What is held and has no canary is tried out, or let go, or waits.
+func TestHeldWithoutCanary(t *testing.T) {
+	held := func() rollout.Observation {
+		o := running()
+		o.Canary, o.Traffic = nil, rollout.Traffic{}
+		o.Spec.Steps = []rollout.Step{weight(10)}
+		return o
+	}
+	cases := map[string]struct {
+		change func(*rollout.Observation)
+		reason rollout.Reason
+		hold   rollout.HoldGoal
+		canary bool
+	}{
+		"it is tried out":                    {func(o *rollout.Observation) {}, rollout.CanaryStarting, rollout.KeepHold, true},
+		"the opt-in is gone":                 {func(o *rollout.Observation) { o.Stable.OptedIn = false }, rollout.OptedOut, rollout.Release, false},
+		"the template runs already":          {func(o *rollout.Observation) { o.Stable.TemplateRuns = true }, rollout.StableRestored, rollout.Release, false},
+		"it is scaled to zero":               {func(o *rollout.Observation) { o.Stable.Replicas = 0 }, rollout.Bypassed, rollout.Release, false},
+		"no version runs":                    {func(o *rollout.Observation) { o.Stable.Runs = false }, rollout.Bypassed, rollout.Release, false},
+		"no pod of the running one serves":   {func(o *rollout.Observation) { o.Stable.Available = 0 }, rollout.StableUnavailable, rollout.KeepHold, false},
+		"the annotations do not parse":       {func(o *rollout.Observation) { o.SpecErr = errDamaged }, rollout.InvalidAnnotation, rollout.KeepHold, false},
+		"the analysis cannot be read":        {func(o *rollout.Observation) { o.PlanErr = errDamaged }, rollout.InvalidAnnotation, rollout.KeepHold, false},
+		"a precondition is missing":          {func(o *rollout.Observation) { o.Problem = &rollout.Problem{Reason: rollout.NoIngress, Message: "none"} }, rollout.NoIngress, rollout.KeepHold, false},
+		"it was rolled back, without record": {func(o *rollout.Observation) { o.Stable.Phase = rollout.RolledBack }, "", rollout.KeepHold, false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := held()
+			c.change(&o)
+			d := rollout.Next(o)
+			if d.Reason != c.reason || d.Hold != c.hold || (d.Canary != nil) != c.canary || d.Weight != rollout.Unrouted {
+				t.Errorf("%+v", d)
+			}
+		})
+	}
+}
+
+// The routes are put back to the granted weight when somebody has changed them,
+// as far as the pods that are left carry it.
+func TestGrantedWeightIsPutBack(t *testing.T) {
+	cases := map[string]struct {
+		written   int
+		available int32
+		want      int
+	}{
+		"lowered by hand":                            {3, 2, 50},
+		"raised by hand":                             {90, 2, 50},
+		"lowered by hand, and a pod is gone":         {3, 1, 25},
+		"lowered by hand to what the pods can carry": {25, 1, 25},
+		"not touched, but a pod is gone":             {50, 1, 50},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := running()
+			o.Canary.State.Steps[0], o.Canary.State.Weight = weight(50), 50
+			o.Canary.Replicas, o.Canary.Available = 2, c.available
+			o.Traffic.Weight = c.written
+			if d := rollout.Next(o); d.Weight != c.want {
+				t.Errorf("weight %d, want %d", d.Weight, c.want)
+			}
+		})
+	}
+}
+
+// Scaling to 0 while a canary runs ends the rollout, and scaling up again may
+// bring back what Headgate held.
+func TestScaledToZeroWithCanary(t *testing.T) {
+	cases := map[string]struct {
+		stage        rollout.Stage
+		change       func(*rollout.Stable)
+		reason       rollout.Reason
+		hold         rollout.HoldGoal
+		keepsTraffic bool
+	}{
+		"to 0": {rollout.StageProgressing, func(s *rollout.Stable) { s.Replicas = 0 }, rollout.ScaledToZero, rollout.KeepHold, false},
+		"back, and the held template is what comes": {
+			rollout.StageProgressing, func(s *rollout.Stable) { s.TemplateRuns = true }, rollout.Bypassed, rollout.Release, false,
+		},
+		"back after a rollback, and the held template is what comes": {
+			rollout.StageRolledBack, func(s *rollout.Stable) { s.TemplateRuns = true }, rollout.Bypassed, rollout.Release, false,
+		},
+		"while it is promoted, the template runs as it should": {
+			rollout.StagePromoting, func(s *rollout.Stable) { s.TemplateRuns = true }, rollout.Releasing, rollout.Release, true,
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := running()
+			o.Canary.State.Stage = c.stage
+			c.change(&o.Stable)
+			d := rollout.Next(o)
+			if d.Reason != c.reason || d.Hold != c.hold || (d.Weight > 0) != c.keepsTraffic {
+				t.Errorf("%+v", d)
+			}
+		})
+	}
+}
+
+// What would miss canary pods is said once, when the canary is made, and is no
+// reason not to make it.
+func TestUncovered(t *testing.T) {
+	o := running()
+	o.Canary, o.Traffic = nil, rollout.Traffic{}
+	o.Spec.Steps = []rollout.Step{weight(10)}
+	o.Uncovered = []string{"NetworkPolicy allow-web", "PodDisruptionBudget web"}
+	d := rollout.Next(o)
+	var got []string
+	for _, n := range d.Notes {
+		got = append(got, string(n.Reason)+" "+n.Message[:len("rollout 7: NetworkPolicy")])
+	}
+	want := []string{"CanaryNotCovered rollout 7: NetworkPolicy", "CanaryNotCovered rollout 7: PodDisruption"}
+	if diff := cmp.Diff(want, got); diff != "" || d.Canary == nil {
+		t.Errorf("notes (-want +got):\n%s\ncanary: %v", diff, d.Canary)
+	}
+}

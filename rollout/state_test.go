@@ -1,0 +1,136 @@
+package rollout_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+func TestStateIsStoredAsAPersonWouldWriteIt(t *testing.T) {
+	s := rollout.State{
+		Rollout: "7", Template: "af31", Stage: rollout.StageProgressing, Baseline: 4,
+		Steps: []rollout.Step{weight(10), wait(5 * time.Minute), pause, analysis, weight(100)}, Step: 1, StepSince: noon,
+		Routed: true, Weight: 10, InForce: noon,
+		Tally: rollout.Tally{At: noon.Add(time.Minute), Last: rollout.Pass},
+	}
+	want := `{"rollout":"7","template":"af31","stage":"Progressing",` +
+		`"steps":["10%","5m","pause","analysis","100%"],"step":1,"stepSince":"2026-01-01T12:00:00Z","baseline":4,` +
+		`"routed":true,"weight":10,"inForce":"2026-01-01T12:00:00Z","tally":{"at":"2026-01-01T12:01:00Z","last":"Pass"}}`
+	text, err := s.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, text); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestEncodedStatesDecode(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := drawState(t)
+		text, err := want.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := rollout.DecodeState(text)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Fatalf("%v\n%s\n%s", err, text, diff)
+		}
+	})
+}
+
+func drawState(t *rapid.T) rollout.State {
+	at := func(name string) time.Time {
+		return noon.Add(time.Duration(rapid.Int64Range(0, int64(48*time.Hour)).Draw(t, name)))
+	}
+	steps := drawSteps(t)
+	step := rapid.IntRange(0, len(steps)).Draw(t, "step")
+	weights := []int{0}
+	for _, s := range steps[:min(step+1, len(steps))] {
+		if s.Kind == rollout.SetWeight {
+			weights = append(weights, s.Weight)
+		}
+	}
+	return rollout.State{
+		Rollout:  rapid.StringMatching(`[1-9][0-9]{0,5}`).Draw(t, "rollout"),
+		Template: rapid.StringMatching(`[0-9a-f]{16}`).Draw(t, "template"),
+		Stage: rapid.SampledFrom([]rollout.Stage{
+			rollout.StageProgressing, rollout.StagePromoting, rollout.StageReturning, rollout.StageRolledBack, rollout.StageRetiring,
+		}).Draw(t, "stage"),
+		Steps: steps, Step: step, StepSince: at("step since"),
+		Baseline: rapid.Int32Range(0, 100).Draw(t, "baseline"),
+		Routed:   rapid.Bool().Draw(t, "routed"), Weight: rapid.SampledFrom(weights).Draw(t, "weight"), InForce: at("in force"),
+		Tally: rollout.Tally{
+			At: at("measured"), Last: rapid.SampledFrom([]rollout.Verdict{rollout.Pass, rollout.Fail, rollout.Inconclusive, rollout.Error}).Draw(t, "verdict"),
+			Failures: rapid.IntRange(0, 9).Draw(t, "failures"), Inconclusive: rapid.IntRange(0, 9).Draw(t, "inconclusive"), Errors: rapid.IntRange(0, 9).Draw(t, "errors"),
+		},
+		Losses: rapid.IntRange(0, 3).Draw(t, "losses"), Paused: rapid.Bool().Draw(t, "paused"), Skipped: rapid.Bool().Draw(t, "skipped"),
+		CommandTaken: rapid.StringMatching(`|abort(:7)?`).Draw(t, "command"),
+		Message:      rapid.String().Draw(t, "message"), DrainSince: at("drain"),
+	}
+}
+
+func TestDecodeStateRefuses(t *testing.T) {
+	good := `{"rollout":"7","template":"af31","stage":"Progressing","steps":["10%","5m","100%"],"step":1,"stepSince":"2026-01-01T12:00:00Z","baseline":4}`
+	if _, err := rollout.DecodeState(good); err != nil {
+		t.Fatal(err)
+	}
+	with := func(old, new string) string {
+		if !strings.Contains(good, old) {
+			t.Fatalf("%s is not in %s", old, good)
+		}
+		return strings.Replace(good, old, new, 1)
+	}
+	cases := map[string]struct{ text, want string }{
+		"nothing":                                     {"", "EOF"},
+		"half of it":                                  {good[:40], "unexpected EOF"},
+		"two of them":                                 {good + good, "something follows the state"},
+		"another thing behind it":                     {good + "}", "something follows the state"},
+		"a field of a newer version":                  {with(`"step":1`, `"step":1,"steep":1`), `json: unknown field "steep"`},
+		"no rollout":                                  {with(`"7"`, `""`), "rollout is missing"},
+		"a stage of a newer version":                  {with("Progressing", "Dancing"), `stage "Dancing" is unknown`},
+		"no stage":                                    {with("Progressing", ""), `stage "" is unknown`},
+		"a step before the first":                     {with(`"step":1`, `"step":-1`), "step -1 of 3"},
+		"a step behind the end":                       {with(`"step":1`, `"step":4`), "step 4 of 3"},
+		"no steps":                                    {with(`["10%","5m","100%"],"step":1`, `[],"step":0`), `"": has no weight, so the new version would never see traffic`},
+		"no weight among the steps":                   {with(`"10%","5m","100%"`, `"5m","5m","5m"`), `"5m, 5m, 5m": has no weight, so the new version would never see traffic`},
+		"a step that no annotation could have":        {with(`"10%"`, `"110%"`), `"110%": a weight is a whole number 0..100`},
+		"steps whose weights fall":                    {with(`"10%","5m","100%"`, `"100%","5m","10%"`), `"10%": comes after 100%, and a weight never falls: traffic goes back by abort only`},
+		"a weight above all traffic":                  {with(`"baseline":4`, `"baseline":4,"weight":101`), "weight 101 is no weight of 10%, 5m, 100% up to step 1"},
+		"a weight below none":                         {with(`"baseline":4`, `"baseline":4,"weight":-1`), "weight -1 is no weight of 10%, 5m, 100% up to step 1"},
+		"fewer pods than none":                        {with(`"baseline":4`, `"baseline":-4`), "baseline -4 is negative"},
+		"a weight that was never one of the steps":    {with(`"baseline":4`, `"baseline":4,"weight":50`), "weight 50 is no weight of 10%, 5m, 100% up to step 1"},
+		"a weight of a step that is still to come":    {with(`"baseline":4`, `"baseline":4,"weight":100`), "weight 100 is no weight of 10%, 5m, 100% up to step 1"},
+		"numbers in words, as somebody might type it": {with(`"step":1`, `"step":"1"`), "json: cannot unmarshal string into Go struct field State.step of type int"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s, err := rollout.DecodeState(c.text)
+			if err == nil {
+				t.Fatalf("no error, but %+v", s)
+			}
+			if diff := cmp.Diff("annotation headgate.dev/state: "+c.want, err.Error()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// What is stored when a state could not be read has no steps, and must itself
+// be readable, or nothing would ever remember that the traffic went away.
+func TestDecodeStateWithoutSteps(t *testing.T) {
+	for _, stage := range []rollout.Stage{rollout.StageRolledBack, rollout.StageRetiring} {
+		text, err := rollout.State{Rollout: "7", Stage: stage, Routed: true}.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := rollout.DecodeState(text); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package rollout_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden stories")
+
+// story is a script of what persons and fate do. Everybody else acts by himself.
+type story struct {
+	steps string // judged by metrics
+	tell  func(*world)
+}
+
+const (
+	usual = "10%, 1m, 50%, 1m, 100%, 1m"
+	brief = "50%, 1m"
+)
+
+// Each story reads as what a person would have seen. Rewrite them with:
+// go test ./rollout -run Story -update
+func TestStory(t *testing.T) {
+	for name, s := range stories {
+		t.Run(name, func(t *testing.T) {
+			w := s.begin(t)
+			s.tell(w)
+			got := w.log.String() + "\nin the end: " + w.ending() + "\n"
+			golden(t, name, fmt.Sprintf("%s\nsteps: %s\n\n%s", name, s.steps, got))
+		})
+	}
+}
+
+// A kill between any two writes changes nothing but time.
+func TestStoriesEndTheSameWhereverTheManagerIsKilled(t *testing.T) {
+	for name, s := range stories {
+		t.Run(name, func(t *testing.T) {
+			w := s.begin(t)
+			s.tell(w)
+			want, warned := w.ending(), w.oracle.events
+			for n := range w.manager.writes {
+				w := s.begin(t)
+				w.manager.killAfter, w.manager.downFor = n, 7*time.Second
+				s.tell(w)
+				if got := w.ending(); !sameEnd(want, got) {
+					t.Errorf("killed after %d writes, it ends: %s\nwant: %s\n%s", n, got, want, w.log.String())
+				}
+				for r := range w.oracle.events {
+					if r.Warning() && r != rollout.CanaryRoutesDeleted && warned[r] == 0 {
+						t.Errorf("killed after %d writes, it warns of %s\n%s", n, r, w.log.String())
+					}
+				}
+			}
+		})
+	}
+}
+
+func (s story) begin(t *testing.T) *world {
+	w := newWorld(t, s.steps)
+	w.web.analysis = true
+	w.run(time.Second)
+	w.start, w.manager.writes = w.now, 0
+	w.log.Reset()
+	return w
+}
+
+// sameEnd forgives one thing: killed between taking the traffic away and writing
+// down why, the manager finds the traffic gone, and nobody knows why.
+func sameEnd(want, got string) bool {
+	lost := regexp.MustCompile(`RolledBack, \w+`)
+	return got == want || strings.Contains(got, string(rollout.CanaryRoutesDeleted)) &&
+		lost.ReplaceAllString(got, "") == lost.ReplaceAllString(want, "")
+}
+
+// ending is what is left, without what depends on time.
+func (w *world) ending() string {
+	var parts []string
+	for _, s := range w.web.sets {
+		if n := len(s.pods); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d pods of %s, %d Available", n, s.template, s.available(w.now)))
+		}
+	}
+	if w.web.hold != "" {
+		parts = append(parts, w.web.template+" is held")
+	}
+	if w.web.phase != "" {
+		parts = append(parts, string(w.web.phase))
+	}
+	parts = append(parts, string(w.web.reason))
+	if w.canary != nil {
+		parts = append(parts, fmt.Sprintf("a canary of size %d", len(w.canary.set.pods)))
+	}
+	if w.routed() {
+		parts = append(parts, fmt.Sprintf("weight %d", w.written()))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// rest lets time pass until nobody has anything left to do.
+func (w *world) rest() { w.until("nobody has anything left to do", w.quiet) }
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", strings.NewReplacer(" ", "-", ",", "").Replace(name)+".golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v; write it with: go test ./rollout -run Story -update", err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Errorf("(-%s +got)\n%s", path, diff)
+	}
+}
+
+// Every golden file is told by a story.
+func TestStoryFiles(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.golden")
+	if err != nil || len(files) != len(stories) {
+		t.Errorf("%d golden files for %d stories, %v", len(files), len(stories), err)
+	}
+}

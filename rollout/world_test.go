@@ -1,0 +1,444 @@
+package rollout_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+const (
+	settle = 5 * time.Second
+	drain  = 10 * time.Second
+
+	startup    = 3 * time.Second  // of a pod, until it is Available
+	stallAfter = 60 * time.Second // the Deployment's own progressDeadlineSeconds
+)
+
+var (
+	noon  = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	never = noon.AddDate(1000, 0, 0)
+)
+
+// failer is what *testing.T and *rapid.T have in common.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// world is a cluster with one Deployment in it, and with everybody who touches
+// it: persons, the webhook, the Deployment controller, pods, the router in front
+// of them, the metrics, and the manager, which carries out what rollout.Next
+// decides. It is the cheapest thing in which an ordering can go wrong.
+type world struct {
+	t     failer
+	now   time.Time
+	start time.Time
+	log   strings.Builder
+
+	web    deployment
+	canary *canaryDeployment
+	routes [2]route // the canary Ingresses of two stable ones
+	since  time.Time
+
+	// share is the weight that traffic meets. Routers act on what is written
+	// some time later, at syncAt.
+	share     int
+	syncAt    time.Time
+	shareFrom time.Time
+	lag       time.Duration
+
+	broken       map[string]bool // templates whose pods never become Available
+	verdicts     map[string]rollout.Verdict
+	metricsDown  bool
+	problem      *rollout.Problem
+	webhookDown  bool
+	demand       int // pods' worth of traffic that an autoscaler follows; 0: there is none
+	controllerAt time.Time
+	scaleAt      time.Time
+
+	manager manager
+	seen    snapshot
+	past    []snapshot
+	oracle  oracle
+}
+
+// deployment is the user's.
+type deployment struct {
+	template   string
+	replicas   int
+	paused     bool
+	hold       string
+	phase      rollout.Phase
+	command    string
+	generation int
+	observed   int // generation that the Deployment controller has acted on
+
+	strategy, steps, deadline string // annotations
+	analysis                  bool
+	plan                      rollout.AnalysisPlan
+	planErr                   error
+
+	reason   rollout.Reason
+	message  string
+	sets     []replicaSet // oldest first
+	progress time.Time
+}
+
+// replicaSet is a template and its pods: when each becomes Available.
+type replicaSet struct {
+	template string
+	pods     []time.Time
+}
+
+type canaryDeployment struct {
+	state string
+	set   replicaSet
+}
+
+// route is a canary Ingress. One without a rollout does not exist.
+type route struct {
+	rollout string
+	weight  int
+}
+
+// newWorld has v1 running with 4 pods, opted in.
+func newWorld(t failer, steps string) *world {
+	w := &world{
+		t: t, now: noon, start: noon, lag: 3 * time.Second,
+		broken: map[string]bool{}, verdicts: map[string]rollout.Verdict{},
+		web: deployment{
+			template: "v1", replicas: 4, generation: 1, observed: 1, progress: noon,
+			strategy: "canary", steps: steps, plan: rollout.AnalysisPlan{Interval: 30 * time.Second},
+			sets: []replicaSet{{template: "v1", pods: make([]time.Time, 4)}},
+		},
+		share:   rollout.Unrouted,
+		manager: manager{dirty: true, killAfter: -1},
+	}
+	w.oracle = newOracle(w)
+	w.run(time.Second)
+	w.start = w.now
+	w.log.Reset()
+	return w
+}
+
+func (w *world) say(who, format string, args ...any) {
+	at := w.now.Sub(w.start)
+	fmt.Fprintf(&w.log, "%02d:%02d  %-9s %s\n", int(at.Minutes()), int(at.Seconds())%60, who, fmt.Sprintf(format, args...))
+}
+
+func (w *world) fail(format string, args ...any) {
+	w.t.Helper()
+	w.t.Fatalf("%s\n%s", fmt.Sprintf(format, args...), w.log.String())
+}
+
+// changed is a write to the user's Deployment: its controller acts a second
+// later.
+func (w *world) changed() {
+	w.web.generation++
+	w.wake(time.Second)
+	w.publish()
+}
+
+func (w *world) wake(in time.Duration) {
+	if at := w.now.Add(in); w.controllerAt.IsZero() || at.Before(w.controllerAt) {
+		w.controllerAt = at
+	}
+}
+
+// apply is a person, or git, with a new template, and the webhook's answer to it.
+func (w *world) apply(template string) {
+	if template == w.web.template {
+		return
+	}
+	w.say("person", "applies %s", template)
+	w.web.template, w.web.progress = template, w.now
+	switch {
+	case w.web.strategy == "" || w.webhookDown:
+	case w.web.replicas == 0 && w.web.hold == "":
+		w.say("webhook", "lets it through: replicas is 0")
+	default:
+		w.web.hold = strconv.Itoa(w.web.generation + 1)
+		w.web.paused, w.web.phase = true, rollout.Pending
+		w.say("webhook", "holds %s as rollout %s", template, w.web.hold)
+	}
+	delete(w.oracle.dead, trial{w.web.hold, template}) // applied anew under an old name: no webhook gave it one
+	w.changed()
+}
+
+func (w *world) scale(replicas int) {
+	if replicas == w.web.replicas {
+		return
+	}
+	w.say("person", "scales to %d", replicas)
+	w.web.replicas = replicas
+	w.changed()
+}
+
+func (w *world) command(text string) {
+	w.say("person", "says %s", text)
+	w.web.command = text
+	w.changed()
+}
+
+func (w *world) optInOrOut() {
+	if w.web.strategy == "" {
+		w.say("person", "opts in again")
+		w.web.strategy = "canary"
+		w.changed()
+		return
+	}
+	w.say("person", "removes the opt-in")
+	w.web.strategy = ""
+	if !w.webhookDown && w.web.hold != "" {
+		w.say("webhook", "releases %s", w.web.template)
+		w.web.hold, w.web.paused, w.web.phase, w.web.progress = "", false, "", w.now
+	}
+	w.changed()
+}
+
+const wrongSteps = "ten percent"
+
+func (w *world) breakOrMendSteps() {
+	if w.web.steps == wrongSteps {
+		w.web.steps = "10%, 1m, 100%"
+	} else {
+		w.web.steps = wrongSteps
+	}
+	w.say("person", "writes steps: %s", w.web.steps)
+	w.changed()
+}
+
+// unhold is somebody who takes the hold away while no webhook is looking.
+func (w *world) unhold() {
+	if w.web.hold == "" {
+		return
+	}
+	w.say("person", "takes the hold away by hand")
+	w.web.hold, w.web.paused, w.web.progress = "", false, w.now
+	w.changed()
+}
+
+// edit gives the canary Ingresses that exist another weight by hand.
+func (w *world) edit(weight int) {
+	if !w.routed() {
+		return
+	}
+	w.say("person", "edits the weight to %d", weight)
+	for i := range w.routes {
+		if w.routes[i].rollout != "" {
+			w.routes[i].weight = weight
+		}
+	}
+	w.routesChanged()
+}
+
+func (w *world) deleteRoute(i int) {
+	if w.routes[i].rollout == "" {
+		return
+	}
+	w.say("person", "deletes canary Ingress %d", i+1)
+	w.routes[i] = route{}
+	w.routesChanged()
+}
+
+func (w *world) deleteRoutes() {
+	if !w.routed() {
+		return
+	}
+	w.say("person", "deletes the canary Ingresses")
+	w.routes = [2]route{}
+	w.routesChanged()
+}
+
+func (w *world) damage() {
+	if w.canary == nil {
+		return
+	}
+	w.say("person", "damages the state annotation")
+	w.canary.state = `{"rollout":`
+	w.publish()
+}
+
+func (w *world) deleteCanary() {
+	if w.canary == nil {
+		return
+	}
+	w.say("person", "deletes the canary Deployment")
+	if w.web.phase != rollout.RolledBack {
+		clear(w.oracle.dead) // nobody can know
+	}
+	w.oracle.orphaned, w.oracle.trafficEnded = w.share > 0, time.Time{}
+	w.canary = nil
+	w.publish()
+}
+
+// canaryPodsDie makes n pods unavailable for a while.
+func (w *world) canaryPodsDie(n int, d time.Duration) {
+	if w.canary == nil || len(w.canary.set.pods) == 0 {
+		return
+	}
+	w.canary.set.die(n, w.now.Add(d))
+	w.publish()
+}
+
+func (w *world) stablePodsDie(n int, d time.Duration) {
+	for i := range w.web.sets {
+		w.web.sets[i].die(n, w.now.Add(d))
+	}
+	w.wake(time.Second)
+	w.publish()
+}
+
+func (w *world) routed() bool { return w.routes != [2]route{} }
+
+// written is the highest weight of the canary Ingresses.
+func (w *world) written() int { return maxWeight(w.routes) }
+
+func maxWeight(routes [2]route) int {
+	highest := rollout.Unrouted
+	for _, r := range routes {
+		if r.rollout != "" {
+			highest = max(highest, r.weight)
+		}
+	}
+	return highest
+}
+
+func (w *world) routesChanged() {
+	w.since = w.now
+	if w.syncAt.IsZero() {
+		w.syncAt = w.now.Add(w.lag)
+	}
+	w.publish()
+}
+
+// run lets d pass, from one thing that happens to the next.
+func (w *world) run(d time.Duration) {
+	end := w.now.Add(d)
+	w.publish()
+	for w.manage(); ; w.manage() {
+		at := w.nextEvent()
+		if at.After(end) {
+			break
+		}
+		w.now = at
+		w.tick()
+	}
+	if w.now.Before(end) {
+		w.now = end
+		w.publish()
+	}
+}
+
+// until lets time pass until done. Two days are more than any story takes.
+func (w *world) until(what string, done func() bool) {
+	w.publish()
+	for end := w.now.Add(48 * time.Hour); !done(); {
+		if w.manage(); done() {
+			return
+		}
+		at := w.nextEvent()
+		if at.After(end) {
+			w.fail("waited in vain until %s", what)
+		}
+		w.now = at
+		w.tick()
+	}
+}
+
+func (w *world) untilShare(weight int) {
+	w.until(fmt.Sprintf("weight %d is in force", weight), func() bool { return w.share == weight })
+}
+
+func (w *world) untilReason(r rollout.Reason) {
+	w.until(string(r), func() bool { return w.web.reason == r })
+}
+
+// nextEvent is when something happens next if nobody does anything.
+func (w *world) nextEvent() time.Time {
+	next := never
+	soonest := func(t time.Time) {
+		if t.After(w.now) && t.Before(next) {
+			next = t
+		}
+	}
+	// The manager takes time: what was due meanwhile is late, not lost.
+	late := w.now.Add(time.Millisecond)
+	for _, t := range []time.Time{w.syncAt, w.controllerAt, w.scaleAt, w.manager.wakes(w.now)} {
+		if !t.IsZero() {
+			soonest(latest(t, late))
+		}
+	}
+	soonest(w.web.progress.Add(stallAfter))
+	for _, s := range w.web.sets {
+		for _, ready := range s.pods {
+			soonest(ready)
+		}
+	}
+	if w.canary != nil {
+		for _, ready := range w.canary.set.pods {
+			soonest(ready)
+		}
+	}
+	return next
+}
+
+// tick lets everybody but persons and the manager act.
+func (w *world) tick() {
+	if !w.syncAt.IsZero() && !w.syncAt.After(w.now) {
+		w.sync()
+	}
+	if !w.scaleAt.IsZero() && !w.scaleAt.After(w.now) {
+		w.autoscale()
+	}
+	if !w.controllerAt.After(w.now) {
+		w.controllerAt = time.Time{}
+	}
+	if w.control() {
+		w.web.progress = w.now
+		w.wake(time.Second)
+	}
+	w.publish()
+}
+
+// sync is the router reloading.
+func (w *world) sync() {
+	at := w.syncAt
+	w.syncAt = time.Time{}
+	if w.share == w.written() {
+		return
+	}
+	if max(w.share, 0) != max(w.written(), 0) {
+		w.say("router", "sends %d%% to the canary", max(w.written(), 0))
+	}
+	if w.share > 0 && w.written() <= 0 && !w.oracle.orphaned {
+		w.oracle.trafficEnded = at
+	}
+	w.share, w.shareFrom = w.written(), at
+	w.oracle.orphaned = w.oracle.orphaned && w.share > 0
+}
+
+// autoscale follows the load that stable has: a pod takes one pod's worth.
+func (w *world) autoscale() {
+	w.scaleAt = w.now.Add(15 * time.Second)
+	want := max(1, (w.demand*(100-max(w.share, 0))+99)/100)
+	if want == w.web.replicas {
+		return
+	}
+	w.say("autoscaler", "scales to %d", want)
+	w.web.replicas = want
+	w.changed()
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// quiet says whether nobody has anything left to do.
+func (w *world) quiet() bool { return w.nextEvent() == never && !w.manager.due(w.now) }
