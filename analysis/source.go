@@ -74,19 +74,32 @@ func nginxCanary(s rollout.Subject, prefix string) string {
 // joins namespace, stable Ingress, stable Service and port with dashes, and
 // gives the canary the suffix "-canary". A pattern for any Ingress would
 // confuse namespaces: "shop-.+-web-80-canary" also matches what belongs to
-// shop-staging. So exactly one Ingress is read.
+// shop-staging. So the Ingresses are named.
 func traefikStable(s rollout.Subject, prefix string) string {
-	return fmt.Sprintf("%sservice=%q", prefix, traefikService(s)+"@kubernetesingressnginx")
+	return traefikServices(s, prefix, "@kubernetesingressnginx")
 }
 
 func traefikCanary(s rollout.Subject, prefix string) string {
-	return fmt.Sprintf("%sservice=%q", prefix, traefikService(s)+"-canary@kubernetesingressnginx")
+	return traefikServices(s, prefix, "-canary@kubernetesingressnginx")
+}
+
+func traefikServices(s rollout.Subject, prefix, suffix string) string {
+	ingresses := s.Ingresses
+	if len(ingresses) < 2 {
+		return fmt.Sprintf("%sservice=%q", prefix, traefikService(s, s.Ingress)+suffix)
+	}
+	var names []string
+	for _, ing := range ingresses {
+		names = append(names, traefikService(s, ing)+suffix)
+	}
+	return fmt.Sprintf("%sservice=~%q", prefix, strings.Join(names, "|"))
 }
 
 // traefikService turns every run of other characters into one dash, as Traefik
-// does: the Ingress "shop.example.com" is "shop-example-com" there.
-func traefikService(s rollout.Subject) string {
-	name := strings.Join([]string{s.Namespace, s.Ingress, s.Service, s.ServicePort}, "-")
+// does: the Ingress "shop.example.com" is "shop-example-com" there. What is left
+// means nothing else in a pattern.
+func traefikService(s rollout.Subject, ingress string) string {
+	name := strings.Join([]string{s.Namespace, ingress, s.Service, s.ServicePort}, "-")
 	return strings.Join(strings.FieldsFunc(name, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsNumber(r)
 	}), "-")

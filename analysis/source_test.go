@@ -67,3 +67,13 @@ func TestSourceUnmarshalText(t *testing.T) {
 		t.Errorf("an error changed the source to %q", src)
 	}
 }
+
+// Whoever comes in through the second Ingress counts as well.
+func TestTraefikCountsEveryIngress(t *testing.T) {
+	s := subject()
+	s.Ingress, s.Ingresses = "partners", []string{"partners", "web.example.com"}
+	want := `service=~"shop-partners-web-http-canary@kubernetesingressnginx|shop-web-example-com-web-http-canary@kubernetesingressnginx"`
+	if diff := cmp.Diff(want, traefikCanary(s, "")); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}

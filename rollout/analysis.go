@@ -47,8 +47,9 @@ type Subject struct {
 	CanaryDeployment string
 	Service          string // the first split Service
 	CanaryService    string
-	ServicePort      string // "as written" in the Ingress backend: a port name or number
-	Ingress          string // the first stable Ingress
+	ServicePort      string   // "as written" in the Ingress backend: a port name or number
+	Ingress          string   // the first stable Ingress
+	Ingresses        []string // all of them; none means Ingress alone
 	CanaryIngress    string
 	TrackLabel       string // pod label key that tells the versions apart
 	StableTrack      string // its value on stable pods

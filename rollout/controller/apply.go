@@ -7,7 +7,9 @@ import (
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
@@ -18,18 +20,19 @@ import (
 //
 //  1. take traffic away: after bad news nothing is more urgent
 //  2. the canary Deployment, state and size in one write: what step 3 is about
-//     to do is on record before it is done
+//     to do is on record before it is done; what happened is said once it is
+//     on record
 //  3. add traffic, if what was observed is still so
 //  4. the user's Deployment, hold and phase in one write: a released hold has its
 //     reason on record since 2
-//  5. say so: condition, event, log
+//  5. say where the rollout is: condition, event, log
 //  6. remove what has no purpose any more, the record last
 //
-// Every write to an object that was read carries the resourceVersion it was
-// read at, so that a stale read writes nothing.
+// Every write to a Deployment is for the generation that was read, so that a
+// stale read writes nothing.
 func (r *Reconciler) apply(ctx context.Context, s *seen, d rollout.Decision) error {
 	for _, step := range []func(context.Context, *seen, rollout.Decision) error{
-		r.takeTraffic, r.keepCanary, r.addTraffic, r.mark, r.tell, r.cleanUp,
+		r.takeTraffic, r.keepCanary, r.tellNotes, r.addTraffic, r.mark, r.tell, r.cleanUp,
 	} {
 		if err := step(ctx, s, d); err != nil {
 			return fmt.Errorf("rolling out Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
@@ -65,17 +68,42 @@ func (r *Reconciler) keepCanary(ctx context.Context, s *seen, d rollout.Decision
 	if s.canary.Annotations[rollout.AnnotationState] == state && *s.canary.Spec.Replicas == d.Canary.Replicas {
 		return nil
 	}
-	changed := s.canary.DeepCopy()
-	if changed.Annotations == nil {
-		changed.Annotations = map[string]string{}
+	s.canary, err = r.patch(ctx, s.canary, map[string]any{rollout.AnnotationState: state}, map[string]any{"replicas": d.Canary.Replicas})
+	return err
+}
+
+// patch merges annotations and spec into dep, as the API server has it if it
+// still is of dep's generation, and returns the result. A status that was
+// written meanwhile does not matter: pods come and go while metrics are asked,
+// and a verdict whose record was refused for that would be lost.
+func (r *Reconciler) patch(ctx context.Context, dep *appsv1.Deployment, annotations, spec map[string]any) (*appsv1.Deployment, error) {
+	out, version := dep.DeepCopy(), dep.ResourceVersion
+	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		patch, err := json.Marshal(map[string]any{
+			"metadata": map[string]any{"resourceVersion": version, "annotations": annotations},
+			"spec":     spec,
+		})
+		if err != nil {
+			return fmt.Errorf("encoding a patch: %w", err)
+		}
+		err = r.Client.Patch(ctx, out, client.RawPatch(types.MergePatchType, patch), FieldOwner)
+		if !apierrors.IsConflict(err) {
+			return err
+		}
+		live := &appsv1.Deployment{}
+		if err := r.Live.Get(ctx, client.ObjectKeyFromObject(dep), live); err != nil {
+			return err
+		}
+		if live.UID != dep.UID || live.Generation != dep.Generation {
+			return errStale
+		}
+		version = live.ResourceVersion
+		return err
+	})
+	if err != nil {
+		return dep, fmt.Errorf("writing Deployment %s: %w", dep.Name, err)
 	}
-	changed.Annotations[rollout.AnnotationState] = state
-	changed.Spec.Replicas = &d.Canary.Replicas
-	if err := r.Client.Patch(ctx, changed, client.MergeFromWithOptions(s.canary, client.MergeFromWithOptimisticLock{}), FieldOwner); err != nil {
-		return fmt.Errorf("writing Deployment %s: %w", changed.Name, err)
-	}
-	s.canary = changed
-	return nil
+	return out, nil
 }
 
 func (r *Reconciler) addTraffic(ctx context.Context, s *seen, d rollout.Decision) error {
@@ -129,15 +157,8 @@ func (r *Reconciler) mark(ctx context.Context, s *seen, d rollout.Decision) erro
 	if len(annotations) == 0 {
 		return nil
 	}
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"resourceVersion": s.dep.ResourceVersion, "annotations": annotations},
-		"spec":     spec,
-	})
-	if err != nil {
-		return fmt.Errorf("encoding a patch: %w", err)
-	}
-	dep := s.dep.DeepCopy()
-	return r.Client.Patch(ctx, dep, client.RawPatch(types.MergePatchType, patch), FieldOwner)
+	_, err := r.patch(ctx, s.dep, annotations, spec)
+	return err
 }
 
 // orRemove is a value in a merge patch, where null removes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -156,24 +157,39 @@ func TestApplyRelease(t *testing.T) {
 // A template that arrives between the look and the write must not be released on
 // the strength of the one before.
 func TestApplyStale(t *testing.T) {
-	touch := func(t *testing.T, s stage, obj client.Object) {
+	touch := func(t *testing.T, s stage, obj client.Object, generations int64) {
 		t.Helper()
-		obj.SetGeneration(obj.GetGeneration() + 1)
+		obj.SetGeneration(obj.GetGeneration() + generations)
 		if err := s.Live.(client.Client).Update(t.Context(), obj); err != nil {
 			t.Fatal(err)
 		}
 	}
 	t.Run("a release of an older Deployment is a conflict", func(t *testing.T) {
 		s := newStage(t)
-		touch(t, s, s.dep.DeepCopy())
+		touch(t, s, s.dep.DeepCopy(), 1)
 		err := s.mark(t.Context(), s.seen, rollout.Decision{Hold: rollout.Release})
 		if result, err := again(err); err != nil || result.RequeueAfter == 0 {
 			t.Errorf("again() = %v, %v; want another look", result, err)
 		}
 	})
+	t.Run("a status that was written meanwhile loses no verdict", func(t *testing.T) {
+		s := newStage(t)
+		touch(t, s, s.canary.DeepCopy(), 0)
+		d := rollout.Decision{Canary: &rollout.CanaryGoal{State: rollout.State{Rollout: "7", Why: rollout.AnalysisFailed}, Replicas: 2}}
+		if err := s.keepCanary(t.Context(), s.seen, d); err != nil {
+			t.Fatal(err)
+		}
+		canary := &appsv1.Deployment{}
+		if err := s.Live.Get(t.Context(), client.ObjectKeyFromObject(s.canary), canary); err != nil {
+			t.Fatal(err)
+		}
+		if state := canary.Annotations[rollout.AnnotationState]; !strings.Contains(state, "AnalysisFailed") {
+			t.Errorf("the state is %s", state)
+		}
+	})
 	t.Run("traffic is not added for an older canary", func(t *testing.T) {
 		s := newStage(t)
-		touch(t, s, s.canary.DeepCopy())
+		touch(t, s, s.canary.DeepCopy(), 1)
 		if err := s.addTraffic(t.Context(), s.seen, rollout.Decision{Weight: 75}); !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
 			t.Errorf("addTraffic() = %v, writes %v; want errStale and none", err, s.ledger.writes)
 		}

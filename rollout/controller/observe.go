@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -224,14 +225,15 @@ func (s *seen) subject() rollout.Subject {
 		Weight:           s.Canary.State.Weight,
 		Window:           s.Plan.Interval,
 	}
-	for key, value := range s.target.Track {
-		subject.TrackLabel, subject.StableTrack, subject.CanaryTrack = key, s.dep.Spec.Template.Labels[key], value
+	if keys := slices.Sorted(maps.Keys(s.target.Track)); len(keys) > 0 {
+		key := keys[0] // each of them tells the versions apart
+		subject.TrackLabel, subject.StableTrack, subject.CanaryTrack = key, s.dep.Spec.Template.Labels[key], s.target.Track[key]
 	}
 	if len(s.Traffic.Services) > 0 {
 		subject.Service = s.Traffic.Services[0]
 	}
 	if len(s.Traffic.Ingresses) > 0 {
-		subject.Ingress = s.Traffic.Ingresses[0]
+		subject.Ingress, subject.Ingresses = s.Traffic.Ingresses[0], s.Traffic.Ingresses
 	}
 	return subject
 }

@@ -18,9 +18,6 @@ import (
 // an event and a log line of the same reason. The condition is what remembers
 // that it has been said.
 func (r *Reconciler) tell(ctx context.Context, s *seen, d rollout.Decision) error {
-	for _, note := range d.Notes {
-		r.announce(ctx, s, d, note)
-	}
 	r.Metrics.observe(client.ObjectKeyFromObject(s.dep), s.Observation, d)
 	if d.Reason == "" || s.condition != nil && s.condition.Reason == string(d.Reason) && s.condition.Message == d.Message {
 		return nil
@@ -29,6 +26,14 @@ func (r *Reconciler) tell(ctx context.Context, s *seen, d rollout.Decision) erro
 		return err
 	}
 	r.announce(ctx, s, d, rollout.Note{Reason: d.Reason, Message: d.Message})
+	return nil
+}
+
+// tellNotes says what happened besides.
+func (r *Reconciler) tellNotes(ctx context.Context, s *seen, d rollout.Decision) error {
+	for _, note := range d.Notes {
+		r.announce(ctx, s, d, note)
+	}
 	return nil
 }
 

@@ -11,10 +11,13 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-// slow is a question of the user's own, to the metrics of the user's own pods.
+// slow is a built-in metric, summed over all Ingresses, and a question of the
+// user's own, to the metrics of the user's own pods.
 const slow = `
 interval: 4s
 metrics:
+- name: success-rate
+  condition: ">= 99%"
 - name: median-latency
   query: |
     histogram_quantile(0.5, sum by (le) (rate(
