@@ -121,14 +121,12 @@ func TestHoldIsNotUndoneByAccident(t *testing.T) {
 	s.await(time.Minute, rollout.AwaitingPromotion)
 	held := s.applied.Annotations[rollout.AnnotationRollout]
 
-	dep := s.deployment()
-	s.must(shared.Client().Get(t.Context(), client.ObjectKeyFromObject(dep), dep))
-	replaced := s.Deployment() // as `kubectl replace` and Argo CD's Replace=true: markers and pause are not there
-	replaced.ResourceVersion = dep.ResourceVersion
-	s.must(shared.Client().Update(t.Context(), replaced))
+	// As `kubectl replace` and Argo CD's Replace=true: markers and pause are not there.
+	s.must(shared.Client().Update(t.Context(), s.Deployment()))
 	s.patch(map[string]any{"spec": map[string]any{"paused": false}})
 	s.patch(map[string]any{"metadata": map[string]any{"annotations": map[string]any{rollout.AnnotationRollout: nil}}})
 
+	dep := s.deployment()
 	s.must(shared.Client().Get(t.Context(), client.ObjectKeyFromObject(dep), dep))
 	if !dep.Spec.Paused || dep.Annotations[rollout.AnnotationRollout] != held {
 		t.Errorf("paused %v, %s=%q; want held as %q", dep.Spec.Paused, rollout.AnnotationRollout, dep.Annotations[rollout.AnnotationRollout], held)
