@@ -12,8 +12,6 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-const fieldOwner = "headgate"
-
 // Options are the operator's settings. The zero value is ready to use.
 type Options struct {
 	// AnnotationsPrefix is that of the ingress controller.
@@ -46,7 +44,7 @@ type Router struct {
 // the canary objects that are to be deleted.
 func New(c client.Client, live client.Reader, o Options) *Router {
 	r := &Router{
-		client:      client.WithFieldOwner(c, fieldOwner),
+		client:      client.WithFieldOwner(c, rollout.FieldOwner),
 		live:        live,
 		dialect:     cmp.Or(dialect(o.AnnotationsPrefix), defaultDialect),
 		controllers: o.Controllers,

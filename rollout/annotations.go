@@ -49,6 +49,10 @@ const (
 	ManagedBy      = "headgate"
 )
 
+// FieldOwner is the field manager of every write. It must not begin with
+// "kubectl": Flux undoes the writes of such managers.
+const FieldOwner = "headgate"
+
 // ConditionType is the condition on the user's Deployment that says in one
 // sentence where the rollout is. The Deployment controller preserves conditions
 // that it does not know (measured on Kubernetes 1.37).

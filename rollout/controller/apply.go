@@ -63,7 +63,7 @@ func (r *Reconciler) keepCanary(ctx context.Context, s *seen, d rollout.Decision
 	}
 	if s.canary == nil {
 		s.canary = newCanary(s.dep, d.Canary.State.Rollout, s.target.Track, state, d.Canary.Replicas)
-		return r.Client.Create(ctx, s.canary, FieldOwner)
+		return r.Client.Create(ctx, s.canary, fieldOwner)
 	}
 	if s.canary.Annotations[rollout.AnnotationState] == state && *s.canary.Spec.Replicas == d.Canary.Replicas {
 		return nil
@@ -86,16 +86,13 @@ func (r *Reconciler) patch(ctx context.Context, dep *appsv1.Deployment, annotati
 		if err != nil {
 			return fmt.Errorf("encoding a patch: %w", err)
 		}
-		err = r.Client.Patch(ctx, out, client.RawPatch(types.MergePatchType, patch), FieldOwner)
+		err = r.Client.Patch(ctx, out, client.RawPatch(types.MergePatchType, patch), fieldOwner)
 		if !apierrors.IsConflict(err) {
 			return err
 		}
-		live := &appsv1.Deployment{}
-		if err := r.Live.Get(ctx, client.ObjectKeyFromObject(dep), live); err != nil {
-			return err
-		}
-		if live.UID != dep.UID || live.Generation != dep.Generation {
-			return errStale
+		live, stale := r.confirm(ctx, dep)
+		if stale != nil {
+			return stale
 		}
 		version = live.ResourceVersion
 		return err
@@ -111,30 +108,30 @@ func (r *Reconciler) addTraffic(ctx context.Context, s *seen, d rollout.Decision
 		return nil
 	}
 	if d.Weight > s.Traffic.Weight {
-		if err := r.confirm(ctx, s); err != nil {
-			return err
+		// Caches may lag: a rollout that was aborted by the previous leader must
+		// not see its weight rise here.
+		for _, dep := range []*appsv1.Deployment{s.dep, s.canary} {
+			if _, err := r.confirm(ctx, dep); err != nil {
+				return err
+			}
 		}
 	}
 	return r.Router.SetWeight(ctx, s.target, d.Weight)
 }
 
-// confirm reads live what a rise in weight rests on. Caches may lag: a rollout
-// that was aborted by the previous leader must not see its weight rise here.
-func (r *Reconciler) confirm(ctx context.Context, s *seen) error {
-	dep, canary := &appsv1.Deployment{}, &appsv1.Deployment{}
-	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(s.dep), dep); err != nil {
-		return fmt.Errorf("confirming: %w", err)
+// confirm reads dep from the API server, and fails with errStale unless it is as
+// it was read. Every write to the spec or the annotations of a Deployment raises
+// its generation; status does not, so a pod that becomes Available is no reason
+// to start over.
+func (r *Reconciler) confirm(ctx context.Context, dep *appsv1.Deployment) (*appsv1.Deployment, error) {
+	live := &appsv1.Deployment{}
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(dep), live); err != nil {
+		return nil, fmt.Errorf("confirming Deployment %s: %w", dep.Name, err)
 	}
-	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(s.canary), canary); err != nil {
-		return fmt.Errorf("confirming: %w", err)
+	if live.UID != dep.UID || live.Generation != dep.Generation {
+		return nil, errStale
 	}
-	// Every write to the spec or the annotations of a Deployment raises its
-	// generation; status does not, so a pod that becomes Available is no reason
-	// to start over.
-	if dep.UID != s.dep.UID || dep.Generation != s.dep.Generation || canary.UID != s.canary.UID || canary.Generation != s.canary.Generation {
-		return errStale
-	}
-	return nil
+	return live, nil
 }
 
 // mark writes the user's Deployment: hold, phase and command, nothing else.

@@ -14,17 +14,15 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-// FieldOwner is the field manager of every write. It must not begin with
-// "kubectl": Flux undoes the writes of such managers.
-const FieldOwner = client.FieldOwner("headgate")
+const fieldOwner = client.FieldOwner(rollout.FieldOwner)
 
 // Reconciler carries out the rollouts of all opted-in Deployments.
 type Reconciler struct {
 	// Client reads from caches in which a process finds its own writes.
 	Client client.Client
 
-	// Live reads from the API server, for the one moment when a stale cache
-	// could do harm: before traffic is added.
+	// Live reads from the API server, where a stale cache could do harm: before
+	// traffic is added, and after a write met a newer object.
 	Live client.Reader
 
 	Router  Router
@@ -42,8 +40,12 @@ type Reconciler struct {
 // Reconcile takes one rollout one step further.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	seen, err := r.observe(ctx, req.NamespacedName)
-	if err != nil || seen == nil {
+	if err != nil {
 		return ctrl.Result{}, err
+	}
+	if seen == nil {
+		r.Metrics.forget(req.NamespacedName)
+		return ctrl.Result{}, nil
 	}
 	decision := rollout.Next(seen.Observation)
 	if err := r.apply(ctx, seen, decision); err != nil {

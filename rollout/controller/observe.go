@@ -34,11 +34,9 @@ type seen struct {
 func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*seen, error) {
 	dep := &appsv1.Deployment{}
 	if err := r.Client.Get(ctx, key, dep); err != nil {
-		r.Metrics.forget(key)
 		return nil, client.IgnoreNotFound(err)
 	}
 	if dep.DeletionTimestamp != nil {
-		r.Metrics.forget(key)
 		return nil, nil
 	}
 	s := &seen{dep: dep, condition: conditionOf(dep)}
@@ -49,7 +47,6 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*se
 		return nil, err
 	}
 	if !concerns(dep) && s.canary == nil {
-		r.Metrics.forget(key)
 		return nil, nil
 	}
 	if err := r.observeStable(ctx, s); err != nil {

@@ -72,7 +72,7 @@ func (r *Reconciler) writeCondition(ctx context.Context, s *seen, d rollout.Deci
 	if err != nil {
 		return fmt.Errorf("encoding a condition: %w", err)
 	}
-	if err := r.Client.Status().Patch(ctx, s.dep.DeepCopy(), client.RawPatch(types.StrategicMergePatchType, patch), FieldOwner); err != nil {
+	if err := r.Client.Status().Patch(ctx, s.dep.DeepCopy(), client.RawPatch(types.StrategicMergePatchType, patch), fieldOwner); err != nil {
 		return fmt.Errorf("writing the condition: %w", err)
 	}
 	return nil

@@ -22,11 +22,17 @@ import (
 // ownerIndex finds ReplicaSets by the UID of the Deployment that controls them.
 const ownerIndex = "headgate.owner"
 
+// activeIndex finds the Deployments with a rollout under way.
+const activeIndex = "headgate.active"
+
 // SetupWithManager registers the controller. It watches what a decision depends
 // on and polls nothing; the manager runs it on the leader only.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, workers int) error {
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &appsv1.ReplicaSet{}, ownerIndex, ownerOf); err != nil {
 		return fmt.Errorf("indexing ReplicaSets: %w", err)
+	}
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &appsv1.Deployment{}, activeIndex, active); err != nil {
+		return fmt.Errorf("indexing Deployments: %w", err)
 	}
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named("rollout").
@@ -50,6 +56,13 @@ func ownerOf(obj client.Object) []string {
 	return nil
 }
 
+func active(obj client.Object) []string {
+	if a := obj.GetAnnotations(); a[rollout.AnnotationRollout] != "" || a[rollout.AnnotationPhase] != "" {
+		return []string{"true"}
+	}
+	return nil
+}
+
 // concerned lets through the Deployments that carry, or just lost, something of
 // Headgate's. All the others cost a map look-up.
 func concerned() predicate.Predicate {
@@ -62,17 +75,13 @@ func concerned() predicate.Predicate {
 // may matter to: all in its namespace, or in the cluster.
 func (r *Reconciler) rolloutsOf(ctx context.Context, obj client.Object) []ctrl.Request {
 	var list appsv1.DeploymentList
-	if err := r.Client.List(ctx, &list, client.InNamespace(obj.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.Client.List(ctx, &list, client.InNamespace(obj.GetNamespace()), client.MatchingFields{activeIndex: "true"}, client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "listing Deployments", "namespace", obj.GetNamespace())
 		return nil
 	}
 	var requests []ctrl.Request
 	for i := range list.Items {
-		dep := &list.Items[i]
-		a := dep.Annotations
-		if a[rollout.AnnotationRollout] != "" || a[rollout.AnnotationPhase] != "" {
-			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(dep)})
-		}
+		requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
 	}
 	return requests
 }

@@ -10,13 +10,9 @@ import (
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/test/lab"
-	"github.com/headgate/headgate/test/lab/controlplane"
 )
 
-const (
-	webhookName = "deployments.headgate.dev"
-	manager     = "system:serviceaccount:" + lab.HeadgateNamespace + ":headgate"
-)
+const webhookName = "deployments.headgate.dev"
 
 // TestDeploymentsThatDidNotOptInAreNotDelayed counts the API server's calls of
 // the webhook: none for a Deployment without the annotation, none for scaling or
@@ -77,9 +73,12 @@ func TestNothingIsWrittenAtRest(t *testing.T) {
 	failed.must(shared.Await(failed.within(time.Minute), canary, func() error { return none(canary) }))
 
 	time.Sleep(3 * time.Second)
-	before := writes(t)
+	before, err := shared.HeadgateWrites()
+	must(t, err)
 	time.Sleep(15 * time.Second)
-	for _, w := range writes(t)[len(before):] {
+	after, err := shared.HeadgateWrites()
+	must(t, err)
+	for _, w := range after[len(before):] {
 		t.Errorf("written at rest: %s %s %s/%s %s", w.Verb, w.Resource, w.Namespace, w.Name, w.Subresource)
 	}
 	failed.over()
@@ -94,22 +93,6 @@ func none(dep *appsv1.Deployment) error {
 		return nil
 	}
 	return fmt.Errorf("%s still has %d pods", dep.Name, dep.Status.Replicas)
-}
-
-// writes are those of Headgate, without the leader's lease.
-func writes(t *testing.T) []controlplane.Write {
-	t.Helper()
-	all, err := shared.ControlPlane.Writes(manager)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var kept []controlplane.Write
-	for _, w := range all {
-		if w.Resource != "leases" {
-			kept = append(kept, w)
-		}
-	}
-	return kept
 }
 
 // TestHoldIsNotUndoneByAccident: nobody but Headgate lets a held template out.

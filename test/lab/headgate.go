@@ -14,6 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/test/lab/controlplane"
 )
 
 // HeadgateNamespace is where InstallHeadgate puts the product.
@@ -46,6 +48,12 @@ func (l *Lab) InstallHeadgate(ctx context.Context, values map[string]string) err
 		return fmt.Errorf("install headgate: %w\nlogs are in %s", err, filepath.Join(l.Dir, "pods", HeadgateNamespace))
 	}
 	return nil
+}
+
+// HeadgateWrites lists what Headgate has written so far, without the leader's lease.
+func (l *Lab) HeadgateWrites() ([]controlplane.Write, error) {
+	writes, err := l.ControlPlane.Writes("system:serviceaccount:" + HeadgateNamespace + ":headgate")
+	return slices.DeleteFunc(writes, func(w controlplane.Write) bool { return w.Resource == "leases" }), err
 }
 
 // UninstallHeadgate deletes what InstallHeadgate applied and waits until its pods are gone.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	netv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -172,13 +170,4 @@ func (f *follower) event(e *eventsv1.Event) {
 		f.out.at(when, "rollback", "%s", note)
 	default: // the weight says it
 	}
-}
-
-// mergePatch is content as a patch of the fields that it names.
-func mergePatch(content map[string]any) (client.Patch, error) {
-	b, err := json.Marshal(content)
-	if err != nil {
-		return nil, err
-	}
-	return client.RawPatch(types.MergePatchType, b), nil
 }

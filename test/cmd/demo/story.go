@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,15 +11,13 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/test/lab"
 	"github.com/headgate/headgate/test/lab/load"
 )
-
-// writer is whom the API server sees Headgate as.
-const writer = "system:serviceaccount:" + lab.HeadgateNamespace + ":headgate"
 
 // optIn is all that a user adds.
 var optIn = map[string]string{
@@ -55,7 +54,7 @@ func (s *story) tell(ctx context.Context) error {
 	for _, key := range slices.Sorted(maps.Keys(optIn)) {
 		s.out.at(time.Now(), "annotate", "%s: %s", key, optIn[key])
 	}
-	before, err := s.writes()
+	before, err := s.lab.HeadgateWrites()
 	if err != nil {
 		return err
 	}
@@ -65,7 +64,7 @@ func (s *story) tell(ctx context.Context) error {
 	if err := s.badVersion(ctx); err != nil {
 		return err
 	}
-	after, err := s.writes()
+	after, err := s.lab.HeadgateWrites()
 	if err != nil {
 		return err
 	}
@@ -73,7 +72,7 @@ func (s *story) tell(ctx context.Context) error {
 	s.summary.Requests = len(report.Answers)
 	s.summary.FailedByRollout = len(report.FailedByRollout())
 	s.summary.BadServed = len(report.Bad()) - s.summary.FailedByRollout
-	s.summary.APIWrites = after - before
+	s.summary.APIWrites = len(after) - len(before)
 	return nil
 }
 
@@ -89,14 +88,7 @@ func (s *story) deploy(ctx context.Context) error {
 		return err
 	}
 	s.out.at(time.Now(), "serving", "4 pods of v1, %d requests a second through the Ingress", s.rate)
-	return lab.Poll(ctx, func() error {
-		l := load.Start(ctx, load.Options{URL: s.lab.Ingress.URL() + "/", Host: sample.Host(), Rate: 50})
-		time.Sleep(200 * time.Millisecond)
-		if r := l.Stop(); r.Share("v1") < 1 || len(r.Bad()) > 0 {
-			return fmt.Errorf("the Ingress does not serve yet: %s", r)
-		}
-		return nil
-	})
+	return s.lab.AwaitRoute(ctx, sample.Host())
 }
 
 func (s *story) goodVersion(ctx context.Context, pods map[string]bool) error {
@@ -169,26 +161,11 @@ func (s *story) pods(ctx context.Context) (map[string]bool, error) {
 	return names, nil
 }
 
-// writes is how often Headgate has written so far.
-func (s *story) writes() (int, error) {
-	all, err := s.lab.ControlPlane.Writes(writer)
-	if err != nil {
-		return 0, err
-	}
-	n := 0
-	for _, w := range all {
-		if w.Resource != "leases" {
-			n++
-		}
-	}
-	return n, nil
-}
-
 func (s *story) patch(ctx context.Context, content map[string]any) error {
-	patch, err := mergePatch(content)
+	patch, err := json.Marshal(content)
 	if err != nil {
 		return err
 	}
 	dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: sample.Namespace, Name: sample.Name}}
-	return s.lab.Client().Patch(ctx, dep, patch, client.FieldOwner("user"))
+	return s.lab.Client().Patch(ctx, dep, client.RawPatch(types.MergePatchType, patch), client.FieldOwner("user"))
 }
