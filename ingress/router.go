@@ -105,7 +105,7 @@ func (r *Router) Observe(ctx context.Context, t rollout.Target) (rollout.Traffic
 // apierrors.IsConflict or IsAlreadyExists holds means that the cache was behind,
 // and to try again. Problems other than a taken name and a missing route do not
 // stop it; Observe reports them.
-func (r *Router) SetWeight(ctx context.Context, t rollout.Target, weight int) error {
+func (r *Router) SetWeight(ctx context.Context, t rollout.Target, weight int, _ rollout.Match) error {
 	if err := r.setWeight(ctx, t, weight); err != nil {
 		return fmt.Errorf("setting weight %d of Deployment %s: %w", weight, nameOf(t), err)
 	}

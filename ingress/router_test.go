@@ -96,7 +96,7 @@ func (c *cluster) observe(t *testing.T) rollout.Traffic {
 
 func (c *cluster) setWeight(t *testing.T, weight int) {
 	t.Helper()
-	if err := c.router().SetWeight(t.Context(), target(), weight); err != nil {
+	if err := c.router().SetWeight(t.Context(), target(), weight, rollout.Match{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -309,7 +309,7 @@ func TestSetWeightRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(tc.objects...)
-			err := c.router().SetWeight(t.Context(), tc.target, tc.weight)
+			err := c.router().SetWeight(t.Context(), tc.target, tc.weight, rollout.Match{})
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -321,7 +321,7 @@ func TestSetWeightRefuses(t *testing.T) {
 func TestSetWeightLeavesTheNameOfAnotherAlone(t *testing.T) {
 	foreign := ingress("web-canary", rule("x.test", path("/", "x")))
 	c := newCluster(append(shop(), foreign)...)
-	err := c.router().SetWeight(t.Context(), target(), 10)
+	err := c.router().SetWeight(t.Context(), target(), 10, rollout.Match{})
 	var p *rollout.Problem
 	if !errors.As(err, &p) || p.Reason != rollout.NameTaken {
 		t.Errorf("got %v, want a NameTaken problem", err)
@@ -340,7 +340,7 @@ func TestSetWeightTriesEveryIngress(t *testing.T) {
 		}
 		return nil
 	}
-	err := c.router().SetWeight(t.Context(), target(), 0)
+	err := c.router().SetWeight(t.Context(), target(), 0, rollout.Match{})
 	if err == nil || !strings.Contains(err.Error(), `updating Ingress "shop/admin-canary": denied by webhook`) {
 		t.Errorf("got %v", err)
 	}
@@ -351,7 +351,7 @@ func TestSetWeightTriesEveryIngress(t *testing.T) {
 func TestSetWeightWritesNoIngressBeforeItsService(t *testing.T) {
 	c := newCluster(shop()...)
 	c.refuse = func(_, name string) error { return errors.New("quota exceeded") }
-	err := c.router().SetWeight(t.Context(), target(), 10)
+	err := c.router().SetWeight(t.Context(), target(), 10, rollout.Match{})
 	diff(t, `setting weight 10 of Deployment shop/web: creating Service "shop/web-canary": quota exceeded`, fmt.Sprint(err))
 }
 
@@ -373,7 +373,7 @@ func TestSetWeightDoesNotOverwriteWhatItHasNotSeen(t *testing.T) {
 			return w.List(ctx, list, opts...)
 		},
 	})
-	err := New(behind, c, Options{}).SetWeight(t.Context(), target(), 30)
+	err := New(behind, c, Options{}).SetWeight(t.Context(), target(), 30, rollout.Match{})
 	if !apierrors.IsConflict(err) {
 		t.Errorf("got %v, want a conflict", err)
 	}

@@ -32,6 +32,14 @@ type AnalysisPlan struct {
 	// FailureLimit is how many Fail verdicts one rollout survives. 0: none.
 	FailureLimit int
 
+	// StartingStep is the first of the user's steps that is judged, counted from
+	// 0. An analysis step is judged wherever it stands.
+	StartingStep int
+
+	// NeedsTraffic says that all it measures are requests that came to the canary
+	// through the Ingress: before there are any there is nothing to say.
+	NeedsTraffic bool
+
 	// InconclusiveLimit and ErrorLimit bound how many such verdicts in a row
 	// are waited out before the rollout is rolled back. 0: no bound, hold the
 	// step for ever.
@@ -56,5 +64,6 @@ type Subject struct {
 	CanaryTrack      string // its value on canary pods
 	Rollout          string
 	Weight           int           // the weight in force, 0..100
+	Matched          bool          // requests that match a header or cookie come besides
 	Window           time.Duration // how far the measurement may look back
 }

@@ -10,6 +10,10 @@ const (
 	AnnotationIngress          = "headgate.dev/ingress"
 	AnnotationTrackLabel       = "headgate.dev/track-label"
 	AnnotationProgressDeadline = "headgate.dev/progress-deadline"
+	AnnotationRolloutDeadline  = "headgate.dev/rollout-deadline"
+	AnnotationPreviewHost      = "headgate.dev/preview-host"
+	AnnotationGates            = "headgate.dev/gates"
+	AnnotationRollbackWindow   = "headgate.dev/rollback-window"
 	AnnotationRestart          = "headgate.dev/restart"
 	AnnotationCommand          = "headgate.dev/command"
 )

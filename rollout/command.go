@@ -14,7 +14,7 @@ func (o Observation) obey(s *State) []Note {
 			return o.refused("nothing is paused by command")
 		}
 		s.Paused = false
-		if s.step().Kind == SetWeight {
+		if s.step().waitsForPods() {
 			s.StepSince = o.Now // the deadline of its pods begins anew
 		}
 	case VerbPromote:
@@ -44,7 +44,7 @@ func (o Observation) tooLate(s *State) []Note {
 func (o Observation) skip(s *State) bool {
 	paused, skipped := s.Paused, s.Skipped
 	s.Paused = false
-	if s.step().Kind != SetWeight {
+	if !s.step().waitsForPods() {
 		s.Skipped = true
 		return paused || !skipped
 	}

@@ -20,6 +20,22 @@ type Decision struct {
 	// KeepRoutes.
 	Weight int
 
+	// Match is what they should match besides. It means nothing where Weight is
+	// negative.
+	Match Match
+
+	// Ask is the point whose gates are to be asked: with their answer as
+	// Observation.Gate the decision may be another one. "": none.
+	Ask GatePoint
+
+	// Job is the Job that should exist. nil: none; one of the same rollout that is
+	// not at its end has then no purpose any more.
+	Job *JobGoal
+
+	// HoldScaleDown says that nothing should shrink stable: traffic may come back
+	// to it at any moment.
+	HoldScaleDown bool
+
 	Hold  HoldGoal
 	Phase Phase // on the user's Deployment; "" means no annotation
 
@@ -69,5 +85,7 @@ var warnings = map[Reason]bool{
 	NoService: true, NoIngress: true, ServiceNotSupported: true, ServiceSelectsOthers: true,
 	IngressNotSupported: true, IngressClassUnknown: true, ForeignCanary: true, NameTaken: true,
 	CanaryIndistinct: true, StableUnavailable: true, ScaledToZero: true, RecreateNotSupported: true,
+	RolloutDeadlineExceeded: true, JobFailed: true, JobUnavailable: true, VolumeNotShared: true,
+	PreviewHostRefused: true, CanaryNeedsFreeNode: true, ScaleDownNotHeld: true, AnalysisSkipped: true,
 	CanaryNotCovered: true, MeasurementFailed: true, MeasurementError: true, CommandRefused: true, CanaryLost: true,
 }

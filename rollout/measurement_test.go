@@ -15,7 +15,7 @@ func running() rollout.Observation {
 		Stable: rollout.Stable{Name: "web", OptedIn: true, Hold: "7", Template: "v2", Replicas: 4, Available: 4, Runs: true},
 		Canary: &rollout.CanaryStatus{Replicas: 1, Available: 1, State: rollout.State{
 			Rollout: "7", Template: "v2", Stage: rollout.StageProgressing, Baseline: 4, Routed: true,
-			Steps: []rollout.Step{weight(10), wait(5 * time.Minute), weight(50)}, Step: 1, StepSince: noon,
+			Steps: []rollout.Step{weight(10), wait(5 * time.Minute), weight(50)}, Step: 1, StepSince: noon, Began: noon,
 			Weight: 10, InForce: noon,
 		}},
 		Spec:    rollout.Spec{Strategy: rollout.Canary},

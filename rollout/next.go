@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -10,6 +11,7 @@ import (
 func Next(o Observation) Decision {
 	d := o.decide()
 	d.TakeCommand = o.commandText() != ""
+	d.HoldScaleDown = o.holdScaleDown(d)
 	if !d.Again.IsZero() && !d.Again.After(o.Now) {
 		// Due by this very decision, as is the first measurement of an analysis
 		// step: for the next look.
@@ -34,11 +36,26 @@ func (o Observation) decide() Decision {
 		return o.let(Bypassed, "no version runs yet: the first one is released without a canary")
 	case o.Stable.Phase == RolledBack:
 		return o.stillRolledBack()
+	case o.Stable.RevisionsAgo > 0 && o.Stable.RevisionsAgo <= o.Spec.RollbackWindow:
+		return o.let(WithinRollbackWindow, fmt.Sprintf("the template was stable %d revisions ago, within the rollback window of %d: it is released without a canary", o.Stable.RevisionsAgo, o.Spec.RollbackWindow))
 	case o.Command != nil || o.CommandErr != nil:
 		return o.commandWhilePending()
 	default:
 		return o.pending()
 	}
+}
+
+// holdScaleDown: from before the first traffic until the last has gone.
+func (o Observation) holdScaleDown(d Decision) bool {
+	if d.Canary == nil {
+		return false
+	}
+	s := d.Canary.State
+	if s.Stage == StageRolledBack || s.Stage == StageRetiring {
+		gone, _ := o.drain(&s)
+		return !gone
+	}
+	return true
 }
 
 // running is Next for a rollout that has a canary.
@@ -131,11 +148,11 @@ func (o Observation) idle() Decision {
 }
 
 // outcomes are the reasons that stay in the condition until the next rollout.
-var outcomes = map[Reason]bool{Promoted: true, StableRestored: true, Bypassed: true, HoldRemoved: true}
+var outcomes = map[Reason]bool{Promoted: true, StableRestored: true, WithinRollbackWindow: true, Bypassed: true, HoldRemoved: true}
 
 // passing are those of them that explain a rolling update. They give way to Ready
 // once it is complete, or they would explain the next one too.
-var passing = map[Reason]bool{StableRestored: true, Bypassed: true, HoldRemoved: true}
+var passing = map[Reason]bool{StableRestored: true, WithinRollbackWindow: true, Bypassed: true, HoldRemoved: true}
 
 // let releases the hold of a template that needs no canary.
 func (o Observation) let(why Reason, message string) Decision {
@@ -164,28 +181,38 @@ func (o Observation) pending() Decision {
 		blocked.Reason = StableUnavailable
 		blocked.Message = o.say("no pod of the running version is Available, so there is nothing to compare with. If this template is the fix, release it with: %s", o.annotate("promote-full"))
 		return blocked
-	}
-	steps := o.Spec.Steps
-	if steps[0].Kind != SetWeight {
-		steps = append([]Step{{Kind: SetWeight}}, steps...) // what waits, waits beside a canary
+	case !o.open(GateStart):
+		blocked.Reason, blocked.Message = AwaitingGate, o.say("%s", o.closed(GateStart))
+		blocked.Ask, blocked.Again = GateStart, o.Now.Add(gateInterval)
+		return blocked
 	}
 	s := State{
 		Rollout:   o.Stable.Hold,
 		Template:  o.Stable.Template,
 		Stage:     StageProgressing,
-		Steps:     steps,
 		StepSince: o.Now,
+		Began:     o.Now,
 		Baseline:  o.Stable.Replicas,
 	}
+	s.Steps, s.Lead = led(o.Spec.Steps)
 	return o.progress(s).with(o.gaps())
 }
 
-// gaps are what a person should know before canary pods take traffic.
+// led puts a weight of 0 before steps that begin with something else: what waits,
+// or is tested, does so beside a canary with routes. Only its size comes before.
+func led(steps []Step) (all []Step, lead bool) {
+	at := slices.IndexFunc(steps, func(s Step) bool { return s.Kind != SetScale })
+	if steps[at].Kind == SetWeight {
+		return steps, false
+	}
+	return slices.Insert(slices.Clone(steps), at, Step{Kind: SetWeight}), true
+}
+
+// gaps are Gaps with the rollout they are about.
 func (o Observation) gaps() []Note {
 	var notes []Note
-	for _, name := range o.Uncovered {
-		notes = append(notes, Note{CanaryNotCovered, o.say(
-			"%s selects the stable pods and not the canary's, whose label differs: let it select both values, or name another label in %s", name, AnnotationTrackLabel)})
+	for _, gap := range o.Gaps {
+		notes = append(notes, Note{gap.Reason, o.say("%s", gap.Message)})
 	}
 	return notes
 }

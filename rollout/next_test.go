@@ -161,19 +161,19 @@ func TestScaledToZeroWithCanary(t *testing.T) {
 	}
 }
 
-// What would miss canary pods is said once, when the canary is made, and is no
-// reason not to make it.
-func TestUncovered(t *testing.T) {
+// What a person should know beforehand is said once, when the canary is made,
+// and is no reason not to make it.
+func TestGaps(t *testing.T) {
 	o := running()
 	o.Canary, o.Traffic = nil, rollout.Traffic{}
 	o.Spec.Steps = []rollout.Step{weight(10)}
-	o.Uncovered = []string{"NetworkPolicy allow-web", "PodDisruptionBudget web"}
+	o.Gaps = []rollout.Note{{Reason: rollout.CanaryNotCovered, Message: "NetworkPolicy allow-web"}, {Reason: rollout.CanaryNeedsFreeNode, Message: "hostPort 80"}}
 	d := rollout.Next(o)
 	var got []string
 	for _, n := range d.Notes {
-		got = append(got, string(n.Reason)+" "+n.Message[:len("rollout 7: NetworkPolicy")])
+		got = append(got, string(n.Reason)+" "+n.Message)
 	}
-	want := []string{"CanaryNotCovered rollout 7: NetworkPolicy", "CanaryNotCovered rollout 7: PodDisruption"}
+	want := []string{"CanaryNotCovered rollout 7: NetworkPolicy allow-web", "CanaryNeedsFreeNode rollout 7: hostPort 80"}
 	if diff := cmp.Diff(want, got); diff != "" || d.Canary == nil {
 		t.Errorf("notes (-want +got):\n%s\ncanary: %v", diff, d.Canary)
 	}

@@ -22,13 +22,15 @@ type Observation struct {
 	// Deployment itself. nil: all hold.
 	Problem *Problem
 
-	// Uncovered names what is meant for stable pods and would miss canary pods.
-	// Looked for while there is no canary.
-	Uncovered []string
+	// Gaps are what a person should know before a canary starts, and what is no
+	// reason not to start it. Looked for while there is none.
+	Gaps []Note
 
 	Plan        *AnalysisPlan // nil: no analysis is configured
 	PlanErr     error         // it is configured but cannot be read
 	Measurement *Measurement  // taken for this observation, where MeasurementDue
+	Gate        *GateAnswer   // to what a decision on this observation asked; nil: not asked
+	Job         *JobStatus    // of JobDue; nil: there is none
 	Command     *Command      // nil: nobody asked for anything
 	CommandErr  error         // somebody did, unintelligibly
 }
@@ -53,6 +55,10 @@ type Stable struct {
 	// the spec has.
 	TemplateRuns bool
 
+	// RevisionsAgo is how many revisions ago the template of the spec was stable:
+	// 1 is the last one before the stable version. 0: it is not known to have been.
+	RevisionsAgo int
+
 	// Complete says that the Deployment controller has seen the latest spec and
 	// that every pod is of its template and Available.
 	Complete bool
@@ -71,6 +77,11 @@ type CanaryStatus struct {
 	StateErr  error // the state there cannot be read; State is then to be ignored
 	Replicas  int32 // wanted
 	Available int32
+
+	// Trouble is why there are fewer Available pods than wanted, in the words of
+	// Kubernetes: a quota, no node with room, an image that cannot be pulled. "" is
+	// none that is known. It holds nothing that changes while nothing happens.
+	Trouble string
 }
 
 // MeasurementDue says whether Measurement should be filled before Next is
@@ -89,8 +100,8 @@ func (o Observation) nextMeasurement() time.Time {
 	s := o.Canary.State
 	switch {
 	case s.Stage != StageProgressing || s.superseded(o.Stable) || s.InForce.IsZero(),
-		!o.Traffic.isAt(s.Weight),
-		s.Weight == 0 && s.step().Kind != RunAnalysis:
+		!o.Traffic.isAt(s.Weight, s.Match),
+		!o.measurable(s):
 		return time.Time{}
 	}
 	// The first look is one interval after the weight came into force, or was put
@@ -105,12 +116,26 @@ func (o Observation) nextMeasurement() time.Time {
 	return from.Add(o.Plan.Interval)
 }
 
-// inForce says whether routers act on weight by now.
-func (o Observation) inForce(weight int) bool {
-	return o.Traffic.isAt(weight) && !o.Traffic.Since.Add(o.Settle).After(o.Now)
+// judged says whether going on from the present step needs a Pass.
+func (o Observation) judged(s State) bool {
+	first := o.Plan.StartingStep
+	if s.Lead {
+		first++
+	}
+	return s.step().Kind == RunAnalysis || s.carries() && s.Step >= first
 }
 
-// isAt says whether weight is what is written.
-func (t Traffic) isAt(weight int) bool {
-	return t.Routed && t.Current && t.Weight == weight
+// measurable says whether there is something to measure at the present step.
+func (o Observation) measurable(s State) bool {
+	return o.judged(s) && (s.carries() || !o.Plan.NeedsTraffic)
+}
+
+// inForce says whether routers act on weight and match by now.
+func (o Observation) inForce(weight int, match Match) bool {
+	return o.Traffic.isAt(weight, match) && !o.Traffic.Since.Add(o.Settle).After(o.Now)
+}
+
+// isAt says whether weight and match are what is written.
+func (t Traffic) isAt(weight int, match Match) bool {
+	return t.Routed && t.Current && t.Weight == weight && t.Match == match
 }

@@ -22,13 +22,16 @@ func (o Observation) progress(s State) Decision {
 		return o.rollBack(s, notes)
 	case s.Stage == StagePromoting:
 		return o.promote(s).with(notes)
+	case !o.end(s).After(o.Now):
+		s.Why, s.Message = RolloutDeadlineExceeded, fmt.Sprintf("it was not done %s after it began, at step %d of %d", formatDuration(o.end(s).Sub(s.Began)), s.Step+1, len(s.Steps))
+		return o.rollBack(s, notes)
 	case o.Stable.Replicas == 0:
 		s.Why, s.Message = ScaledToZero, "the Deployment was scaled to 0, so nothing is to serve"
 		return o.rollBack(s, notes)
 	case s.carried() && !o.Traffic.Routed:
 		s.Why, s.Message = CanaryRoutesDeleted, "the canary Ingress is gone, which is taken as an abort"
 		return o.rollBack(s, notes)
-	case s.Weight > 0 && o.available() == 0:
+	case s.carries() && o.available() == 0:
 		return o.lose(s).with(notes)
 	}
 	return o.step(s).with(notes)
@@ -41,27 +44,51 @@ func (o Observation) lose(s State) Decision {
 		return o.rollBack(s, nil)
 	}
 	s.begin(0, o.Now)
-	s.grant(0)
+	s.grant(0, Match{})
 	return o.step(s).with([]Note{{CanaryLost, o.say("no canary pod is Available: all traffic goes back to stable, to begin again from the first step")}})
 }
 
 // step does what the present step asks for and goes on to the next as long as
 // steps are done.
 func (o Observation) step(s State) Decision {
-	for {
-		if s.Step == len(s.Steps) {
-			s.Stage = StagePromoting
-			return o.promote(s)
-		}
+	var notes []Note
+	for s.Step < len(s.Steps) {
 		waiting := o.await(&s)
 		if waiting == nil {
 			waiting = o.gate(s)
 		}
 		if waiting != nil {
-			return *waiting
+			return waiting.with(notes)
 		}
+		notes = append(notes, o.unjudged(s)...)
 		s.begin(s.Step+1, o.Now)
 	}
+	s.Stage = StagePromoting
+	return o.promote(s).with(notes)
+}
+
+// unjudged says that an analysis step had nothing to judge.
+func (o Observation) unjudged(s State) []Note {
+	if s.step().Kind != RunAnalysis || s.Skipped || o.Plan == nil || o.measurable(s) {
+		return nil
+	}
+	return []Note{{AnalysisSkipped, o.say("step %d of %d, weight %d: the metrics of %s count requests that come to the canary, and none do yet: it goes on unjudged", s.Step+1, len(s.Steps), s.Weight, AnnotationAnalysis)}}
+}
+
+// weekend is how long a rollout may take beyond what its steps wait for: who was
+// to say promote may be away for a few days.
+const weekend = 7 * 24 * time.Hour
+
+// end is when the rollout is rolled back if it is not done.
+func (o Observation) end(s State) time.Time {
+	if o.Spec.RolloutDeadline > 0 {
+		return s.Began.Add(o.Spec.RolloutDeadline)
+	}
+	limit := weekend
+	for _, step := range s.Steps {
+		limit = min(limit+step.Duration, maxDuration)
+	}
+	return s.Began.Add(limit)
 }
 
 // begin goes to another step.
@@ -75,9 +102,15 @@ func (o Observation) await(s *State) *Decision {
 	case s.Paused:
 		return o.wait(*s, PausedByCommand, "paused by command, until: "+o.annotate("resume"))
 	case step.Kind == SetWeight:
-		return o.awaitWeight(s, step.Weight)
+		return o.awaitSplit(s, step.Weight)
+	case step.Kind == MatchHeader, step.Kind == MatchCookie:
+		return o.awaitSplit(s, s.Weight)
+	case step.Kind == SetScale:
+		return o.awaitScale(s)
 	case s.Skipped:
 		return nil
+	case step.Kind == RunJob:
+		return o.awaitJob(s)
 	case step.Kind == Pause:
 		return o.wait(*s, AwaitingPromotion, "until somebody decides: "+o.annotate("promote")+" (or =abort)")
 	case step.Kind == RunAnalysis:
@@ -99,22 +132,33 @@ func (o Observation) awaitVerdict(s State) *Decision {
 	switch {
 	case o.planErr() != nil:
 		return o.wait(s, InvalidAnnotation, o.planErr().Error())
+	case o.Plan != nil && !o.measurable(s):
+		return nil
 	case o.Plan != nil && !(s.Tally.Last == Pass && s.Tally.At.After(s.StepSince)):
 		return o.wait(s, AwaitingVerdict, "the analysis step needs a Pass")
 	}
 	return nil
 }
 
-// gate is nil where the weight may go on from here. It holds where the next step
-// raises the weight, or promotes, on the strength of the present one.
+// gate is nil where the rollout may go on from here. It holds where the next step
+// gives the canary more traffic, or promotes, on the strength of the present one.
 func (o Observation) gate(s State) *Decision {
+	point := GatePromotion
 	if s.Step+1 < len(s.Steps) {
-		next := s.Steps[s.Step+1]
-		if next.Kind != SetWeight || next.Weight <= s.Weight {
+		if !s.Steps[s.Step+1].raises(s.Weight) {
 			return nil
 		}
+		point = GateRise
 	}
-	return o.awaitPass(s)
+	if waiting := o.awaitPass(s); waiting != nil {
+		return waiting
+	}
+	return o.awaitGates(s, point)
+}
+
+// raises says whether a step gives the canary more traffic than weight.
+func (s Step) raises(weight int) bool {
+	return s.Kind == SetWeight && s.Weight > weight || s.Kind == MatchHeader || s.Kind == MatchCookie
 }
 
 // awaitPass is nil where the last word on the present weight is a Pass. It must
@@ -123,7 +167,7 @@ func (o Observation) gate(s State) *Decision {
 func (o Observation) awaitPass(s State) *Decision {
 	last := "the last was " + string(s.Tally.Last)
 	switch {
-	case s.Weight == 0, o.Plan == nil && o.planErr() == nil:
+	case !s.carries(), o.Plan == nil && o.planErr() == nil, o.Plan != nil && !o.judged(s):
 		return nil
 	case s.Tally.Last == "":
 		last = "no measurement at this weight yet"
@@ -163,16 +207,16 @@ func (o Observation) at(s State, why Reason, message string) Decision {
 		Phase:   Progressing,
 	}
 	if o.Traffic.Routed {
-		d.Weight = o.raise(s)
+		d.Weight, d.Match = o.raise(s), s.Match
 	}
-	if o.SpecErr != nil && d.Weight == o.Traffic.Weight {
+	if o.SpecErr != nil && d.Weight == o.Traffic.Weight && d.Match == o.Traffic.Match {
 		d.Weight = KeepRoutes // which Ingresses to split cannot be known
 	}
 	if why == AwaitingPromotion || why == PausedByCommand {
 		d.Phase = Paused
 	}
 	o.Canary = &CanaryStatus{State: s}
-	d.Again = o.nextMeasurement()
+	d.Again = earliest(o.nextMeasurement(), after(o.end(s), o.Now))
 	if o.PlanErr != nil {
 		d.Again = o.Now.Add(recheck)
 	}

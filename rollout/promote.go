@@ -11,11 +11,11 @@ func (o Observation) promote(s State) Decision {
 		return o.bringBack(s)
 	}
 	if !o.Traffic.Routed || o.available() == 0 {
-		s.grant(0) // a person took the routes away, or nothing is left to carry the weight
+		s.grant(0, Match{}) // a person took the routes away, or nothing is left to carry the weight
 	}
 	d := o.at(s, Releasing, s.released())
 	d.Phase, d.Again = Promoting, time.Time{}
-	if s.Weight == 0 {
+	if !s.carries() {
 		d.Canary.Replicas = o.Canary.Replicas // nothing to serve, nothing to add
 	}
 	switch {
@@ -34,7 +34,7 @@ func (s State) released() string {
 	if s.Step < len(s.Steps) {
 		why = "released by command, without the steps that were left"
 	}
-	if s.Weight > 0 {
+	if s.carries() {
 		meanwhile = ", the canary keeps its traffic"
 	}
 	return why + ": stable becomes the new version" + meanwhile
@@ -49,6 +49,7 @@ func (o Observation) bringBack(s State) Decision {
 		Message: o.say("stable is the new version: its traffic comes back"),
 		Canary:  &CanaryGoal{State: s, Replicas: o.Canary.Replicas},
 		Weight:  o.returning(s),
+		Match:   s.Match,
 		Phase:   Promoting,
 	}
 	if d.Weight > 0 {
@@ -76,7 +77,7 @@ func (o Observation) returning(s State) int {
 		return 0
 	case overdue:
 		full = o.Stable.Replicas // nobody scales it up again: this is the size it is meant to have
-	case !o.inForce(now):
+	case !o.inForce(now, s.Match):
 		return now
 	}
 	// In percent, not in whole pods: a quarter of two pods is no pod, and an

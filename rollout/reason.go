@@ -14,6 +14,8 @@ const (
 	Waiting           Reason = "Waiting"           // a timed step
 	AwaitingPromotion Reason = "AwaitingPromotion" // a pause step: a person decides
 	AwaitingVerdict   Reason = "AwaitingVerdict"   // the weight may not rise without a Pass
+	AwaitingGate      Reason = "AwaitingGate"      // an HTTP gate is closed
+	JobRunning        Reason = "JobRunning"
 	PausedByCommand   Reason = "PausedByCommand"
 	Releasing         Reason = "Releasing"        // every step passed; the native rolling update runs
 	PromotionStalled  Reason = "PromotionStalled" // that update does not finish; the canary keeps serving
@@ -26,13 +28,16 @@ const (
 	AnalysisFailed           Reason = "AnalysisFailed"
 	AnalysisLimitExceeded    Reason = "AnalysisLimitExceeded" // more Inconclusive or Error results than the user allows
 	ProgressDeadlineExceeded Reason = "ProgressDeadlineExceeded"
+	RolloutDeadlineExceeded  Reason = "RolloutDeadlineExceeded"
+	JobFailed                Reason = "JobFailed"
 	CanaryUnavailable        Reason = "CanaryUnavailable" // no canary pod is left
 	CanaryRoutesDeleted      Reason = "CanaryRoutesDeleted"
 	AbortedByCommand         Reason = "AbortedByCommand"
 	InvalidState             Reason = "InvalidState"
 	InvalidAnnotation        Reason = "InvalidAnnotation"
-	Superseded               Reason = "Superseded"     // a newer template arrived
-	StableRestored           Reason = "StableRestored" // the template is a running one again
+	Superseded               Reason = "Superseded"           // a newer template arrived
+	StableRestored           Reason = "StableRestored"       // the template is a running one again
+	WithinRollbackWindow     Reason = "WithinRollbackWindow" // it was stable not long ago, and the user trusts that
 	OptedOut                 Reason = "OptedOut"
 	HoldRemoved              Reason = "HoldRemoved" // somebody released the template behind Headgate's back
 	Bypassed                 Reason = "Bypassed"    // a new template went out without a canary
@@ -52,6 +57,9 @@ const (
 	StableUnavailable    Reason = "StableUnavailable"    // no stable pod serves: nothing to split
 	ScaledToZero         Reason = "ScaledToZero"
 	RecreateNotSupported Reason = "RecreateNotSupported"
+	VolumeNotShared      Reason = "VolumeNotShared"    // canary and stable pods would need one ReadWriteOnce volume
+	PreviewHostRefused   Reason = "PreviewHostRefused" // not the user's to take
+	JobUnavailable       Reason = "JobUnavailable"     // no CronJob to make the Job of
 )
 
 // Results that are worth an event of their own.
@@ -62,8 +70,13 @@ const (
 	MeasurementError        Reason = "MeasurementError"
 	CommandTaken            Reason = "CommandTaken"
 	CommandRefused          Reason = "CommandRefused"
-	CanaryNotCovered        Reason = "CanaryNotCovered" // a NetworkPolicy or PodDisruptionBudget misses canary pods
-	CanaryLost              Reason = "CanaryLost"       // traffic went back for now: no canary pod is Available
+	AnalysisSkipped         Reason = "AnalysisSkipped"     // nothing can be measured without traffic
+	CanaryNotCovered        Reason = "CanaryNotCovered"    // a NetworkPolicy or PodDisruptionBudget misses canary pods
+	CanaryNeedsFreeNode     Reason = "CanaryNeedsFreeNode" // a port of the node that a stable pod may have
+	ScaleDownHeld           Reason = "ScaleDownHeld"       // an autoscaler may not shrink stable for now
+	ScaleDownRestored       Reason = "ScaleDownRestored"   // it may again
+	ScaleDownNotHeld        Reason = "ScaleDownNotHeld"    // it may, and a rollback may meet too few pods
+	CanaryLost              Reason = "CanaryLost"          // traffic went back for now: no canary pod is Available
 )
 
 // Problem is a precondition that does not hold. Message says what to change.

@@ -16,7 +16,7 @@ func (o Observation) rolledBack(s State) Decision {
 	verb, notes := o.commandAfterRollback(&s)
 	if verb == VerbPromoteFull {
 		s.Why, s.Message = "", ""
-		s.grant(0)
+		s.grant(0, Match{})
 		return o.promote(s).with(notes)
 	}
 	gone, again := o.drain(&s)

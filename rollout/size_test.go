@@ -11,31 +11,53 @@ func TestSize(t *testing.T) {
 		strategy Strategy
 		weight   int
 		full     int32
+		steps    []Step
 		want     int32
 	}{
-		"a share that is no whole pod is rounded up":     {Canary, 10, 4, 1},
-		"a whole share is not":                           {Canary, 25, 8, 2},
-		"one percent above a whole share needs one more": {Canary, 26, 8, 3},
-		"all traffic needs all pods":                     {Canary, 100, 7, 7},
-		"without traffic there is one pod to look at":    {Canary, 0, 100, 1},
-		"beside nothing there is one too":                {Canary, 50, 0, 1},
-		"blue-green is full-size from the beginning":     {BlueGreen, 0, 7, 7},
-		"and has a pod in any case":                      {BlueGreen, 0, 0, 1},
+		"a share that is no whole pod is rounded up":     {Canary, 10, 4, nil, 1},
+		"a whole share is not":                           {Canary, 25, 8, nil, 2},
+		"one percent above a whole share needs one more": {Canary, 26, 8, nil, 3},
+		"all traffic needs all pods":                     {Canary, 100, 7, nil, 7},
+		"without traffic there is one pod to look at":    {Canary, 0, 100, nil, 1},
+		"beside nothing there is one too":                {Canary, 50, 0, nil, 1},
+		"blue-green is full-size from the beginning":     {BlueGreen, 0, 7, nil, 7},
+		"and has a pod in any case":                      {BlueGreen, 0, 0, nil, 1},
+		"a scale is a least size":                        {Canary, 10, 10, scaled("3"), 3},
+		"a scale never keeps a weight from its pods":     {Canary, 50, 10, scaled("3"), 5},
+		"a scale may be a share":                         {Canary, 10, 10, scaled("25%"), 3},
+		"the last scale counts":                          {Canary, 10, 10, scaled("7", "2"), 2},
+		"a scale makes a green one smaller":              {BlueGreen, 0, 10, scaled("1"), 1},
+		"until it takes all traffic":                     {BlueGreen, 100, 10, scaled("1"), 10},
+		"a green one may follow the traffic":             {BlueGreen, 30, 10, scaled("traffic"), 3},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			if got := c.strategy.Size(c.weight, c.full); got != c.want {
-				t.Errorf("Size(%d, %d) = %d, want %d", c.weight, c.full, got, c.want)
+			o := Observation{Spec: Spec{Strategy: c.strategy}}
+			if got := o.size(State{Baseline: c.full, Steps: c.steps, Step: max(0, len(c.steps)-1)}, c.weight); got != c.want {
+				t.Errorf("size(%d) beside %d is %d, want %d", c.weight, c.full, got, c.want)
 			}
 		})
 	}
+}
+
+// scaled are steps that set scales, the last of which is the present one.
+func scaled(words ...string) []Step {
+	var steps []Step
+	for _, word := range words {
+		step, err := parseStep("scale=" + word)
+		if err != nil {
+			panic(err)
+		}
+		steps = append(steps, step)
+	}
+	return steps
 }
 
 // A canary of the size for a weight carries it, and one pod fewer does not.
 func TestSizeIsTheLeastThatCarries(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weight, full := rapid.IntRange(0, 100).Draw(t, "weight"), rapid.Int32Range(1, 10000).Draw(t, "full")
-		size := Canary.Size(weight, full)
+		size := Observation{}.size(State{Baseline: full}, weight)
 		if got := carries(size, full); got < weight {
 			t.Fatalf("%d of %d pods carry %d, not %d", size, full, got, weight)
 		}

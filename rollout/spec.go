@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,6 +38,10 @@ type Spec struct {
 	Ingresses        []string // as written; empty means discovered
 	TrackLabel       string   // "" means chosen, see ChooseTrack
 	ProgressDeadline time.Duration
+	RolloutDeadline  time.Duration // 0: what the steps take and a week, see deadlineOf
+	PreviewHost      string        // "" means none
+	Gates            []Gate
+	RollbackWindow   int // how many revisions back a template may skip the steps; 0: none
 	Restart          Restart
 }
 
@@ -63,6 +68,10 @@ func ParseSpec(annotations map[string]string) (Spec, error) {
 		Ingresses:        parse(&p, AnnotationIngress, nil, names(validation.IsDNS1123Subdomain)),
 		TrackLabel:       parse(&p, AnnotationTrackLabel, "", parseLabelKey),
 		ProgressDeadline: parse(&p, AnnotationProgressDeadline, defaultProgressDeadline, parseDuration),
+		RolloutDeadline:  parse(&p, AnnotationRolloutDeadline, 0, parseDuration),
+		PreviewHost:      parse(&p, AnnotationPreviewHost, "", parseHost),
+		Gates:            parse(&p, AnnotationGates, nil, ParseGates),
+		RollbackWindow:   parse(&p, AnnotationRollbackWindow, 0, parseWindow),
 		Restart:          parse(&p, AnnotationRestart, RestartRolling, parseRestart),
 	}
 	s.Steps = p.steps(s.Strategy)
@@ -153,6 +162,21 @@ func names(valid func(string) []string) func(string) ([]string, error) {
 		}
 		return list, nil
 	}
+}
+
+func parseHost(text string) (string, error) {
+	if len(validation.IsDNS1123Subdomain(text)) > 0 || !strings.Contains(text, ".") {
+		return "", wrong(text, "is not a host name in lower case")
+	}
+	return text, nil
+}
+
+func parseWindow(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || !isDigits(text) || n < 1 || n > 100 {
+		return 0, wrong(text, "a rollback window is a number of revisions, 1..100")
+	}
+	return n, nil
 }
 
 func parseLabelKey(text string) (string, error) {

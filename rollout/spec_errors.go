@@ -18,6 +18,10 @@ var examples = map[string]string{
 	AnnotationIngress:          "web",
 	AnnotationTrackLabel:       "app.kubernetes.io/instance",
 	AnnotationProgressDeadline: "10m",
+	AnnotationRolloutDeadline:  "24h",
+	AnnotationPreviewHost:      "preview.web.example.com",
+	AnnotationGates:            "start https://gate.example.com/web, promotion https://gate.example.com/web",
+	AnnotationRollbackWindow:   "3",
 	AnnotationRestart:          "canary",
 	AnnotationCommand:          "promote",
 }

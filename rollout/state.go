@@ -27,11 +27,18 @@ type State struct {
 	StepSince time.Time `json:"stepSince"` // when Step began
 	Baseline  int32     `json:"baseline"`  // stable replicas when the rollout began
 
+	// Began is when the rollout did. Its deadline counts from here.
+	Began time.Time `json:"began,omitzero"`
+
+	// Lead says that a weight of 0 was put before what the user wrote.
+	Lead bool `json:"lead,omitempty"`
+
 	// Routed says that canary routes may have existed. It is stored before they
 	// are made, so that canary pods outlive them whatever happens.
 	Routed bool `json:"routed,omitempty"`
 
 	Weight  int       `json:"weight,omitempty"` // granted
+	Match   Match     `json:"match,omitzero"`   // granted
 	InForce time.Time `json:"inForce,omitzero"` // since when; zero: not yet
 	Tally   Tally     `json:"tally,omitzero"`
 
@@ -109,25 +116,36 @@ func (s State) validate() error {
 		return fmt.Errorf("rollout is missing")
 	case s.Step < 0 || s.Step > len(s.Steps):
 		return fmt.Errorf("step %d of %d", s.Step, len(s.Steps))
+	case s.Stage == StageProgressing && s.Began.IsZero():
+		return fmt.Errorf("nobody knows when it began")
 	case s.Baseline < 0:
 		return fmt.Errorf("baseline %d is negative", s.Baseline)
 	case !s.reached(s.Weight):
 		return fmt.Errorf("weight %d is no weight of %s up to step %d", s.Weight, FormatSteps(s.Steps), s.Step)
+	case !s.Match.None() && s.Match != s.match():
+		return fmt.Errorf("it matches what no step up to %d does", s.Step)
 	case len(s.Steps) == 0 && s.Stage != StageProgressing:
 		return nil // nothing to go through: this is what stateLost stored
 	}
 	return checkSteps(FormatSteps(s.Steps), s.Steps)
 }
 
-// carried says whether a weight was granted or in force. From then on the absence
-// of routes means that the traffic was taken away, by Headgate just before it
-// was killed or by a person, and never that they are still to be made.
-func (s State) carried() bool { return s.Weight > 0 || !s.InForce.IsZero() }
+// carries says whether requests of users may come to the canary.
+func (s State) carries() bool { return s.Weight > 0 || !s.Match.None() }
+
+// carried says whether the canary carries, or its routes were in force. From then
+// on the absence of routes means that the traffic was taken away, by Headgate
+// just before it was killed or by a person, and never that they are still to be
+// made.
+func (s State) carried() bool { return s.carries() || !s.InForce.IsZero() }
 
 // reached says whether one of the steps up to the present one sets weight.
 func (s State) reached(weight int) bool {
-	return weight == 0 || slices.Contains(s.Steps[:min(s.Step+1, len(s.Steps))], Step{Kind: SetWeight, Weight: weight})
+	return weight == 0 || slices.Contains(s.reachedSteps(), Step{Kind: SetWeight, Weight: weight})
 }
+
+// reachedSteps are those up to the present one.
+func (s State) reachedSteps() []Step { return s.Steps[:min(s.Step+1, len(s.Steps))] }
 
 // step is the present step, or the zero Step when all are done.
 func (s State) step() Step {

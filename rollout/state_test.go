@@ -14,13 +14,13 @@ import (
 func TestStateIsStoredAsAPersonWouldWriteIt(t *testing.T) {
 	s := rollout.State{
 		Rollout: "7", Template: "af31", Stage: rollout.StageProgressing, Baseline: 4,
-		Steps: []rollout.Step{weight(10), wait(5 * time.Minute), pause, analysis, weight(100)}, Step: 1, StepSince: noon,
+		Steps: []rollout.Step{weight(10), wait(5 * time.Minute), pause, analysis, weight(100)}, Step: 1, StepSince: noon, Began: noon,
 		Routed: true, Weight: 10, InForce: noon,
 		Tally: rollout.Tally{At: noon.Add(time.Minute), Last: rollout.Pass},
 	}
 	want := `{"rollout":"7","template":"af31","stage":"Progressing",` +
 		`"steps":["10%","5m","pause","analysis","100%"],"step":1,"stepSince":"2026-01-01T12:00:00Z","baseline":4,` +
-		`"routed":true,"weight":10,"inForce":"2026-01-01T12:00:00Z","tally":{"at":"2026-01-01T12:01:00Z","last":"Pass"}}`
+		`"began":"2026-01-01T12:00:00Z","routed":true,"weight":10,"inForce":"2026-01-01T12:00:00Z","tally":{"at":"2026-01-01T12:01:00Z","last":"Pass"}}`
 	text, err := s.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func drawState(t *rapid.T) rollout.State {
 		Stage: rapid.SampledFrom([]rollout.Stage{
 			rollout.StageProgressing, rollout.StagePromoting, rollout.StageReturning, rollout.StageRolledBack, rollout.StageRetiring,
 		}).Draw(t, "stage"),
-		Steps: steps, Step: step, StepSince: at("step since"),
+		Steps: steps, Step: step, StepSince: at("step since"), Began: noon,
 		Baseline: rapid.Int32Range(0, 100).Draw(t, "baseline"),
 		Routed:   rapid.Bool().Draw(t, "routed"), Weight: rapid.SampledFrom(weights).Draw(t, "weight"), InForce: at("in force"),
 		Tally: rollout.Tally{
@@ -76,7 +76,7 @@ func drawState(t *rapid.T) rollout.State {
 }
 
 func TestDecodeStateRefuses(t *testing.T) {
-	good := `{"rollout":"7","template":"af31","stage":"Progressing","steps":["10%","5m","100%"],"step":1,"stepSince":"2026-01-01T12:00:00Z","baseline":4}`
+	good := `{"rollout":"7","template":"af31","stage":"Progressing","steps":["10%","5m","100%"],"step":1,"stepSince":"2026-01-01T12:00:00Z","baseline":4,"began":"2026-01-01T12:00:00Z"}`
 	if _, err := rollout.DecodeState(good); err != nil {
 		t.Fatal(err)
 	}
@@ -104,6 +104,7 @@ func TestDecodeStateRefuses(t *testing.T) {
 		"a weight above all traffic":                  {with(`"baseline":4`, `"baseline":4,"weight":101`), "weight 101 is no weight of 10%, 5m, 100% up to step 1"},
 		"a weight below none":                         {with(`"baseline":4`, `"baseline":4,"weight":-1`), "weight -1 is no weight of 10%, 5m, 100% up to step 1"},
 		"fewer pods than none":                        {with(`"baseline":4`, `"baseline":-4`), "baseline -4 is negative"},
+		"a beginning at no time":                      {with(`,"began":"2026-01-01T12:00:00Z"`, ``), "nobody knows when it began"},
 		"a weight that was never one of the steps":    {with(`"baseline":4`, `"baseline":4,"weight":50`), "weight 50 is no weight of 10%, 5m, 100% up to step 1"},
 		"a weight of a step that is still to come":    {with(`"baseline":4`, `"baseline":4,"weight":100`), "weight 100 is no weight of 10%, 5m, 100% up to step 1"},
 		"numbers in words, as somebody might type it": {with(`"step":1`, `"step":"1"`), "json: cannot unmarshal string into Go struct field State.step of type int"},

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // Step is one of the steps a canary goes through.
@@ -12,6 +14,9 @@ type Step struct {
 	Kind     StepKind
 	Weight   int           // SetWeight: 0..100
 	Duration time.Duration // Wait: more than 0
+	Scale    Scale         // SetScale
+	Match    Match         // MatchHeader or MatchCookie: that half of it
+	Job      string        // RunJob: the suspended CronJob that it is made of
 }
 
 // StepKind says what a Step does.
@@ -23,7 +28,17 @@ const (
 	Wait        StepKind = "wait"     // for Duration
 	Pause       StepKind = "pause"    // for a person
 	RunAnalysis StepKind = "analysis" // for a Pass
+	SetScale    StepKind = "scale"    // how many canary pods there are at least
+	MatchHeader StepKind = "header"   // whose requests go to the canary
+	MatchCookie StepKind = "cookie"   // likewise
+	RunJob      StepKind = "job"      // for a Job to succeed
 )
+
+// waitsForPods says that no person can end the wait of this step: what it waits
+// for are pods and routers.
+func (s Step) waitsForPods() bool {
+	return s.Kind == SetWeight || s.Kind == SetScale || s.Kind == MatchHeader || s.Kind == MatchCookie
+}
 
 const (
 	maxSteps = 100
@@ -33,13 +48,21 @@ const (
 	maxDuration = 365 * 24 * time.Hour
 )
 
-// String is the form that ParseSteps reads: "10%", "5m", "pause", "analysis".
+// String is the form that ParseSteps reads: "10%", "5m", "pause", "job=smoke".
 func (s Step) String() string {
 	switch s.Kind {
 	case SetWeight:
 		return strconv.Itoa(s.Weight) + "%"
 	case Wait:
 		return formatDuration(s.Duration)
+	case SetScale:
+		return string(s.Kind) + "=" + s.Scale.String()
+	case MatchHeader:
+		return string(s.Kind) + "=" + s.Match.header()
+	case MatchCookie:
+		return string(s.Kind) + "=" + s.Match.Cookie
+	case RunJob:
+		return string(s.Kind) + "=" + s.Job
 	default:
 		return string(s.Kind)
 	}
@@ -97,14 +120,53 @@ func parseStep(word string) (Step, error) {
 	if k := StepKind(word); k == Pause || k == RunAnalysis {
 		return Step{Kind: k}, nil
 	}
+	if kind, arg, ok := strings.Cut(word, "="); ok {
+		return namedStep(word, StepKind(strings.TrimSpace(kind)), strings.TrimSpace(arg))
+	}
 	if number, ok := strings.CutSuffix(word, "%"); ok {
 		return weightStep(word, number)
 	}
 	d, err := parseDuration(word)
 	if err != nil {
-		return Step{}, wrong(word, fmt.Sprintf("a step is a weight (10%%), a time to wait (30s, 5m, 1h, at most %s), pause or analysis", formatDuration(maxDuration)))
+		return Step{}, notAStep(word)
 	}
 	return Step{Kind: Wait, Duration: d}, nil
+}
+
+func notAStep(word string) error {
+	return wrong(word, fmt.Sprintf("a step is a weight (10%%), a time to wait (30s, 5m, 1h, at most %s), pause, analysis, "+
+		"scale=3, header=X-Canary, cookie=canary or job=smoke-test", formatDuration(maxDuration)))
+}
+
+// namedStep reads arg and blames word.
+func namedStep(word string, kind StepKind, arg string) (Step, error) {
+	step, err := Step{Kind: kind}, error(nil)
+	switch kind {
+	case SetScale:
+		step.Scale, err = parseScale(arg)
+	case MatchHeader:
+		step.Match, err = parseHeader(arg)
+	case MatchCookie:
+		step.Match, err = parseCookie(arg)
+	case RunJob:
+		step.Job, err = parseJob(arg)
+	default:
+		err = notAStep(word)
+	}
+	if err != nil {
+		return Step{}, err
+	}
+	return step, nil
+}
+
+// maxCronJobName is what the API server accepts.
+const maxCronJobName = 52
+
+func parseJob(name string) (string, error) {
+	if len(validation.IsDNS1123Subdomain(name)) > 0 || len(name) > maxCronJobName {
+		return "", wrong(name, "is no name of a CronJob, of which the Job is made")
+	}
+	return name, nil
 }
 
 // weightStep reads number and blames word.

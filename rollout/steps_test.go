@@ -88,10 +88,10 @@ func repeat(s rollout.Step, n int) []rollout.Step {
 
 func TestParseStepsErrors(t *testing.T) {
 	const (
-		aStep     = `a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause or analysis`
+		aStep     = `a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause, analysis, scale=3, header=X-Canary, cookie=canary or job=smoke-test`
 		aWeight   = `a weight is a whole number 0..100`
 		aDuration = `a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d`
-		anItem    = `a step has exactly one of setWeight, pause, analysis`
+		anItem    = `a step has exactly one of setWeight, pause, analysis, setCanaryScale, setHeaderRoute`
 		noWeight  = `has no weight, so the new version would never see traffic`
 	)
 	cases := map[string]struct{ text, want string }{
@@ -125,7 +125,8 @@ func TestParseStepsErrors(t *testing.T) {
 		"a weight that is missing in a list": {"- setWeight:", `"setWeight: <nil>": ` + aWeight},
 		"a falling weight in a list":         {"- setWeight: 5\n- setWeight: 4", `"4%": comes after 5%, and a weight never falls: traffic goes back by abort only`},
 		"an analysis with templates":         {"- setWeight: 5\n- analysis: {templates: []}", `{"analysis":{"templates":[]}}: an analysis step takes no argument here; what to measure is said in headgate.dev/analysis`},
-		"a step of Argo Rollouts only":       {"- setCanaryScale: {weight: 5}", `"setCanaryScale": no such step here; the steps are setWeight, pause, analysis`},
+		"a step of Argo Rollouts only":       {"- experiment: {}", `"experiment": there are no experiments: preview the canary under headgate.dev/preview-host or test it with a job step`},
+		"a step that nobody has":             {"- sing: {}", `"sing": no such step here; the steps are setWeight, pause, analysis, setCanaryScale, setHeaderRoute`},
 		"a pause of nothing known":           {"- pause: {until: tomorrow}", `{"pause":{"until":"tomorrow"}}: a pause has a duration, or nothing to wait for a person`},
 		"a pause with more than a duration":  {"- pause: {duration: 5m, until: noon}", `{"pause":{"duration":"5m","until":"noon"}}: a pause has a duration, or nothing to wait for a person`},
 		"a pause that is a word":             {"- pause: 5m", `{"pause":"5m"}: a pause has a duration, or nothing to wait for a person`},

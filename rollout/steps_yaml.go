@@ -3,6 +3,8 @@ package rollout
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -55,7 +57,17 @@ func stepOf(item any) (Step, error) {
 			}
 		}
 	}
-	return Step{}, wrongItem(item, "a step has exactly one of setWeight, pause, analysis")
+	return Step{}, wrongItem(item, "a step has exactly one of "+keyedSteps)
+}
+
+const keyedSteps = "setWeight, pause, analysis, setCanaryScale, setHeaderRoute"
+
+// elsewhere says of the steps of Argo Rollouts that there are not here what does
+// the same.
+var elsewhere = map[string]string{
+	"setMirrorRoute": "requests are not copied: a canary Ingress cannot; route a tester's own with a header step",
+	"experiment":     "there are no experiments: preview the canary under " + AnnotationPreviewHost + " or test it with a job step",
+	"plugin":         "there are no plugins: a job step runs what you like",
 }
 
 func keyedStep(kind string, arg any) (Step, error) {
@@ -69,9 +81,102 @@ func keyedStep(kind string, arg any) (Step, error) {
 			return Step{}, wrongItem(map[string]any{kind: arg}, "an analysis step takes no argument here; what to measure is said in "+AnnotationAnalysis)
 		}
 		return Step{Kind: RunAnalysis}, nil
-	default:
-		return Step{}, wrong(kind, "no such step here; the steps are setWeight, pause, analysis")
+	case "setCanaryScale":
+		return scaleStep(arg)
+	case "setHeaderRoute":
+		return headerStep(arg)
 	}
+	if instead, ok := elsewhere[kind]; ok {
+		return Step{}, wrong(kind, instead)
+	}
+	return Step{}, wrong(kind, "no such step here; the steps are "+keyedSteps)
+}
+
+// into reads the argument of a step kind into v, of which it must have no other
+// keys.
+func into(kind string, arg, v any) error {
+	text, err := json.Marshal(arg)
+	if err == nil {
+		err = yaml.UnmarshalStrict(text, v)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", kind, err)
+	}
+	return nil
+}
+
+func scaleStep(arg any) (Step, error) {
+	var v struct {
+		Replicas           *int32 `json:"replicas"`
+		Weight             *int   `json:"weight"`
+		MatchTrafficWeight bool   `json:"matchTrafficWeight"`
+	}
+	if err := into("setCanaryScale", arg, &v); err != nil {
+		return Step{}, err
+	}
+	var words []string
+	if v.Replicas != nil {
+		words = append(words, strconv.Itoa(int(*v.Replicas)))
+	}
+	if v.Weight != nil {
+		words = append(words, strconv.Itoa(*v.Weight)+"%")
+	}
+	if v.MatchTrafficWeight {
+		words = append(words, "traffic")
+	}
+	if len(words) != 1 {
+		return Step{}, wrongItem(map[string]any{"setCanaryScale": arg}, "has exactly one of replicas, weight, matchTrafficWeight: true")
+	}
+	scale, err := parseScale(words[0])
+	if err != nil {
+		return Step{}, fmt.Errorf("setCanaryScale: %w", err)
+	}
+	return Step{Kind: SetScale, Scale: scale}, nil
+}
+
+// headerStep reads a header route that matches one header. Its name means
+// nothing here: there is one.
+func headerStep(arg any) (Step, error) {
+	var v struct {
+		Name  string `json:"name"`
+		Match []struct {
+			HeaderName  string `json:"headerName"`
+			HeaderValue struct {
+				Exact  string `json:"exact"`
+				Regex  string `json:"regex"`
+				Prefix string `json:"prefix"`
+			} `json:"headerValue"`
+		} `json:"match"`
+	}
+	if err := into("setHeaderRoute", arg, &v); err != nil {
+		return Step{}, err
+	}
+	item := map[string]any{"setHeaderRoute": arg}
+	if len(v.Match) == 0 {
+		return Step{}, wrongItem(item, "a header route stays until the rollout ends: no step takes it away")
+	}
+	if len(v.Match) > 1 {
+		return Step{}, wrongItem(item, "a canary Ingress matches one header")
+	}
+	value := v.Match[0].HeaderValue
+	var words []string
+	if value.Exact != "" {
+		words = append(words, ":"+value.Exact)
+	}
+	if value.Regex != "" {
+		words = append(words, "~"+value.Regex)
+	}
+	if value.Prefix != "" {
+		words = append(words, "~^"+regexp.QuoteMeta(value.Prefix)+".*")
+	}
+	if len(words) != 1 {
+		return Step{}, wrongItem(item, "headerValue has exactly one of exact, regex, prefix")
+	}
+	m, err := parseHeader(v.Match[0].HeaderName + words[0])
+	if err != nil {
+		return Step{}, fmt.Errorf("setHeaderRoute: %w", err)
+	}
+	return Step{Kind: MatchHeader, Match: m}, nil
 }
 
 // pauseStep waits for a person, or with a duration for that long. As in Argo

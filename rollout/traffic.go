@@ -21,6 +21,19 @@ type Target struct {
 	Track map[string]string
 }
 
+// Match is which requests go to the canary whatever the weight. Zero: none. The
+// header has the first word, then the cookie.
+type Match struct {
+	Header string `json:"header,omitempty"` // name
+
+	// Value or Pattern, a regular expression, is what the value of Header must be.
+	// Neither: "always" goes to the canary and "never" to stable.
+	Value   string `json:"value,omitempty"`
+	Pattern string `json:"pattern,omitempty"`
+
+	Cookie string `json:"cookie,omitempty"` // name; its value is "always" or "never"
+}
+
 // Traffic is what the router found: what is to be split, and how it is split
 // now.
 type Traffic struct {
@@ -46,9 +59,16 @@ type Traffic struct {
 	// Weight is the highest weight that any canary Ingress carries, 0..100.
 	Weight int
 
+	// Match is what the canary Ingresses match. If they differ, it is that of one
+	// that matches something.
+	Match Match
+
+	// Previewed says that the preview Ingress exists. It is not counted in Routed.
+	Previewed bool
+
 	// Current says that every canary Ingress that should exist does, is derived
 	// from its stable Ingress as that is now, belongs to Target.Rollout, and
-	// carries Weight.
+	// carries Weight and Match; and that the preview is as it should be.
 	Current bool
 
 	// Since is when a canary Ingress was last written to change its weight or its rules:

@@ -5,30 +5,36 @@ import (
 	"time"
 )
 
-// awaitWeight brings weight into force: pods first, then routes without
-// traffic, then the traffic.
-func (o Observation) awaitWeight(s *State, weight int) *Decision {
-	if s.Weight == weight && !s.InForce.IsZero() {
+// awaitSplit brings weight, and what the steps match, into force: pods first,
+// then routes without traffic, then the traffic.
+func (o Observation) awaitSplit(s *State, weight int) *Decision {
+	match := s.match()
+	granted := s.Weight == weight && s.Match == match
+	if granted && !s.InForce.IsZero() {
 		return nil // it was; a gate may hold this step for long
 	}
-	if weight > s.Weight && o.awaitPass(*s) != nil {
-		// The Pass that led here was followed by something else while pods were
-		// starting: back to the gate, past the wait before it.
-		s.begin(s.Step-1, o.Now)
-		s.Skipped = true
-		return o.awaitPass(*s)
+	if !granted && s.step().raises(s.Weight) && s.Step > 0 {
+		// The Pass that led here may have been followed by something else while pods
+		// were starting: back to the gate, past the wait before it.
+		back := *s
+		back.begin(s.Step-1, o.Now)
+		back.Skipped = true
+		if waiting := o.awaitPass(back); waiting != nil {
+			*s = back
+			return waiting
+		}
 	}
 	if why, what := o.obstacle(*s, weight); why != "" {
-		return o.untilDeadline(*s, weight, why, what)
+		return o.untilDeadline(*s, fmt.Sprintf("weight %d was not in force", weight), why, what)
 	}
-	if s.Weight == 0 && !o.inForce(0) {
+	if !s.carries() && !o.inForce(0, Match{}) {
 		return o.openRoutes(*s)
 	}
-	if s.Weight != weight {
-		s.grant(weight)
+	if !granted {
+		s.grant(weight, match)
 	}
-	if !o.inForce(weight) {
-		d := o.at(*s, WeightSet, fmt.Sprintf("step %d of %d, weight %d", s.Step+1, len(s.Steps), weight))
+	if !o.inForce(weight, match) {
+		d := o.at(*s, WeightSet, fmt.Sprintf("step %d of %d, weight %d%s", s.Step+1, len(s.Steps), weight, match.besides()))
 		d.Again = earliest(d.Again, after(o.Traffic.Since.Add(o.Settle), o.Now))
 		return &d
 	}
@@ -38,11 +44,11 @@ func (o Observation) awaitWeight(s *State, weight int) *Decision {
 
 // obstacle is what must change before weight can come into force. "": nothing.
 func (o Observation) obstacle(s State, weight int) (Reason, string) {
-	need := o.Spec.Strategy.Size(weight, s.full(o.Stable))
+	need := o.size(s, weight)
 	switch {
 	case o.available() < need:
-		return CanaryStarting, fmt.Sprintf("waiting for %d canary pods to be Available before weight %d", need, weight)
-	case weight > 0 && s.Weight == weight:
+		return CanaryStarting, fmt.Sprintf("waiting for %d canary pods to be Available before weight %d%s", need, weight, o.trouble())
+	case s.carries() && s.Weight == weight && s.Match == s.match():
 		return "", "" // granted already: what came up since is for the next weight
 	case o.SpecErr != nil:
 		return InvalidAnnotation, o.SpecErr.Error()
@@ -52,9 +58,27 @@ func (o Observation) obstacle(s State, weight int) (Reason, string) {
 	return "", ""
 }
 
+// awaitScale is nil once as many canary pods are Available as the step asks for.
+func (o Observation) awaitScale(s *State) *Decision {
+	if need := o.size(*s, s.Weight); o.available() < need {
+		return o.untilDeadline(*s, fmt.Sprintf("the canary was not at its scale of %d pods", need), CanaryStarting,
+			fmt.Sprintf("waiting for %d canary pods to be Available%s", need, o.trouble()))
+	}
+	return nil
+}
+
+// trouble is why canary pods do not become Available, if that is known.
+func (o Observation) trouble() string {
+	if o.Canary == nil || o.Canary.Trouble == "" {
+		return ""
+	}
+	return ": " + o.Canary.Trouble
+}
+
 // untilDeadline waits for an obstacle to go. Only for that: a manager that was
-// dead for an hour finds pods that are Available, and goes on.
-func (o Observation) untilDeadline(s State, weight int, why Reason, what string) *Decision {
+// dead for an hour finds pods that are Available, and goes on. If it does not go,
+// the rollout ends because of missed.
+func (o Observation) untilDeadline(s State, missed string, why Reason, what string) *Decision {
 	deadline := s.StepSince.Add(o.deadline())
 	if deadline.After(o.Now) {
 		d := o.at(s, why, what)
@@ -62,9 +86,9 @@ func (o Observation) untilDeadline(s State, weight int, why Reason, what string)
 		return &d
 	}
 	if why == CanaryStarting {
-		what = fmt.Sprintf("%d of %d canary pods are Available", o.available(), o.Spec.Strategy.Size(weight, s.full(o.Stable)))
+		what = fmt.Sprintf("%d of %d canary pods are Available%s", o.available(), o.canaryReplicas(s), o.trouble())
 	}
-	s.Why, s.Message = ProgressDeadlineExceeded, fmt.Sprintf("weight %d was not in force after %s: %s", weight, o.deadline(), what)
+	s.Why, s.Message = ProgressDeadlineExceeded, fmt.Sprintf("%s after %s: %s", missed, formatDuration(o.deadline()), what)
 	d := o.rollBack(s, nil)
 	return &d
 }
@@ -97,16 +121,16 @@ func (o Observation) canaryReplicas(s State) int32 {
 	if step := s.step(); step.Kind == SetWeight && s.Stage == StageProgressing {
 		weight = max(weight, step.Weight)
 	}
-	size := o.Spec.Strategy.Size(weight, s.full(o.Stable))
+	size := o.size(s, weight)
 	if o.Canary != nil {
 		size = max(size, o.Canary.Replicas)
 	}
 	return size
 }
 
-// grant gives the canary another weight, about which nothing is known yet.
-func (s *State) grant(weight int) {
-	s.Weight = weight
+// grant gives the canary other traffic, about which nothing is known yet.
+func (s *State) grant(weight int, match Match) {
+	s.Weight, s.Match = weight, match
 	s.InForce = time.Time{}
 	s.Tally = Tally{Failures: s.Tally.Failures}
 }

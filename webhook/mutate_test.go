@@ -204,7 +204,7 @@ func TestARestartOfTheRunningVersionPasses(t *testing.T) {
 	})
 }
 
-const badSteps = `annotation headgate.dev/steps: "x": a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause or analysis, e.g. headgate.dev/steps: 10%, 5m, 50%, 5m, 100%`
+const badSteps = `annotation headgate.dev/steps: "x": a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause, analysis, scale=3, header=X-Canary, cookie=canary or job=smoke-test, e.g. headgate.dev/steps: 10%, 5m, 50%, 5m, 100%`
 
 func staleSteps(r result) result {
 	r.Warnings = append(r.Warnings, badSteps)

@@ -22,17 +22,19 @@ import (
 //  2. the canary Deployment, state and size in one write: what step 3 is about
 //     to do is on record before it is done; what happened is said once it is
 //     on record
-//  3. add traffic, if what was observed is still so
+//  3. add traffic, if what was observed is still so, to a stable that nothing
+//     shrinks meanwhile; then the Job that tests what is there
 //  4. the user's Deployment, hold and phase in one write: a released hold has its
 //     reason on record since 2
 //  5. say where the rollout is: condition, event, log
-//  6. remove what has no purpose any more, the record last
+//  6. let autoscalers shrink stable again; remove what has no purpose any more, the
+//     record last
 //
 // Every write to a Deployment is for the generation that was read, so that a
 // stale read writes nothing.
 func (r *Reconciler) apply(ctx context.Context, s *seen, d rollout.Decision) error {
 	for _, step := range []func(context.Context, *seen, rollout.Decision) error{
-		r.takeTraffic, r.keepCanary, r.tellNotes, r.addTraffic, r.mark, r.tell, r.cleanUp,
+		r.takeTraffic, r.keepCanary, r.tellNotes, r.holdScaleDown, r.addTraffic, r.runJob, r.mark, r.tell, r.freeScaleDown, r.cleanUp,
 	} {
 		if err := step(ctx, s, d); err != nil {
 			return fmt.Errorf("rolling out Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
@@ -42,13 +44,13 @@ func (r *Reconciler) apply(ctx context.Context, s *seen, d rollout.Decision) err
 }
 
 func (r *Reconciler) takeTraffic(ctx context.Context, s *seen, d rollout.Decision) error {
-	switch {
-	case !s.Traffic.Routed:
+	switch was := s.Traffic; {
+	case !was.Routed && !was.Previewed:
 		return nil
 	case d.Weight == rollout.Unrouted:
 		return r.Router.Remove(ctx, s.target)
-	case d.Weight >= 0 && d.Weight < s.Traffic.Weight:
-		return r.Router.SetWeight(ctx, s.target, d.Weight)
+	case d.Weight >= 0 && (d.Weight < was.Weight || d.Match.None() && !was.Match.None()):
+		return r.Router.SetWeight(ctx, s.target, min(d.Weight, was.Weight), d.Match)
 	}
 	return nil
 }
@@ -107,7 +109,7 @@ func (r *Reconciler) addTraffic(ctx context.Context, s *seen, d rollout.Decision
 	if d.Weight < 0 {
 		return nil
 	}
-	if d.Weight > s.Traffic.Weight {
+	if d.Weight > s.Traffic.Weight || d.Match != s.Traffic.Match && !d.Match.None() {
 		// Caches may lag: a rollout that was aborted by the previous leader must
 		// not see its weight rise here.
 		for _, dep := range []*appsv1.Deployment{s.dep, s.canary} {
@@ -116,7 +118,7 @@ func (r *Reconciler) addTraffic(ctx context.Context, s *seen, d rollout.Decision
 			}
 		}
 	}
-	return r.Router.SetWeight(ctx, s.target, d.Weight)
+	return r.Router.SetWeight(ctx, s.target, d.Weight, d.Match)
 }
 
 // confirm reads dep from the API server, and fails with errStale unless it is as

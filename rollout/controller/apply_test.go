@@ -29,7 +29,7 @@ func (l *ledger) note(format string, args ...any) {
 func (l *ledger) Observe(context.Context, rollout.Target) (rollout.Traffic, error) {
 	return rollout.Traffic{}, nil
 }
-func (l *ledger) SetWeight(_ context.Context, _ rollout.Target, weight int) error {
+func (l *ledger) SetWeight(_ context.Context, _ rollout.Target, weight int, _ rollout.Match) error {
 	l.note("weight %d", weight)
 	return nil
 }

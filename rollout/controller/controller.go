@@ -27,6 +27,7 @@ type Reconciler struct {
 
 	Router  Router
 	Judge   Judge
+	Gates   Gatekeeper
 	Events  events.EventRecorder
 	Metrics *Metrics
 
@@ -45,13 +46,26 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	if seen == nil {
 		r.Metrics.forget(req.NamespacedName)
-		return ctrl.Result{}, nil
+		return ctrl.Result{}, r.restoreScaleDown(ctx, req.NamespacedName)
 	}
-	decision := rollout.Next(seen.Observation)
+	decision := r.decide(ctx, seen)
 	if err := r.apply(ctx, seen, decision); err != nil {
 		return again(err)
 	}
 	return ctrl.Result{RequeueAfter: r.until(decision.Again)}, nil
+}
+
+// decide asks the gates that a decision depends on, if it does on any.
+func (r *Reconciler) decide(ctx context.Context, s *seen) rollout.Decision {
+	d := rollout.Next(s.Observation)
+	if d.Ask == "" {
+		return d
+	}
+	answer := r.Gates.Ask(ctx, s.Spec.Gates, rollout.GateQuestion{
+		Before: d.Ask, Namespace: s.dep.Namespace, Deployment: s.dep.Name, Rollout: s.target.Rollout, Weight: s.Traffic.Weight,
+	})
+	s.Gate, s.Now = &answer, r.now() // gates may take seconds
+	return rollout.Next(s.Observation)
 }
 
 // errStale says that what was observed is not so any more.

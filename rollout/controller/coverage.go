@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
 )
 
 // observeCoverage finds what is meant for the pods and would miss the canary's,
@@ -30,17 +32,22 @@ func (r *Reconciler) observeCoverage(ctx context.Context, s *seen) error {
 	stable := s.dep.Spec.Template.Labels
 	canary := maps.Clone(stable)
 	maps.Copy(canary, s.target.Track)
+	var missed []string
 	for i := range policies.Items {
 		if p := &policies.Items[i]; slices.ContainsFunc(policySelectors(p), misses(stable, canary)) {
-			s.Uncovered = append(s.Uncovered, "NetworkPolicy "+p.Name)
+			missed = append(missed, "NetworkPolicy "+p.Name)
 		}
 	}
 	for i := range budgets.Items {
 		if b := &budgets.Items[i]; misses(stable, canary)(b.Spec.Selector) {
-			s.Uncovered = append(s.Uncovered, "PodDisruptionBudget "+b.Name)
+			missed = append(missed, "PodDisruptionBudget "+b.Name)
 		}
 	}
-	slices.Sort(s.Uncovered)
+	slices.Sort(missed)
+	for _, name := range missed {
+		s.Gaps = append(s.Gaps, rollout.Note{Reason: rollout.CanaryNotCovered, Message: fmt.Sprintf(
+			"%s selects the stable pods and not the canary's, whose label differs: let it select both values, or name another label in %s", name, rollout.AnnotationTrackLabel)})
+	}
 	return nil
 }
 

@@ -15,17 +15,27 @@ type Router interface {
 	Observe(ctx context.Context, t rollout.Target) (rollout.Traffic, error)
 
 	// SetWeight makes the canary Services and Ingresses exist, be derived from
-	// the stable ones as they are now, and carry weight (0..100). Ingresses whose stable
+	// the stable ones as they are now, and carry weight (0..100) and match; and the
+	// preview, if Target.Spec wants one. Ingresses whose stable
 	// one no longer routes to t are deleted, after the others were written.
-	SetWeight(ctx context.Context, t rollout.Target, weight int) error
+	SetWeight(ctx context.Context, t rollout.Target, weight int, match rollout.Match) error
 
-	// Remove deletes every canary Ingress of t: all traffic is stable's again.
+	// Remove deletes every canary Ingress of t, and the preview's: all traffic is
+	// stable's again.
 	// It works whatever else is broken.
 	Remove(ctx context.Context, t rollout.Target) error
 
 	// Cleanup deletes the canary Services of t. Call it after Remove has
 	// settled.
 	Cleanup(ctx context.Context, t rollout.Target) error
+}
+
+// Gatekeeper asks HTTP gates.
+type Gatekeeper interface {
+	// Ask asks those of gates that stand before q.Before, in their order, until one
+	// is closed. It does not fail: a gate that does not answer, or that the operator
+	// does not allow, is closed. It may answer from memory for a few seconds.
+	Ask(ctx context.Context, gates []rollout.Gate, q rollout.GateQuestion) rollout.GateAnswer
 }
 
 // Judge looks at metrics.

@@ -155,6 +155,7 @@ func (r *Reconciler) observeReplicaSets(ctx context.Context, s *seen) error {
 			others = true
 		}
 	}
+	s.Stable.RevisionsAgo = s.revisionsAgo(list.Items)
 	s.Stable.Rolling = others && s.Stable.TemplateRuns && !s.dep.Spec.Paused
 	return nil
 }
@@ -182,9 +183,31 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *seen) error {
 	}
 	if s.canary == nil && s.Problem == nil {
 		s.chooseTrack()
-		return r.observeCoverage(ctx, s)
+		return r.observeGaps(ctx, s)
+	}
+	return r.observeCanaryPods(ctx, s)
+}
+
+// observeGaps finds what a person should know before a canary starts.
+func (r *Reconciler) observeGaps(ctx context.Context, s *seen) error {
+	for _, observe := range []func(context.Context, *seen) error{r.observeTwin, r.observeCoverage, r.observeScaleDown} {
+		if err := observe(ctx, s); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// observeCanaryPods finds why the canary's pods are not Available, and what the
+// Job says that tests them.
+func (r *Reconciler) observeCanaryPods(ctx context.Context, s *seen) error {
+	if s.canary == nil {
+		return nil
+	}
+	if err := r.observeTrouble(ctx, s); err != nil {
+		return err
+	}
+	return r.observeJob(ctx, s)
 }
 
 func (s *seen) chooseTrack() {

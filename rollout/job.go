@@ -1,0 +1,71 @@
+package rollout
+
+import "fmt"
+
+// JobGoal is a Job that should exist.
+type JobGoal struct {
+	Template string // the suspended CronJob that it is made of
+
+	// Run names it within its Deployment: it is another one in every rollout, at
+	// every step, and after every loss of the canary.
+	Run string
+}
+
+// JobStatus is what was seen of the Job of the present step, or of what it is to
+// be made of.
+type JobStatus struct {
+	Run   string
+	Phase JobPhase
+
+	// Message is why it failed or cannot be made, for a person.
+	Message string
+}
+
+// JobPhase is how far a Job is.
+type JobPhase string
+
+// The phases of a Job.
+const (
+	JobMissing     JobPhase = "Missing" // and can be made
+	JobUnmakable   JobPhase = "Unmakable"
+	JobActive      JobPhase = "Active"
+	JobSucceeded   JobPhase = "Succeeded"
+	JobFailedPhase JobPhase = "Failed"
+)
+
+// JobDue is the Job that the present step runs. nil: none.
+func (o Observation) JobDue() *JobGoal {
+	if o.Canary == nil || o.Canary.StateErr != nil {
+		return nil
+	}
+	return o.Canary.State.job()
+}
+
+func (s State) job() *JobGoal {
+	if s.Stage != StageProgressing || s.step().Kind != RunJob || s.Skipped {
+		return nil
+	}
+	return &JobGoal{Template: s.step().Job, Run: fmt.Sprintf("%s-%d-%d", s.Rollout, s.Step, s.Losses)}
+}
+
+// awaitJob is nil once the Job of the present step has succeeded. It is made
+// when the step is on record, and only while somebody says that it can be.
+func (o Observation) awaitJob(s *State) *Decision {
+	goal := s.job()
+	if o.Job == nil || o.Job.Run != goal.Run {
+		return o.wait(*s, JobRunning, "the Job of CronJob "+goal.Template)
+	}
+	switch o.Job.Phase {
+	case JobSucceeded:
+		return nil
+	case JobUnmakable:
+		return o.untilDeadline(*s, "the Job of CronJob "+goal.Template+" was not made", JobUnavailable, o.Job.Message)
+	case JobFailedPhase:
+		s.Why, s.Message = JobFailed, fmt.Sprintf("at weight %d: %s", s.Weight, o.Job.Message)
+		d := o.rollBack(*s, nil)
+		return &d
+	}
+	d := o.wait(*s, JobRunning, "the Job of CronJob "+goal.Template)
+	d.Job = goal
+	return d
+}
