@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/headgate/headgate/analysis"
 )
@@ -34,8 +35,11 @@ type Config struct {
 
 	IngressControllers []string      `env:"HEADGATE_INGRESS_CONTROLLERS" envDefault:"k8s.io/ingress-nginx" desc:"The IngressClass controllers known to honour canary annotations, comma-separated."`
 	AnnotationsPrefix  string        `env:"HEADGATE_ANNOTATIONS_PREFIX" envDefault:"nginx.ingress.kubernetes.io" desc:"The prefix of the canary annotations that they read."`
+	PreviewDomains     []string      `env:"HEADGATE_PREVIEW_DOMAINS" example:"preview.example.com" desc:"Domains under which any headgate.dev/preview-host may be, comma-separated. Below a host of its own Ingress a Deployment may always have one."`
 	Settle             time.Duration `env:"HEADGATE_SETTLE" envDefault:"5s" desc:"How long after its write a weight is taken to be in force."`
 	Drain              time.Duration `env:"HEADGATE_DRAIN" envDefault:"10s" desc:"How long canary pods outlive their traffic, after HEADGATE_SETTLE."`
+
+	GateAddresses []string `env:"HEADGATE_GATE_ADDRESSES" example:"https://gates.example.com/headgate" desc:"The URL prefixes that headgate.dev/gates may name, comma-separated. Without any, every gate is refused."`
 
 	LeaderElection          bool `env:"HEADGATE_LEADER_ELECTION" envDefault:"true" desc:"Whether replicas agree on one that rolls out. Off only for a single process."`
 	MaxConcurrentReconciles int  `env:"HEADGATE_MAX_CONCURRENT_RECONCILES" envDefault:"4" desc:"How many Deployments are looked at in parallel."`
@@ -62,6 +66,8 @@ func (c Config) Validate() error {
 		check(isAddress(c.ProbeAddress), "HEADGATE_PROBE_ADDRESS", c.ProbeAddress, "want host:port, e.g. :8081"),
 		check(c.PrometheusAddress == "" || isURL(c.PrometheusAddress), "HEADGATE_PROMETHEUS_ADDRESS", c.PrometheusAddress, "want a URL, e.g. http://prometheus.monitoring:9090"),
 		check(c.QueryTimeout > 0, "HEADGATE_QUERY_TIMEOUT", c.QueryTimeout, "want more than nothing, e.g. 10s"),
+		each(c.PreviewDomains, isDomain, "HEADGATE_PREVIEW_DOMAINS", "want domains, e.g. preview.example.com"),
+		each(c.GateAddresses, isURL, "HEADGATE_GATE_ADDRESSES", "want URLs, e.g. https://gates.example.com/headgate"),
 		check(c.Settle >= 0, "HEADGATE_SETTLE", c.Settle, "want 0s or more, e.g. 5s"),
 		check(c.Drain >= 0, "HEADGATE_DRAIN", c.Drain, "want 0s or more, e.g. 10s"),
 		check(c.MaxConcurrentReconciles > 0, "HEADGATE_MAX_CONCURRENT_RECONCILES", c.MaxConcurrentReconciles, "want 1 or more, e.g. 4"),
@@ -74,6 +80,18 @@ func check(ok bool, variable string, value any, want string) error {
 	}
 	return fmt.Errorf("%s=%q: %s", variable, fmt.Sprint(value), want)
 }
+
+// each checks every item of a list and blames the first that is wrong.
+func each(list []string, ok func(string) bool, variable, want string) error {
+	for _, item := range list {
+		if !ok(item) {
+			return check(false, variable, item, want)
+		}
+	}
+	return nil
+}
+
+func isDomain(s string) bool { return len(validation.IsDNS1123Subdomain(s)) == 0 }
 
 func isAddress(s string) bool {
 	_, port, err := net.SplitHostPort(s)

@@ -39,7 +39,7 @@ func TestParseConfig(t *testing.T) {
 	}{
 		"a namespace is enough": {nil, func(*Config) {}},
 		"an empty value is the default": {
-			map[string]string{"HEADGATE_PROMETHEUS_ADDRESS": "", "HEADGATE_METRICS_SOURCE": ""},
+			map[string]string{"HEADGATE_PROMETHEUS_ADDRESS": "", "HEADGATE_METRICS_SOURCE": "", "HEADGATE_GATE_ADDRESSES": ""},
 			func(*Config) {},
 		},
 		"words are read": {
@@ -99,6 +99,14 @@ func TestParseConfigSaysWhatIsWrong(t *testing.T) {
 		"time does not run backwards": {
 			map[string]string{"HEADGATE_DRAIN": "-1s"},
 			`HEADGATE_DRAIN="-1s": want 0s or more, e.g. 10s`,
+		},
+		"each address of a list is a URL": {
+			map[string]string{"HEADGATE_GATE_ADDRESSES": "https://gates.example.com,gates.example.com"},
+			`HEADGATE_GATE_ADDRESSES="gates.example.com": want URLs, e.g. https://gates.example.com/headgate`,
+		},
+		"a domain is no wildcard": {
+			map[string]string{"HEADGATE_PREVIEW_DOMAINS": "*.example.com"},
+			`HEADGATE_PREVIEW_DOMAINS="*.example.com": want domains, e.g. preview.example.com`,
 		},
 		"everything wrong is said at once": {
 			map[string]string{"HEADGATE_WEBHOOK_PORT": "0", "HEADGATE_PROBE_ADDRESS": "8081", "HEADGATE_MAX_CONCURRENT_RECONCILES": "0"},
