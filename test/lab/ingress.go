@@ -78,8 +78,9 @@ func (l *Lab) traefikArgs() []string {
 		throttle = defaultThrottle
 	}
 	return []string{
-		fmt.Sprintf("--entrypoints.web.address=:%d", ingressPort),
-		fmt.Sprintf("--entrypoints.traefik.address=:%d", traefikPort),
+		// Not every address: cluster IPs are others, and theirs is port 80 too.
+		fmt.Sprintf("--entrypoints.web.address=%s:%d", host, ingressPort),
+		fmt.Sprintf("--entrypoints.traefik.address=%s:%d", host, traefikPort),
 		"--providers.kubernetesingressnginx=true",
 		"--providers.kubernetesingressnginx.publishstatusaddress=" + host.String(),
 		"--providers.providersthrottleduration=" + throttle.String(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 	"github.com/headgate/headgate/test/lab/netns"
 	"github.com/headgate/headgate/test/lab/node"
 	"github.com/headgate/headgate/test/lab/parts"
+	"github.com/headgate/headgate/test/lab/service"
 )
 
 // host is the address of the lab's machine: of the API server, the ingress controller and
@@ -43,6 +45,9 @@ type Options struct {
 	Headgate bool
 	// Kubectl makes Lab.Kubectl possible.
 	Kubectl bool
+	// Metrics serves the metrics API, by which autoscalers learn how busy the sample service's pods
+	// are (see podmetrics for what its numbers are); needs Node.
+	Metrics bool
 
 	// Dir keeps logs and data; default a new temporary directory, which Stop removes.
 	Dir string
@@ -84,6 +89,8 @@ type Lab struct {
 	paths    parts.Paths
 	client   client.WithWatch
 	headgate []*unstructured.Unstructured
+	services *service.Services
+	metrics  *http.Server
 	tempDir  string
 }
 
@@ -91,7 +98,8 @@ type Lab struct {
 func Start(ctx context.Context, o Options) (*Lab, error) {
 	l := &Lab{options: o, Dir: o.Dir}
 	for _, step := range []func(context.Context) error{
-		l.makeDir, l.logToFile, l.findParts, l.startControlPlane, l.startNode, l.startIngress, l.startPrometheus,
+		l.makeDir, l.logToFile, l.findParts, l.startControlPlane, l.startServices, l.startNode,
+		l.startIngress, l.startPrometheus, l.startMetrics,
 	} {
 		if err := step(ctx); err != nil {
 			l.Stop()
@@ -103,6 +111,9 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 
 // Stop ends every part. The directory goes too, unless Options.Dir named it.
 func (l *Lab) Stop() {
+	if l.metrics != nil {
+		_ = l.metrics.Close()
+	}
 	if l.Prometheus != nil {
 		l.Prometheus.Stop()
 	}
@@ -111,6 +122,9 @@ func (l *Lab) Stop() {
 	}
 	if l.Node != nil {
 		l.Node.Stop()
+	}
+	if l.services != nil {
+		l.services.Stop()
 	}
 	if l.ControlPlane != nil {
 		l.ControlPlane.Stop()
@@ -175,16 +189,24 @@ func (l *Lab) startControlPlane(ctx context.Context) error {
 	return writeKubeconfig(l.Kubeconfig, l.RESTConfig())
 }
 
+func (l *Lab) nodeClient() (kubernetes.Interface, error) {
+	clients, err := kubernetes.NewForConfig(l.ControlPlane.Config(controlplane.Node))
+	if err != nil {
+		return nil, fmt.Errorf("make a client for the node: %w", err)
+	}
+	return clients, nil
+}
+
 func (l *Lab) startNode(ctx context.Context) error {
 	if !l.options.Node {
 		return nil
 	}
-	clients, err := kubernetes.NewForConfig(l.ControlPlane.Config(controlplane.Node))
+	clients, err := l.nodeClient()
 	if err != nil {
-		return fmt.Errorf("make a client for the node agent: %w", err)
+		return err
 	}
 	l.Node, err = node.Start(ctx, node.Options{
-		Client: clients, Host: host, Dir: l.Dir, Hollow: l.options.Hollow,
+		Client: clients, Host: host, DNS: nameServer, Dir: l.Dir, Hollow: l.options.Hollow,
 		Program: l.program, PodConfig: l.ControlPlane.ConfigWithToken,
 	})
 	return err

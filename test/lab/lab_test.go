@@ -18,7 +18,7 @@ import (
 var shared *lab.Lab
 
 func TestMain(m *testing.M) {
-	lab.RunTests(m, lab.Options{Node: true, Ingress: true, Prometheus: true, Headgate: true}, func(l *lab.Lab) { shared = l })
+	lab.RunTests(m, lab.Options{Node: true, Ingress: true, Prometheus: true, Headgate: true, Metrics: true}, func(l *lab.Lab) { shared = l })
 }
 
 // namespace makes a namespace for one test.

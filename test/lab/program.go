@@ -8,12 +8,25 @@ import (
 	"github.com/headgate/headgate/test/lab/app"
 	"github.com/headgate/headgate/test/lab/node"
 	"github.com/headgate/headgate/test/lab/parts"
+	"github.com/headgate/headgate/test/lab/smoke"
 )
 
-// AppImage is the repository of the sample service's images; the tag is the version it answers with.
-const AppImage = "headgate.dev/lab/app"
+const (
+	// AppImage is the repository of the sample service's images; the tag is the version it answers with.
+	AppImage = "headgate.dev/lab/app"
+	// SmokeImage is the repository of the sample smoke test's images (see package smoke); any tag will do.
+	SmokeImage = "headgate.dev/lab/smoke"
+)
 
-// program says what an image stands for: the sample service, or the product as it is in this
+// RunAsPod serves as the program of an image, and ends the process, where the program was started as a
+// pod's container; otherwise it returns at once. A program that looks at its arguments before it
+// calls Prepare calls this first: they are the pod's.
+func RunAsPod() {
+	app.Run()
+	smoke.Run()
+}
+
+// program says what an image stands for: one of the samples, or the product as it is in this
 // checkout whatever tag the chart gives it.
 func (l *Lab) program(image string) (node.Program, error) {
 	repository, version, _ := strings.Cut(image, ":")
@@ -21,8 +34,11 @@ func (l *Lab) program(image string) (node.Program, error) {
 	case repository == AppImage && version != "":
 		self, err := os.Executable()
 		return node.Program{Path: self, Env: []string{app.VersionVariable + "=" + version}, Hollow: true}, err
+	case repository == SmokeImage && version != "":
+		self, err := os.Executable()
+		return node.Program{Path: self, Env: []string{smoke.VersionVariable + "=" + version}}, err
 	case strings.HasSuffix(repository, "/headgate") && l.paths[parts.Headgate] != "":
 		return node.Program{Path: l.paths[parts.Headgate]}, nil
 	}
-	return node.Program{}, fmt.Errorf("the lab has no image %q: use %s:VERSION", image, AppImage)
+	return node.Program{}, fmt.Errorf("the lab has no image %q: use %s:VERSION or %s:VERSION", image, AppImage, SmokeImage)
 }

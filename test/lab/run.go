@@ -7,16 +7,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/headgate/headgate/test/lab/app"
 	"github.com/headgate/headgate/test/lab/netns"
 	"github.com/headgate/headgate/test/lab/parts"
 )
 
-// Prepare must come first in a program that calls Start: it serves as the sample
-// service where a pod needs that, builds the parts that o needs while there still is a network, and
+// Prepare must come first in a program that calls Start: it serves as the program of an
+// image where a pod needs that, builds the parts that o needs while there still is a network, and
 // re-executes the program in the lab's namespace. It returns there, or with an error.
 func Prepare(o Options) error {
-	app.Run()
+	RunAsPod()
 	if !netns.Inside() {
 		if _, err := parts.Ensure(context.Background(), os.Stderr, o.parts()...); err != nil {
 			return err

@@ -5,8 +5,10 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -65,10 +67,16 @@ func (s Sample) container() corev1.Container {
 			PeriodSeconds: 1,
 		},
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
-		c.Env = append(c.Env, corev1.EnvVar{Name: name, Value: s.Env[name]})
-	}
+	c.Env = environment(s.Env)
 	return c
+}
+
+func environment(values map[string]string) []corev1.EnvVar {
+	var env []corev1.EnvVar
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		env = append(env, corev1.EnvVar{Name: name, Value: values[name]})
+	}
+	return env
 }
 
 // Service selects the sample's pods, port 80 to their port http.
@@ -91,5 +99,24 @@ func (s Sample) Ingress() *netv1.Ingress {
 				}},
 			}}},
 		}}},
+	}}
+}
+
+// Autoscaler keeps between least and most replicas of the Deployment so that each uses millicores of CPU on
+// average, of which a request per second counts as podmetrics.PerRequest; needs Options.Metrics.
+func (s Sample) Autoscaler(least, most int32, millicores int64) *autoscalingv2.HorizontalPodAutoscaler {
+	return &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: s.meta(), Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+		ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: s.Name},
+		MinReplicas:    &least,
+		MaxReplicas:    most,
+		Metrics: []autoscalingv2.MetricSpec{{
+			Type: autoscalingv2.ResourceMetricSourceType,
+			Resource: &autoscalingv2.ResourceMetricSource{
+				Name: corev1.ResourceCPU,
+				Target: autoscalingv2.MetricTarget{
+					Type: autoscalingv2.AverageValueMetricType, AverageValue: resource.NewMilliQuantity(millicores, resource.DecimalSI),
+				},
+			},
+		}},
 	}}
 }

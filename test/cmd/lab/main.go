@@ -13,7 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"github.com/headgate/headgate/test/lab/app"
+	"github.com/headgate/headgate/test/lab"
 )
 
 const usage = `A real Kubernetes control plane, ingress controller and Prometheus on this
@@ -30,12 +30,16 @@ A first look, in two terminals:
     kubectl -n demo set image deploy/web app=headgate.dev/lab/app:v2
     lab load
 
+Beside Deployments it runs Jobs (image headgate.dev/lab/smoke:v1 asks the URL in
+its first argument), finds Services by name from inside pods, enforces quotas, and
+feeds HorizontalPodAutoscalers and "kubectl top pods" with what each pod answers.
+
 The first start builds what is not installed, which takes minutes, once.
 "lab COMMAND --help" lists the flags of a command.
 `
 
 func main() {
-	app.Run() // first: a pod of the sample service is this program without arguments
+	lab.RunAsPod() // first: the arguments of a pod that is this program are not those below
 	err := run(os.Args[1:])
 	exit := (*exec.ExitError)(nil)
 	switch {

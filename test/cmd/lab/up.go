@@ -27,6 +27,7 @@ func parseUp(args []string) (upFlags, error) {
 	flags.IntVar(&f.pods, "pods", 3, "pods of the sample service; 0 for no sample service")
 	flags.BoolVar(&f.Hollow, "hollow", false, "do not run the sample's pods, only show them as ready: for thousands of them")
 	flags.BoolVar(&f.Prometheus, "prometheus", true, "run Prometheus")
+	flags.BoolVar(&f.Metrics, "metrics", true, "serve the metrics API, for autoscalers and kubectl top")
 	flags.DurationVar(&f.Throttle, "throttle", 200*time.Millisecond, "how long the ingress controller collects changes before it applies them")
 	if err := flags.Parse(args); err != nil {
 		return f, err

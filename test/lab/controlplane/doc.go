@@ -2,7 +2,8 @@
 // kube-apiserver with RBAC on, and kube-controller-manager with the
 // controllers that a Deployment's life needs.
 //
-// There is no scheduler and no kubelet (test/lab/node is both) and no
-// kube-proxy: the API server resolves a webhook's Service to pod addresses by itself. Data is
-// thrown away with the lab. test/lab starts it.
+// There is no scheduler and no kubelet (test/lab/node is both), no kube-proxy
+// and no DNS (test/lab/service is both): the API server resolves the Service of a
+// webhook to pod addresses by itself. Data is thrown away with the lab. test/lab
+// starts it.
 package controlplane

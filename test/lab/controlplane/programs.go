@@ -12,6 +12,9 @@ import (
 	"k8s.io/client-go/rest"
 )
 
+// ServiceRange holds the cluster IP of every Service.
+const ServiceRange = "10.96.0.0/16"
+
 const etcdURL = "http://127.0.0.1:2379"
 
 func (c *ControlPlane) startEtcd(ctx context.Context) error {
@@ -42,9 +45,9 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + c.file("serviceaccount.key"),
 		"--service-account-signing-key-file=" + c.file("serviceaccount.key"),
-		"--service-cluster-ip-range=10.96.0.0/16",
+		"--service-cluster-ip-range=" + ServiceRange,
 		"--endpoint-reconciler-type=none",
-		// A webhook's Service is resolved through its EndpointSlices: nothing here serves cluster IPs.
+		// The Service of a webhook or an API is resolved through its EndpointSlices: cluster IPs are served to pods only.
 		"--enable-aggregator-routing=true",
 		"--audit-policy-file=" + c.file("audit-policy.yaml"),
 		"--audit-log-path=" + c.file(auditLog),
@@ -56,11 +59,11 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 	}, answers(client, c.URL()+"/readyz"))
 }
 
-// controllers is what the life of a Deployment, its Services and its namespace needs.
+// controllers is what the life of a Deployment, its Services, Jobs and namespace needs.
 var controllers = []string{
 	"deployment-controller", "replicaset-controller", "endpointslice-controller",
 	"garbage-collector-controller", "horizontal-pod-autoscaler-controller", "job-controller",
-	"disruption-controller", "namespace-controller", "serviceaccount-controller",
+	"disruption-controller", "namespace-controller", "serviceaccount-controller", "resourcequota-controller",
 }
 
 func (c *ControlPlane) startControllerManager(ctx context.Context) error {
@@ -78,7 +81,12 @@ func (c *ControlPlane) startControllerManager(ctx context.Context) error {
 		"--kube-api-burst=4000",
 		"--concurrent-deployment-syncs=10",
 		"--concurrent-replicaset-syncs=10",
+		// By default an autoscaler looks every 15 s, distrusts the load of a new pod for 5 minutes and
+		// waits as long before it scales down: too slow for a test.
 		"--horizontal-pod-autoscaler-sync-period=2s",
+		"--horizontal-pod-autoscaler-initial-readiness-delay=1s",
+		"--horizontal-pod-autoscaler-cpu-initialization-period=1s",
+		"--horizontal-pod-autoscaler-downscale-stabilization=5s",
 		"--profiling=false",
 	}, answers(insecure, "https://127.0.0.1:10257/healthz"))
 }

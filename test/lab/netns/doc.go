@@ -4,6 +4,6 @@
 //
 // Nothing leaves the namespace and nothing outlives it: when its first process
 // ends, by whatever signal, the kernel kills every other one. The file system
-// is the host's. The package knows nothing of Kubernetes; test/lab and
-// test/lab/node call it.
+// is the host's, but for the files that DoWithFiles replaces. The package knows
+// nothing of Kubernetes; test/lab and test/lab/node call it.
 package netns

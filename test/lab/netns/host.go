@@ -2,9 +2,11 @@ package netns
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // AddAddress gives the lab's machine one more address, on its loopback
@@ -16,6 +18,23 @@ func AddAddress(a netip.Addr) error {
 	}
 	if err := netlink.AddrReplace(lo, &netlink.Addr{IPNet: single(a)}); err != nil {
 		return fmt.Errorf("add address %s to lo: %w", a, err)
+	}
+	return nil
+}
+
+// AddRange gives the lab's machine every address of p at once: whoever listens on one of them is
+// reached, from pods too, and the others refuse connections.
+func AddRange(p netip.Prefix) error {
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return fmt.Errorf("find interface lo: %w", err)
+	}
+	route := &netlink.Route{
+		LinkIndex: lo.Attrs().Index, Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST,
+		Dst: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())},
+	}
+	if err := netlink.RouteReplace(route); err != nil {
+		return fmt.Errorf("add addresses %s to lo: %w", p, err)
 	}
 	return nil
 }

@@ -1,10 +1,13 @@
 package netns_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -95,6 +98,51 @@ func TestPodReachesPodAndHost(t *testing.T) {
 		if err != nil {
 			t.Errorf("from a pod: %v", err)
 		}
+	}
+}
+
+func TestFilesAreReplacedInsideOnly(t *testing.T) {
+	dir := t.TempDir()
+	machines, pods := filepath.Join(dir, "machines"), filepath.Join(dir, "pods")
+	for _, file := range []string{machines, pods} {
+		if err := os.WriteFile(file, []byte(filepath.Base(file)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var inside []byte
+	err := open(t, "one", "10.244.0.1").DoWithFiles(map[string]string{machines: pods}, func() (err error) {
+		inside, err = os.ReadFile(machines)
+		return err
+	})
+	if err != nil || string(inside) != "pods" {
+		t.Errorf("inside the file is %q, %v; want the pod's", inside, err)
+	}
+	if outside, err := os.ReadFile(machines); err != nil || string(outside) != "machines" {
+		t.Errorf("outside the file is %q, %v; want the machine's", outside, err)
+	}
+}
+
+func TestEveryAddressOfARangeIsReachedFromPods(t *testing.T) {
+	if err := netns.AddRange(netip.MustParsePrefix("10.96.0.0/16")); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "10.96.7.7:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	err = open(t, "one", "10.244.0.1").Do(func() error {
+		conn, err := net.DialTimeout("tcp", "10.96.7.7:80", 2*time.Second)
+		if err == nil {
+			err = conn.Close()
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if _, err := net.DialTimeout("tcp", "10.96.7.8:80", 2*time.Second); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("where nobody listens: %v, want connection refused", err)
 	}
 }
 

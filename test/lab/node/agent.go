@@ -17,13 +17,14 @@ import (
 // Name is the name of the lab's only Node.
 const Name = "lab"
 
-// Options says what the node runs. Client, Host, Dir, Program and PodConfig are
-// required.
+// Options says what the node runs. All but Hollow is required.
 type Options struct {
 	// Client has the rights of a kubelet and of a scheduler.
 	Client kubernetes.Interface
 	// Host is the machine's address: the pods' gateway.
 	Host netip.Addr
+	// DNS is the name server that pods ask.
+	DNS netip.Addr
 	// Dir receives pods/NAMESPACE/POD/CONTAINER.log and the scrape targets.
 	Dir string
 	// Program says what an image stands for.
@@ -135,14 +136,23 @@ func (a *Agent) sync(key string) error {
 	if pod.Spec.NodeName == "" {
 		return bind(a.ctx, a.Client, pod)
 	}
-	if finished(pod) && pod.DeletionTimestamp == nil {
-		return nil
+	if finished(pod) {
+		return a.removeFinished(pod)
 	}
 	if a.Hollow && a.hollow(pod) {
 		return a.syncHollow(pod)
 	}
 	a.runner(key, pod).observe(pod)
 	return nil
+}
+
+// removeFinished ends the deletion of a pod that nothing runs of: its runner may have ended before
+// it could see that the pod is to be deleted. What finalizers still hold is not asked for again.
+func (a *Agent) removeFinished(pod *corev1.Pod) error {
+	if grace := pod.DeletionGracePeriodSeconds; pod.DeletionTimestamp == nil || grace != nil && *grace == 0 {
+		return nil
+	}
+	return remove(a.ctx, a.Client, pod)
 }
 
 func finished(pod *corev1.Pod) bool {

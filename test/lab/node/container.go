@@ -20,6 +20,9 @@ const (
 	maxBackOff   = 10 * time.Second
 )
 
+// maxMessage is the most of a log, in bytes, that a kubelet takes for a termination message.
+const maxMessage = 2048
+
 // container runs one container of a pod.
 type container struct {
 	runner *runner
@@ -51,9 +54,7 @@ func (c *container) run() {
 			continue
 		}
 		started := time.Now()
-		if !c.attend(proc) {
-			return
-		}
+		c.attend(proc)
 		if c.ended(proc, started) {
 			return
 		}
@@ -108,24 +109,22 @@ func (c *container) execute(program Program) (*process.Process, error) {
 		Args:   program.arguments(c.spec, env),
 		Env:    program.environment(env),
 		Log:    filepath.Join(r.dir(), c.spec.Name+".log"),
-		Within: r.network.Do,
+		Within: func(start func() error) error { return r.network.DoWithFiles(r.files, start) },
 	})
 }
 
-// attend probes the process until it ends. It is false when it ended because the pod does.
-func (c *container) attend(proc *process.Process) bool {
+// attend probes the process until it ends, and ends it when the pod does.
+func (c *container) attend(proc *process.Process) {
 	ctx, cancel := context.WithCancel(c.runner.ctx)
 	defer cancel()
 	go c.probe(ctx, proc)
 	select {
 	case <-proc.Done():
-		return true
 	case <-c.runner.terminating:
 		c.shutDown(proc)
 	case <-c.runner.ctx.Done():
 		proc.Kill()
 	}
-	return false
 }
 
 // shutDown gives the process its grace period, of which a preStop sleep takes its part.
@@ -146,17 +145,22 @@ func (c *container) shutDown(proc *process.Process) {
 	proc.Stop(time.Until(deadline))
 }
 
-// ended records the end of the process, and says whether it is the last.
+// ended records the end of the process, and says whether it is the last. As a kubelet does,
+// it records that of a deleted pod too: the Job controller counts such a pod by it.
 func (c *container) ended(proc *process.Process, started time.Time) (last bool) {
 	end := &corev1.ContainerStateTerminated{
 		ExitCode: int32(proc.ExitCode()), Reason: "Error",
 		StartedAt: metav1.NewTime(started), FinishedAt: metav1.Now(),
 	}
-	if end.ExitCode == 0 {
+	switch {
+	case end.ExitCode == 0:
 		end.Reason = "Completed"
+	case c.spec.TerminationMessagePolicy == corev1.TerminationMessageFallbackToLogsOnError:
+		end.Message = proc.Output(maxMessage)
 	}
 	policy := c.runner.pod.Spec.RestartPolicy
-	last = policy == corev1.RestartPolicyNever || policy == corev1.RestartPolicyOnFailure && end.ExitCode == 0
+	last = c.runner.ending() ||
+		policy == corev1.RestartPolicyNever || policy == corev1.RestartPolicyOnFailure && end.ExitCode == 0
 	c.mu.Lock()
 	c.proc = nil
 	c.mu.Unlock()
@@ -187,6 +191,15 @@ func (c *container) set(change func(*corev1.ContainerStatus)) {
 	case c.runner.changed <- struct{}{}:
 	default: // a write is due already
 	}
+}
+
+// setRunning is set for what a probe found out: of a process that has ended it is no news.
+func (c *container) setRunning(change func(*corev1.ContainerStatus)) {
+	c.set(func(s *corev1.ContainerStatus) {
+		if s.State.Running != nil {
+			change(s)
+		}
+	})
 }
 
 func (c *container) current() corev1.ContainerStatus {

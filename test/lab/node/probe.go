@@ -21,13 +21,13 @@ func (c *container) probe(ctx context.Context, proc *process.Process) {
 	if c.spec.StartupProbe != nil && !c.startUp(ctx, proc) {
 		return
 	}
-	c.set(func(s *corev1.ContainerStatus) {
+	c.setRunning(func(s *corev1.ContainerStatus) {
 		s.Started = new(true)
 		s.Ready = c.spec.ReadinessProbe == nil
 	})
 	if c.spec.ReadinessProbe != nil {
 		go c.watch(ctx, c.spec.ReadinessProbe, func(ok bool) bool {
-			c.set(func(s *corev1.ContainerStatus) { s.Ready = ok })
+			c.setRunning(func(s *corev1.ContainerStatus) { s.Ready = ok })
 			return true
 		})
 	}

@@ -24,7 +24,8 @@ type runner struct {
 
 	address    netip.Addr
 	network    *netns.Namespace
-	kubeconfig string // path; "" when the pod has no ServiceAccount token
+	kubeconfig string            // path; "" when the pod has no ServiceAccount token
+	files      map[string]string // what the pod's processes see in place of the machine's files
 	containers []*container
 	written    corev1.PodStatus // what the API server has; the runner's own goroutine alone uses it
 
@@ -102,6 +103,12 @@ func (r *runner) open() error {
 			return err
 		}
 	}
+	if err := os.MkdirAll(r.dir(), 0o755); err != nil {
+		return err
+	}
+	if err := r.writeNames(); err != nil {
+		return err
+	}
 	if err := r.writeKubeconfig(); err != nil {
 		return err
 	}
@@ -175,9 +182,6 @@ func (r *runner) writeKubeconfig() error {
 	}
 	content, err := controlplane.Kubeconfig(r.agent.PodConfig(token))
 	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(r.dir(), 0o755); err != nil {
 		return err
 	}
 	r.kubeconfig = filepath.Join(r.dir(), "kubeconfig")

@@ -13,25 +13,27 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// writeStatusUntil writes the pod's status whenever it changes, and once more when
-// the containers have ended.
+// writeStatusUntil writes the pod's status whenever it changes, and once more, until it is
+// stored, when the containers have ended: nothing would write it later.
 func (r *runner) writeStatusUntil(ended <-chan struct{}) {
 	for {
 		select {
 		case <-r.changed:
 			r.writeStatus()
 		case <-ended:
-			r.writeStatus()
+			for !r.writeStatus() && r.ctx.Err() == nil {
+				time.Sleep(retryDelay)
+			}
 			return
 		}
 	}
 }
 
-// writeStatus leaves the status for the next attempt where the API server does not take it.
-func (r *runner) writeStatus() {
+// writeStatus says whether the API server has the status. Where it has not, another attempt is due.
+func (r *runner) writeStatus() (stored bool) {
 	status := r.status()
 	if equality.Semantic.DeepEqual(status, r.written) {
-		return
+		return true
 	}
 	if err := patchStatus(r.ctx, r.agent.Client, r.pod, status); err != nil {
 		time.AfterFunc(retryDelay, func() {
@@ -40,9 +42,10 @@ func (r *runner) writeStatus() {
 			default:
 			}
 		})
-		return
+		return false
 	}
 	r.written = status
+	return true
 }
 
 // patchStatus writes status. A pod that is gone or was replaced wants none.

@@ -8,6 +8,7 @@ package process
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,6 +37,7 @@ type Spec struct {
 type Process struct {
 	spec Spec
 	cmd  *exec.Cmd
+	from int64 // size of the log when it started
 	done chan struct{}
 }
 
@@ -50,6 +52,10 @@ func Start(s Spec) (*Process, error) {
 		return nil, fmt.Errorf("start %s: %w", s.Name, err)
 	}
 	defer log.Close()
+	before, err := log.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", s.Name, err)
+	}
 	cmd := exec.Command(s.Path, s.Args...)
 	cmd.Env = s.Env
 	cmd.Stdout, cmd.Stderr = log, log
@@ -61,7 +67,7 @@ func Start(s Spec) (*Process, error) {
 	if err := within(cmd.Start); err != nil {
 		return nil, fmt.Errorf("start %s: %w", s.Name, err)
 	}
-	p := &Process{spec: s, cmd: cmd, done: make(chan struct{})}
+	p := &Process{spec: s, cmd: cmd, from: before.Size(), done: make(chan struct{})}
 	go func() {
 		_ = cmd.Wait() // its result is in ProcessState
 		close(p.done)
@@ -133,4 +139,22 @@ func (p *Process) Tail() string {
 		lines = lines[len(lines)-tailLines:]
 	}
 	return "last lines of " + p.spec.Log + ":\n\t" + strings.Join(lines, "\n\t")
+}
+
+// Output is the end of what the program has written, at most limit bytes; unlike Tail without
+// what an earlier program has written to the same log. It is "" when the log cannot be read.
+func (p *Process) Output(limit int64) string {
+	f, err := os.Open(p.spec.Log)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return ""
+	}
+	from := max(p.from, size-limit)
+	said := make([]byte, size-from)
+	n, _ := f.ReadAt(said, from) // nobody shortens a log
+	return strings.TrimSpace(string(said[:n]))
 }

@@ -61,3 +61,20 @@ func TestStopKillsWhatIgnoresIt(t *testing.T) {
 		t.Errorf("exit code %d, want 137 of SIGKILL", code)
 	}
 }
+
+func TestOutputIsTheProgramsOwnAndBounded(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "sample.log")
+	var p *process.Process
+	for _, script := range []string{"echo before", "echo 0123456789; echo at last >&2; exit 1"} {
+		var err error
+		if p, err = process.Start(process.Spec{Name: "sample", Path: "/bin/sh", Args: []string{"-c", script}, Log: log}); err != nil {
+			t.Fatal(err)
+		}
+		<-p.Done()
+	}
+	for limit, want := range map[int64]string{100: "0123456789\nat last", 8: "at last"} {
+		if got := p.Output(limit); got != want {
+			t.Errorf("at most %d bytes of output: %q, want %q", limit, got, want)
+		}
+	}
+}

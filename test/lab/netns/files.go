@@ -1,0 +1,27 @@
+package netns
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// DoWithFiles is Do for a process that sees other files than the machine: in place of each key of
+// files, the path of an existing file, the file that is its value. Only f and what it starts sees them.
+func (n *Namespace) DoWithFiles(files map[string]string, f func() error) error {
+	return n.Do(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+			return fmt.Errorf("make mount namespace: %w", err)
+		}
+		// Private first: a shared mount would show on the machine too.
+		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+			return fmt.Errorf("make mounts private: %w", err)
+		}
+		for path, instead := range files {
+			if err := unix.Mount(instead, path, "", unix.MS_BIND, ""); err != nil {
+				return fmt.Errorf("mount %s over %s (both must exist): %w", instead, path, err)
+			}
+		}
+		return f()
+	})
+}
