@@ -22,7 +22,7 @@ const (
 var shared *lab.Lab
 
 func TestMain(m *testing.M) {
-	lab.RunTests(m, lab.Options{Node: true, Ingress: true, Prometheus: true, Headgate: true, Kubectl: true}, func(l *lab.Lab) {
+	lab.RunTests(m, lab.Options{Node: true, Ingress: true, Prometheus: true, Headgate: true, Kubectl: true, Metrics: true}, func(l *lab.Lab) {
 		shared = l
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
