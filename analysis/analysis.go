@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,7 +89,7 @@ func parseReference(name string) (Analysis, error) {
 }
 
 func parseConditions(text string) (Analysis, error) {
-	a := Analysis{Plan: rollout.AnalysisPlan{Interval: DefaultInterval}, MinRequests: DefaultMinRequests}
+	a := Analysis{Plan: rollout.AnalysisPlan{Interval: DefaultInterval, NeedsTraffic: true}, MinRequests: DefaultMinRequests}
 	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' }) {
 		if part = strings.TrimSpace(part); part == "" {
 			continue
@@ -129,3 +130,15 @@ func newMetric(name, query, condition string) (Metric, error) {
 }
 
 func (m Metric) builtIn() bool { return m.Query == "" }
+
+// own says that m is a query of the user's.
+func (m Metric) own() bool { return !m.builtIn() }
+
+// withoutTraffic is what can be measured of a while no request can come to the
+// canary: the user's own queries, whatever minimum of requests they wait for
+// under traffic.
+func (a Analysis) withoutTraffic() Analysis {
+	a.MinRequests = 0
+	a.Metrics = slices.DeleteFunc(slices.Clone(a.Metrics), Metric.builtIn)
+	return a
+}

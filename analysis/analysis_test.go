@@ -26,7 +26,7 @@ func TestParse(t *testing.T) {
 		"One line names built-in metrics and gets every default": {
 			text: "success-rate >= 99%, p99 <= 500ms",
 			want: Analysis{
-				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second},
+				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true},
 				MinRequests: 10,
 				Metrics: []Metric{
 					{Name: "success-rate", Condition: condition(t, ">= 99%")},
@@ -37,7 +37,7 @@ func TestParse(t *testing.T) {
 		"A line break separates like a comma, and a trailing one is nothing": {
 			text: "\n error-rate<1%\np50 < 0.2s,\n",
 			want: Analysis{
-				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second},
+				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true},
 				MinRequests: 10,
 				Metrics: []Metric{
 					{Name: "error-rate", Condition: condition(t, "< 1%")},
@@ -48,7 +48,7 @@ func TestParse(t *testing.T) {
 		"The same metric may have two bounds": {
 			text: "p50 > 1ms, p50 < 1s",
 			want: Analysis{
-				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second},
+				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true},
 				MinRequests: 10,
 				Metrics: []Metric{
 					{Name: "p50", Condition: condition(t, "> 1ms")},
@@ -59,6 +59,7 @@ func TestParse(t *testing.T) {
 		"YAML sets every field": {
 			text: `
 interval: 1m30s
+startingStep: 3
 failureLimit: 2
 inconclusiveLimit: 5
 errorLimit: 4
@@ -72,7 +73,7 @@ metrics:
 `,
 			want: Analysis{
 				Plan: rollout.AnalysisPlan{
-					Interval: 90 * time.Second, FailureLimit: 2, InconclusiveLimit: 5, ErrorLimit: 4,
+					Interval: 90 * time.Second, StartingStep: 3, FailureLimit: 2, InconclusiveLimit: 5, ErrorLimit: 4,
 				},
 				MinRequests: 50,
 				Metrics: []Metric{
@@ -98,7 +99,7 @@ metrics:
 		"A minimum of 0 requests is not the default": {
 			text: `{minRequests: 0, metrics: [{name: p99, condition: "<= 1s"}]}`,
 			want: Analysis{
-				Plan:    rollout.AnalysisPlan{Interval: 30 * time.Second},
+				Plan:    rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true},
 				Metrics: []Metric{{Name: "p99", Condition: condition(t, "<= 1s")}},
 			},
 		},
@@ -127,7 +128,7 @@ func TestParseErrors(t *testing.T) {
 		quotes   = " (a condition needs its quotes)"
 		number   = `want < <= > >= == or != and a number, with %, ms or s if it has a unit: write for example "<= 500ms"`
 		query    = `write for example sum(rate(http_requests_total{namespace="{{namespace}}", code=~"5.."}[{{window}}]))`
-		fields   = "known are interval, failureLimit, inconclusiveLimit, errorLimit, minRequests, metrics (name, query, condition)"
+		fields   = "known are interval, startingStep, failureLimit, inconclusiveLimit, errorLimit, minRequests, metrics (name, query, condition)"
 		builtins = "built in are error-rate, p50, p90, p95, p99, success-rate; any other needs YAML with a query, " +
 			`for example {metrics: [{name: queue-length, query: "max(queue_length)", condition: "< 100"}]}`
 		vars = "known are canary-deployment, canary-ingress, canary-service, canary-track, deployment, ingress, namespace, " +
@@ -160,6 +161,9 @@ func TestParseErrors(t *testing.T) {
 		"no duration":                 {"interval: soon", `interval "soon" is not a duration: write for example interval: 30s`},
 		"too often":                   {"interval: 500ms", `interval "500ms" is shorter than 1s: write for example interval: 30s`},
 		"backwards":                   {"interval: -1m", `interval "-1m" is shorter than 1s: write for example interval: 30s`},
+		"a step that cannot be":       {"startingStep: 101", `startingStep is 101, want 0..100: write for example startingStep: 2 (the first step is 0)`},
+		"a step before the first":     {"startingStep: -1", `startingStep is -1, want 0..100: write for example startingStep: 2 (the first step is 0)`},
+		"a weight for a step":         {`startingStep: "25%"`, `startingStep cannot be of type string: ` + doc},
 		"a negative limit":            {"errorLimit: -1", `errorLimit is -1, want 0 or more: write for example errorLimit: 3`},
 		"a negative minimum":          {"minRequests: -1", `minRequests is -1, want 0 or more: write for example minRequests: 3`},
 		"YAML without metrics":        {"interval: 1m", "no metric is named: " + line},

@@ -74,7 +74,8 @@ func (j *Judge) Plan(ctx context.Context, namespace, analysis string) (*rollout.
 // Measure asks all that analysis names at once and returns the worst verdict:
 // Fail, then Error, then Inconclusive; Pass only if every metric passed. The
 // message says what led to it. A Window of less than a second is the interval
-// of the analysis.
+// of the analysis. While no request can come to the canary, at weight 0 and with
+// nothing matched, only the user's own queries are asked.
 func (j *Judge) Measure(ctx context.Context, analysis string, s rollout.Subject) rollout.Measurement {
 	if j.api == nil {
 		return broken(fmt.Errorf("no Prometheus is configured: set HEADGATE_PROMETHEUS_ADDRESS"))
@@ -82,6 +83,9 @@ func (j *Judge) Measure(ctx context.Context, analysis string, s rollout.Subject)
 	a, err := j.resolve(ctx, s.Namespace, analysis)
 	if err != nil {
 		return broken(err)
+	}
+	if s.Weight == 0 && !s.Matched {
+		a = a.withoutTraffic()
 	}
 	if s.Window < time.Second {
 		s.Window = a.Plan.Interval

@@ -190,6 +190,7 @@ func TestMeasureAsksExactly(t *testing.T) {
 		options Options
 		text    string
 		weight  int
+		matched bool
 		window  time.Duration
 		want    []string
 	}{
@@ -197,9 +198,21 @@ func TestMeasureAsksExactly(t *testing.T) {
 			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", weight: 10, window: s.Window,
 			want: []string{x.metric("success-rate", s), x.canaryRequests(s), x.ignoredRequests(s)},
 		},
-		"no share without a weight": {
-			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", window: s.Window,
+		"no share without a weight: nobody may be sending the header": {
+			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", matched: true, window: s.Window,
 			want: []string{x.metric("success-rate", s), x.canaryRequests(s)},
+		},
+		"the share again, once there is a weight besides the header": {
+			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", weight: 10, matched: true, window: s.Window,
+			want: []string{x.metric("success-rate", s), x.canaryRequests(s), x.ignoredRequests(s)},
+		},
+		"nothing of the router's while no request can come": {
+			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", window: s.Window,
+		},
+		"a user's query alone while no request can come": {
+			options: Options{Source: IngressNginx}, window: s.Window,
+			text: `{minRequests: 50, metrics: [{name: p99, condition: "<= 1s"}, {name: up, query: "up", condition: "> 0"}]}`,
+			want: []string{"up"},
 		},
 		"a user's query and the share": {
 			options: Options{Source: IngressNginx}, text: `{metrics: [{name: up, query: "up", condition: "> 0"}]}`, weight: 10, window: s.Window,
@@ -218,10 +231,35 @@ func TestMeasureAsksExactly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			prom, asked := server(t, nil)
 			s := s
-			s.Weight, s.Window = tt.weight, tt.window
+			s.Weight, s.Matched, s.Window = tt.weight, tt.matched, tt.window
 			New(prom, nil, tt.options).Measure(t.Context(), tt.text, s)
 			if diff := cmp.Diff(slices.Sorted(slices.Values(tt.want)), asked()); diff != "" {
 				t.Errorf("queries (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMeasureBeforeThereIsTraffic(t *testing.T) {
+	const mixed = `{metrics: [{name: success-rate, condition: ">= 99%"}, {name: idle, query: "idle", condition: "> 20%"}]}`
+	few := "too few requests: the canary received 0 in 1m30s, want >= 10; at weight 0% only requests that match its header or cookie come"
+	tests := map[string]struct {
+		text    string
+		matched bool
+		want    rollout.Measurement
+	}{
+		"the user's own query decides":             {mixed, false, rollout.Measurement{Verdict: rollout.Pass, Message: "idle 90%, want > 20%"}},
+		"without one nothing does":                 {"success-rate >= 99%", false, rollout.Measurement{Verdict: rollout.Inconclusive, Message: "nothing was measured"}},
+		"a header that nobody sends is no verdict": {mixed, true, rollout.Measurement{Verdict: rollout.Inconclusive, Message: few}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			prom, _ := server(t, map[string]string{"unless": vector("480"), "idle": vector("0.9")})
+			s := subject()
+			s.Weight, s.Matched = 0, tt.matched
+			got := New(prom, nil, Options{Source: Traefik}).Measure(t.Context(), tt.text, s)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("measurement (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -284,9 +322,9 @@ func TestPlan(t *testing.T) {
 		want          *rollout.AnalysisPlan
 	}{
 		"no analysis":              {text: " "},
-		"a line":                   {text: lineExample, want: &rollout.AnalysisPlan{Interval: 30 * time.Second}},
-		"a line in a ConfigMap":    {text: "configmap/line", want: &rollout.AnalysisPlan{Interval: 30 * time.Second}},
-		"YAML in a ConfigMap":      {text: "configmap/yaml", want: &rollout.AnalysisPlan{Interval: time.Minute, FailureLimit: 2}},
+		"a line":                   {text: lineExample, want: &rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true}},
+		"a line in a ConfigMap":    {text: "configmap/line", want: &rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true}},
+		"YAML in a ConfigMap":      {text: "configmap/yaml", want: &rollout.AnalysisPlan{Interval: time.Minute, FailureLimit: 2, NeedsTraffic: true}},
 		"a ConfigMap that is not":  {text: "configmap/gone", wantErr: `reading configmap/gone: configmaps "gone" not found`},
 		"a ConfigMap without key":  {text: "configmap/empty", wantErr: `configmap/empty has no key "analysis": write for example analysis: success-rate >= 99%, p99 <= 500ms`},
 		"a ConfigMap in error":     {text: "configmap/wrong", wantErr: `configmap/wrong: "fast" has no condition: write for example success-rate >= 99%, p99 <= 500ms`},

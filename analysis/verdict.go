@@ -82,7 +82,7 @@ func judgeRequests(minimum int, s rollout.Subject, r reading) []finding {
 	}
 	text := fmt.Sprintf("too few requests: the canary received %.0f in %s, want >= %d", math.Floor(n), promDuration(s.Window), minimum)
 	if s.Weight == 0 {
-		text += "; at weight 0% only your own queries can be judged"
+		text += "; at weight 0% only requests that match its header or cookie come"
 	}
 	return []finding{{rollout.Inconclusive, text}}
 }

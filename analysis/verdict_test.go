@@ -108,9 +108,9 @@ func TestAssess(t *testing.T) {
 			text: rate, readings: readings{requests: has(9.9), metrics: []reading{has(0)}},
 			want: rollout.Measurement{Verdict: rollout.Inconclusive, Message: "too few requests: the canary received 9 in 1m30s, want >= 10"},
 		},
-		"no requests at weight 0 say why": {
+		"no requests by header alone say why": {
 			text: rate, weight: -1, readings: readings{requests: has(), metrics: []reading{has()}},
-			want: rollout.Measurement{Verdict: rollout.Inconclusive, Message: "too few requests: the canary received 0 in 1m30s, want >= 10; at weight 0% only your own queries can be judged"},
+			want: rollout.Measurement{Verdict: rollout.Inconclusive, Message: "too few requests: the canary received 0 in 1m30s, want >= 10; at weight 0% only requests that match its header or cookie come"},
 		},
 		"a user's own query fails also on few requests": {
 			text:     `{minRequests: 10, metrics: [{name: idle, query: idle, condition: "> 20%"}]}`,

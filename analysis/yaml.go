@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,8 +16,12 @@ import (
 
 const (
 	yamlExample = `{interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
-	knownFields = "interval, failureLimit, inconclusiveLimit, errorLimit, minRequests, metrics (name, query, condition)"
+	knownFields = "interval, startingStep, failureLimit, inconclusiveLimit, errorLimit, minRequests, metrics (name, query, condition)"
 )
+
+// maxStartingStep is past the last of as many steps as there may be: then only
+// analysis steps are judged.
+const maxStartingStep = 100
 
 // metricName keeps messages, which quote names, on one short line.
 var metricName = regexp.MustCompile(`^[a-zA-Z0-9]([-a-zA-Z0-9_.]{0,61}[a-zA-Z0-9])?$`)
@@ -24,6 +29,7 @@ var metricName = regexp.MustCompile(`^[a-zA-Z0-9]([-a-zA-Z0-9_.]{0,61}[a-zA-Z0-9
 // document is the YAML form as written.
 type document struct {
 	Interval          string           `json:"interval"`
+	StartingStep      int              `json:"startingStep"`
 	FailureLimit      int              `json:"failureLimit"`
 	InconclusiveLimit int              `json:"inconclusiveLimit"`
 	ErrorLimit        int              `json:"errorLimit"`
@@ -55,6 +61,8 @@ func parseYAML(text string) (Analysis, error) {
 	}
 	a := Analysis{Metrics: metrics, MinRequests: d.minRequests(metrics), Plan: rollout.AnalysisPlan{
 		Interval:          interval,
+		StartingStep:      d.StartingStep,
+		NeedsTraffic:      !slices.ContainsFunc(metrics, Metric.own),
 		FailureLimit:      d.FailureLimit,
 		InconclusiveLimit: d.InconclusiveLimit,
 		ErrorLimit:        d.ErrorLimit,
@@ -96,6 +104,9 @@ func parseInterval(text string) (time.Duration, error) {
 }
 
 func (d document) checkLimits() error {
+	if d.StartingStep < 0 || d.StartingStep > maxStartingStep {
+		return fmt.Errorf("startingStep is %d, want 0..%d: write for example startingStep: 2 (the first step is 0)", d.StartingStep, maxStartingStep)
+	}
 	for _, limit := range []struct {
 		name  string
 		value int
@@ -133,10 +144,8 @@ func (d document) minRequests(metrics []Metric) int {
 	if d.MinRequests != nil {
 		return *d.MinRequests
 	}
-	for _, m := range metrics {
-		if m.builtIn() {
-			return DefaultMinRequests
-		}
+	if slices.ContainsFunc(metrics, Metric.builtIn) {
+		return DefaultMinRequests
 	}
 	return 0
 }

@@ -243,6 +243,7 @@ func (s *seen) subject() rollout.Subject {
 		ServicePort:      s.Traffic.Port,
 		Rollout:          s.target.Rollout,
 		Weight:           s.Canary.State.Weight,
+		Matched:          !s.Canary.State.Match.None(),
 		Window:           s.Plan.Interval,
 	}
 	if keys := slices.Sorted(maps.Keys(s.target.Track)); len(keys) > 0 {
