@@ -1,0 +1,173 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// line is a connection that gives the answers in words, one a request and the last
+// for ever, and counts: a status, "down" for none, "silence" until time is up.
+type line struct {
+	words []string
+	asked int
+}
+
+var errDown = errors.New("down")
+
+func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
+	word := l.words[min(l.asked, len(l.words)-1)]
+	l.asked++
+	switch word {
+	case "down":
+		return nil, errDown
+	case "silence":
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	code := map[string]int{"200": 200, "403": 403, "429": 429, "500": 500, "503": 503}[word]
+	return &http.Response{StatusCode: code, Body: http.NoBody, Request: r}, nil
+}
+
+const there = "https://gate.example.com/web"
+
+// ask is Ask in a time of its own.
+func ask(t *testing.T, l *line, gates ...rollout.Gate) (answer rollout.GateAnswer, took time.Duration) {
+	synctest.Test(t, func(t *testing.T) {
+		k := keeper(t, "https://gate.example.com")
+		k.client.Transport = l
+		began := time.Now()
+		answer = k.Ask(t.Context(), gates, start)
+		took = time.Since(began)
+	})
+	return answer, took
+}
+
+func TestRetries(t *testing.T) {
+	for name, tt := range map[string]struct {
+		words   string
+		retries int
+		asked   int
+		took    time.Duration
+		want    string // "" is open
+	}{
+		"a yes at once":                   {"200", 3, 1, 0, ""},
+		"a no is an answer":               {"403", 3, 1, 0, "answered 403 Forbidden"},
+		"no answer, without retries":      {"down", 0, 1, 0, "did not answer: there was no HTTP"},
+		"no answer, then a yes":           {"down 200", 3, 2, 200 * time.Millisecond, ""},
+		"no answer, then a no":            {"down 403 200", 3, 2, 200 * time.Millisecond, "answered 403 Forbidden"},
+		"500, 503 and 429 are no answers": {"500 503 429 200", 3, 4, 950 * time.Millisecond, ""},
+		"retries end":                     {"503", 2, 3, 500 * time.Millisecond, "answered 503 Service Unavailable"},
+		"the last try has the word":       {"503 down", 1, 2, 200 * time.Millisecond, "did not answer: there was no HTTP"},
+		"a timeout is one request's":      {"silence 200", 1, 2, 10200 * time.Millisecond, ""},
+		"all of them silent":              {"silence", 1, 2, 20200 * time.Millisecond, "did not answer: nothing within 10s"},
+		"the most there may be":           {"down", 10, 11, 22666 * time.Millisecond, "did not answer: there was no HTTP"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := &line{words: strings.Fields(tt.words)}
+			got, took := ask(t, l, rollout.Gate{Before: rollout.GateStart, URL: there, Timeout: 10 * time.Second, Retries: tt.retries})
+			if got.Open != (tt.want == "") || strings.TrimPrefix(got.Message, `"`+there+`" `) != tt.want {
+				t.Errorf("got %+v, want %q", got, tt.want)
+			}
+			if took = took.Truncate(time.Millisecond); took != tt.took || l.asked != tt.asked {
+				t.Errorf("%d requests in %s, want %d in %s", l.asked, took, tt.asked, tt.took)
+			}
+		})
+	}
+}
+
+func TestAnAskEnds(t *testing.T) {
+	slow := rollout.Gate{Before: rollout.GateStart, URL: there, Timeout: time.Minute, Retries: 10}
+	l := &line{words: []string{"silence"}}
+	got, took := ask(t, l, slow)
+	if want := `"` + there + `" did not answer: nothing within 1m0s`; took != 2*time.Minute || got.Open || got.Message != want {
+		t.Errorf("after %s: %+v", took, got)
+	}
+}
+
+func TestALaterGateMayHaveNoTimeLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := keeper(t, "https://gate.example.com")
+		k.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			time.Sleep(41 * time.Second)
+			return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+		})
+		var gates []rollout.Gate
+		for _, path := range []string{"/a", "/b", "/c", "/d"} {
+			gates = append(gates, gateAt("https://gate.example.com"+path))
+		}
+		got := k.Ask(t.Context(), gates, start)
+		if want := `"https://gate.example.com/d" was not asked: the gates before it took too long`; got.Open || got.Message != want {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestAnswersAreRememberedForFiveSeconds(t *testing.T) {
+	g := gateAt(there)
+	other := g
+	other.URL += "/other"
+	heavier := start
+	heavier.Weight = 10
+	next := start
+	next.Rollout = "8"
+
+	for name, tt := range map[string]struct {
+		words string
+		after time.Duration
+		gates []rollout.Gate
+		again rollout.GateQuestion
+		asked int
+	}{
+		"the same question":           {"200", 4999 * time.Millisecond, []rollout.Gate{g}, start, 1},
+		"the same after a no":         {"403", 4999 * time.Millisecond, []rollout.Gate{g}, start, 1},
+		"the same after no answer":    {"down", 4999 * time.Millisecond, []rollout.Gate{g}, start, 1},
+		"the same five seconds later": {"200", 5001 * time.Millisecond, []rollout.Gate{g}, start, 2},
+		"at another weight":           {"200", 0, []rollout.Gate{g}, heavier, 2},
+		"in another rollout":          {"200", 0, []rollout.Gate{g}, next, 2},
+		"of another gate":             {"200", 0, []rollout.Gate{other}, start, 2},
+		"of one more gate":            {"200", 0, []rollout.Gate{g, other}, start, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := &line{words: strings.Fields(tt.words)}
+				k := keeper(t, "https://gate.example.com")
+				k.client.Transport = l
+				first := k.Ask(t.Context(), []rollout.Gate{g}, start)
+				time.Sleep(tt.after)
+				if again := k.Ask(t.Context(), tt.gates, tt.again); again.Open != first.Open {
+					t.Errorf("first %+v, then %+v", first, again)
+				}
+				if l.asked != tt.asked {
+					t.Errorf("%d requests, want %d", l.asked, tt.asked)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatAShutdownCutShortIsNotRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &line{words: []string{"silence", "200"}}
+		k := keeper(t, "https://gate.example.com")
+		k.client.Transport = l
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if got := k.Ask(ctx, []rollout.Gate{gateAt(there)}, start); got.Open {
+			t.Errorf("got %+v", got)
+		}
+		if got := k.Ask(t.Context(), []rollout.Gate{gateAt(there)}, start); !got.Open {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
