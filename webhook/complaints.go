@@ -47,11 +47,22 @@ func (r Request) check(annotations map[string]string) []complaint {
 		}
 	}
 	if text := annotations[rollout.AnnotationAnalysis]; text != "" && r.CheckAnalysis != nil {
-		if err := r.CheckAnalysis(text); err != nil {
-			list = append(list, complaint{rollout.AnnotationAnalysis, fmt.Sprintf("annotation %s: %v", rollout.AnnotationAnalysis, err)})
-		}
+		list = append(list, about(rollout.AnnotationAnalysis, r.CheckAnalysis(text))...)
+	}
+	if text, ok := annotations[rollout.AnnotationGates]; ok && r.CheckGates != nil {
+		// Gates that do not parse are none, and ParseSpec has complained.
+		gates, _ := rollout.ParseGates(text)
+		list = append(list, about(rollout.AnnotationGates, r.CheckGates(gates))...)
 	}
 	return list
+}
+
+// about is the complaint that err is about annotation key; none if it is nil.
+func about(key string, err error) []complaint {
+	if err == nil {
+		return nil
+	}
+	return []complaint{{key, fmt.Sprintf("annotation %s: %v", key, err)}}
 }
 
 // complaintsOf takes apart what ParseSpec joins.

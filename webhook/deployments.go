@@ -30,6 +30,9 @@ type Deployments struct {
 	// CheckAnalysis is as in Request. nil accepts every text.
 	CheckAnalysis func(text string) error
 
+	// CheckGates is as in Request. nil accepts every gate.
+	CheckGates func([]rollout.Gate) error
+
 	// Registerer gets the metrics headgate_webhook_decisions_total{decision} and
 	// headgate_bypass_total{reason}. nil means that of controller-runtime.
 	Registerer prometheus.Registerer
@@ -92,6 +95,7 @@ func (d *Deployments) request(req admission.Request) (Request, error) {
 		New:           &appsv1.Deployment{},
 		ByManager:     req.UserInfo.Username == d.Manager,
 		CheckAnalysis: d.CheckAnalysis,
+		CheckGates:    d.CheckGates,
 	}
 	if err := d.decoder.DecodeRaw(req.Object, r.New); err != nil {
 		return Request{}, fmt.Errorf("decode object: %w", err)

@@ -51,7 +51,7 @@ func newEndpoint(t *testing.T) *endpoint {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := webhook.Deployments{Manager: manager, CheckAnalysis: checkAnalysis, Registerer: e.registry}
+	d := webhook.Deployments{Manager: manager, CheckAnalysis: checkAnalysis, CheckGates: checkGates, Registerer: e.registry}
 	if err := d.SetupWithManager(mgr); err != nil {
 		t.Fatal(err)
 	}
@@ -217,6 +217,12 @@ func TestWhatTheWriterAndTheOperatorSee(t *testing.T) {
 			old: web(), new: web(annotated("steps", "x")), message: badSteps,
 			counts: map[string]float64{decisions + "Denied": 1},
 			log:    []string{`"msg"="Denied"`, `"user"="jane"`, `"denial"="annotation headgate.dev/steps`},
+		},
+		"a gate that the operator does not allow": {
+			old: web(), new: web(annotated("gates", "start https://evil.example.org")),
+			message: `annotation headgate.dev/gates: "https://evil.example.org" is not allowed`,
+			counts:  map[string]float64{decisions + "Denied": 1},
+			log:     []string{`"msg"="Denied"`, `"user"="jane"`, `"denial"="annotation headgate.dev/gates`},
 		},
 		"a first deployment": {
 			new: web(), edit: func(r *admissionv1.AdmissionRequest) { r.Operation = admissionv1.Create },

@@ -51,6 +51,10 @@ type Request struct {
 	// CheckAnalysis returns what is wrong with the text of
 	// headgate.dev/analysis, with an example. It must be pure. nil accepts all.
 	CheckAnalysis func(text string) error
+
+	// CheckGates returns which of the gates in headgate.dev/gates the operator does
+	// not allow. It must be pure. nil accepts all.
+	CheckGates func([]rollout.Gate) error
 }
 
 // Outcome is what becomes of a Request.

@@ -100,7 +100,7 @@ func run(t *testing.T, cases map[string]mutation) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			before := c.new.DeepCopy()
-			r := webhook.Request{Old: c.old, New: c.new, ByManager: c.byManager, CheckAnalysis: checkAnalysis}
+			r := webhook.Request{Old: c.old, New: c.new, ByManager: c.byManager, CheckAnalysis: checkAnalysis, CheckGates: checkGates}
 			out := webhook.Mutate(r)
 			if diff := cmp.Diff(c.want, resultOf(out), cmpopts.EquateEmpty()); diff != "" {
 				t.Error(diff)
@@ -121,6 +121,15 @@ func run(t *testing.T, cases map[string]mutation) {
 func checkAnalysis(text string) error {
 	if strings.Contains(text, "bogus") {
 		return errors.New(`"bogus" is no metric, e.g. success-rate >= 99%`)
+	}
+	return nil
+}
+
+func checkGates(gates []rollout.Gate) error {
+	for _, g := range gates {
+		if strings.Contains(g.URL, "evil") {
+			return errors.New(`"` + g.URL + `" is not allowed`)
+		}
 	}
 	return nil
 }
@@ -339,4 +348,65 @@ func TestOnlyWhatThisRequestBreaksIsDenied(t *testing.T) {
 		"an analysis step without an analysis":     {old: web(), new: web(judged[0]), want: denied(noAnalysis)},
 		"new breakage beside old":                  {old: web(annotated("steps", "x")), new: web(annotated("steps", "x"), annotated("analysis", "bogus")), want: denied(badAnalysis)},
 	})
+}
+
+func TestGatesThatTheOperatorDoesNotAllow(t *testing.T) {
+	const (
+		evil    = "start https://evil.example.org"
+		good    = "start https://gate.example.com"
+		denial  = `annotation headgate.dev/gates: "https://evil.example.org" is not allowed`
+		invalid = `annotation headgate.dev/gates: "begin": a gate stands before start, rise or promotion, e.g. headgate.dev/gates: start https://gate.example.com/web, promotion https://gate.example.com/web`
+	)
+	denied := func(text string) result { return result{Decision: webhook.Denied, Denial: text} }
+	run(t, map[string]mutation{
+		"written":                        {old: web(), new: web(annotated("gates", evil)), want: denied(denial)},
+		"created with":                   {new: web(annotated("gates", evil)), want: denied(denial)},
+		"behind one that is":             {old: web(), new: web(annotated("gates", good+", promotion https://evil.example.org")), want: denied(denial)},
+		"put in the place of one":        {old: web(annotated("gates", good)), new: web(annotated("gates", evil)), want: denied(denial)},
+		"the list has grown shorter":     {old: web(annotated("gates", evil)), new: web(annotated("gates", evil), replicas(9)), want: result{Decision: webhook.Allowed, Warnings: []string{denial}}},
+		"put right":                      {old: web(annotated("gates", evil)), new: web(annotated("gates", good)), want: result{Decision: webhook.Allowed}},
+		"what does not parse, said once": {old: web(), new: web(annotated("gates", "begin https://evil.example.org")), want: denied(invalid)},
+		"without the opt-in":             {old: web(optedOut), new: web(optedOut, annotated("gates", evil)), want: result{Decision: webhook.Allowed}},
+	})
+}
+
+// Every annotation that a person may get wrong is refused where it is written, with
+// what would be right.
+func TestAnnotationsThatDoNotParseAreDenied(t *testing.T) {
+	const (
+		steps    = ", e.g. headgate.dev/steps: 10%, 5m, 50%, 5m, 100%"
+		gates    = ", e.g. headgate.dev/gates: start https://gate.example.com/web, promotion https://gate.example.com/web"
+		duration = ": a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d"
+		scale    = ": a scale is a number of pods (3), a share of the stable ones (50%), or traffic for as many as the weight needs"
+		header   = ": a header is a name (X-Canary), a name and a value (X-Canary:beta), or a name and a regular expression (X-Region~eu-.*)"
+		window   = ": a rollback window is a number of revisions, 1..100, e.g. headgate.dev/rollback-window: 3"
+	)
+	tests := []struct{ key, value, want string }{
+		{"rollout-deadline", "soon", `"soon"` + duration + `, e.g. headgate.dev/rollout-deadline: 24h`},
+		{"rollout-deadline", "0s", `"0s"` + duration + `, e.g. headgate.dev/rollout-deadline: 24h`},
+		{"preview-host", "preview", `"preview": is not a host name in lower case, e.g. headgate.dev/preview-host: preview.web.example.com`},
+		{"preview-host", "https://preview.example.com", `"https://preview.example.com": is not a host name in lower case, e.g. headgate.dev/preview-host: preview.web.example.com`},
+		{"rollback-window", "0", `"0"` + window},
+		{"rollback-window", "all", `"all"` + window},
+		{"gates", "", `"": a gate is a point (start, rise or promotion) and a URL` + gates},
+		{"gates", "https://gate.example.com", `"https://gate.example.com": a gate is a point (start, rise or promotion) and a URL` + gates},
+		{"gates", "start ftp://gate.example.com", `"ftp://gate.example.com": a gate has an http or https URL, without user and fragment` + gates},
+		{"gates", "[{before: start, url: 'https://gate.example.com', timeout: 5m}]", `"5m": a gate is given at most 1m to answer` + gates},
+		{"gates", "[{before: start, url: 'https://gate.example.com', retries: 11}]", `"11": retries are 0..10` + gates},
+		{"steps", "scale=0, 10%", `"0"` + scale + steps},
+		{"steps", "scale=, 10%", `""` + scale + steps},
+		{"steps", "header=X Canary, 10%", `"X Canary"` + header + steps},
+		{"steps", "header=X-Canary:ü, 10%", `"ü": the value of a header has letters, digits and /-._~: only` + steps},
+		{"steps", "header=X-Region~(, 10%", `"(": is no regular expression for a header: it may have letters, digits and /-._~:^$[](){}*+?|&=\ only` + steps},
+		{"steps", "cookie=a b, 10%", `"a b": is no name of a cookie; its value decides: always goes to the canary, never to stable` + steps},
+		{"steps", "job=Smoke, 10%", `"Smoke": is no name of a CronJob, of which the Job is made` + steps},
+		{"steps", "job=smoke", `"job=smoke": has no weight, so the new version would never see traffic` + steps},
+		{"steps", "mirror=10%, 10%", `"mirror=10%": a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause, analysis, scale=3, header=X-Canary, cookie=canary or job=smoke-test` + steps},
+	}
+	for _, tt := range tests {
+		run(t, map[string]mutation{tt.key + ": " + tt.value: {
+			old: web(), new: web(annotated(tt.key, tt.value)),
+			want: result{Decision: webhook.Denied, Denial: "annotation headgate.dev/" + tt.key + ": " + tt.want},
+		}})
+	}
 }

@@ -22,7 +22,7 @@ var edits = map[string]edit{
 	"opted out": optedOut, "opted in": annotated("strategy", "canary"), "held": held,
 	"marker 5": annotated("rollout", "5"), "fresh marker": annotated("rollout", "7"), "no marker": without("rollout"),
 	"phase": annotated("phase", "RolledBack"), "no phase": without("phase"), "command": annotated("command", "promote-full"), "bad command": annotated("command", "ship"),
-	"bad steps": annotated("steps", "x"), "good steps": annotated("steps", "1%"), "unknown key": annotated("step", "1%"),
+	"bad steps": annotated("steps", "x"), "good steps": annotated("steps", "1%"), "bad gates": annotated("gates", "start https://evil.example.org"), "unknown key": annotated("step", "1%"),
 	"label": func(d *appsv1.Deployment) { d.Labels["tier"] = "front" },
 }
 
@@ -38,7 +38,7 @@ func drawEdits(t *rapid.T, name string) []edit {
 // something else.
 func drawRequest(t *rapid.T) webhook.Request {
 	before := drawEdits(t, "old")
-	r := webhook.Request{Old: web(before...), ByManager: rapid.Bool().Draw(t, "by manager"), CheckAnalysis: checkAnalysis}
+	r := webhook.Request{Old: web(before...), ByManager: rapid.Bool().Draw(t, "by manager"), CheckAnalysis: checkAnalysis, CheckGates: checkGates}
 	switch rapid.SampledFrom([]string{"create", "patch", "put"}).Draw(t, "verb") {
 	case "create":
 		r.Old, r.New = nil, web(before...)

@@ -92,7 +92,7 @@ func parse(address string) (Prefix, error) {
 	}
 	p := Prefix{Scheme: u.Scheme, Host: hostOf(u), Path: strings.TrimSuffix(u.EscapedPath(), "/")}
 	if strings.ContainsAny(p.Path, "%;") || p.Path != strings.TrimSuffix(path.Clean("/"+p.Path), "/") {
-		return Prefix{}, fmt.Errorf("%s: a path has no %%, no ; and no part that is empty, . or ..", shown(address))
+		return Prefix{}, fmt.Errorf("%s: a path has no %%, no ;, no . or .. and no empty part", shown(address))
 	}
 	return p, nil
 }

@@ -42,7 +42,7 @@ func TestUnmarshalAllowed(t *testing.T) {
 
 const (
 	noURL = ": want an http or https URL with a host in ASCII and without a user"
-	dirty = ": a path has no %, no ; and no part that is empty, . or .."
+	dirty = ": a path has no %, no ;, no . or .. and no empty part"
 )
 
 func TestUnmarshalAllowedErrors(t *testing.T) {
