@@ -27,8 +27,8 @@ import (
 
 const (
 	// maxAsk bounds one Ask, whatever timeouts and retries its gates add up to: a
-	// worker of the controller waits for it.
-	maxAsk = 2 * time.Minute
+	// worker of the controller waits for it, and has other rollouts to look at.
+	maxAsk = 30 * time.Second
 
 	// memory is how long an answer stands, yes or no. Every event of a pod wakes a
 	// rollout, and a gate should not hear of each.
@@ -62,7 +62,7 @@ type question struct {
 }
 
 // Ask asks those of gates that stand before q.Before, in their order, until one
-// is closed, and takes two minutes at most. It does not fail: a gate that does not
+// is closed, and takes half a minute at most. It does not fail: a gate that does not
 // answer, or that the operator does not allow, is closed. Where there is none the
 // way is open. The same question within five seconds gets the same answer.
 func (k *Gatekeeper) Ask(ctx context.Context, gates []rollout.Gate, q rollout.GateQuestion) rollout.GateAnswer {

@@ -83,10 +83,10 @@ func TestRetries(t *testing.T) {
 }
 
 func TestAnAskEnds(t *testing.T) {
-	slow := rollout.Gate{Before: rollout.GateStart, URL: there, Timeout: time.Minute, Retries: 10}
+	slow := rollout.Gate{Before: rollout.GateStart, URL: there, Timeout: 30 * time.Second, Retries: 10}
 	l := &line{words: []string{"silence"}}
 	got, took := ask(t, l, slow)
-	if want := `"` + there + `" did not answer: nothing within 1m0s`; took != 2*time.Minute || got.Open || got.Message != want {
+	if want := `"` + there + `" did not answer: nothing within 30s`; took != 30*time.Second || got.Open || got.Message != want {
 		t.Errorf("after %s: %+v", took, got)
 	}
 }
@@ -95,7 +95,7 @@ func TestALaterGateMayHaveNoTimeLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := keeper(t, "https://gate.example.com")
 		k.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
-			time.Sleep(41 * time.Second)
+			time.Sleep(11 * time.Second)
 			return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
 		})
 		var gates []rollout.Gate

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/headgate/headgate/analysis"
+	"github.com/headgate/headgate/analysis/gate"
 )
 
 // Config is everything an operator can set. Its tags are the only place where a
@@ -39,7 +40,7 @@ type Config struct {
 	Settle             time.Duration `env:"HEADGATE_SETTLE" envDefault:"5s" desc:"How long after its write a weight is taken to be in force."`
 	Drain              time.Duration `env:"HEADGATE_DRAIN" envDefault:"10s" desc:"How long canary pods outlive their traffic, after HEADGATE_SETTLE."`
 
-	GateAddresses []string `env:"HEADGATE_GATE_ADDRESSES" example:"https://gates.example.com/headgate" desc:"The URL prefixes that headgate.dev/gates may name, comma-separated. Without any, every gate is refused."`
+	GateAddresses gate.Allowed `env:"HEADGATE_GATE_ADDRESSES" example:"https://gates.example.com/headgate" desc:"The URL prefixes that headgate.dev/gates may name, comma-separated. Without any, every gate is refused."`
 
 	LeaderElection          bool `env:"HEADGATE_LEADER_ELECTION" envDefault:"true" desc:"Whether replicas agree on one that rolls out. Off only for a single process."`
 	MaxConcurrentReconciles int  `env:"HEADGATE_MAX_CONCURRENT_RECONCILES" envDefault:"4" desc:"How many Deployments are looked at in parallel."`
@@ -67,7 +68,6 @@ func (c Config) Validate() error {
 		check(c.PrometheusAddress == "" || isURL(c.PrometheusAddress), "HEADGATE_PROMETHEUS_ADDRESS", c.PrometheusAddress, "want a URL, e.g. http://prometheus.monitoring:9090"),
 		check(c.QueryTimeout > 0, "HEADGATE_QUERY_TIMEOUT", c.QueryTimeout, "want more than nothing, e.g. 10s"),
 		each(c.PreviewDomains, isDomain, "HEADGATE_PREVIEW_DOMAINS", "want domains, e.g. preview.example.com"),
-		each(c.GateAddresses, isURL, "HEADGATE_GATE_ADDRESSES", "want URLs, e.g. https://gates.example.com/headgate"),
 		check(c.Settle >= 0, "HEADGATE_SETTLE", c.Settle, "want 0s or more, e.g. 5s"),
 		check(c.Drain >= 0, "HEADGATE_DRAIN", c.Drain, "want 0s or more, e.g. 10s"),
 		check(c.MaxConcurrentReconciles > 0, "HEADGATE_MAX_CONCURRENT_RECONCILES", c.MaxConcurrentReconciles, "want 1 or more, e.g. 4"),

@@ -102,7 +102,7 @@ func TestParseConfigSaysWhatIsWrong(t *testing.T) {
 		},
 		"each address of a list is a URL": {
 			map[string]string{"HEADGATE_GATE_ADDRESSES": "https://gates.example.com,gates.example.com"},
-			`HEADGATE_GATE_ADDRESSES="gates.example.com": want URLs, e.g. https://gates.example.com/headgate`,
+			`HEADGATE_GATE_ADDRESSES="https://gates.example.com,gates.example.com": want a list, e.g. https://gates.example.com/headgate. The URL prefixes that headgate.dev/gates may name, comma-separated. Without any, every gate is refused.`,
 		},
 		"a domain is no wildcard": {
 			map[string]string{"HEADGATE_PREVIEW_DOMAINS": "*.example.com"},

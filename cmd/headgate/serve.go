@@ -23,6 +23,7 @@ import (
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/headgate/headgate/analysis"
+	"github.com/headgate/headgate/analysis/gate"
 	"github.com/headgate/headgate/certs"
 	"github.com/headgate/headgate/ingress"
 	"github.com/headgate/headgate/rollout/controller"
@@ -30,8 +31,9 @@ import (
 )
 
 var (
-	_ controller.Router = (*ingress.Router)(nil)
-	_ controller.Judge  = (*analysis.Judge)(nil)
+	_ controller.Router     = (*ingress.Router)(nil)
+	_ controller.Judge      = (*analysis.Judge)(nil)
+	_ controller.Gatekeeper = (*gate.Gatekeeper)(nil)
 )
 
 // lease is the name of the leader election's Lease; the chart permits no other.
@@ -136,6 +138,7 @@ func addWebhook(mgr ctrl.Manager, cfg Config) error {
 	deployments := &webhook.Deployments{
 		Manager:       "system:serviceaccount:" + cfg.Namespace + ":" + cfg.ServiceAccount,
 		CheckAnalysis: analysis.Check,
+		CheckGates:    cfg.GateAddresses.Check,
 	}
 	return deployments.SetupWithManager(mgr)
 }
@@ -157,6 +160,7 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 			Timeout:        cfg.QueryTimeout,
 			NamespaceLabel: cfg.NamespaceLabel,
 		}),
+		Gates:   gate.New(cfg.GateAddresses),
 		Events:  mgr.GetEventRecorder("headgate"),
 		Metrics: controller.NewMetrics(metrics.Registry),
 		Settle:  cfg.Settle,
