@@ -10,17 +10,17 @@ import (
 )
 
 // carryOut writes p: Services first, so that no Ingress leads nowhere, then
-// every Ingress whatever fails, and only if nothing did, the deletions.
+// every Ingress whatever fails, then the preview, which must not keep a weight
+// from going down, and only if nothing failed, the deletions.
 func (r *Router) carryOut(ctx context.Context, p plan) error {
-	for _, e := range p.services {
-		if err := r.write(ctx, e); err != nil {
-			return err
-		}
+	if err := r.writeAll(ctx, p.services); err != nil {
+		return err
 	}
 	var errs []error
 	for _, e := range p.ingresses {
 		errs = append(errs, r.write(ctx, e))
 	}
+	errs = append(errs, r.writeAll(ctx, p.preview))
 	if p.taken != nil {
 		errs = append(errs, p.taken)
 	}
@@ -28,6 +28,16 @@ func (r *Router) carryOut(ctx context.Context, p plan) error {
 		return err
 	}
 	return r.deleteAll(ctx, p.stale)
+}
+
+// writeAll writes edits in their order, up to the first that fails.
+func (r *Router) writeAll(ctx context.Context, edits []edit) error {
+	for _, e := range edits {
+		if err := r.write(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *Router) write(ctx context.Context, e edit) error {

@@ -13,7 +13,7 @@ import (
 // its paths that lead to a Service in split. It has no TLS section, which
 // controllers ignore on a canary and certificate tools do not, and no default
 // backend.
-func (d dialect) canaryIngress(t rollout.Target, stable *netv1.Ingress, split map[string]bool, weight int) *netv1.Ingress {
+func (d dialect) canaryIngress(t rollout.Target, stable *netv1.Ingress, split map[string]bool, of share) *netv1.Ingress {
 	ing := &netv1.Ingress{
 		ObjectMeta: canaryMeta(t, canaryName(stable.Name, ingressNameLimit)),
 		Spec: netv1.IngressSpec{
@@ -21,29 +21,13 @@ func (d dialect) canaryIngress(t rollout.Target, stable *netv1.Ingress, split ma
 			Rules:            canaryRules(stable, split),
 		},
 	}
-	maps.Copy(ing.Annotations, d.copied(stable))
+	maps.Copy(ing.Annotations, d.copied(stable, onCanary))
 	// External DNS would publish the hosts a second time, without the user's
 	// target and TTL. The prefix of its annotations changed in v0.22.
 	ing.Annotations["external-dns.alpha.kubernetes.io/controller"] = rollout.ManagedBy
 	ing.Annotations["external-dns.kubernetes.io/controller"] = rollout.ManagedBy
-	d.writeWeight(ing, weight)
+	d.writeShare(ing, of)
 	return ing.DeepCopy()
-}
-
-// copied returns the annotations of stable that its canary has too.
-func (d dialect) copied(stable *netv1.Ingress) map[string]string {
-	out := map[string]string{}
-	for _, name := range honoured {
-		if value, ok := stable.Annotations[d.key(name)]; ok {
-			out[d.key(name)] = value
-		}
-	}
-	// The API server refuses to create an Ingress with both; where an older one
-	// has both, controllers look at ingressClassName first.
-	if class, ok := stable.Annotations[annotationClass]; ok && stable.Spec.IngressClassName == nil {
-		out[annotationClass] = class
-	}
-	return out
 }
 
 // canaryRules returns the rules of stable with only the paths that lead to a
@@ -62,7 +46,7 @@ func canaryRules(stable *netv1.Ingress, split map[string]bool) []netv1.IngressRu
 				continue
 			}
 			seen[at] = true
-			kept = append(kept, canaryPath(path))
+			kept = append(kept, leadingTo(path, canaryName(path.Backend.Service.Name, serviceNameLimit)))
 		}
 		if len(kept) > 0 {
 			rules = append(rules, netv1.IngressRule{
@@ -74,9 +58,10 @@ func canaryRules(stable *netv1.Ingress, split map[string]bool) []netv1.IngressRu
 	return rules
 }
 
-func canaryPath(stable netv1.HTTPIngressPath) netv1.HTTPIngressPath {
+// leadingTo returns stable with service in place of its own.
+func leadingTo(stable netv1.HTTPIngressPath, service string) netv1.HTTPIngressPath {
 	path := *stable.DeepCopy()
-	path.Backend.Service.Name = canaryName(stable.Backend.Service.Name, serviceNameLimit)
+	path.Backend.Service.Name = service
 	return path
 }
 
@@ -113,14 +98,12 @@ func locationOf(host string, path netv1.HTTPIngressPath) location {
 	return at
 }
 
-// mergeIngress returns existing with what want decides, and leaves alone what
-// other controllers and admission webhooks added: to fight them for it would
-// mean a write at every look.
-func (d dialect) mergeIngress(existing, want *netv1.Ingress) *netv1.Ingress {
+// mergeIngress returns existing with what want decides, copies of what allowed
+// lets through included, and leaves alone what other controllers and admission
+// webhooks added: to fight them for it would mean a write at every look.
+func (d dialect) mergeIngress(existing, want *netv1.Ingress, allowed func(name string) bool) *netv1.Ingress {
 	ing := existing.DeepCopy()
-	for _, key := range d.decided() {
-		delete(ing.Annotations, key)
-	}
+	d.strip(ing.Annotations, allowed)
 	ing.Labels = overlay(ing.Labels, want.Labels)
 	ing.Annotations = overlay(ing.Annotations, want.Annotations)
 	ing.Spec.Rules = want.Spec.Rules

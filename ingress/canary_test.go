@@ -40,7 +40,7 @@ func TestCanaryIngressMetadata(t *testing.T) {
 	stable.Spec.DefaultBackend = &netv1.IngressBackend{Service: &netv1.IngressServiceBackend{Name: "web"}}
 	untouched := stable.DeepCopy()
 
-	got := defaultDialect.canaryIngress(target(), stable, map[string]bool{"web": true}, 25)
+	got := defaultDialect.canaryIngress(target(), stable, map[string]bool{"web": true}, share{weight: 25})
 
 	diff(t, &netv1.Ingress{
 		ObjectMeta: metav1.ObjectMeta{
@@ -78,7 +78,7 @@ func TestCanaryIngressMetadata(t *testing.T) {
 func TestCanaryIngressSpeaksTheDialectOfTheController(t *testing.T) {
 	d := dialect("ingress.acme.test")
 	stable := annotated(ingress("web", rule("a.test", path("/", "web"))), d.key("load-balance"), "ewma", nginx("service-upstream"), "true")
-	got := d.canaryIngress(target(), stable, map[string]bool{"web": true}, 5).Annotations
+	got := d.canaryIngress(target(), stable, map[string]bool{"web": true}, share{weight: 5}).Annotations
 	diff(t, "true", got["ingress.acme.test/canary"])
 	diff(t, "5", got["ingress.acme.test/canary-weight"])
 	diff(t, "ewma", got["ingress.acme.test/load-balance"])
@@ -103,7 +103,7 @@ func TestCanaryIngressClass(t *testing.T) {
 		"an empty field is still kept": {legacy(new("")), new(""), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := defaultDialect.canaryIngress(target(), tc.stable, nil, 0)
+			got := defaultDialect.canaryIngress(target(), tc.stable, nil, share{})
 			diff(t, tc.field, got.Spec.IngressClassName)
 			diff(t, tc.annotation, got.Annotations[annotationClass])
 		})
@@ -219,7 +219,7 @@ func backends(ing *netv1.Ingress) map[location]string {
 
 func TestMergeIngress(t *testing.T) {
 	stable := ingress("web", rule("a.test", path("/", "web")))
-	want := defaultDialect.canaryIngress(target(), stable, map[string]bool{"web": true}, 10)
+	want := defaultDialect.canaryIngress(target(), stable, map[string]bool{"web": true}, share{weight: 10})
 	for name, tc := range map[string]struct {
 		change func(*netv1.Ingress) // to what is in the cluster
 		writes bool
@@ -232,7 +232,9 @@ func TestMergeIngress(t *testing.T) {
 			ing.Spec.TLS = []netv1.IngressTLS{{SecretName: "by-policy"}}
 			ing.Status.LoadBalancer.Ingress = []netv1.IngressLoadBalancerIngress{{IP: "192.0.2.1"}}
 		}, false},
-		"a header rule of a person stays":      {func(ing *netv1.Ingress) { annotated(ing, nginx("canary-by-header"), "x-canary") }, false},
+		"a header rule of a person goes":       {func(ing *netv1.Ingress) { annotated(ing, nginx("canary-by-header"), "x-canary") }, true},
+		"so does a cookie rule":                {func(ing *netv1.Ingress) { annotated(ing, nginx("canary-by-cookie"), "beta") }, true},
+		"and what is recorded of one":          {func(ing *netv1.Ingress) { annotated(ing, annotationMatch, `{"cookie":"beta"}`) }, true},
 		"another weight":                       {func(ing *netv1.Ingress) { annotated(ing, nginx("canary-weight"), "90") }, true},
 		"a total scales the weight":            {func(ing *netv1.Ingress) { annotated(ing, nginx("canary-weight-total"), "1000") }, true},
 		"canary: false":                        {func(ing *netv1.Ingress) { annotated(ing, nginx("canary"), "false") }, true},
@@ -244,13 +246,15 @@ func TestMergeIngress(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			existing := want.DeepCopy()
 			tc.change(existing)
-			merged := defaultDialect.mergeIngress(existing, want)
+			merged := defaultDialect.mergeIngress(existing, want, onCanary)
 			diff(t, tc.writes, !equal(existing, merged))
 			diff(t, want.Spec.Rules, merged.Spec.Rules)
 			for _, key := range slices.Collect(maps.Keys(want.Annotations)) {
 				diff(t, want.Annotations[key], merged.Annotations[key])
 			}
-			diff(t, "", merged.Annotations[nginx("canary-weight-total")]+merged.Annotations[nginx("load-balance")])
+			for _, key := range []string{nginx("canary-weight-total"), nginx("load-balance"), nginx("canary-by-header"), nginx("canary-by-cookie"), annotationMatch} {
+				diff(t, "", merged.Annotations[key])
+			}
 		})
 	}
 }
@@ -258,11 +262,11 @@ func TestMergeIngress(t *testing.T) {
 func TestMergeIngressLeavesADefaultedClass(t *testing.T) {
 	stable := ingress("web", rule("a.test", path("/", "web")))
 	stable.Spec.IngressClassName = nil
-	want := defaultDialect.canaryIngress(target(), stable, map[string]bool{"web": true}, 10)
+	want := defaultDialect.canaryIngress(target(), stable, map[string]bool{"web": true}, share{weight: 10})
 	existing := want.DeepCopy()
 	existing.Spec.IngressClassName = new("defaulted")
-	diff(t, new("defaulted"), defaultDialect.mergeIngress(existing, want).Spec.IngressClassName)
+	diff(t, new("defaulted"), defaultDialect.mergeIngress(existing, want, onCanary).Spec.IngressClassName)
 
 	want.Annotations[annotationClass] = "nginx"
-	diff(t, (*string)(nil), defaultDialect.mergeIngress(existing, want).Spec.IngressClassName)
+	diff(t, (*string)(nil), defaultDialect.mergeIngress(existing, want, onCanary).Spec.IngressClassName)
 }

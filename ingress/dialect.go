@@ -1,7 +1,10 @@
 package ingress
 
 import (
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	netv1 "k8s.io/api/networking/v1"
 )
@@ -32,20 +35,48 @@ var honoured = []string{
 	"upstream-hash-by-subset-size",
 }
 
+func onCanary(name string) bool { return slices.Contains(honoured, name) }
+
 func (d dialect) key(name string) string { return string(d) + "/" + name }
+
+// name is the inverse of key, and false for a key of anybody else's.
+func (d dialect) name(key string) (string, bool) { return strings.CutPrefix(key, string(d)+"/") }
 
 func (d dialect) canary() string { return d.key("canary") }
 func (d dialect) weight() string { return d.key("canary-weight") }
 
-// decided are the keys that the canary Ingress has as it was built, or not at
-// all. canary-weight-total is never built: it silently scales every weight, and
-// ingress-nginx does not notice when it alone changes.
-func (d dialect) decided() []string {
-	keys := []string{annotationClass, d.canary(), d.weight(), d.key("canary-weight-total")}
-	for _, name := range honoured {
-		keys = append(keys, d.key(name))
+// copied returns the annotations of stable that an Ingress derived from it has
+// too: its class, and those of this dialect that allowed lets through.
+func (d dialect) copied(stable *netv1.Ingress, allowed func(name string) bool) map[string]string {
+	out := map[string]string{}
+	for key, value := range stable.Annotations {
+		if name, ok := d.name(key); ok && allowed(name) {
+			out[key] = value
+		}
 	}
-	return keys
+	// The API server refuses to create an Ingress with both; where an older one
+	// has both, controllers look at ingressClassName first.
+	if class, ok := stable.Annotations[annotationClass]; ok && stable.Spec.IngressClassName == nil {
+		out[annotationClass] = class
+	}
+	return out
+}
+
+// strip takes out of annotations what a derived Ingress has as it was built, or
+// not at all: how it splits, its class, and what allowed copies.
+func (d dialect) strip(annotations map[string]string, allowed func(name string) bool) {
+	maps.DeleteFunc(annotations, func(key, _ string) bool {
+		name, ok := d.name(key)
+		return d.splits(key) || key == annotationClass || ok && allowed(name)
+	})
+}
+
+// splits says whether key has to do with being a canary. canary-weight-total has,
+// and is never built: it silently scales every weight, and ingress-nginx does not
+// notice when it alone changes.
+func (d dialect) splits(key string) bool {
+	name, ok := d.name(key)
+	return key == annotationMatch || ok && (name == "canary" || strings.HasPrefix(name, "canary-"))
 }
 
 // is says whether a boolean annotation of ing is true. The controllers parse it

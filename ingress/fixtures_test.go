@@ -142,7 +142,7 @@ func stage(t rollout.Target, objects ...any) scene {
 
 // canaries are the canary objects of Service web and Ingress web at weight.
 func canaries(t rollout.Target, stable *netv1.Ingress, weight int) (*corev1.Service, *netv1.Ingress) {
-	ing := defaultDialect.canaryIngress(t, stable, map[string]bool{"web": true}, weight)
+	ing := defaultDialect.canaryIngress(t, stable, map[string]bool{"web": true}, share{weight: weight})
 	date(ing, noon)
 	ing.UID = "uid-" + types.UID(ing.Name)
 	svc := canaryService(t, service("web", "web"))

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -19,17 +20,28 @@ const (
 	ingressNameLimit = 253
 )
 
-const canarySuffix = "-canary"
+// By its end the name of an object of ours says what it is for, and nobody can
+// edit a name.
+const (
+	canarySuffix  = "-canary"
+	previewSuffix = "-preview"
+)
 
-// canaryName derives the name of a canary object. One that would be longer than
-// limit is cut and carries a hash of the whole, so that two long names which
-// differ only at the end stay apart.
-func canaryName(stable string, limit int) string {
-	if len(stable)+len(canarySuffix) <= limit {
-		return stable + canarySuffix
+// canaryName derives the name of a canary object.
+func canaryName(stable string, limit int) string { return derivedName(stable, canarySuffix, limit) }
+
+// previewName derives the name of an object that the preview host leads to.
+func previewName(stable string, limit int) string { return derivedName(stable, previewSuffix, limit) }
+
+// derivedName appends suffix. A name that would be longer than limit is cut and
+// carries a hash of the whole, so that two long names which differ only at the end
+// stay apart.
+func derivedName(stable, suffix string, limit int) string {
+	if len(stable)+len(suffix) <= limit {
+		return stable + suffix
 	}
 	sum := sha256.Sum256([]byte(stable))
-	end := "-" + hex.EncodeToString(sum[:4]) + canarySuffix
+	end := "-" + hex.EncodeToString(sum[:4]) + suffix
 	return strings.TrimRight(stable[:limit-len(end)], "-.") + end
 }
 
@@ -39,7 +51,10 @@ func ours(obj client.Object, dep *appsv1.Deployment) bool {
 	return obj.GetLabels()[rollout.LabelManagedBy] == rollout.ManagedBy && metav1.IsControlledBy(obj, dep)
 }
 
-// canaryMeta is the metadata of a canary object: an allow-list, since whatever
+// isPreview tells the previews among the Ingresses that Headgate made.
+func isPreview(ing *netv1.Ingress) bool { return strings.HasSuffix(ing.Name, previewSuffix) }
+
+// canaryMeta is the metadata of an object for the canary: an allow-list, since whatever
 // is copied from the stable one makes a GitOps, certificate or DNS tool take the
 // copy for its own.
 func canaryMeta(t rollout.Target, name string) metav1.ObjectMeta {

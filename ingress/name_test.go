@@ -41,6 +41,11 @@ func TestCanaryNameIsAlwaysValid(t *testing.T) {
 	})
 }
 
+func TestPreviewName(t *testing.T) {
+	diff(t, "web-preview", previewName("web", 63))
+	diff(t, strings.Repeat("a", 46)+"-f13b2d72-preview", previewName(strings.Repeat("a", 57), 63))
+}
+
 func TestOurs(t *testing.T) {
 	dep := target().Deployment
 	for name, tc := range map[string]struct {

@@ -1,7 +1,6 @@
 package ingress
 
 import (
-	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,6 +14,7 @@ import (
 // plan is what has to be written for the canary objects to be as they should.
 type plan struct {
 	services, ingresses []edit
+	preview             []edit           // its Services, then its Ingress
 	stale               []client.Object  // to be deleted last, Ingresses first
 	taken               *rollout.Problem // an object that is not ours is in the way
 }
@@ -25,21 +25,25 @@ type edit struct {
 }
 
 func (p *plan) done() bool {
-	return len(p.services)+len(p.ingresses)+len(p.stale) == 0 && p.taken == nil
+	return len(p.services)+len(p.ingresses)+len(p.preview)+len(p.stale) == 0 && p.taken == nil
 }
 
 // plan compares the canary objects that are there with those that should be for
-// t's traffic to be split by weight. What it writes to an Ingress is dated now.
+// the canary to take its share of t's traffic, and the preview with the one that
+// t wants. What it writes to a canary Ingress is dated now.
 //
 // While no stable Ingress routes to t there is nothing to derive from. Canary
-// Ingresses that are there stay then, inert, and only their weight follows: a
+// Ingresses that are there stay then, inert, and only their share follows: a
 // GitOps tool that deletes and re-creates the stable Ingress finds the split as
-// it was.
-func (s scene) plan(r routes, t rollout.Target, weight int, now time.Time) plan {
+// it was. So does the preview stay, unless t wants none.
+func (s scene) plan(r routes, t rollout.Target, of share, now time.Time) plan {
 	var p plan
 	if len(r.ingresses) == 0 {
 		for ing := range byName(s.canaryIngresses) {
-			p.editIngress(ing, s.reweighed(ing, weight), now)
+			p.editIngress(ing, s.reweighed(ing, of), now)
+		}
+		if t.Spec.PreviewHost == "" {
+			retire(&p, s.previews, nil)
 		}
 		return p
 	}
@@ -49,40 +53,47 @@ func (s scene) plan(r routes, t rollout.Target, weight int, now time.Time) plan 
 	}
 	split := r.split()
 	for _, stable := range r.ingresses {
-		want := s.canaryIngress(t, stable, split, weight)
+		want := s.canaryIngress(t, stable, split, of)
 		want.Name = s.ingressName(t, stable)
 		kept[p.ingress(s, want, now)] = true
 	}
-	for ing := range byName(s.canaryIngresses) {
-		p.retire(ing, kept)
+	if t.Spec.PreviewHost != "" {
+		p.planPreview(s, r, t, kept)
 	}
-	for svc := range byName(s.canaryServices) {
-		p.retire(svc, kept)
-	}
+	retire(&p, s.canaryIngresses, kept)
+	retire(&p, s.previews, kept)
+	retire(&p, s.canaryServices, kept)
 	return p
 }
 
 // service plans for want and returns the Service of ours that it takes over.
 func (p *plan) service(s scene, want *corev1.Service) client.Object {
 	if s.services[want.Name] != nil {
-		p.taken = nameTaken("Service", want.Name)
+		p.taken = nameTaken("Service", want.Name, "canary")
 		return nil
 	}
+	edits, was := s.editService(want)
+	p.services = append(p.services, edits...)
+	return was
+}
+
+// editService returns the Service of ours that want takes over, if there is one,
+// and what has to be written.
+func (s scene) editService(want *corev1.Service) ([]edit, client.Object) {
 	was := s.canaryServices[want.Name]
 	if was == nil {
-		p.services = append(p.services, edit{want: want})
-		return nil
+		return []edit{{want: want}}, nil
 	}
 	if merged := mergeService(was, want); !equal(was, merged) {
-		p.services = append(p.services, edit{was, merged})
+		return []edit{{was, merged}}, was
 	}
-	return was
+	return nil, was
 }
 
 // ingress plans for want and returns the Ingress of ours that it takes over.
 func (p *plan) ingress(s scene, want *netv1.Ingress, now time.Time) client.Object {
-	if s.ingresses[want.Name] != nil || s.foreign[want.Name] != nil {
-		p.taken = nameTaken("Ingress", want.Name)
+	if s.taken(want.Name) != nil {
+		p.taken = nameTaken("Ingress", want.Name, "canary")
 		return nil
 	}
 	was := s.canaryIngresses[want.Name]
@@ -91,7 +102,7 @@ func (p *plan) ingress(s scene, want *netv1.Ingress, now time.Time) client.Objec
 		p.ingresses = append(p.ingresses, edit{want: want})
 		return nil
 	}
-	p.editIngress(was, s.mergeIngress(was, want), now)
+	p.editIngress(was, s.mergeIngress(was, want, onCanary), now)
 	return was
 }
 
@@ -107,33 +118,11 @@ func (p *plan) editIngress(was, want *netv1.Ingress, now time.Time) {
 // server does not keep.
 func equal(was, want client.Object) bool { return equality.Semantic.DeepEqual(was, want) }
 
-func (p *plan) retire(obj client.Object, kept map[client.Object]bool) {
-	if !kept[obj] && obj.GetDeletionTimestamp().IsZero() {
-		p.stale = append(p.stale, obj)
-	}
-}
-
-// ingressName is NAME-canary, unless another Deployment behind the same stable
-// Ingress rolls out at the same time and has that one. The name found then is
-// kept: were it chosen anew when the other is done, the split would move.
-func (s scene) ingressName(t rollout.Target, stable *netv1.Ingress) string {
-	plain := canaryName(stable.Name, ingressNameLimit)
-	own := canaryName(stable.Name+"-"+t.Deployment.Name, ingressNameLimit)
-	switch {
-	case s.canaryIngresses[plain] != nil:
-		return plain
-	case s.canaryIngresses[own] != nil:
-		return own
-	case s.foreign[plain] != nil && s.foreign[plain].Labels[rollout.LabelManagedBy] == rollout.ManagedBy:
-		return own
-	}
-	return plain
-}
-
-func nameTaken(kind, name string) *rollout.Problem {
-	return &rollout.Problem{
-		Reason: rollout.NameTaken,
-		Message: fmt.Sprintf("%s %q exists and was not made by Headgate for this Deployment, which needs the name for its canary: "+
-			"delete or rename it", kind, name),
+// retire plans for those of objects to go that are not kept.
+func retire[T client.Object](p *plan, objects map[string]T, kept map[client.Object]bool) {
+	for obj := range byName(objects) {
+		if !kept[obj] && obj.GetDeletionTimestamp().IsZero() {
+			p.stale = append(p.stale, obj)
+		}
 	}
 }

@@ -102,7 +102,7 @@ func TestPlan(t *testing.T) {
 			if weight == 0 {
 				weight = 10
 			}
-			p := s.plan(discover(s, target()), target(), weight, later)
+			p := s.plan(discover(s, target()), target(), share{weight: weight}, later)
 			diff(t, tc.want, summary(p))
 			diff(t, len(tc.want) == 0, p.done())
 		})
@@ -147,7 +147,7 @@ func TestPlanIsDoneOnceCarriedOut(t *testing.T) {
 		ingress("c", rule("c.test", path("/", "web-grpc"))),
 	}
 	s := stage(tr, objects...)
-	p := s.plan(discover(s, tr), tr, 30, noon)
+	p := s.plan(discover(s, tr), tr, share{weight: 30}, noon)
 	for _, e := range slices.Concat(p.services, p.ingresses) {
 		objects = append(objects, e.want.DeepCopyObject().(client.Object))
 	}
@@ -155,5 +155,5 @@ func TestPlanIsDoneOnceCarriedOut(t *testing.T) {
 		t.Fatalf("%d objects, want 4 canaries beside the 4 stable ones", len(objects))
 	}
 	s = stage(tr, objects...)
-	diff(t, []string(nil), summary(s.plan(discover(s, tr), tr, 30, noon.Add(time.Hour))))
+	diff(t, []string(nil), summary(s.plan(discover(s, tr), tr, share{weight: 30}, noon.Add(time.Hour))))
 }

@@ -16,24 +16,25 @@ import (
 )
 
 // Remove deletes every canary Ingress of t, so that all traffic is stable's
-// again. Deletion is what always works: no validating webhook is asked, sticky
+// again, and the preview. Deletion is what always works: no validating webhook is asked, sticky
 // sessions end, and nothing of the stable routes has to exist or make sense.
 //
 // It tries all of them whatever fails, and returns every error. One that is
 // gone already is none.
 func (r *Router) Remove(ctx context.Context, t rollout.Target) error {
 	if err := r.deleteOurs(ctx, t, &netv1.IngressList{}, &netv1.IngressList{}); err != nil {
-		return fmt.Errorf("removing the canary Ingresses of Deployment %s: %w", nameOf(t), err)
+		return fmt.Errorf("removing the canary Ingresses of Deployment %s: %w", nameOf(t.Deployment), err)
 	}
 	return nil
 }
 
-// Cleanup deletes the canary Services of t, as Remove does the Ingresses. Call
+// Cleanup deletes the canary and preview Services of t, as Remove does the
+// Ingresses. Call
 // it after Remove has settled: a controller that still routes to a Service that
 // is gone may answer 503.
 func (r *Router) Cleanup(ctx context.Context, t rollout.Target) error {
 	if err := r.deleteOurs(ctx, t, &corev1.ServiceList{}, &corev1.ServiceList{}); err != nil {
-		return fmt.Errorf("removing the canary Services of Deployment %s: %w", nameOf(t), err)
+		return fmt.Errorf("removing the canary Services of Deployment %s: %w", nameOf(t.Deployment), err)
 	}
 	return nil
 }

@@ -23,6 +23,11 @@ type Options struct {
 	// None means k8s.io/ingress-nginx, which Traefik's provider uses as well.
 	Controllers []string
 
+	// PreviewDomains are those whose subdomains anybody may name as a preview host:
+	// "example.com" allows x.example.com and x.y.example.com, and not itself. A
+	// subdomain of a host that the Deployment's own Ingresses serve is always allowed.
+	PreviewDomains []string
+
 	// Now is the clock that weights are dated by. nil means time.Now.
 	Now func() time.Time
 }
@@ -35,19 +40,21 @@ type Router struct {
 	live        client.Reader
 	dialect     dialect
 	controllers []string
+	domains     []string
 	now         func() time.Time
 }
 
 // New returns a Router that writes with c and reads with it what it can: c
-// should read Services, Ingresses and IngressClasses from a cache. live reads from the
-// API server: pods and ReplicaSets, once before a rollout routes anything, and
-// the canary objects that are to be deleted.
+// should read Services, Ingresses and IngressClasses from a cache that
+// SetupIndexes prepared. live reads from the API server: pods and ReplicaSets, once
+// before a rollout routes anything, and the canary objects that are to be deleted.
 func New(c client.Client, live client.Reader, o Options) *Router {
 	r := &Router{
 		client:      client.WithFieldOwner(c, rollout.FieldOwner),
 		live:        live,
 		dialect:     cmp.Or(dialect(o.AnnotationsPrefix), defaultDialect),
 		controllers: o.Controllers,
+		domains:     o.PreviewDomains,
 		now:         o.Now,
 	}
 	if len(r.controllers) == 0 {
@@ -63,14 +70,24 @@ func New(c client.Client, live client.Reader, o Options) *Router {
 // writes nothing, and reads the cache alone once canary Ingresses exist.
 //
 // Traffic.Weight is the highest weight that may be in force: an edited or broken
-// canary-weight never lowers it below what Headgate last wrote. Traffic.Current is
-// false whenever SetWeight with that weight would write something, a canary
-// Service included. A stable Ingress or Service that is gone while canary
-// Ingresses exist is Traffic.Problem, with Routed still true.
+// canary-weight never lowers it below what Headgate last wrote. Nor does an edited
+// header or cookie rule hide from Traffic.Match what was last written. Traffic.Current
+// is false whenever SetWeight with that weight and match would write something, a
+// canary Service or the preview included. A stable Ingress or Service that is gone
+// while canary Ingresses exist is Traffic.Problem, with Routed still true; so is a
+// preview that must not be, which is then not wanted.
 func (r *Router) Observe(ctx context.Context, t rollout.Target) (rollout.Traffic, error) {
+	tr, err := r.observe(ctx, t)
+	if err != nil {
+		return rollout.Traffic{}, fmt.Errorf("observing the traffic of Deployment %s: %w", nameOf(t.Deployment), err)
+	}
+	return tr, nil
+}
+
+func (r *Router) observe(ctx context.Context, t rollout.Target) (rollout.Traffic, error) {
 	s, err := look(ctx, r.client, r.dialect, t.Deployment)
 	if err != nil {
-		return rollout.Traffic{}, fmt.Errorf("observing the traffic of Deployment %s: %w", nameOf(t), err)
+		return rollout.Traffic{}, err
 	}
 	found := discover(s, t)
 	tr := found.traffic()
@@ -80,22 +97,25 @@ func (r *Router) Observe(ctx context.Context, t rollout.Target) (rollout.Traffic
 	if len(found.ingresses) > 0 {
 		tr.CanaryIngress = s.ingressName(t, found.ingresses[0])
 	}
-	tr.Routed = len(s.canaryIngresses) > 0
-	tr.Weight, tr.Since = s.carried()
-	p := s.plan(found, t, tr.Weight, tr.Since)
+	tr.Routed, tr.Previewed = len(s.canaryIngresses) > 0, len(s.previews) > 0
+	t, refused, err := r.preview(ctx, s, found, t)
+	if err != nil {
+		return rollout.Traffic{}, err
+	}
+	carried, since := s.carried()
+	tr.Weight, tr.Match, tr.Since = carried.weight, carried.match, since
+	p := s.plan(found, t, carried, since)
 	tr.Current = tr.Routed && p.done()
-	tr.Problem = cmp.Or(s.problem(found, t, r.controllers), p.taken)
+	tr.Problem = cmp.Or(s.problem(found, t, r.controllers), p.taken, refused)
 	if tr.Problem == nil && (t.Rollout == "" || !tr.Routed) {
 		tr.Problem, err = strangers(ctx, r.live, found, t)
 	}
-	if err != nil {
-		return rollout.Traffic{}, fmt.Errorf("observing the traffic of Deployment %s: %w", nameOf(t), err)
-	}
-	return tr, nil
+	return tr, err
 }
 
 // SetWeight makes the canary Services and Ingresses of t exist, be derived from
-// the stable ones as they are now, and carry weight, 0..100. Services are
+// the stable ones as they are now, and carry weight, 0..100, and match, both in
+// one write; then the preview, if t's Spec wants one that may be. Services are
 // written first, so that no Ingress leads nowhere; stale objects are deleted
 // last. One Ingress that cannot be written does not keep the others from it: a
 // weight that goes down should go down where it can.
@@ -103,18 +123,18 @@ func (r *Router) Observe(ctx context.Context, t rollout.Target) (rollout.Traffic
 // It writes nothing that is already so. What it changes it changes by patch
 // under the resource version that it read: an error for which
 // apierrors.IsConflict or IsAlreadyExists holds means that the cache was behind,
-// and to try again. Problems other than a taken name and a missing route do not
-// stop it; Observe reports them.
-func (r *Router) SetWeight(ctx context.Context, t rollout.Target, weight int, _ rollout.Match) error {
-	if err := r.setWeight(ctx, t, weight); err != nil {
-		return fmt.Errorf("setting weight %d of Deployment %s: %w", weight, nameOf(t), err)
+// and to try again. Problems other than a missing route and a taken name of a canary
+// object do not stop it; Observe reports them.
+func (r *Router) SetWeight(ctx context.Context, t rollout.Target, weight int, match rollout.Match) error {
+	if err := r.setShare(ctx, t, share{weight, match}); err != nil {
+		return fmt.Errorf("setting weight %d of Deployment %s: %w", weight, nameOf(t.Deployment), err)
 	}
 	return nil
 }
 
-func (r *Router) setWeight(ctx context.Context, t rollout.Target, weight int) error {
-	if weight < 0 || weight > fullWeight {
-		return fmt.Errorf("weight %d is not within 0..100", weight)
+func (r *Router) setShare(ctx context.Context, t rollout.Target, of share) error {
+	if of.weight < 0 || of.weight > fullWeight {
+		return fmt.Errorf("weight %d is not within 0..100", of.weight)
 	}
 	if t.Rollout == "" || len(t.Track) == 0 {
 		return errors.New("the target names no rollout or no track label: a canary Service would select stable pods")
@@ -129,7 +149,11 @@ func (r *Router) setWeight(ctx context.Context, t rollout.Target, weight int) er
 			return p
 		}
 	}
-	return r.carryOut(ctx, s.plan(found, t, weight, r.now()))
+	t, _, err = r.preview(ctx, s, found, t)
+	if err != nil {
+		return err
+	}
+	return r.carryOut(ctx, s.plan(found, t, of, r.now()))
 }
 
-func nameOf(t rollout.Target) string { return client.ObjectKeyFromObject(t.Deployment).String() }
+func nameOf(obj client.Object) string { return client.ObjectKeyFromObject(obj).String() }

@@ -33,7 +33,7 @@ type cluster struct {
 
 func newCluster(objects ...client.Object) *cluster {
 	c := &cluster{now: noon}
-	inner := fake.NewClientBuilder().WithObjects(objects...).Build()
+	inner := fake.NewClientBuilder().WithObjects(objects...).WithIndex(&netv1.Ingress{}, hostIndex, hostsOf).Build()
 	c.WithWatch = interceptor.NewClient(inner, interceptor.Funcs{
 		Create: func(ctx context.Context, w client.WithWatch, obj client.Object, opts ...client.CreateOption) error {
 			if err := c.note("create", obj); err != nil {
@@ -64,7 +64,9 @@ func newCluster(objects ...client.Object) *cluster {
 			o.ApplyOptions(opts)
 			kind := strings.TrimSuffix(list.GetObjectKind().GroupVersionKind().Kind, "List")
 			c.lists = append(c.lists, strings.TrimSpace(fmt.Sprintf("%s %v %v", kind, o.LabelSelector, o.FieldSelector)))
-			o.FieldSelector = nil // beyond the fake
+			if _, indexed := list.(*netv1.IngressList); !indexed {
+				o.FieldSelector = nil // beyond the fake
+			}
 			return w.List(ctx, list, &o)
 		},
 	})
@@ -85,20 +87,47 @@ func (c *cluster) router() *Router {
 	return New(c, c, Options{Now: func() time.Time { return c.now }})
 }
 
-func (c *cluster) observe(t *testing.T) rollout.Traffic {
+func (c *cluster) observe(t *testing.T, change ...func(*rollout.Target)) rollout.Traffic {
 	t.Helper()
-	tr, err := c.router().Observe(t.Context(), target())
+	tr, err := c.router().Observe(t.Context(), target(change...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return tr
 }
 
-func (c *cluster) setWeight(t *testing.T, weight int) {
+func (c *cluster) setWeight(t *testing.T, weight int, change ...func(*rollout.Target)) {
 	t.Helper()
-	if err := c.router().SetWeight(t.Context(), target(), weight, rollout.Match{}); err != nil {
+	if err := c.router().SetWeight(t.Context(), target(change...), weight, rollout.Match{}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func (c *cluster) setMatch(t *testing.T, m rollout.Match) {
+	t.Helper()
+	if err := c.router().SetWeight(t.Context(), target(), 10, m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// remove deletes obj behind the back of Headgate.
+func (c *cluster) remove(t *testing.T, obj client.Object) {
+	t.Helper()
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.WithWatch.Delete(t.Context(), obj, client.Preconditions{UID: new(obj.GetUID())}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (c *cluster) ingress(t *testing.T, name string) *netv1.Ingress {
+	t.Helper()
+	ing := ingress(name)
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(ing), ing); err != nil {
+		t.Fatal(err)
+	}
+	return ing
 }
 
 func (c *cluster) edit(t *testing.T, obj client.Object, change func()) {
@@ -184,9 +213,7 @@ func TestObserveSeesWhatIsNotCurrent(t *testing.T) {
 			c.edit(t, ing, func() { ing.Spec.Rules = append(ing.Spec.Rules, rule("b.test", path("/", "web"))) })
 		}, 10},
 		"a canary Ingress that was deleted": {func(t *testing.T, c *cluster) {
-			if err := c.WithWatch.Delete(t.Context(), canary(), client.Preconditions{UID: new(canary().UID)}); err != nil {
-				t.Fatal(err)
-			}
+			c.remove(t, canary())
 		}, 10},
 		"a canary Service that was changed": {func(t *testing.T, c *cluster) {
 			svc := service("web-canary", "")
@@ -215,9 +242,7 @@ func TestCanarySurvivesTheReCreationOfItsStableIngress(t *testing.T) {
 	stable := ingress("web", rule("a.test", path("/", "web")))
 	c := newCluster(nginxClass(), service("web", "web"), stable.DeepCopy())
 	c.setWeight(t, 40)
-	if err := c.WithWatch.Delete(t.Context(), stable.DeepCopy(), client.Preconditions{UID: new(stable.UID)}); err != nil {
-		t.Fatal(err)
-	}
+	c.remove(t, stable.DeepCopy())
 
 	c.writes = nil
 	got := c.observe(t)
@@ -263,10 +288,7 @@ func TestObserveLooksAtThePodsBeforeAnythingIsRouted(t *testing.T) {
 	diff(t, (*rollout.Problem)(nil), c.observe(t).Problem)
 	diff(t, 3, len(c.lists)) // Services, Ingresses, IngressClasses: the cache alone
 
-	atRest, err := c.router().Observe(t.Context(), target(func(t *rollout.Target) { t.Rollout = "" }))
-	if err != nil {
-		t.Fatal(err)
-	}
+	atRest := c.observe(t, func(t *rollout.Target) { t.Rollout = "" })
 	diff(t, rollout.ServiceSelectsOthers, atRest.Problem.Reason)
 }
 

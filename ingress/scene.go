@@ -21,6 +21,7 @@ type scene struct {
 
 	canaryServices  map[string]*corev1.Service // ours
 	canaryIngresses map[string]*netv1.Ingress  // ours, even if somebody set canary: "false"
+	previews        map[string]*netv1.Ingress  // ours; their Services are among canaryServices
 
 	classes map[string]*netv1.IngressClass
 }
@@ -54,6 +55,7 @@ func arrange(d dialect, dep *appsv1.Deployment, services []corev1.Service, ingre
 		foreign:         map[string]*netv1.Ingress{},
 		canaryServices:  map[string]*corev1.Service{},
 		canaryIngresses: map[string]*netv1.Ingress{},
+		previews:        map[string]*netv1.Ingress{},
 		classes:         map[string]*netv1.IngressClass{},
 	}
 	for i := range services {
@@ -67,6 +69,8 @@ func arrange(d dialect, dep *appsv1.Deployment, services []corev1.Service, ingre
 	for i := range ingresses {
 		ing := &ingresses[i]
 		switch {
+		case ours(ing, dep) && isPreview(ing):
+			s.previews[ing.Name] = ing
 		case ours(ing, dep):
 			s.canaryIngresses[ing.Name] = ing
 		case d.is(ing, "canary"):

@@ -1,15 +1,25 @@
 package ingress
 
 import (
+	"maps"
 	"strconv"
 	"time"
 
 	netv1 "k8s.io/api/networking/v1"
+
+	"github.com/headgate/headgate/rollout"
 )
 
+// share is which requests canary Ingresses take: weight percent of all, and
+// besides them those that match.
+type share struct {
+	weight int // 0..100
+	match  rollout.Match
+}
+
 // What a canary Ingress says about its own weight, beside canary-weight. All are
-// written in one patch, so a canary-weight that differs from the recorded one
-// was written by somebody else.
+// written in one patch, annotationMatch included, so a canary-weight that differs
+// from the recorded one was written by somebody else.
 const (
 	annotationWeight = "headgate.dev/weight"
 	annotationSince  = "headgate.dev/weight-since" // RFC 3339, when Headgate last wrote this Ingress
@@ -17,16 +27,20 @@ const (
 
 const fullWeight = 100
 
-// carried returns the highest weight that any canary Ingress may be carrying
-// and when the last of them was written.
-func (s scene) carried() (weight int, since time.Time) {
-	for _, ing := range s.canaryIngresses {
-		weight = max(weight, s.weightOf(ing))
+// carried returns the highest weight that any canary Ingress may be carrying,
+// the match of the first that may be matching anything, and when the last of them
+// was written.
+func (s scene) carried() (all share, since time.Time) {
+	for ing := range byName(s.canaryIngresses) {
+		all.weight = max(all.weight, s.weightOf(ing))
+		if all.match.None() {
+			all.match = s.matchOf(ing)
+		}
 		if at := sinceOf(ing); at.After(since) {
 			since = at
 		}
 	}
-	return weight, since
+	return all, since
 }
 
 // weightOf returns the highest weight that ing may be carrying, 0..100.
@@ -67,18 +81,20 @@ func date(ing *netv1.Ingress, now time.Time) {
 	ing.Annotations[annotationSince] = now.UTC().Format(time.RFC3339Nano)
 }
 
-// reweighed returns ing with another weight and all else as it is.
-func (d dialect) reweighed(ing *netv1.Ingress, weight int) *netv1.Ingress {
+// reweighed returns ing with another share and all else as it is.
+func (d dialect) reweighed(ing *netv1.Ingress, of share) *netv1.Ingress {
 	out := ing.DeepCopy()
-	d.writeWeight(out, weight)
+	d.writeShare(out, of)
 	return out
 }
 
-func (d dialect) writeWeight(ing *netv1.Ingress, weight int) {
+// writeShare makes ing a canary that takes of and nothing else.
+func (d dialect) writeShare(ing *netv1.Ingress, of share) {
+	maps.DeleteFunc(ing.Annotations, func(key, _ string) bool { return d.splits(key) })
 	ing.Annotations = overlay(ing.Annotations, map[string]string{
 		d.canary():       "true",
-		d.weight():       strconv.Itoa(weight),
-		annotationWeight: strconv.Itoa(weight),
+		d.weight():       strconv.Itoa(of.weight),
+		annotationWeight: strconv.Itoa(of.weight),
 	})
-	delete(ing.Annotations, d.key("canary-weight-total"))
+	d.writeMatch(ing, of.match)
 }

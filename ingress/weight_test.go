@@ -59,12 +59,12 @@ func TestCarriedIsTheHighestWeightAndTheLatestTime(t *testing.T) {
 		"a": canary("a", "10", noon.Add(time.Minute)),
 		"b": canary("b", "50", noon),
 	}}
-	weight, since := s.carried()
-	diff(t, 50, weight)
+	carried, since := s.carried()
+	diff(t, 50, carried.weight)
 	diff(t, noon.Add(time.Minute), since)
 
-	weight, since = scene{}.carried()
-	diff(t, 0, weight)
+	carried, since = scene{}.carried()
+	diff(t, 0, carried.weight)
 	diff(t, time.Time{}, since)
 }
 
@@ -72,7 +72,7 @@ func TestWeightRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weight := rapid.IntRange(0, 100).Draw(t, "weight")
 		before := annotated(ingress("web-canary"), nginx("canary-weight"), rapid.String().Draw(t, "before"), nginx("canary-weight-total"), "1000")
-		after := defaultDialect.reweighed(before, weight)
+		after := defaultDialect.reweighed(before, share{weight: weight})
 		if got := defaultDialect.weightOf(after); got != weight {
 			t.Fatalf("wrote %d, read %d", weight, got)
 		}

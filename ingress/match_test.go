@@ -1,0 +1,208 @@
+package ingress
+
+import (
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	netv1 "k8s.io/api/networking/v1"
+	"pgregory.net/rapid"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+func TestMatchOf(t *testing.T) {
+	for name, tc := range map[string]struct {
+		annotations []string
+		want        rollout.Match
+	}{
+		"nothing":   {nil, rollout.Match{}},
+		"a header":  {[]string{nginx("canary-by-header"), "X-Canary"}, rollout.Match{Header: "X-Canary"}},
+		"its value": {[]string{nginx("canary-by-header"), "X-Canary", nginx("canary-by-header-value"), "beta"}, rollout.Match{Header: "X-Canary", Value: "beta"}},
+		"its pattern": {[]string{nginx("canary-by-header"), "X-Canary", nginx("canary-by-header-pattern"), "^eu-"},
+			rollout.Match{Header: "X-Canary", Pattern: "^eu-"}},
+		"of value and pattern the value counts": {
+			[]string{nginx("canary-by-header"), "X-Canary", nginx("canary-by-header-value"), "beta", nginx("canary-by-header-pattern"), "^eu-"},
+			rollout.Match{Header: "X-Canary", Value: "beta"}},
+		"a value of no header is nothing": {[]string{nginx("canary-by-header-value"), "beta", nginx("canary-by-header-pattern"), "^eu-"}, rollout.Match{}},
+		"a cookie":                        {[]string{nginx("canary-by-cookie"), "beta"}, rollout.Match{Cookie: "beta"}},
+		"what was recorded and removed by hand may be in force": {
+			[]string{annotationMatch, `{"header":"X-Canary"}`}, rollout.Match{Header: "X-Canary"}},
+		"what was recorded and edited, too": {
+			[]string{annotationMatch, `{"header":"X-Canary"}`, nginx("canary-by-cookie"), "beta"}, rollout.Match{Header: "X-Canary"}},
+		"a record that does not parse is none": {[]string{annotationMatch, `beta`, nginx("canary-by-cookie"), "beta"}, rollout.Match{Cookie: "beta"}},
+		"nor does one of nothing hide a rule":  {[]string{annotationMatch, `{}`, nginx("canary-by-cookie"), "beta"}, rollout.Match{Cookie: "beta"}},
+		"of another dialect":                   {[]string{"ingress.acme.test/canary-by-header", "X-Canary"}, rollout.Match{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			diff(t, tc.want, defaultDialect.matchOf(annotated(ingress("web-canary"), tc.annotations...)))
+		})
+	}
+}
+
+func TestCarriedMatchIsTheFirstThatMatchesAnything(t *testing.T) {
+	s := scene{dialect: defaultDialect, canaryIngresses: map[string]*netv1.Ingress{
+		"a": ingress("a"),
+		"b": annotated(ingress("b"), nginx("canary-by-cookie"), "beta"),
+		"c": annotated(ingress("c"), nginx("canary-by-header"), "X-Canary"),
+	}}
+	carried, _ := s.carried()
+	diff(t, rollout.Match{Cookie: "beta"}, carried.match)
+}
+
+func TestMatchRoundTrip(t *testing.T) {
+	word := func(t *rapid.T, name string) string {
+		return rapid.SampledFrom([]string{"", "a", "X-B", "c&d"}).Draw(t, name)
+	}
+	draw := func(t *rapid.T) rollout.Match {
+		m := rollout.Match{Header: word(t, "header"), Cookie: word(t, "cookie")}
+		switch {
+		case m.Header == "":
+		case rapid.Bool().Draw(t, "exact"):
+			m.Value = word(t, "value")
+		default:
+			m.Pattern = word(t, "pattern")
+		}
+		return m
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		first := defaultDialect.reweighed(ingress("web-canary"), share{10, draw(t)})
+		want := draw(t)
+		second := defaultDialect.reweighed(first, share{10, want})
+		if got := defaultDialect.matchOf(second); got != want {
+			t.Fatalf("recorded %+v, want %+v", got, want)
+		}
+		delete(second.Annotations, annotationMatch)
+		if got := defaultDialect.matchOf(second); got != want {
+			t.Fatalf("controllers read %+v, want %+v", got, want)
+		}
+	})
+}
+
+// matching returns the annotations of ing that say what it matches.
+func matching(ing *netv1.Ingress) map[string]string {
+	out := maps.Clone(ing.Annotations)
+	maps.DeleteFunc(out, func(key, _ string) bool { return !strings.Contains(key, "/canary-by-") && key != annotationMatch })
+	return out
+}
+
+func TestRouterRoutesWhatMatches(t *testing.T) {
+	c := newCluster(shop()...)
+	for _, step := range []struct {
+		match rollout.Match
+		want  map[string]string
+	}{
+		{rollout.Match{Header: "X-Canary"}, map[string]string{
+			nginx("canary-by-header"): "X-Canary", annotationMatch: `{"header":"X-Canary"}`}},
+		{rollout.Match{Header: "X-Canary", Value: "beta"}, map[string]string{
+			nginx("canary-by-header"): "X-Canary", nginx("canary-by-header-value"): "beta", annotationMatch: `{"header":"X-Canary","value":"beta"}`}},
+		{rollout.Match{Header: "X-Region", Pattern: "^eu-", Cookie: "beta"}, map[string]string{
+			nginx("canary-by-header"): "X-Region", nginx("canary-by-header-pattern"): "^eu-", nginx("canary-by-cookie"): "beta",
+			annotationMatch: `{"header":"X-Region","pattern":"^eu-","cookie":"beta"}`}},
+		{rollout.Match{Cookie: "beta"}, map[string]string{nginx("canary-by-cookie"): "beta", annotationMatch: `{"cookie":"beta"}`}},
+		{rollout.Match{}, nil},
+	} {
+		c.now, c.writes = c.now.Add(time.Minute), nil
+		c.setMatch(t, step.match)
+		for _, name := range []string{"admin-canary", "web-canary"} {
+			diff(t, step.want, matching(c.ingress(t, name)))
+		}
+		got := c.observe(t)
+		diff(t, true, got.Current)
+		diff(t, step.match, got.Match)
+		diff(t, c.now, got.Since) // settling counts anew
+
+		wrote := len(c.writes)
+		c.setMatch(t, step.match)
+		diff(t, wrote, len(c.writes))
+	}
+}
+
+func TestWeightAndMatchAreOneWrite(t *testing.T) {
+	c := newCluster(shop()...)
+	c.setWeight(t, 10)
+	c.writes = nil
+	if err := c.router().SetWeight(t.Context(), target(), 30, rollout.Match{Cookie: "beta"}); err != nil {
+		t.Fatal(err)
+	}
+	diff(t, []string{"patch *v1.Ingress admin-canary", "patch *v1.Ingress web-canary"}, c.writes)
+}
+
+func TestMatchEditedByHandIsPutRight(t *testing.T) {
+	wanted := rollout.Match{Header: "X-Canary", Value: "beta"}
+	for name, tc := range map[string]struct {
+		match rollout.Match
+		edit  func(annotations map[string]string)
+		seen  rollout.Match
+	}{
+		"a header removed":         {wanted, func(a map[string]string) { delete(a, nginx("canary-by-header")) }, wanted},
+		"a value edited":           {wanted, func(a map[string]string) { a[nginx("canary-by-header-value")] = "alpha" }, wanted},
+		"a value made any":         {wanted, func(a map[string]string) { delete(a, nginx("canary-by-header-value")) }, wanted},
+		"a cookie added":           {wanted, func(a map[string]string) { a[nginx("canary-by-cookie")] = "beta" }, wanted},
+		"a cookie where none was":  {rollout.Match{}, func(a map[string]string) { a[nginx("canary-by-cookie")] = "beta" }, rollout.Match{Cookie: "beta"}},
+		"only the record":          {wanted, func(a map[string]string) { delete(a, annotationMatch) }, wanted},
+		"a value without a header": {rollout.Match{}, func(a map[string]string) { a[nginx("canary-by-header-value")] = "beta" }, rollout.Match{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(shop()...)
+			c.setMatch(t, tc.match)
+			want := matching(c.ingress(t, "web-canary"))
+			ing := ingress("web-canary")
+			c.edit(t, ing, func() { tc.edit(ing.Annotations) })
+
+			got := c.observe(t)
+			diff(t, false, got.Current)
+			diff(t, tc.seen, got.Match)
+
+			c.now = noon.Add(time.Minute)
+			c.setMatch(t, tc.match)
+			diff(t, want, matching(c.ingress(t, "web-canary")))
+			got = c.observe(t)
+			diff(t, true, got.Current)
+			diff(t, tc.match, got.Match)
+			diff(t, c.now, got.Since)
+		})
+	}
+}
+
+func TestCanaryOfAnIngressThatIsGoneFollowsTheMatch(t *testing.T) {
+	c := newCluster(nginxClass(), service("web", "web"), ingress("web", rule("a.test", path("/", "web"))))
+	c.setMatch(t, rollout.Match{Header: "X-Canary", Cookie: "beta"})
+	c.remove(t, ingress("web"))
+
+	c.setMatch(t, rollout.Match{Cookie: "beta"})
+	ing := c.ingress(t, "web-canary")
+	diff(t, map[string]string{nginx("canary-by-cookie"): "beta", annotationMatch: `{"cookie":"beta"}`}, matching(ing))
+	diff(t, "true", ing.Annotations[nginx("canary")])
+	diff(t, "headgate", ing.Annotations["external-dns.kubernetes.io/controller"])
+	diff(t, rollout.Match{Cookie: "beta"}, c.observe(t).Match)
+}
+
+// Who has a session stays where it is, or is judged by weight and match like
+// everybody: that is the user's choice, made on the stable Ingress.
+func TestAffinityOfTheCanaryIsTheUsersChoice(t *testing.T) {
+	c := newCluster(nginxClass(), service("web", "web"),
+		annotated(ingress("web", rule("a.test", path("/", "web"))), nginx("affinity"), "cookie", nginx("session-cookie-name"), "web"))
+	key := nginx("affinity-canary-behavior")
+	c.setWeight(t, 10)
+	for _, choice := range []string{"", "legacy", "sticky", ""} {
+		stable := ingress("web")
+		c.edit(t, stable, func() {
+			delete(stable.Annotations, key)
+			if choice != "" {
+				stable.Annotations[key] = choice
+			}
+		})
+		c.setWeight(t, 10)
+		canary := c.ingress(t, "web-canary")
+		diff(t, choice, canary.Annotations[key])
+		diff(t, "", canary.Annotations[nginx("affinity")]) // controllers take it from the stable one
+		diff(t, true, c.observe(t).Current)
+
+		c.edit(t, canary, func() { canary.Annotations[key] = "edited" })
+		diff(t, false, c.observe(t).Current)
+		c.setWeight(t, 10)
+		diff(t, choice, c.ingress(t, "web-canary").Annotations[key])
+	}
+}

@@ -1,0 +1,92 @@
+package ingress
+
+import (
+	"slices"
+	"strings"
+)
+
+// onPreview says which annotations of a stable Ingress its preview has too.
+//
+// What keeps people out is let through by family, so that one which nobody here
+// has heard of does as well. What shapes the way to the pods and back is listed.
+// All else stays behind: snippets may contain anything; server-alias and
+// from-to-www-redirect take more hosts; a redirect would send testers to stable; a
+// session cookie for a whole domain would be sent to stable, too; and auth-tls-*
+// has previewOpen refuse the preview.
+func onPreview(name string) bool {
+	if strings.HasPrefix(name, "auth-tls-") || strings.HasSuffix(name, "-snippet") {
+		return false
+	}
+	return slices.Contains(shaping, name) || slices.ContainsFunc(guarding, func(family string) bool {
+		return strings.HasPrefix(name, family)
+	})
+}
+
+var guarding = []string{
+	"allowlist-source-range",
+	"auth-",
+	"denylist-source-range",
+	"enable-global-auth",
+	"enable-modsecurity",
+	"enable-owasp-core-rules",
+	"force-ssl-redirect",
+	"limit-",
+	"satisfy",
+	"ssl-redirect",
+	"whitelist-source-range",
+}
+
+var shaping = []string{
+	"affinity",
+	"affinity-mode",
+	"app-root",
+	"backend-protocol",
+	"client-body-buffer-size",
+	"cors-allow-credentials",
+	"cors-allow-headers",
+	"cors-allow-methods",
+	"cors-allow-origin",
+	"cors-expose-headers",
+	"cors-max-age",
+	"custom-headers",
+	"enable-cors",
+	"load-balance",
+	"proxy-body-size",
+	"proxy-buffer-size",
+	"proxy-buffering",
+	"proxy-buffers-number",
+	"proxy-busy-buffers-size",
+	"proxy-connect-timeout",
+	"proxy-cookie-path",
+	"proxy-http-version",
+	"proxy-max-temp-file-size",
+	"proxy-next-upstream",
+	"proxy-next-upstream-timeout",
+	"proxy-next-upstream-tries",
+	"proxy-read-timeout",
+	"proxy-request-buffering",
+	"proxy-send-timeout",
+	"proxy-ssl-ciphers",
+	"proxy-ssl-name",
+	"proxy-ssl-protocols",
+	"proxy-ssl-secret",
+	"proxy-ssl-server-name",
+	"proxy-ssl-verify",
+	"proxy-ssl-verify-depth",
+	"rewrite-target",
+	"service-upstream",
+	"session-cookie-change-on-failure",
+	"session-cookie-conditional-samesite-none",
+	"session-cookie-expires",
+	"session-cookie-max-age",
+	"session-cookie-name",
+	"session-cookie-path",
+	"session-cookie-samesite",
+	"session-cookie-secure",
+	"upstream-hash-by",
+	"upstream-hash-by-subset",
+	"upstream-hash-by-subset-size",
+	"upstream-vhost",
+	"use-regex",
+	"x-forwarded-prefix",
+}
