@@ -2,7 +2,9 @@ package ingress
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	netv1 "k8s.io/api/networking/v1"
 
@@ -20,10 +22,25 @@ func (s scene) problem(r routes, t rollout.Target, controllers []string) *rollou
 		func() *rollout.Problem { return s.passthrough(r) },
 		func() *rollout.Problem { return s.unknownClass(r, controllers) },
 		func() *rollout.Problem { return s.foreignCanary(r) },
+		func() *rollout.Problem { return entangled(r, t) },
 	}
 	for _, check := range checks {
 		if p := check(); p != nil {
 			return p
+		}
+	}
+	return nil
+}
+
+// entangled looks for a Service that was edited so that it selects the canary's
+// pods beside stable's: it gives them traffic that no weight says.
+func entangled(r routes, t rollout.Target) *rollout.Problem {
+	canary := maps.Clone(t.Deployment.Spec.Template.Labels)
+	maps.Copy(canary, t.Track)
+	for _, svc := range r.selecting {
+		if len(t.Track) > 0 && selects(svc, canary) {
+			return problem(rollout.CanaryIndistinct, "Service %q selects the canary's pods as well as stable's, so they get traffic beside their weight: "+
+				"let it select on %s again", svc.Name, strings.Join(slices.Sorted(maps.Keys(t.Track)), " or "))
 		}
 	}
 	return nil

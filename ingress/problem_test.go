@@ -50,6 +50,11 @@ func TestProblem(t *testing.T) {
 			message: `Service "web" is of type ExternalName or has no selector, so its traffic cannot be split: give it a selector or name another Service in headgate.dev/service`,
 		},
 
+		"a Service that was edited to select canary pods too": {
+			objects: []any{service("web", "web", func(svc *corev1.Service) { svc.Spec.Selector = map[string]string{"tier": "front"} }), ing, canaryIng}, reason: rollout.CanaryIndistinct,
+			message: `Service "web" selects the canary's pods as well as stable's, so they get traffic beside their weight: let it select on app again`,
+		},
+
 		"no Ingress": {
 			objects: []any{web}, reason: rollout.NoIngress,
 			message: `no Ingress has a path to Service "web": only traffic that comes through an Ingress can be split`,

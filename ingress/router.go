@@ -104,6 +104,9 @@ func (r *Router) observe(ctx context.Context, t rollout.Target) (rollout.Traffic
 	}
 	carried, since := s.carried()
 	tr.Weight, tr.Match, tr.Since = carried.weight, carried.match, since
+	if tr.Routed {
+		tr.Lowest = s.lowest()
+	}
 	p := s.plan(found, t, carried, since)
 	tr.Current = tr.Routed && p.done()
 	tr.Problem = cmp.Or(s.problem(found, t, r.controllers), p.taken, refused)

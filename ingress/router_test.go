@@ -164,7 +164,7 @@ func TestRouterSplitsAndReturnsTheTraffic(t *testing.T) {
 		"create *v1.Ingress admin-canary",
 		"create *v1.Ingress web-canary",
 	}, c.writes)
-	want.Routed, want.Current, want.Weight, want.Since = true, true, 10, noon
+	want.Routed, want.Current, want.Weight, want.Lowest, want.Since = true, true, 10, 10, noon
 	diff(t, want, c.observe(t))
 
 	c.writes, c.now = nil, noon.Add(time.Minute)
@@ -173,7 +173,7 @@ func TestRouterSplitsAndReturnsTheTraffic(t *testing.T) {
 
 	c.setWeight(t, 50)
 	diff(t, []string{"patch *v1.Ingress admin-canary", "patch *v1.Ingress web-canary"}, c.writes)
-	want.Weight, want.Since = 50, c.now
+	want.Weight, want.Lowest, want.Since = 50, 50, c.now
 	diff(t, want, c.observe(t))
 
 	c.writes = nil
@@ -184,7 +184,7 @@ func TestRouterSplitsAndReturnsTheTraffic(t *testing.T) {
 		t.Fatal(err)
 	}
 	diff(t, []string{"delete *v1.Ingress admin-canary", "delete *v1.Ingress web-canary", "delete *v1.Service web-canary"}, c.writes)
-	want.Routed, want.Current, want.Weight, want.Since = false, false, 0, time.Time{}
+	want.Routed, want.Current, want.Weight, want.Lowest, want.Since = false, false, 0, 0, time.Time{}
 	diff(t, want, c.observe(t))
 
 	c.writes = nil

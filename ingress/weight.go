@@ -61,6 +61,20 @@ func (d dialect) weightOf(ing *netv1.Ingress) int {
 	return min(max(weight, 0), fullWeight)
 }
 
+// lowest returns the lowest weight that a canary Ingress says. What does not parse
+// is 0 to the controllers.
+func (s scene) lowest() int {
+	lowest := fullWeight
+	for _, ing := range s.canaryIngresses {
+		weight, err := strconv.Atoi(ing.Annotations[s.weight()])
+		if err != nil || !s.is(ing, "canary") {
+			weight = 0
+		}
+		lowest = max(0, min(lowest, weight))
+	}
+	return lowest
+}
+
 // sinceOf returns when ing was last written, or created if it does not say.
 func sinceOf(ing *netv1.Ingress) time.Time {
 	at, err := time.Parse(time.RFC3339Nano, ing.Annotations[annotationSince])

@@ -12,21 +12,23 @@ import (
 func TestWeightOf(t *testing.T) {
 	for name, tc := range map[string]struct {
 		canary, weight, recorded string
-		want                     int
+		want, lowest             int
 	}{
-		"as written":     {"true", "25", "25", 25},
-		"raised by hand": {"true", "60", "25", 60},
-		"lowered by hand, maybe not yet in force": {"true", "5", "25", 25},
-		"nothing recorded":                        {"true", "25", "", 25},
-		"above 100 every request is taken":        {"true", "150", "25", 100},
-		"below 0 none is":                         {"true", "-5", "", 0},
-		"what does not parse may be anything":     {"true", "10%", "10", 100},
-		"no weight at all":                        {"true", "", "10", 100},
-		"no canary any more":                      {"false", "10", "10", 100},
+		"as written":     {"true", "25", "25", 25, 25},
+		"raised by hand": {"true", "60", "25", 60, 60},
+		"lowered by hand, maybe not yet in force": {"true", "5", "25", 25, 5},
+		"nothing recorded":                        {"true", "25", "", 25, 25},
+		"above 100 every request is taken":        {"true", "150", "25", 100, 100},
+		"below 0 none is":                         {"true", "-5", "", 0, 0},
+		"what does not parse may be anything":     {"true", "10%", "10", 100, 0},
+		"no weight at all":                        {"true", "", "10", 100, 0},
+		"no canary any more":                      {"false", "10", "10", 100, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ing := annotated(ingress("web-canary"), nginx("canary"), tc.canary, nginx("canary-weight"), tc.weight, annotationWeight, tc.recorded)
 			diff(t, tc.want, defaultDialect.weightOf(ing))
+			s := scene{dialect: defaultDialect, canaryIngresses: map[string]*netv1.Ingress{"web-canary": ing}}
+			diff(t, tc.lowest, s.lowest())
 		})
 	}
 }

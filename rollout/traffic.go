@@ -56,8 +56,9 @@ type Traffic struct {
 	// Routed says that at least one canary Ingress of this Deployment exists.
 	Routed bool
 
-	// Weight is the highest weight that any canary Ingress carries, 0..100.
-	Weight int
+	// Weight is the highest weight that any canary Ingress may carry, 0..100, and
+	// Lowest the lowest that one says: lower where somebody edited it.
+	Weight, Lowest int
 
 	// Match is what the canary Ingresses match. If they differ, it is that of one
 	// that matches something.

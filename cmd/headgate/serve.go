@@ -148,12 +148,16 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	if err := ingress.SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
 	reconciler := &controller.Reconciler{
 		Client: mgr.GetClient(),
 		Live:   mgr.GetAPIReader(),
 		Router: ingress.New(mgr.GetClient(), mgr.GetAPIReader(), ingress.Options{
 			AnnotationsPrefix: cfg.AnnotationsPrefix,
 			Controllers:       cfg.IngressControllers,
+			PreviewDomains:    cfg.PreviewDomains,
 		}),
 		Judge: analysis.New(prometheus, mgr.GetAPIReader(), analysis.Options{
 			Source:         cfg.MetricsSource,
