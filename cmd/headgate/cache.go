@@ -4,18 +4,21 @@ import (
 	"maps"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/certs"
+	"github.com/headgate/headgate/rollout/controller"
 )
 
 // cacheOptions keeps in memory what decisions read, and no more: a cluster has
-// ten old ReplicaSets for each Deployment, and nobody reads their templates.
+// ten old ReplicaSets for each Deployment, and nobody reads their templates
+// whole.
 func cacheOptions(keeper *certs.Keeper) cache.Options {
 	byObject := map[client.Object]cache.ByObject{
-		&appsv1.ReplicaSet{}: {Transform: slimReplicaSet},
+		&appsv1.ReplicaSet{}:                     {Transform: slimReplicaSet},
+		&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: slimAutoscaler},
 	}
 	maps.Copy(byObject, keeper.CacheOptions())
 	return cache.Options{
@@ -24,9 +27,9 @@ func cacheOptions(keeper *certs.Keeper) cache.Options {
 	}
 }
 
-// slimReplicaSet drops the template of a ReplicaSet without pods. One that is
-// scaled up arrives again, whole. The template of an active one is the stable
-// version.
+// slimReplicaSet drops the template of a ReplicaSet without pods, but for what
+// tells versions apart. One that is scaled up arrives again, whole. The template of
+// an active one is the stable version.
 func slimReplicaSet(obj any) (any, error) {
 	rs, ok := obj.(*appsv1.ReplicaSet)
 	if !ok {
@@ -34,7 +37,18 @@ func slimReplicaSet(obj any) (any, error) {
 	}
 	rs.ManagedFields = nil
 	if rs.Status.Replicas == 0 && rs.Spec.Replicas != nil && *rs.Spec.Replicas == 0 {
-		rs.Spec.Template = corev1.PodTemplateSpec{}
+		controller.Slim(rs)
 	}
 	return rs, nil
+}
+
+// slimAutoscaler drops the status, the larger half.
+func slimAutoscaler(obj any) (any, error) {
+	hpa, ok := obj.(*autoscalingv2.HorizontalPodAutoscaler)
+	if !ok {
+		return obj, nil // a tombstone
+	}
+	hpa.ManagedFields = nil
+	hpa.Status = autoscalingv2.HorizontalPodAutoscalerStatus{}
+	return hpa, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -67,16 +68,19 @@ type stage struct {
 }
 
 // newStage is a rollout with a canary of 2 pods at weight 50.
-func newStage(t *testing.T) stage {
+func newStage(t *testing.T, others ...client.Object) stage {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := appsv1.AddToScheme(scheme); err != nil {
+	if err := errors.Join(appsv1.AddToScheme(scheme), autoscalingv2.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
 	dep := stableDeployment()
 	canary := newCanary(dep, "7", map[string]string{"app": "web-canary"}, "{}", 2)
 	l := &ledger{}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(dep, canary).WithStatusSubresource(dep).Build()
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(dep, canary).WithObjects(others...).WithStatusSubresource(dep).
+		WithIndex(dep, activeIndex, active).
+		WithIndex(&autoscalingv2.HorizontalPodAutoscaler{}, targetIndex, scales).
+		WithIndex(&autoscalingv2.HorizontalPodAutoscaler{}, markedIndex, markedFor).Build()
 	for _, obj := range []client.Object{dep, canary} {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
 			t.Fatal(err)
@@ -94,6 +98,7 @@ func TestApplyOrder(t *testing.T) {
 	tests := map[string]struct {
 		decision rollout.Decision
 		gone     bool // the routes are
+		held     bool // scale-down is
 		want     []string
 	}{
 		"after bad news the first write takes the traffic away": {
@@ -117,6 +122,16 @@ func TestApplyOrder(t *testing.T) {
 			decision: rollout.Decision{Weight: rollout.Unrouted, Phase: rollout.Pending},
 			want:     []string{"remove routes"},
 		},
+		"nothing shrinks stable once it may get its traffic back": {
+			decision: rollout.Decision{Canary: goal, Weight: 75, Phase: rollout.Pending, HoldScaleDown: true},
+			want:     []string{"patch web-canary", "patch web-autoscaler", "weight 75"},
+		},
+		"autoscalers are free again before the record goes": {
+			decision: rollout.Decision{Reason: rollout.Promoted, Weight: rollout.Unrouted},
+			gone:     true,
+			held:     true,
+			want:     []string{"patch web", "patch status of web", "patch web-autoscaler", "remove services", "delete web-canary"},
+		},
 		"a command is taken in the same write as the phase": {
 			decision: rollout.Decision{Canary: goal, Weight: rollout.KeepRoutes, Phase: rollout.Paused, TakeCommand: true},
 			want:     []string{"patch web-canary", "patch web"},
@@ -124,7 +139,11 @@ func TestApplyOrder(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			hpa := autoscaler()
+			if tt.held {
+				mark(hpa, `{"deployment":"web","selectPolicy":null}`)
+			}
+			s := newStage(t, hpa)
 			s.Traffic.Routed = !tt.gone
 			if err := s.apply(t.Context(), s.seen, tt.decision); err != nil {
 				t.Fatal(err)

@@ -46,7 +46,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	if seen == nil {
 		r.Metrics.forget(req.NamespacedName)
-		return ctrl.Result{}, r.restoreScaleDown(ctx, req.NamespacedName)
+		return again(r.restoreScaleDown(ctx, req.NamespacedName))
 	}
 	decision := r.decide(ctx, seen)
 	if err := r.apply(ctx, seen, decision); err != nil {

@@ -145,7 +145,7 @@ func (r *Reconciler) observeReplicaSets(ctx context.Context, s *seen) error {
 	others := false
 	for i := range list.Items {
 		rs := &list.Items[i]
-		if *rs.Spec.Replicas == 0 && rs.Status.Replicas == 0 {
+		if !runs(rs) {
 			continue
 		}
 		s.Stable.Runs = true
@@ -286,10 +286,7 @@ func (s *seen) sameVersion(rs corev1.PodTemplateSpec) bool {
 // sameTemplate compares what the API server defaulted on both sides. Only the
 // ReplicaSet's has the hash label.
 func sameTemplate(rs, dep corev1.PodTemplateSpec) bool {
-	labels := maps.Clone(rs.Labels)
-	delete(labels, appsv1.DefaultDeploymentUniqueLabelKey)
-	rs.Labels = labels
-	return apiequality.Semantic.DeepEqual(rs, dep)
+	return apiequality.Semantic.DeepEqual(unhashed(rs), dep)
 }
 
 func conditionOf(dep *appsv1.Deployment) *appsv1.DeploymentCondition {

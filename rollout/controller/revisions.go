@@ -1,5 +1,106 @@
 package controller
 
-import appsv1 "k8s.io/api/apps/v1"
+import (
+	"maps"
+	"strconv"
+	"strings"
 
-func (s *seen) revisionsAgo([]appsv1.ReplicaSet) int { return 0 }
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// annotationTemplate is on a ReplicaSet whose template Slim has dropped, in memory
+// only: the identity of that template.
+const annotationTemplate = "headgate.dev/template"
+
+// Slim drops the template of rs and keeps what tells it from others. It is for
+// the cache that a Reconciler reads, and for ReplicaSets without pods: there are
+// ten of them for each Deployment. Doing it again changes nothing.
+func Slim(rs *appsv1.ReplicaSet) {
+	if len(rs.Spec.Template.Spec.Containers) == 0 {
+		return
+	}
+	if rs.Annotations == nil {
+		rs.Annotations = map[string]string{}
+	}
+	rs.Annotations[annotationTemplate] = identity(rs.Spec.Template)
+	rs.Spec.Template = corev1.PodTemplateSpec{}
+}
+
+// revisionsAgo is Stable.RevisionsAgo, found in the ReplicaSets of the Deployment.
+// It counts versions, of which one that was restarted has several ReplicaSets.
+func (s *seen) revisionsAgo(sets []appsv1.ReplicaSet) int {
+	if s.SpecErr != nil || s.Spec.RollbackWindow == 0 {
+		return 0
+	}
+	first := map[string]int64{} // revision of each version
+	for i := range sets {
+		version, revision := s.version(setIdentity(&sets[i])), firstRevision(&sets[i])
+		if at, ok := first[version]; !ok || revision < at {
+			first[version] = revision
+		}
+	}
+	var running int64
+	for i := range sets {
+		if runs(&sets[i]) {
+			running = max(running, first[s.version(setIdentity(&sets[i]))])
+		}
+	}
+	wanted, ago := first[s.version(identity(s.dep.Spec.Template))], 0
+	for _, revision := range first {
+		if wanted > 0 && wanted <= revision && revision < running {
+			ago++
+		}
+	}
+	return ago
+}
+
+// firstRevision is the revision with which rs was created. 0: it has none. The
+// present one does not say when rs was stable: it is raised above all others as
+// soon as the Deployment asks for that template, held or not
+// (getNewReplicaSet of the Deployment controller).
+func firstRevision(rs *appsv1.ReplicaSet) int64 {
+	first, _, _ := strings.Cut(rs.Annotations["deployment.kubernetes.io/revision-history"], ",")
+	if first == "" {
+		first = rs.Annotations["deployment.kubernetes.io/revision"]
+	}
+	revision, err := strconv.ParseInt(first, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return revision
+}
+
+// runs says whether rs has pods, or is to have some.
+func runs(rs *appsv1.ReplicaSet) bool { return *rs.Spec.Replicas > 0 || rs.Status.Replicas > 0 }
+
+func setIdentity(rs *appsv1.ReplicaSet) string {
+	if len(rs.Spec.Template.Spec.Containers) == 0 {
+		return rs.Annotations[annotationTemplate]
+	}
+	return identity(rs.Spec.Template)
+}
+
+// identity is the fingerprint of t, and when it was restarted.
+func identity(t corev1.PodTemplateSpec) string {
+	return fingerprint(unhashed(t)) + "/" + t.Annotations[rollout.AnnotationRestartedAt]
+}
+
+// version is as much of an identity as makes a version; see sameVersion.
+func (s *seen) version(identity string) string {
+	if s.Spec.Restart == rollout.RestartRolling {
+		identity, _, _ = strings.Cut(identity, "/")
+	}
+	return identity
+}
+
+// unhashed returns t without the label that only the template of a ReplicaSet
+// has. It leaves t alone.
+func unhashed(t corev1.PodTemplateSpec) corev1.PodTemplateSpec {
+	labels := maps.Clone(t.Labels)
+	delete(labels, appsv1.DefaultDeploymentUniqueLabelKey)
+	t.Labels = labels
+	return t
+}

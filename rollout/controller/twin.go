@@ -1,5 +1,77 @@
 package controller
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
 
-func (r *Reconciler) observeTwin(context.Context, *seen) error { return nil }
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// observeTwin finds what a canary pod and a stable pod cannot both have: a volume
+// for one node, which is a Problem, and a port of the node, which is none where
+// another node has it free.
+func (r *Reconciler) observeTwin(ctx context.Context, s *seen) error {
+	pod := &s.dep.Spec.Template.Spec
+	if ports := nodePorts(pod); len(ports) > 0 {
+		s.Gaps = append(s.Gaps, rollout.Note{Reason: rollout.CanaryNeedsFreeNode, Message: fmt.Sprintf(
+			"host port %s: a canary pod needs a node where it is free; otherwise the rollout waits at weight 0 until %s ends it", strings.Join(ports, ", "), rollout.AnnotationProgressDeadline)})
+	}
+	if s.Problem != nil {
+		return nil
+	}
+	for _, volume := range pod.Volumes {
+		problem, err := r.unshared(ctx, s, volume)
+		if err != nil || problem != nil {
+			s.Problem = problem
+			return err
+		}
+	}
+	return nil
+}
+
+// unshared is why stable and canary pods cannot both mount volume. nil: they can,
+// or its claim is missing, which the pods will say better. That a pod mounts it
+// read-only makes no difference: the access mode is the node's.
+func (r *Reconciler) unshared(ctx context.Context, s *seen, volume corev1.Volume) (*rollout.Problem, error) {
+	if volume.PersistentVolumeClaim == nil { // each pod has an ephemeral one of its own
+		return nil, nil
+	}
+	claim := &corev1.PersistentVolumeClaim{}
+	key := types.NamespacedName{Namespace: s.dep.Namespace, Name: volume.PersistentVolumeClaim.ClaimName}
+	if err := r.Live.Get(ctx, key, claim); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("reading PersistentVolumeClaim %s: %w", key, err)
+	}
+	modes := claim.Spec.AccessModes
+	if slices.Contains(modes, corev1.ReadWriteMany) || slices.Contains(modes, corev1.ReadOnlyMany) || len(modes) == 0 {
+		return nil, nil
+	}
+	return &rollout.Problem{Reason: rollout.VolumeNotShared, Message: fmt.Sprintf(
+		"volume %s is PersistentVolumeClaim %s, which is %s: a canary pod on another node than the stable ones could not mount it. Use a ReadWriteMany volume, or release without a canary: kubectl annotate deployment/%s %s=%s",
+		volume.Name, key.Name, modes[0], s.dep.Name, rollout.AnnotationCommand, rollout.VerbPromoteFull)}, nil
+}
+
+// nodePorts are the ports of the node that a pod takes for itself, as it says.
+func nodePorts(pod *corev1.PodSpec) []string {
+	var ports []string
+	for _, c := range slices.Concat(pod.InitContainers, pod.Containers) {
+		for _, p := range c.Ports {
+			port := p.HostPort
+			if port == 0 && pod.HostNetwork {
+				port = p.ContainerPort
+			}
+			if text := fmt.Sprint(port); port != 0 && !slices.Contains(ports, text) {
+				ports = append(ports, text)
+			}
+		}
+	}
+	return ports
+}

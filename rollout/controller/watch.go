@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,6 +35,11 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, wor
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &appsv1.Deployment{}, activeIndex, active); err != nil {
 		return fmt.Errorf("indexing Deployments: %w", err)
 	}
+	for index, keys := range map[string]client.IndexerFunc{targetIndex: scales, markedIndex: markedFor} {
+		if err := mgr.GetFieldIndexer().IndexField(ctx, &autoscalingv2.HorizontalPodAutoscaler{}, index, keys); err != nil {
+			return fmt.Errorf("indexing HorizontalPodAutoscalers: %w", err)
+		}
+	}
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named("rollout").
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
@@ -42,6 +48,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, wor
 		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsOf)).
 		Watches(&netv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsOf)).
 		Watches(&netv1.IngressClass{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsOf)).
+		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(r.autoscaled), builder.WithPredicates(respecified())).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("registering the controller: %w", err)
