@@ -50,6 +50,8 @@ func TestRevisionsAgo(t *testing.T) {
 		"a revision that is none":                    {v1, "", []past{{v1, "first", 0}, {v2, "2", 4}}, 0},
 		"no version runs":                            {v1, "", []past{{v1, "1", 0}, {v2, "2", 0}}, 0},
 		"restarts are no versions":                   {v1, "", []past{{v1, "1", 0}, {v2, "2", 0}, {again(v2, "10h"), "3", 0}, {v3, "4", 0}, {again(v3, "11h"), "5", 4}}, 2},
+		"a restart makes the running one no newer":   {v4, "", []past{{v3, "2", 0}, {v4, "3", 0}, {again(v3, "10h"), "5", 4}}, 0},
+		"in whatever order they are listed":          {v4, "", []past{{again(v3, "10h"), "5", 4}, {v4, "3", 0}, {v3, "2", 0}}, 0},
 		"a restarted one without its mark":           {v1, "", []past{{again(v1, "10h"), "1", 0}, {v2, "2", 4}}, 1},
 		"restarts are versions to whom a canary is":  {v2, rollout.RestartCanary, []past{{v2, "2", 0}, {again(v2, "10h"), "3", 0}, {v3, "4", 4}}, 2},
 		"and one without its mark is then not known": {v1, rollout.RestartCanary, []past{{again(v1, "10h"), "1", 0}, {v2, "2", 4}}, 0},

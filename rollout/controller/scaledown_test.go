@@ -214,21 +214,27 @@ func TestFreeScaleDown(t *testing.T) {
 		after             edit // of before
 		rolling           []string
 		over              []string
+		dead              bool // no manager ran until it was over
 	}{
-		"nothing":                                 {nil, nil, nil, nil, []string{"ScaleDownRestored"}},
-		"nothing, to one with rules":              {selects("Max"), nil, nil, nil, []string{"ScaleDownRestored"}},
-		"another scale-down rule":                 {selects("Max"), window, window, nil, []string{"ScaleDownRestored"}},
-		"a first rule":                            {nil, window, window, nil, []string{"ScaleDownRestored"}},
-		"a first rule for scale-up":               {nil, up, up, nil, []string{"ScaleDownRestored"}},
-		"self-heal, of the field":                 {selects("Max"), selects("Max"), nil, []string{"ScaleDownNotHeld"}, nil},
-		"self-heal, of all rules":                 {nil, none, nil, []string{"ScaleDownNotHeld"}, nil},
-		"a choice of their own":                   {nil, selects("Min"), selects("Min"), []string{"ScaleDownNotHeld"}, nil},
-		"a mark that is damaged":                  {selects("Max"), func(hpa *autoscalingv2.HorizontalPodAutoscaler) { mark(hpa, "Max") }, nil, nil, []string{"ScaleDownRestored"}},
-		"a mark that says what is not a policy":   {selects("Max"), func(hpa *autoscalingv2.HorizontalPodAutoscaler) { mark(hpa, `{"selectPolicy":"Never"}`) }, nil, nil, []string{"ScaleDownRestored"}},
-		"fixed size":                              {nil, func(hpa *autoscalingv2.HorizontalPodAutoscaler) { hpa.Spec.MaxReplicas = 2 }, func(hpa *autoscalingv2.HorizontalPodAutoscaler) { hpa.Spec.MaxReplicas = 2 }, nil, []string{"ScaleDownRestored"}},
-		"another target":                          {nil, retargeted("Deployment", "api"), retargeted("Deployment", "api"), []string{"ScaleDownRestored"}, nil},
-		"another target that is no Deployment":    {nil, retargeted("StatefulSet", "web"), retargeted("StatefulSet", "web"), []string{"ScaleDownRestored"}, nil},
-		"somebody takes the mark, not what it is": {nil, unmarked, selects("Disabled"), nil, nil},
+		"nothing":                                     {nil, nil, nil, nil, []string{"ScaleDownRestored"}, false},
+		"nothing, to one with rules":                  {selects("Max"), nil, nil, nil, []string{"ScaleDownRestored"}, false},
+		"another scale-down rule":                     {selects("Max"), window, window, nil, []string{"ScaleDownRestored"}, false},
+		"a first rule":                                {nil, window, window, nil, []string{"ScaleDownRestored"}, false},
+		"a first rule for scale-up":                   {nil, up, up, nil, []string{"ScaleDownRestored"}, false},
+		"self-heal, of the field":                     {selects("Max"), selects("Max"), nil, []string{"ScaleDownNotHeld"}, nil, false},
+		"self-heal, of all rules":                     {nil, none, nil, []string{"ScaleDownNotHeld"}, nil, false},
+		"a choice of their own":                       {nil, selects("Min"), selects("Min"), []string{"ScaleDownNotHeld"}, nil, false},
+		"a mark that is damaged":                      {selects("Max"), func(hpa *autoscalingv2.HorizontalPodAutoscaler) { mark(hpa, "Max") }, nil, nil, []string{"ScaleDownRestored"}, false},
+		"a mark that says what is not a policy":       {selects("Max"), func(hpa *autoscalingv2.HorizontalPodAutoscaler) { mark(hpa, `{"selectPolicy":"Never"}`) }, nil, nil, []string{"ScaleDownRestored"}, false},
+		"fixed size":                                  {nil, func(hpa *autoscalingv2.HorizontalPodAutoscaler) { hpa.Spec.MaxReplicas = 2 }, func(hpa *autoscalingv2.HorizontalPodAutoscaler) { hpa.Spec.MaxReplicas = 2 }, nil, []string{"ScaleDownRestored"}, false},
+		"another target":                              {nil, retargeted("Deployment", "api"), retargeted("Deployment", "api"), []string{"ScaleDownRestored"}, nil, false},
+		"another target that is no Deployment":        {nil, retargeted("StatefulSet", "web"), retargeted("StatefulSet", "web"), []string{"ScaleDownRestored"}, nil, false},
+		"somebody takes the mark, not what it is":     {nil, unmarked, selects("Disabled"), nil, nil, false},
+		"a choice of their own, while no manager ran": {nil, selects("Min"), selects("Min"), nil, nil, true},
+		"self-heal, while no manager ran":             {selects("Max"), selects("Max"), nil, nil, nil, true},
+		"they let it scale down, and then not": {nil, func(hpa *autoscalingv2.HorizontalPodAutoscaler) {
+			mark(hpa, `{"deployment":"web","selectPolicy":null,"lost":true}`)
+		}, selects("Disabled"), nil, nil, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -248,7 +254,9 @@ func TestFreeScaleDown(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			s.pass(t, holding)
+			if !tt.dead {
+				s.pass(t, holding)
+			}
 			if diff := cmp.Diff(tt.rolling, s.told()); diff != "" {
 				t.Errorf("events during the rollout (-want +got):\n%s", diff)
 			}
@@ -343,6 +351,24 @@ func TestScaleDownIsNotWrittenOnAStaleRead(t *testing.T) {
 	}
 	if hpa := s.autoscaler(t); policyOf(hpa) != autoscalingv2.MinChangePolicySelect {
 		t.Errorf("the user's choice became %s", policyOf(hpa))
+	}
+}
+
+func TestScaleDownOfAnAutoscalerThatIsGone(t *testing.T) {
+	s := newScaledStage(t, autoscaler())
+	s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			if err := c.List(ctx, list, opts...); err != nil {
+				return err
+			}
+			return s.Live.(client.Client).Delete(ctx, autoscaler()) // after the read
+		},
+	})
+	if err := s.holdScaleDown(t.Context(), s.seen, holding); err != nil {
+		t.Errorf("the rollout waits for it: %v", err)
+	}
+	if told := s.told(); len(told) > 0 {
+		t.Errorf("events: %v", told)
 	}
 }
 
