@@ -32,10 +32,10 @@ const (
 	// AnnotationState is on the canary Deployment; see State.
 	AnnotationState = "headgate.dev/state"
 
-	// AnnotationScaleDown is on a HorizontalPodAutoscaler while (and only while)
-	// Headgate has its scale-down switched off. It holds, as JSON, for the rollout of
-	// which Deployment, and what was there before: what Headgate has to put back,
-	// and a person where Headgate is gone.
+	// AnnotationScaleDown is on a HorizontalPodAutoscaler from when Headgate switches
+	// its scale-down off until the rollout is over. It holds, as JSON, whose rollout
+	// that is, and what was there before: what Headgate has to put back, and a
+	// person where Headgate is gone.
 	AnnotationScaleDown = "headgate.dev/scale-down"
 )
 

@@ -67,7 +67,11 @@ func (e *hpaEdit) patch(resourceVersion string) ([]byte, error) {
 	if e.behavior != nil {
 		patch["spec"] = map[string]any{"behavior": e.behavior}
 	}
-	return json.Marshal(patch)
+	b, err := json.Marshal(patch)
+	if err != nil {
+		return nil, fmt.Errorf("encoding a patch: %w", err)
+	}
+	return b, nil
 }
 
 // holdEdit switches the scale-down of hpa off for the rollout of deployment. nil:

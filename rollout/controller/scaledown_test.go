@@ -440,10 +440,9 @@ func TestAutoscalerStatusIsNoNews(t *testing.T) {
 	if respecified().Update(event.UpdateEvent{ObjectOld: was, ObjectNew: is}) {
 		t.Error("a status is reconciled")
 	}
-	unmarked(is)
 	is.Annotations["team"] = "web"
 	if !respecified().Update(event.UpdateEvent{ObjectOld: was, ObjectNew: is}) {
-		t.Error("a mark that went would be overlooked")
+		t.Error("a new annotation would be overlooked")
 	}
 	is = autoscaler()
 	is.Spec.MaxReplicas++
