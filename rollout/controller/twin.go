@@ -22,17 +22,11 @@ func (r *Reconciler) observeTwin(ctx context.Context, s *seen) error {
 		s.Gaps = append(s.Gaps, rollout.Note{Reason: rollout.CanaryNeedsFreeNode, Message: fmt.Sprintf(
 			"host port %s: a canary pod needs a node where it is free; otherwise the rollout waits at weight 0 until %s ends it", strings.Join(ports, ", "), rollout.AnnotationProgressDeadline)})
 	}
-	if s.Problem != nil {
-		return nil
+	var err error
+	for i := 0; s.Problem == nil && err == nil && i < len(pod.Volumes); i++ {
+		s.Problem, err = r.unshared(ctx, s, pod.Volumes[i])
 	}
-	for _, volume := range pod.Volumes {
-		problem, err := r.unshared(ctx, s, volume)
-		if err != nil || problem != nil {
-			s.Problem = problem
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 // unshared is why stable and canary pods cannot both mount volume. nil: they can,
