@@ -26,6 +26,7 @@ type seen struct {
 	dep       *appsv1.Deployment
 	canary    *appsv1.Deployment // nil: there is none
 	condition *appsv1.DeploymentCondition
+	jobs      jobs
 }
 
 // observe is nil, nil where there is nothing to decide: a Deployment that is

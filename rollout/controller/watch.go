@@ -6,8 +6,10 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -49,6 +51,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, wor
 		Watches(&netv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsOf)).
 		Watches(&netv1.IngressClass{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsOf)).
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(r.autoscaled), builder.WithPredicates(respecified())).
+		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(r.rolloutOfJob)).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("registering the controller: %w", err)
@@ -91,4 +94,24 @@ func (r *Reconciler) rolloutsOf(ctx context.Context, obj client.Object) []ctrl.R
 		requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
 	}
 	return requests
+}
+
+// rolloutOfJob is the rollout whose canary a Job tests.
+func (r *Reconciler) rolloutOfJob(ctx context.Context, obj client.Object) []ctrl.Request {
+	owner := metav1.GetControllerOf(obj)
+	if owner == nil || owner.Kind != "Deployment" || obj.GetLabels()[rollout.LabelManagedBy] != rollout.ManagedBy {
+		return nil
+	}
+	canary := &appsv1.Deployment{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: obj.GetNamespace(), Name: owner.Name}, canary); err != nil {
+		if !apierrors.IsNotFound(err) {
+			ctrl.LoggerFrom(ctx).Error(err, "reading the Deployment of a Job", "namespace", obj.GetNamespace(), "job", obj.GetName())
+		}
+		return nil
+	}
+	stable := metav1.GetControllerOf(canary)
+	if stable == nil {
+		return nil
+	}
+	return []ctrl.Request{{NamespacedName: client.ObjectKey{Namespace: obj.GetNamespace(), Name: stable.Name}}}
 }

@@ -1,0 +1,187 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// jobNameLimit leaves room for what an indexed Job adds to make the host names
+// of its pods, which end at 63.
+const jobNameLimit = 57
+
+// jobName is the same whenever it is asked for, so that two managers make one
+// Job.
+func jobName(canary, run string) string {
+	name := canary + "-" + run
+	if len(name) <= jobNameLimit {
+		return name
+	}
+	sum := sha256.Sum256([]byte(canary))
+	end := "-" + hex.EncodeToString(sum[:4]) + "-" + run
+	return strings.TrimRight(canary[:jobNameLimit-len(end)], "-.") + end
+}
+
+// newJob makes a Job of the suspended CronJob cron, which tests the canary at
+// address.
+//
+// That gives nobody a right they lack: who may edit the Deployment may run any
+// pod in its namespace.
+//
+// It lives until the canary goes, because a result that was collected before
+// anybody looked would be asked for a second time.
+func newJob(s *seen, cron *batchv1.CronJob, name, address string) *batchv1.Job {
+	spec := cron.Spec.JobTemplate.Spec.DeepCopy()
+	spec.Suspend, spec.TTLSecondsAfterFinished = nil, nil
+	spec.Selector, spec.ManualSelector = nil, nil // the API server's, for this very Job
+	if spec.ActiveDeadlineSeconds == nil {
+		// Rounded up: 0 would be over at once.
+		spec.ActiveDeadlineSeconds = ptr.To(int64((s.Spec.ProgressDeadline + time.Second - 1) / time.Second))
+	}
+	env := jobEnv(s, address)
+	for _, containers := range [][]corev1.Container{spec.Template.Spec.InitContainers, spec.Template.Spec.Containers} {
+		for i := range containers {
+			containers[i].Env = overriding(env, containers[i].Env)
+		}
+	}
+	return &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:      name,
+			Namespace: s.dep.Namespace,
+			Labels: map[string]string{
+				rollout.LabelManagedBy: rollout.ManagedBy,
+				rollout.LabelRollout:   s.target.Rollout,
+			},
+			Annotations: map[string]string{
+				"argocd.argoproj.io/compare-options":         "IgnoreExtraneous",
+				"argocd.argoproj.io/ignore-resource-updates": "true",
+			},
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion:         appsv1.SchemeGroupVersion.String(),
+				Kind:               "Deployment",
+				Name:               s.canary.Name,
+				UID:                s.canary.UID,
+				Controller:         ptr.To(true),
+				BlockOwnerDeletion: ptr.To(false), // as in newCanary
+			}},
+		},
+		Spec: *spec,
+	}
+}
+
+// jobEnv is what every container of a Job is told about what it tests.
+func jobEnv(s *seen, address string) []corev1.EnvVar {
+	template := s.canary.Spec.Template
+	version := template.Labels["app.kubernetes.io/version"]
+	if version == "" {
+		version = template.Spec.Containers[0].Image
+	}
+	return []corev1.EnvVar{
+		{Name: "HEADGATE_CANARY_ADDRESS", Value: address},
+		{Name: "HEADGATE_CANARY_NAME", Value: s.canary.Name},
+		{Name: "HEADGATE_CANARY_VERSION", Value: version},
+		{Name: "HEADGATE_ROLLOUT", Value: s.target.Rollout},
+		{Name: "HEADGATE_NAMESPACE", Value: s.dep.Namespace},
+		{Name: "HEADGATE_WEIGHT", Value: strconv.Itoa(s.Canary.State.Weight)},
+	}
+}
+
+// overriding puts ours before the user's: "$(HEADGATE_CANARY_ADDRESS)" is
+// replaced only in the values that come after it. The user's own of these names,
+// which let the CronJob run by itself, would have the last word, and go.
+func overriding(ours, users []corev1.EnvVar) []corev1.EnvVar {
+	env := slices.Clone(ours)
+	for _, v := range users {
+		if !slices.ContainsFunc(ours, func(o corev1.EnvVar) bool { return o.Name == v.Name }) {
+			env = append(env, v)
+		}
+	}
+	return env
+}
+
+// unfit says why no Job can be made of cron now. "": one can.
+func (s *seen) unfit(cron *batchv1.CronJob) string {
+	switch taker := s.takes(cron.Spec.JobTemplate.Spec.Template.Labels); {
+	case s.SpecErr != nil:
+		return s.SpecErr.Error()
+	case s.Problem != nil:
+		return s.Problem.Message
+	case len(s.Traffic.Services) == 0:
+		return "there is no Service by which the Job could reach the canary"
+	case !ptr.Deref(cron.Spec.Suspend, false):
+		return fmt.Sprintf("CronJob %s is not suspended, so it runs by its own schedule too: set its spec.suspend to true", cron.Name)
+	case taker != "":
+		return fmt.Sprintf("the pods of CronJob %s would be taken for the application's by %s: give its jobTemplate other labels", cron.Name, taker)
+	}
+	return ""
+}
+
+// takes says what selects pods with these labels as if they were stable or
+// canary ones, such as a Service, which would send them requests. The canary
+// Services select on more than the canary Deployment does.
+func (s *seen) takes(pod map[string]string) string {
+	for _, dep := range []*appsv1.Deployment{s.dep, s.canary} {
+		if own, err := metav1.LabelSelectorAsSelector(dep.Spec.Selector); err == nil && own.Matches(labels.Set(pod)) {
+			return "Deployment " + dep.Name
+		}
+	}
+	for _, service := range s.Traffic.Selectors {
+		if own := labels.SelectorFromSet(service); own.Matches(labels.Set(pod)) {
+			return "the Service that selects " + own.String()
+		}
+	}
+	return ""
+}
+
+// canaryAddress is where canary pods, and no others, answer: host and port. The
+// ports are those of the stable Service, of which the canary's is a copy.
+func (r *Reconciler) canaryAddress(ctx context.Context, s *seen) (string, error) {
+	svc := &corev1.Service{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.dep.Namespace, Name: s.Traffic.Services[0]}, svc); err != nil {
+		return "", err
+	}
+	port := s.Traffic.Port
+	for _, p := range svc.Spec.Ports {
+		if port == p.Name || port == strconv.Itoa(int(p.Port)) {
+			port = dialled(svc, p, s.canary.Spec.Template.Spec.Containers)
+			break
+		}
+	}
+	return fmt.Sprintf("%s.%s.svc:%s", s.Traffic.CanaryService, s.dep.Namespace, port), nil
+}
+
+// dialled is the number of a port as a client has to dial it. The name of a
+// headless Service leads to the pods, and nobody translates the port.
+func dialled(svc *corev1.Service, p corev1.ServicePort, containers []corev1.Container) string {
+	if svc.Spec.ClusterIP != corev1.ClusterIPNone {
+		return strconv.Itoa(int(p.Port))
+	}
+	if p.TargetPort.Type == intstr.Int {
+		return strconv.Itoa(int(cmp.Or(p.TargetPort.IntVal, p.Port)))
+	}
+	for _, c := range containers {
+		for _, port := range c.Ports {
+			if port.Name == p.TargetPort.StrVal {
+				return strconv.Itoa(int(port.ContainerPort))
+			}
+		}
+	}
+	return p.TargetPort.StrVal
+}
