@@ -83,15 +83,15 @@ func (r *Reconciler) prepareJob(ctx context.Context, s *seen, template, name str
 	if err != nil {
 		return rollout.JobStatus{}, err
 	}
-	s.jobs.next = newJob(s, &cron, name, address)
+	job := newJob(s, &cron, name, address)
 	// A dry run has no resource version, of which a client that waits for its own
 	// writes could be told.
-	err = r.Client.Create(ctx, s.jobs.next.DeepCopy(), fieldOwner, client.DryRunAll, client.DisableReadYourWritesConsistency)
+	err = r.Client.Create(ctx, job.DeepCopy(), fieldOwner, client.DryRunAll, client.DisableReadYourWritesConsistency)
 	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
-		s.jobs.next = nil
 		return unmakable("%s", settled(err.Error(), s.canary.Name)), nil
 	}
 	// Other errors are for the write that is meant: a webhook may refuse dry runs.
+	s.jobs.next = job
 	return rollout.JobStatus{Phase: rollout.JobMissing}, nil
 }
 

@@ -134,6 +134,11 @@ func TestObserveJob(t *testing.T) {
 			change:  func(s *seen) { s.Problem = &rollout.Problem{Message: "no Service"} },
 			want:    status(rollout.JobUnmakable, "no Service"),
 		},
+		"nothing leads to the canary": {
+			objects: []client.Object{smoke()},
+			change:  func(s *seen) { s.Traffic.Services = nil },
+			want:    status(rollout.JobUnmakable, "there is no Service by which the Job could reach the canary"),
+		},
 		"nobody knows how long it may take": {
 			objects: []client.Object{smoke()},
 			change:  func(s *seen) { s.SpecErr = errors.New("no duration") },
@@ -188,6 +193,26 @@ func TestObserveJob(t *testing.T) {
 	}
 }
 
+// An abort is obeyed only where an observation succeeds.
+func TestObserveJobWithoutPermission(t *testing.T) {
+	s := atJobStep(t, smoke())
+	s.Live = interceptor.NewClient(s.Live.(client.WithWatch), interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+			if _, ok := obj.(*batchv1.CronJob); ok {
+				return apierrors.NewForbidden(schema.GroupResource{Group: "batch", Resource: "cronjobs"}, key.Name, errors.New("no"))
+			}
+			return c.Get(ctx, key, obj, opts...)
+		},
+	})
+	if err := s.observeJob(t.Context(), s.seen); err != nil {
+		t.Fatal(err)
+	}
+	want := &rollout.JobStatus{Run: "7-1-0", Phase: rollout.JobUnmakable, Message: `cronjobs.batch "smoke" is forbidden: no`}
+	if diff := cmp.Diff(want, s.Job); diff != "" {
+		t.Errorf("Job (-want +got):\n%s", diff)
+	}
+}
+
 // What the API server would refuse is said, not tried for ever; what only a dry
 // run meets is tried.
 func TestObserveJobThatIsRefused(t *testing.T) {
@@ -222,6 +247,9 @@ func TestObserveJobThatIsRefused(t *testing.T) {
 			if diff := cmp.Diff(&tt.want, s.Job); diff != "" {
 				t.Errorf("Job (-want +got):\n%s", diff)
 			}
+			if canMake := tt.want.Phase == rollout.JobMissing; canMake != (s.jobs.next != nil) {
+				t.Errorf("the Job to make is %v", s.jobs.next)
+			}
 		})
 	}
 }
@@ -230,6 +258,8 @@ func TestRunJob(t *testing.T) {
 	done := batchv1.JobCondition{Type: batchv1.JobComplete, Status: corev1.ConditionTrue}
 	stranger := jobOf(atJobStep(t).seen, "web-canary-7-0-0")
 	stranger.OwnerReferences[0].UID = "u9"
+	leaving := jobOf(atJobStep(t).seen, "web-canary-7-0-0")
+	leaving.DeletionTimestamp, leaving.Finalizers = &metav1.Time{Time: time.Unix(1, 0)}, []string{"example.com/slow"}
 	tests := map[string]struct {
 		objects []client.Object
 		at      func(*rollout.State) // where the decision stands
@@ -263,6 +293,7 @@ func TestRunJob(t *testing.T) {
 			at:      func(s *rollout.State) { s.Stage = rollout.StageRolledBack },
 		},
 		"that of another Deployment is none of its business": {objects: []client.Object{stranger}},
+		"one is not stopped twice":                           {objects: []client.Object{leaving}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -307,6 +338,27 @@ func TestRunJobStale(t *testing.T) {
 	}
 }
 
+// A Job that is deleted without a word on its pods leaves them running.
+func TestStopJobsStopsPods(t *testing.T) {
+	s := atJobStep(t, jobOf(atJobStep(t).seen, "web-canary-7-1-0"))
+	if err := s.observeJob(t.Context(), s.seen); err != nil {
+		t.Fatal(err)
+	}
+	var got client.DeleteOptions
+	s.Client = interceptor.NewClient(s.Live.(client.WithWatch), interceptor.Funcs{
+		Delete: func(_ context.Context, _ client.WithWatch, _ client.Object, opts ...client.DeleteOption) error {
+			got.ApplyOptions(opts)
+			return nil
+		},
+	})
+	if err := s.stopJobs(t.Context(), s.seen, rollout.Decision{}); err != nil {
+		t.Fatal(err)
+	}
+	if ptr.Deref(got.PropagationPolicy, "") != metav1.DeletePropagationBackground || got.Preconditions == nil || *got.Preconditions.UID != "j1" {
+		t.Errorf("deleted with %+v, want in the background, and that very Job", got)
+	}
+}
+
 func TestRolloutOfJob(t *testing.T) {
 	s := atJobStep(t)
 	ours := jobOf(s.seen, "web-canary-7-1-0")
@@ -318,11 +370,11 @@ func TestRolloutOfJob(t *testing.T) {
 		job  *batchv1.Job
 		want int
 	}{
-		"ours":                         {ours, 1},
-		"a user's":                     {users, 0},
-		"one whose canary is gone":     {orphan, 0},
-		"one that a CronJob made":      {cronned, 0},
-		"one that somebody cut loose.": {&batchv1.Job{ObjectMeta: metav1.ObjectMeta{Labels: ours.Labels}}, 0},
+		"ours":                        {ours, 1},
+		"a user's":                    {users, 0},
+		"one whose canary is gone":    {orphan, 0},
+		"one that a CronJob made":     {cronned, 0},
+		"one that somebody cut loose": {&batchv1.Job{ObjectMeta: metav1.ObjectMeta{Labels: ours.Labels}}, 0},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -110,14 +110,15 @@ func TestJobVersion(t *testing.T) {
 
 func TestJobName(t *testing.T) {
 	long := strings.Repeat("web-", 20)
-	tests := map[string]struct{ canary, want string }{
-		"short":                          {"web-canary", "web-canary-7-1-0"},
-		"long":                           {long + "canary", "web-web-web-web-web-web-web-web-web-web-we-8eae9bd2-7-1-0"},
-		"long, and different at its end": {long + "b-canary", "web-web-web-web-web-web-web-web-web-web-we-cf84ec1d-7-1-0"},
+	tests := map[string]struct{ canary, run, want string }{
+		"short":                          {"web-canary", "7-1-0", "web-canary-7-1-0"},
+		"long":                           {long + "canary", "7-1-0", "web-web-web-web-web-web-web-web-web-web-we-8eae9bd2-7-1-0"},
+		"long, and different at its end": {long + "b-canary", "7-1-0", "web-web-web-web-web-web-web-web-web-web-we-cf84ec1d-7-1-0"},
+		"long, and cut after a dash":     {long + "canary", "17-10-0", "web-web-web-web-web-web-web-web-web-web-8eae9bd2-17-10-0"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := jobName(tt.canary, "7-1-0")
+			got := jobName(tt.canary, tt.run)
 			if got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}

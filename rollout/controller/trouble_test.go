@@ -52,6 +52,10 @@ func TestSettled(t *testing.T) {
 			`failed to reserve container name "web_web-canary-5d8f7c9b6d-x2x9k_shop_0c3f4c1e-2b7a-4c53-9e0b-6a1d2f3e4b5c_0": name is reserved for "3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855e"`,
 			`failed to reserve container name "web_web-canary-5d8f7c9b6d-x2x9k_shop_0c3f4c1e-2b7a-4c53-9e0b-6a1d2f3e4b5c_1": name is reserved for "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"`,
 		}, `failed to reserve container name "web_a canary pod": name is reserved for "..."`},
+		"a directory of the pod's": {"web-canary", []string{
+			`open /var/lib/kubelet/pods/0c3f4c1e-2b7a-4c53-9e0b-6a1d2f3e4b5c/etc-hosts: no such file or directory`,
+			`open /var/lib/kubelet/pods/6a1d2f3e-2b7a-4c53-9e0b-0c3f4c1e4b5c/etc-hosts: no such file or directory`,
+		}, `open /var/lib/kubelet/pods/.../etc-hosts: no such file or directory`},
 		"names that only look like a pod's": {"web-canary", []string{
 			`configmap "web-canary-config" not found`,
 		}, `configmap "web-canary-config" not found`},
@@ -226,7 +230,7 @@ func TestObserveTrouble(t *testing.T) {
 	unscheduled("full")(&pod.Status)
 	foreign := pod.DeepCopy()
 	foreign.Name, foreign.Labels = "web-1", map[string]string{"app": "web"}
-	unscheduled("stable")(&foreign.Status)
+	unscheduled("a stable one")(&foreign.Status)
 	refused := func(s *seen) {
 		s.canary.Status.Conditions = []appsv1.DeploymentCondition{
 			{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionFalse, Message: "not these words"},
