@@ -29,7 +29,7 @@ func (r *Reconciler) observeJob(ctx context.Context, s *seen) error {
 		return fmt.Errorf("listing the Jobs of Deployment %s/%s: %w", s.canary.Namespace, s.canary.Name, err)
 	}
 	for i := range list.Items {
-		if metav1.IsControlledBy(&list.Items[i], s.canary) {
+		if s.owns(&list.Items[i]) {
 			s.jobs.made = append(s.jobs.made, list.Items[i])
 		}
 	}
@@ -53,14 +53,23 @@ func (r *Reconciler) jobStatus(ctx context.Context, s *seen, goal rollout.JobGoa
 			return statusOf(&s.jobs.made[i]), nil
 		}
 	}
-	// The cache holds only what is labelled as Headgate's.
-	switch err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.dep.Namespace, Name: name}, &batchv1.Job{}); {
+	// The cache holds only what is labelled as Headgate's, and may be behind what
+	// another manager did.
+	live := &batchv1.Job{}
+	switch err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.dep.Namespace, Name: name}, live); {
+	case err == nil && s.owns(live):
+		return statusOf(live), nil
 	case err == nil:
 		return unmakable("the Job is to be called %s, and there is another of that name, or one of an earlier canary that is still being deleted: rename or remove it", name), nil
 	case !apierrors.IsNotFound(err):
 		return rollout.JobStatus{}, err
 	}
 	return r.prepareJob(ctx, s, goal.Template, name)
+}
+
+// owns says whether job is one of this very canary.
+func (s *seen) owns(job *batchv1.Job) bool {
+	return job.Labels[rollout.LabelManagedBy] == rollout.ManagedBy && metav1.IsControlledBy(job, s.canary)
 }
 
 // prepareJob builds the Job from the CronJob template, and has the API server
@@ -103,13 +112,11 @@ func unmakable(format string, args ...any) rollout.JobStatus {
 // SuccessCriteriaMet are the same verdict, earlier.
 func statusOf(job *batchv1.Job) rollout.JobStatus {
 	for _, c := range job.Status.Conditions {
-		if c.Status != corev1.ConditionTrue {
-			continue
-		}
-		switch c.Type {
-		case batchv1.JobComplete, batchv1.JobSuccessCriteriaMet:
+		switch kind := c.Type; {
+		case c.Status != corev1.ConditionTrue:
+		case kind == batchv1.JobComplete, kind == batchv1.JobSuccessCriteriaMet:
 			return rollout.JobStatus{Phase: rollout.JobSucceeded}
-		case batchv1.JobFailed, batchv1.JobFailureTarget:
+		case kind == batchv1.JobFailed, kind == batchv1.JobFailureTarget:
 			return rollout.JobStatus{Phase: rollout.JobFailedPhase, Message: failure(job, c)}
 		}
 	}

@@ -193,6 +193,20 @@ func TestObserveJob(t *testing.T) {
 	}
 }
 
+// After a change of leaders the cache may be behind.
+func TestObserveJobOfAnotherManager(t *testing.T) {
+	s := atJobStep(t, jobOf(atJobStep(t).seen, "web-canary-7-1-0"))
+	s.Client = interceptor.NewClient(s.Live.(client.WithWatch), interceptor.Funcs{
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error { return nil },
+	})
+	if err := s.observeJob(t.Context(), s.seen); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(&rollout.JobStatus{Run: "7-1-0", Phase: rollout.JobActive}, s.Job); diff != "" {
+		t.Errorf("Job (-want +got):\n%s", diff)
+	}
+}
+
 // An abort is obeyed only where an observation succeeds.
 func TestObserveJobWithoutPermission(t *testing.T) {
 	s := atJobStep(t, smoke())

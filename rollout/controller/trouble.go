@@ -33,7 +33,6 @@ func (r *Reconciler) observeTrouble(ctx context.Context, s *seen) error {
 	var pods corev1.PodList
 	if err := r.Live.List(ctx, &pods, client.InNamespace(s.canary.Namespace), client.MatchingLabels(s.canary.Spec.Selector.MatchLabels)); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "listing canary pods", "namespace", s.canary.Namespace, "deployment", s.canary.Name)
-		return nil
 	}
 	s.Canary.Trouble = s.troubleOf(pods.Items)
 	return nil
