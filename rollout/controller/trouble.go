@@ -20,7 +20,7 @@ import (
 // are listed only while some are missing. Nothing depends on the answer but a
 // sentence, so where it cannot be had the rollout goes on without.
 func (r *Reconciler) observeTrouble(ctx context.Context, s *seen) error {
-	if s.Canary.StateErr != nil || s.Canary.State.Stage != rollout.StageProgressing || s.Canary.Available >= s.Canary.Replicas {
+	if !s.awaitsPods() {
 		return nil
 	}
 	for _, c := range s.canary.Status.Conditions {
@@ -36,6 +36,11 @@ func (r *Reconciler) observeTrouble(ctx context.Context, s *seen) error {
 	}
 	s.Canary.Trouble = s.troubleOf(pods.Items)
 	return nil
+}
+
+func (s *seen) awaitsPods() bool {
+	c := s.Canary
+	return c.StateErr == nil && c.State.Stage == rollout.StageProgressing && c.Available < c.Replicas
 }
 
 // trouble is one reason why a pod does not start. One that comes earlier on the
