@@ -5,10 +5,13 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/certs"
+	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/controller"
 )
 
@@ -19,6 +22,7 @@ func cacheOptions(keeper *certs.Keeper) cache.Options {
 	byObject := map[client.Object]cache.ByObject{
 		&appsv1.ReplicaSet{}:                     {Transform: slimReplicaSet},
 		&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: slimAutoscaler},
+		&batchv1.Job{}:                           {Label: labels.SelectorFromSet(labels.Set{rollout.LabelManagedBy: rollout.ManagedBy})},
 	}
 	maps.Copy(byObject, keeper.CacheOptions())
 	return cache.Options{
