@@ -33,7 +33,7 @@ func TestGoodVersionsAreAlwaysPromoted(t *testing.T) {
 	check(t, 500, func(t *rapid.T) {
 		w := drawWorld(t)
 		w.web.steps = rollout.FormatSteps(drawGoodSteps(t))
-		w.web.analysis = true
+		w.web.analysis, w.web.rolloutDeadline = true, ""
 		faults := w.actsOfFate()
 		w.apply("v2")
 		for range rapid.IntRange(0, 8).Draw(t, "faults") {
@@ -44,7 +44,7 @@ func TestGoodVersionsAreAlwaysPromoted(t *testing.T) {
 		w.untilReason(rollout.Promoted)
 		w.until("nobody has anything left to do", w.quiet)
 		w.atRest()
-		if w.web.template != "v2" || w.oracle.events[rollout.Promoted] != 1 || w.oracle.warnings > 0 || w.oracle.patches > 5 {
+		if w.web.template != "v2" || w.oracle.events[rollout.Promoted] != 1 || w.oracle.warnings > w.oracle.events[rollout.AnalysisSkipped] || w.oracle.patches > 5 {
 			w.fail("%d warnings, %d writes to the Deployment, events %v", w.oracle.warnings, w.oracle.patches, w.oracle.events)
 		}
 	})
@@ -52,19 +52,23 @@ func TestGoodVersionsAreAlwaysPromoted(t *testing.T) {
 
 func drawGoodSteps(t *rapid.T) []rollout.Step {
 	w := rapid.IntRange(0, 30).Draw(t, "first weight")
-	steps := []rollout.Step{weight(w)}
+	words := rapid.SampledFrom([]string{"analysis", "header=X-Canary", "header=X-Region~eu-.*", "cookie=canary", "scale=2", "scale=100%", "scale=traffic", "job=smoke"})
+	var steps []rollout.Step
+	if rapid.Bool().Draw(t, "a weight first") {
+		steps = append(steps, weight(w))
+	}
 	for range rapid.IntRange(0, 6).Draw(t, "more") {
-		switch rapid.IntRange(0, 3).Draw(t, "kind") {
+		switch rapid.IntRange(0, 4).Draw(t, "kind") {
 		case 0, 1:
 			w = rapid.IntRange(w, 100).Draw(t, "weight")
 			steps = append(steps, weight(w))
 		case 2:
 			steps = append(steps, wait(time.Duration(rapid.IntRange(1, 900).Draw(t, "wait"))*time.Second))
 		default:
-			steps = append(steps, analysis)
+			steps = append(steps, step(words.Draw(t, "word")))
 		}
 	}
-	return steps
+	return append(steps, weight(rapid.IntRange(w, 100).Draw(t, "last weight")))
 }
 
 // check runs more often than rapid's default of 100, which -rapid.checks still
@@ -96,15 +100,27 @@ func drawWorld(t *rapid.T) *world {
 		"10%, 10%, 40%",
 		"0%",
 		"0%, 2m, analysis, 100%, 2m",
+		"header=X-Canary:beta, 1m, 10%, 1m, 100%",
+		"scale=2, header=X-Region~eu-.*, cookie=canary, 30%, header=X-Canary, 1m, 60%, 1m",
+		"0%, job=smoke, 20%, 1m, job=smoke, 100%, 1m",
+		"job=smoke, cookie=canary, pause, scale=100%, scale=traffic, 50%, 1m",
 	}).Draw(t, "steps")
 	w.web.strategy = rapid.SampledFrom([]string{"canary", "canary", "blue-green"}).Draw(t, "strategy")
 	w.web.analysis = rapid.Bool().Draw(t, "analysis") || strings.Contains(w.web.steps, "analysis")
 	w.web.plan.FailureLimit = rapid.IntRange(0, 2).Draw(t, "failure limit")
 	w.web.plan.ErrorLimit = rapid.SampledFrom([]int{0, 3}).Draw(t, "error limit")
 	w.web.plan.InconclusiveLimit = rapid.SampledFrom([]int{0, 3}).Draw(t, "inconclusive limit")
+	w.web.plan.StartingStep = rapid.SampledFrom([]int{0, 0, 1, 3, 9}).Draw(t, "starting step")
+	w.web.plan.NeedsTraffic = rapid.Bool().Draw(t, "needs traffic")
 	w.web.deadline = rapid.SampledFrom([]string{"", "2m"}).Draw(t, "deadline")
+	w.web.rolloutDeadline = rapid.SampledFrom([]string{"", "", "5m", "1h"}).Draw(t, "rollout deadline")
+	w.web.gates = rapid.SampledFrom([]string{"", "", gatesEverywhere, "rise https://gate.example.com"}).Draw(t, "gates")
+	w.web.window = rapid.SampledFrom([]string{"", "2"}).Draw(t, "rollback window")
 	w.lag = time.Duration(rapid.IntRange(0, int(settle/time.Second)).Draw(t, "lag")) * time.Second
 	w.scale(rapid.IntRange(1, 9).Draw(t, "replicas"))
+	if rapid.IntRange(0, 2).Draw(t, "autoscaler") == 0 {
+		w.autoscaled(w.web.replicas, rapid.Bool().Draw(t, "of its own mind"))
+	}
 	w.run(time.Minute)
 	return w
 }
@@ -142,6 +158,7 @@ func (w *world) actsOfPersons() map[string]func(*rapid.T) {
 	replicas := rapid.SampledFrom([]int{8, 4, 1, 2, 0})
 	weight := rapid.IntRange(0, 100)
 	ingress := rapid.IntRange(0, 1)
+	match := rapid.SampledFrom([]rollout.Match{{}, {Header: "X-Other"}, {Header: "X-Canary"}})
 	saying := func(verbs ...string) func(*rapid.T) {
 		verb := rapid.SampledFrom(verbs)
 		return func(t *rapid.T) {
@@ -165,6 +182,8 @@ func (w *world) actsOfPersons() map[string]func(*rapid.T) {
 		"an Ingress goes":     func(t *rapid.T) { w.deleteRoute(ingress.Draw(t, "Ingress")) },
 		"both Ingresses go":   func(*rapid.T) { w.deleteRoutes() },
 		"a weight is edited":  func(t *rapid.T) { w.edit(weight.Draw(t, "weight")) },
+		"a match is edited":   func(t *rapid.T) { w.editMatch(match.Draw(t, "match")) },
+		"the CronJob":         func(*rapid.T) { w.noCronJob = !w.noCronJob },
 		"the webhook":         func(*rapid.T) { w.webhookDown = !w.webhookDown },
 		"a hold is removed":   func(*rapid.T) { w.unhold() },
 		"a state is damaged":  func(*rapid.T) { w.damage() },
@@ -175,6 +194,8 @@ func (w *world) actsOfPersons() map[string]func(*rapid.T) {
 func (w *world) actsOfFate() map[string]func(*rapid.T) {
 	verdict := rapid.SampledFrom([]rollout.Verdict{rollout.Fail, rollout.Pass, rollout.Inconclusive})
 	pods, back, writes := rapid.IntRange(1, 9), rapid.IntRange(0, 2), rapid.IntRange(0, 6)
+	gate := rapid.SampledFrom([]rollout.GatePoint{rollout.GateRise, rollout.GateStart, rollout.GatePromotion})
+	replicas := rapid.IntRange(1, 9)
 	seconds := rapid.SampledFrom([]time.Duration{20 * time.Second, 2 * time.Second, 5 * time.Minute})
 	return map[string]func(*rapid.T){
 		"canary pods die":   func(t *rapid.T) { w.canaryPodsDie(pods.Draw(t, "pods"), seconds.Draw(t, "for")) },
@@ -183,9 +204,12 @@ func (w *world) actsOfFate() map[string]func(*rapid.T) {
 		"metrics":           func(*rapid.T) { w.metricsDown = !w.metricsDown },
 		"a problem":         func(*rapid.T) { w.setProblem(w.problem == nil) },
 		"the plan":          func(*rapid.T) { w.setPlanErr(w.web.planErr == nil) },
+		"a gate":            func(t *rapid.T) { w.openOrClose(gate.Draw(t, "gate")) },
+		"Jobs":              func(*rapid.T) { w.jobsFail = !w.jobsFail },
+		"demand":            func(t *rapid.T) { w.demand(replicas.Draw(t, "demand")) },
 		"a resync":          func(*rapid.T) { w.manager.dirty = true },
 		"stale caches": func(t *rapid.T) {
-			w.manager.stale = [3]int{back.Draw(t, "stable"), back.Draw(t, "canary"), back.Draw(t, "routes")}
+			w.manager.stale = [objects]int{back.Draw(t, "stable"), back.Draw(t, "canary"), back.Draw(t, "routes"), back.Draw(t, "jobs"), back.Draw(t, "scaler")}
 			w.manager.dirty = true
 		},
 		"a kill": func(t *rapid.T) {
@@ -215,8 +239,9 @@ func (w *world) setPlanErr(is bool) {
 // heal puts everything right and lets everybody go home.
 func (w *world) heal() {
 	w.say("fate", "heals the world")
-	w.manager.killAfter, w.manager.between, w.manager.stale = -1, nil, [3]int{}
-	w.webhookDown, w.metricsDown = false, false
+	w.manager.killAfter, w.manager.between, w.manager.stale = -1, nil, [objects]int{}
+	w.webhookDown, w.metricsDown, w.noCronJob, w.jobsFail = false, false, false, false
+	clear(w.closed)
 	w.setProblem(false)
 	w.setPlanErr(false)
 	clear(w.verdicts)
@@ -259,7 +284,7 @@ func (w *world) atRest() {
 		}
 	case w.canary != nil || s.Hold != "" || s.Phase != "" || !s.Complete:
 		w.fail("at rest too early: canary %+v, stable %+v", w.canary, s)
-	case s.OptedIn && s.Reason != rollout.Ready && s.Reason != rollout.Promoted && s.Reason != rollout.StableRestored:
+	case s.OptedIn && s.Reason != rollout.Ready && s.Reason != rollout.Promoted && s.Reason != rollout.StableRestored && s.Reason != rollout.WithinRollbackWindow:
 		w.fail("at rest with %s: %s", s.Reason, s.message)
 	}
 }

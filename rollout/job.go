@@ -48,6 +48,15 @@ func (s State) job() *JobGoal {
 	return &JobGoal{Template: s.step().Job, Run: fmt.Sprintf("%s-%d-%d", s.Rollout, s.Step, s.Losses)}
 }
 
+// activeJob is the Job of the present step, if it runs: a pause does not end it.
+func (o Observation) activeJob(s State) *JobGoal {
+	goal := s.job()
+	if goal == nil || o.Job == nil || o.Job.Run != goal.Run || o.Job.Phase != JobActive {
+		return nil
+	}
+	return goal
+}
+
 // awaitJob is nil once the Job of the present step has succeeded. It is made
 // when the step is on record, and only while somebody says that it can be.
 func (o Observation) awaitJob(s *State) *Decision {

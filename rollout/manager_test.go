@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/headgate/headgate/rollout"
@@ -18,7 +19,7 @@ type manager struct {
 
 	killAfter int           // so many writes; negative: never
 	downFor   time.Duration // after a kill
-	stale     [3]int        // how many versions behind the next pass sees each object
+	stale     [objects]int  // how many versions behind the next pass sees each object
 	between   func()        // what happens in the middle of the next pass that writes
 	writes    int
 }
@@ -70,20 +71,24 @@ type pass struct {
 	d    rollout.Decision
 
 	stale bool // the caches were behind
-	fatal bool // a Fail or an abort was seen: the traffic must go first
+	fatal bool // a Fail, an abort or the deadline was seen: the traffic must go first
 }
 
 func (w *world) pass() {
 	stale := w.manager.stale
-	w.manager.stale = [3]int{}
+	w.manager.stale = [objects]int{}
 	p := pass{w: w, seen: w.look(stale)}
 	p.stale = p.seen.version != w.seen.version
 	p.o = w.observe(p.seen)
 	if p.o.MeasurementDue() {
 		p.o.Measurement = w.measure(p)
 	}
+	p.o.Job = w.jobStatus(p.seen, p.o.JobDue())
+	if point := rollout.Next(p.o).Ask; point != "" {
+		p.o.Gate = w.answer(point)
+	}
 	unchanged := w.observe(p.seen)
-	unchanged.Measurement = p.o.Measurement
+	unchanged.Measurement, unchanged.Job, unchanged.Gate = p.o.Measurement, p.o.Job, p.o.Gate
 	p.d = rollout.Next(p.o)
 	if !reflect.DeepEqual(p.o, unchanged) {
 		w.fail("Next changed what it was given")
@@ -116,6 +121,9 @@ func (w *world) observe(s snapshot) rollout.Observation {
 	if s.canary.exists {
 		state, err := rollout.DecodeState(s.canary.state)
 		o.Canary = &rollout.CanaryStatus{State: state, StateErr: err, Replicas: s.canary.replicas, Available: s.canary.available}
+		if s.canary.available < s.canary.replicas {
+			o.Canary.Trouble = w.trouble
+		}
 		target = cmp.Or(state.Rollout, target)
 	}
 	o.Traffic = s.routes.traffic(target)
@@ -128,13 +136,15 @@ func (w *world) observe(s snapshot) rollout.Observation {
 	return o
 }
 
-func (s stableSeen) annotations() map[string]string {
+func (s asked) annotations() map[string]string {
 	a := map[string]string{rollout.AnnotationSteps: s.steps}
-	if s.strategy != "" {
-		a[rollout.AnnotationStrategy] = s.strategy
-	}
-	if s.deadline != "" {
-		a[rollout.AnnotationProgressDeadline] = s.deadline
+	for key, text := range map[string]string{
+		rollout.AnnotationStrategy: s.strategy, rollout.AnnotationProgressDeadline: s.deadline, rollout.AnnotationGates: s.gates,
+		rollout.AnnotationRolloutDeadline: s.rolloutDeadline, rollout.AnnotationRollbackWindow: s.window,
+	} {
+		if text != "" {
+			a[key] = text
+		}
 	}
 	if s.analysis {
 		a[rollout.AnnotationAnalysis] = "success-rate >= 99%"
@@ -146,9 +156,10 @@ func (s routesSeen) traffic(target string) rollout.Traffic {
 	if s.routes == [2]route{} {
 		return rollout.Traffic{}
 	}
-	t := rollout.Traffic{Routed: true, Weight: maxWeight(s.routes), Since: s.since, Current: true}
+	is := widest(s.routes)
+	t := rollout.Traffic{Routed: true, Weight: is.weight, Match: is.match, Since: s.since, Current: true}
 	for _, r := range s.routes {
-		t.Current = t.Current && r == route{target, t.Weight}
+		t.Current = t.Current && r == route{target, is}
 	}
 	return t
 }
@@ -168,11 +179,13 @@ func (w *world) measure(p pass) *rollout.Measurement {
 	return &m
 }
 
-// apply carries a decision out. Its order is the contract: weight away, canary,
-// weight up, the user's Deployment, condition and events, canary away. It
-// stops at the first write that fails; the next pass goes on from there.
+// apply carries a decision out. Its order is the contract: traffic away, canary,
+// what happened, no autoscaler, traffic, the Job, the user's Deployment, where the
+// rollout is, autoscalers, canary away. It stops at the first write that fails;
+// the next pass goes on from there.
 func (p *pass) apply() {
-	_ = p.lower() && p.keepCanary() && p.raise() && p.patchStable() && p.report() && p.dropCanary()
+	_ = p.lower() && p.keepCanary() && p.tellNotes() && p.holdScaleDown() && p.raise() && p.runJob() &&
+		p.patchStable() && p.report() && p.freeScaleDown() && p.dropCanary()
 }
 
 // write makes one write: nothing if the manager has been killed, or if somebody
@@ -208,11 +221,12 @@ func (p *pass) write(obj object, what string, change func()) bool {
 
 func (p *pass) lower() bool {
 	now := p.o.Traffic
+	lower := p.d.Weight < now.Weight || p.d.Match.None() && !now.Match.None()
 	switch {
-	case p.d.Weight == rollout.KeepRoutes || !now.Routed || p.d.Weight >= now.Weight:
+	case p.d.Weight == rollout.KeepRoutes || !now.Routed || p.d.Weight >= 0 && !lower:
 		return true
-	case p.d.Weight != rollout.Unrouted:
-		return p.setWeight(func() bool { return true })
+	case p.d.Weight >= 0:
+		return p.setSplit(split{min(p.d.Weight, now.Weight), p.d.Match}, func() bool { return true })
 	}
 	for i, r := range p.seen.routes.routes {
 		if r.rollout != "" && !p.setRoute(i, route{}) {
@@ -222,21 +236,22 @@ func (p *pass) lower() bool {
 	return true
 }
 
-// raise looks again at what a higher weight rests on.
+// raise looks again at what more traffic rests on.
 func (p *pass) raise() bool {
 	if p.d.Weight < 0 {
 		return true
 	}
-	return p.setWeight(func() bool {
-		same := p.d.Weight <= p.o.Traffic.Weight || p.seen.version[stableObject] == p.w.seen.version[stableObject] &&
+	is, goal := split{p.o.Traffic.Weight, p.o.Traffic.Match}, split{p.d.Weight, p.d.Match}
+	return p.setSplit(goal, func() bool {
+		same := !goal.exceeds(is) || p.seen.version[stableObject] == p.w.seen.version[stableObject] &&
 			p.seen.version[canaryObject] == p.w.seen.version[canaryObject]
 		p.w.manager.dirty = p.w.manager.dirty || !same
 		return same
 	})
 }
 
-func (p *pass) setWeight(still func() bool) bool {
-	goal := route{p.d.Canary.State.Rollout, p.d.Weight}
+func (p *pass) setSplit(s split, still func() bool) bool {
+	goal := route{p.d.Canary.State.Rollout, s}
 	for i, r := range p.seen.routes.routes {
 		if r != goal && !(still() && p.setRoute(i, goal)) {
 			return false
@@ -246,7 +261,7 @@ func (p *pass) setWeight(still func() bool) bool {
 }
 
 func (p *pass) setRoute(i int, r route) bool {
-	what := fmt.Sprintf("canary Ingress %d: weight %d", i+1, r.weight)
+	what := fmt.Sprintf("canary Ingress %d: weight %s", i+1, strings.Replace(r.split.String(), "%", "", 1))
 	if r == (route{}) {
 		what = fmt.Sprintf("deletes canary Ingress %d", i+1)
 	}
@@ -315,12 +330,16 @@ func (p *pass) patchStable() bool {
 	})
 }
 
-// report writes events and the condition.
-func (p *pass) report() bool {
-	d := p.d
-	for _, n := range d.Notes {
+func (p *pass) tellNotes() bool {
+	for _, n := range p.d.Notes {
 		p.event(n.Reason, n.Message)
 	}
+	return true
+}
+
+// report writes the condition, and an event with it.
+func (p *pass) report() bool {
+	d := p.d
 	if d.Reason == "" || d.Reason == p.seen.stable.Reason && d.Message == p.seen.stable.message {
 		return true
 	}
@@ -343,5 +362,5 @@ func (p *pass) dropCanary() bool {
 	if p.d.Canary != nil || !p.seen.canary.exists {
 		return true
 	}
-	return p.write(canaryObject, "deletes the canary", func() { p.w.canary = nil })
+	return p.write(canaryObject, "deletes the canary", func() { p.w.canary, p.w.jobs = nil, nil })
 }

@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -13,8 +14,11 @@ type oracle struct {
 	w *world
 
 	last map[trial]judgement
-	dead map[trial]bool // rolled back: its weight must never rise again
-	full map[trial]bool // a person said promote-full
+	dead map[trial]bool              // rolled back: its weight must never rise again
+	full map[trial]bool              // a person said promote-full
+	open map[gateAt]bool             // what the gates last said, since the traffic last rose
+	jobs map[string]rollout.JobPhase // of every run that was ever made
+	skip map[string]bool             // a person did not wait for it
 
 	orphaned     bool      // the traffic is for canary pods that somebody deleted
 	trafficEnded time.Time // when the router last stopped sending to a canary
@@ -29,22 +33,34 @@ type oracle struct {
 type trial struct{ rollout, template string }
 
 type judgement struct {
-	weight  int
+	split
 	verdict rollout.Verdict
 }
 
+type gateAt struct {
+	trial
+	point rollout.GatePoint
+}
+
 func newOracle(w *world) oracle {
-	return oracle{w: w, last: map[trial]judgement{}, dead: map[trial]bool{}, full: map[trial]bool{}, events: map[rollout.Reason]int{}}
+	return oracle{
+		w: w, last: map[trial]judgement{}, dead: map[trial]bool{}, full: map[trial]bool{}, open: map[gateAt]bool{},
+		jobs: map[string]rollout.JobPhase{}, skip: map[string]bool{}, events: map[rollout.Reason]int{},
+	}
 }
 
 func trialOf(s rollout.State) trial { return trial{s.Rollout, s.Template} }
+func splitOf(s rollout.State) split { return split{s.Weight, s.Match} }
 
 // measured: a window must not hold answers given under another weight.
 func (k *oracle) measured(p pass, v rollout.Verdict) {
 	w, s := k.w, p.o.Canary.State
-	k.last[trialOf(s)] = judgement{s.Weight, v}
-	if whole := w.shareFrom.Add(p.o.Plan.Interval); !p.stale && (w.share != s.Weight || whole.After(w.now)) {
-		w.fail("measured weight %d, but the router has sent %d%% and only since %s", s.Weight, w.share, w.shareFrom.Format(time.TimeOnly))
+	k.last[trialOf(s)] = judgement{splitOf(s), v}
+	if whole := w.inForceFrom.Add(p.o.Plan.Interval); !p.stale && (w.inForce != splitOf(s) || whole.After(w.now)) {
+		w.fail("measured %s, but the router has sent %s and only since %s", splitOf(s), w.inForce, w.inForceFrom.Format(time.TimeOnly))
+	}
+	if p.o.Plan.NeedsTraffic && !splitOf(s).reaches() {
+		w.fail("measured requests, and none come to the canary")
 	}
 }
 
@@ -58,16 +74,38 @@ func (k *oracle) decided(p *pass) {
 		k.w.fail("weight %d without a canary", d.Weight)
 	case d.Weight < rollout.KeepRoutes || d.Weight > 100:
 		k.w.fail("weight %d", d.Weight)
+	case d.Weight >= 0 && !d.HoldScaleDown:
+		k.w.fail("there are to be routes, and stable may be shrunk")
+	case d.HoldScaleDown && d.Canary == nil:
+		k.w.fail("nothing is rolled out, and stable may not be shrunk")
 	case (d.Reason == "") != (d.Message == ""):
 		k.w.fail("reason %q with message %q", d.Reason, d.Message)
 	}
-	if o.Command != nil && o.Command.Verb == rollout.VerbPromoteFull && aboutIt(o) {
-		k.full[trial{o.Stable.Hold, o.Stable.Template}] = true
-	}
+	k.heard(o)
 	p.fatal = k.fatal(o)
-	if p.fatal && d.Weight > 0 {
-		k.w.fail("a Fail or an abort leaves weight %d", d.Weight)
+	if p.fatal && d.Weight >= 0 {
+		k.w.fail("a Fail, an abort or the deadline leaves weight %d", d.Weight)
 	}
+}
+
+// heard remembers what persons and gates said.
+func (k *oracle) heard(o rollout.Observation) {
+	held := trial{o.Stable.Hold, o.Stable.Template}
+	if o.Gate != nil {
+		k.open[gateAt{held, o.Gate.Point}] = o.Gate.Open
+	}
+	switch {
+	case o.Command == nil || !aboutIt(o):
+	case o.Command.Verb == rollout.VerbPromoteFull:
+		k.full[held] = true
+	case o.Command.Verb == rollout.VerbPromote && o.Canary != nil:
+		k.skip[runOf(o.Canary.State, o.Canary.State.Step)] = true
+	}
+}
+
+// runOf names the Job of a step.
+func runOf(s rollout.State, step int) string {
+	return fmt.Sprintf("%s-%d-%d", s.Rollout, step, s.Losses)
 }
 
 // fatal says whether the traffic must go with the very next write.
@@ -78,61 +116,130 @@ func (k *oracle) fatal(o rollout.Observation) bool {
 	s := o.Canary.State
 	failed := o.Measurement != nil && o.Measurement.Verdict == rollout.Fail && s.Tally.Failures >= o.Plan.FailureLimit
 	aborted := o.Command != nil && o.Command.Verb == rollout.VerbAbort && aboutIt(o)
-	return failed || aborted
+	full := o.Command != nil && o.Command.Verb == rollout.VerbPromoteFull && aboutIt(o)
+	return failed || aborted || !full && !k.end(o).After(o.Now)
+}
+
+// end is when a rollout that is still in its steps must be over.
+func (k *oracle) end(o rollout.Observation) time.Time {
+	if o.SpecErr == nil && o.Spec.RolloutDeadline > 0 {
+		return o.Canary.State.Began.Add(o.Spec.RolloutDeadline)
+	}
+	limit := 7 * 24 * time.Hour
+	for _, s := range o.Canary.State.Steps {
+		limit += s.Duration
+	}
+	return o.Canary.State.Began.Add(min(limit, 365*24*time.Hour))
+}
+
+// overdue: no rollout outlives its deadline while somebody could end it.
+func (k *oracle) overdue() {
+	w := k.w
+	if w.manager.down.After(w.now) || w.manager.due(w.now) || !w.seen.canary.exists {
+		return
+	}
+	o := w.observe(w.seen)
+	if o.Canary.StateErr == nil && o.Canary.State.Stage == rollout.StageProgressing && !k.end(o).After(w.now) {
+		w.fail("a rollout that was to end at %s goes on", k.end(o))
+	}
 }
 
 func aboutIt(o rollout.Observation) bool {
 	return o.Command.Rollout == "" || o.Command.Rollout == o.Stable.Hold
 }
 
-// rests: with nothing left to write, no traffic goes where no pod is.
+// rests: with nothing left to write, no traffic goes where no pod is, no Job runs
+// that nobody waits for, and stable may be shrunk if and only if nothing can come
+// back to it.
 func (k *oracle) rests() {
-	if c := k.w.seen.canary; c.available == 0 && k.w.written() > 0 {
-		k.w.fail("weight %d stays although no canary pod is Available", k.w.written())
+	w := k.w
+	if w.seen.canary.available == 0 && w.written().reaches() {
+		w.fail("%s stays although no canary pod is Available", w.written())
 	}
+	s := k.stored(w.seen.canary)
+	for _, j := range w.jobs {
+		if j.phase == rollout.JobActive && (s.Stage != rollout.StageProgressing || j.run != runOf(s, s.Step)) {
+			w.fail("Job %s runs on, at step %d of rollout %s, %s", j.run, s.Step, s.Rollout, s.Stage)
+		}
+	}
+	held := w.scaler.held || w.scaler.demand == 0 || w.scaler.own
+	switch busy := w.written().reaches() || w.inForce.reaches() && !k.orphaned; {
+	case busy && !held:
+		w.fail("an autoscaler may shrink stable while the canary has its traffic")
+	case w.canary == nil && w.scaler.held:
+		w.fail("nothing is rolled out, and no autoscaler may shrink stable")
+	}
+}
+
+// stored is the state in c, or none.
+func (k *oracle) stored(c canarySeen) rollout.State {
+	s, _ := rollout.DecodeState(c.state) // what cannot be read is no state
+	return s
 }
 
 // wrote checks one write of the manager.
 func (k *oracle) wrote(p *pass, obj object, before, after snapshot) {
-	if p.fatal && obj != routeObjects && maxWeight(after.routes.routes) > 0 {
+	if p.fatal && obj != routeObjects && widest(after.routes.routes).reaches() {
 		k.w.fail("after a Fail or an abort something else was written first")
 	}
 	switch obj {
 	case routeObjects:
-		k.wroteRoutes(p, maxWeight(before.routes.routes), maxWeight(after.routes.routes))
+		k.wroteRoutes(p, widest(before.routes.routes), widest(after.routes.routes))
 	case canaryObject:
 		k.wroteCanary(p, before.canary, after.canary)
 	case stableObject:
 		k.wroteStable(p, before.stable, after.stable)
+	case jobObjects:
+		k.wroteJobs(before.jobs, after.jobs)
+	case scalerObject:
+		if !after.scaler.held && (k.w.routed() || k.w.inForce.reaches() && !k.orphaned) {
+			k.w.fail("an autoscaler may shrink stable again, while the canary has %s", k.w.inForce)
+		}
 	}
 }
 
-func (k *oracle) wroteRoutes(p *pass, before, after int) {
-	switch {
-	case after > max(before, 0):
-		k.raised(after)
-	case after < before && before > 0:
-		k.lowered(p, after)
+func (k *oracle) wroteRoutes(p *pass, before, after split) {
+	if after.exceeds(before) {
+		k.raised(before, after)
+	}
+	if after.weight < before.weight && before.weight > 0 {
+		k.lowered(p, after.weight)
 	}
 }
 
-// raised: no weight but one that was earned, on pods that can carry it.
-func (k *oracle) raised(weight int) {
+// raised: no traffic but what was earned, to pods that can carry it.
+func (k *oracle) raised(was, is split) {
 	w := k.w
-	canary := w.seen.canary
+	canary, scaler := w.seen.canary, w.seen.scaler
 	s, err := rollout.DecodeState(canary.state)
 	switch full := max(s.Baseline, w.seen.stable.Replicas, 1); {
 	case err != nil:
-		w.fail("weight rises to %d without a state: %v", weight, err)
+		w.fail("traffic rises to %s without a state: %v", is, err)
 	case k.dead[trialOf(s)], s.Stage != rollout.StageProgressing && s.Stage != rollout.StagePromoting:
-		w.fail("rollout %s is over, but its weight rises to %d", s.Rollout, weight)
+		w.fail("rollout %s is over, but its traffic rises to %s", s.Rollout, is)
 	case canary.template != s.Template:
-		w.fail("weight rises to %d on pods of %s, not %s", weight, canary.template, s.Template)
-	case weight > s.Weight:
-		w.fail("weight rises to %d, granted is %d", weight, s.Weight)
-	case int32(weight)*full > 100*canary.available:
-		w.fail("weight rises to %d of %d pods' traffic, but %d canary pods are Available", weight, full, canary.available)
+		w.fail("traffic rises to %s on pods of %s, not %s", is, canary.template, s.Template)
+	case is.weight > was.weight && is.weight > s.Weight, is.match != was.match && !is.match.None() && is.match != s.Match:
+		w.fail("traffic rises to %s, granted is %s", is, splitOf(s))
+	case is.weight > was.weight && int32(is.weight)*full > 100*canary.available, canary.available == 0:
+		w.fail("traffic rises to %s of %d pods' traffic, but %d canary pods are Available", is, full, canary.available)
+	case scaler.demand > 0 && !scaler.own && !scaler.held:
+		w.fail("traffic rises to %s, and an autoscaler may shrink stable", is)
 	}
+}
+
+// wroteJobs: a Job is made once, for the step on record.
+func (k *oracle) wroteJobs(before, after []job) {
+	if len(after) < len(before) {
+		return
+	}
+	made := after[len(after)-1]
+	s := k.stored(k.w.seen.canary)
+	_, again := k.jobs[made.run]
+	if again || made.run != runOf(s, s.Step) || s.Stage != rollout.StageProgressing || s.Paused || k.dead[trialOf(s)] {
+		k.w.fail("Job %s is made at step %d of rollout %s, %s; made before: %v", made.run, s.Step, s.Rollout, s.Stage, again)
+	}
+	k.jobs[made.run] = made.phase
 }
 
 // lowered: a promotion gives no traffic back before stable can take it.
@@ -169,6 +276,7 @@ func (k *oracle) wroteCanary(p *pass, before, after canarySeen) {
 		k.shrunk()
 	}
 	if !after.exists {
+		clear(k.jobs) // they go with it
 		return
 	}
 	is, err := rollout.DecodeState(after.state)
@@ -177,40 +285,96 @@ func (k *oracle) wroteCanary(p *pass, before, after canarySeen) {
 	}
 	was, err := rollout.DecodeState(before.state)
 	switch known := before.exists && err == nil; {
-	case !known && is.Weight > 0:
-		k.w.fail("a rollout begins with weight %d", is.Weight)
+	case !known && splitOf(is).reaches():
+		k.w.fail("a rollout begins with %s", splitOf(is))
+	case !before.exists && is.Stage == rollout.StageProgressing:
+		k.passedGate(p, is, rollout.GateStart)
+	case is.Stage == rollout.StageProgressing && (int32(is.Weight)*max(is.Baseline, p.o.Stable.Replicas, 1)+99)/100 > after.replicas:
+		k.w.fail("%d canary pods for weight %d", after.replicas, is.Weight)
 	case k.dead[trialOf(is)] && is.Stage == rollout.StageProgressing:
 		k.w.fail("rollout %s goes on after its end", is.Rollout)
-	case known && is.Weight > was.Weight:
-		k.granted(p, was, is)
+	case known && trialOf(is) != trialOf(was):
 	case known && is.Tally.Failures < was.Tally.Failures:
 		k.w.fail("failures were forgotten: %d after %d", is.Tally.Failures, was.Tally.Failures)
+	}
+	if before.exists && err == nil && trialOf(is) == trialOf(was) {
+		k.wentOn(p, was, is)
 	}
 	if is.Stage == rollout.StageRolledBack {
 		k.dead[trialOf(is)] = true
 	}
 }
 
-// granted: a weight is earned by a Pass on the one before, and the first by
-// being the first.
-func (k *oracle) granted(p *pass, was, is rollout.State) {
-	switch {
-	case was.Weight == 0:
-		if first := firstWeight(is.Steps); is.Weight != first {
-			k.w.fail("the first weight is %d, not %d", is.Weight, first)
+// wentOn: nothing is skipped on the way from was to is.
+func (k *oracle) wentOn(p *pass, was, is rollout.State) {
+	for i := was.Step; i < is.Step; i++ {
+		run := runOf(is, i)
+		if is.Steps[i].Kind == rollout.RunJob && k.jobs[run] != rollout.JobSucceeded && !k.skip[run] {
+			k.w.fail("step %d is over, but of Job %s is known: %q", i, run, k.jobs[run])
 		}
-	case p.seen.stable.analysis && k.last[trialOf(is)] != judgement{was.Weight, rollout.Pass}:
-		k.w.fail("weight %d was granted after %d, where the last verdict was %v", is.Weight, was.Weight, k.last[trialOf(is)])
+	}
+	if splitOf(is).exceeds(splitOf(was)) {
+		k.granted(p, was, is)
+	}
+	if was.Stage == rollout.StageProgressing && is.Stage == rollout.StagePromoting && !k.full[trialOf(is)] {
+		k.passedGate(p, is, rollout.GatePromotion)
 	}
 }
 
-func firstWeight(steps []rollout.Step) int {
-	for _, s := range steps {
-		if s.Kind == rollout.SetWeight && s.Weight > 0 {
-			return s.Weight
+// granted: traffic is earned by a Pass on what was before, and the first by
+// being the first.
+func (k *oracle) granted(p *pass, was, is rollout.State) {
+	k.passedGate(p, is, rollout.GateRise)
+	delete(k.open, gateAt{trialOf(is), rollout.GateRise})
+	at := 0 // the step that brings it
+	for splitAt(is.Steps, at) != splitOf(is) {
+		if at++; at == len(is.Steps) {
+			k.w.fail("%s is granted, which no step brings", splitOf(is))
 		}
 	}
-	return 0
+	switch from := splitOf(was); {
+	case !from.reaches():
+		for i := range at {
+			if splitAt(is.Steps, i).reaches() {
+				k.w.fail("the first traffic is %s, and step %d brings other", splitOf(is), i)
+			}
+		}
+	case p.seen.stable.analysis && k.judged(is, at-1) && k.last[trialOf(is)] != judgement{from, rollout.Pass}:
+		k.w.fail("%s was granted after %s, where the last verdict was %v", splitOf(is), from, k.last[trialOf(is)])
+	}
+}
+
+// splitAt is what the steps up to one of them bring.
+func splitAt(steps []rollout.Step, at int) split {
+	var s split
+	for _, step := range steps[:at+1] {
+		switch step.Kind {
+		case rollout.SetWeight:
+			s.weight = step.Weight
+		case rollout.MatchHeader:
+			s.match.Header, s.match.Value, s.match.Pattern = step.Match.Header, step.Match.Value, step.Match.Pattern
+		case rollout.MatchCookie:
+			s.match.Cookie = step.Match.Cookie
+		}
+	}
+	return s
+}
+
+// judged says whether what step brings must have a Pass before the next.
+func (k *oracle) judged(s rollout.State, step int) bool {
+	first := k.w.web.plan.StartingStep
+	if s.Lead {
+		first++
+	}
+	return step >= first || s.Steps[step].Kind == rollout.RunAnalysis
+}
+
+// passedGate: what was asked last said yes.
+func (k *oracle) passedGate(p *pass, s rollout.State, point rollout.GatePoint) {
+	here := p.o.Gate != nil && p.o.Gate.Point == point && p.o.Gate.Open
+	if k.w.hasGate(point) && !here && !(point != rollout.GateStart && k.open[gateAt{trialOf(s), point}]) {
+		k.w.fail("the gate before %s did not open", point)
+	}
 }
 
 // shrunk: canary pods outlive their traffic.
@@ -219,7 +383,7 @@ func (k *oracle) shrunk() {
 	switch {
 	case w.routed():
 		w.fail("canary pods go while canary routes exist")
-	case !k.orphaned && w.share > 0 || k.trafficEnded.Add(drain).After(w.now):
+	case !k.orphaned && w.inForce.reaches() || k.trafficEnded.Add(drain).After(w.now):
 		w.fail("canary pods go while requests reach them; traffic ended %s", k.trafficEnded.Format(time.TimeOnly))
 	}
 }
@@ -234,14 +398,15 @@ func (k *oracle) wroteStable(p *pass, before, after stableSeen) {
 	if before.Hold == "" || after.Hold != "" || !before.OptedIn || before.TemplateRuns || before.Replicas == 0 || !before.Runs || k.full[held] {
 		return
 	}
+	if before.window != "" && before.RevisionsAgo > 0 && fmt.Sprint(before.RevisionsAgo) <= before.window {
+		return
+	}
 	if p.d.Canary == nil || trialOf(p.d.Canary.State) != held || p.d.Canary.State.Step != len(p.d.Canary.State.Steps) {
 		k.w.fail("%v is released before its steps are done", held)
 	}
-	top := 0
-	for _, step := range p.d.Canary.State.Steps {
-		top = max(top, step.Weight)
-	}
-	if before.analysis && top > 0 && k.last[held] != (judgement{top, rollout.Pass}) {
+	last := len(p.d.Canary.State.Steps) - 1
+	top := splitAt(p.d.Canary.State.Steps, last)
+	if before.analysis && top.reaches() && k.judged(p.d.Canary.State, last) && k.last[held] != (judgement{top, rollout.Pass}) {
 		k.w.fail("%v is released, but the last verdict was %v", held, k.last[held])
 	}
 }

@@ -100,7 +100,9 @@ func (s *State) begin(step int, now time.Time) {
 func (o Observation) await(s *State) *Decision {
 	switch step := s.step(); {
 	case s.Paused:
-		return o.wait(*s, PausedByCommand, "paused by command, until: "+o.annotate("resume"))
+		d := o.wait(*s, PausedByCommand, "paused by command, until: "+o.annotate("resume"))
+		d.Job = o.activeJob(*s)
+		return d
 	case step.Kind == SetWeight:
 		return o.awaitSplit(s, step.Weight)
 	case step.Kind == MatchHeader, step.Kind == MatchCookie:

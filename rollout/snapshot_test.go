@@ -1,19 +1,23 @@
 package rollout_test
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/headgate/headgate/rollout"
 )
 
-// object is one of the three that are read and written under a lock of their own.
+// object is one of those that are read and written under a lock of their own.
 type object int
 
 const (
 	stableObject object = iota
 	canaryObject
 	routeObjects
+	jobObjects
+	scalerObject
+	objects int = iota
 )
 
 // snapshot is what a cache may hold: every object with its version.
@@ -22,16 +26,17 @@ type snapshot struct {
 	stable  stableSeen
 	canary  canarySeen
 	routes  routesSeen
-	version [3]int
+	jobs    []job
+	scaler  autoscaler
+	version [objects]int
 }
 
 type stableSeen struct {
 	rollout.Stable
-	message                   string
-	command                   string
-	strategy, steps, deadline string
-	analysis                  bool
-	generation                int
+	asked
+	message    string
+	command    string
+	generation int
 }
 
 type canarySeen struct {
@@ -50,9 +55,9 @@ type routesSeen struct {
 // wakes the manager if it does.
 func (w *world) publish() {
 	was := w.seen
-	is := snapshot{at: w.now, stable: w.stableSeen(), canary: w.canarySeen(), routes: routesSeen{w.routes, w.since}, version: was.version}
+	is := snapshot{at: w.now, stable: w.stableSeen(), canary: w.canarySeen(), routes: routesSeen{w.routes, w.since}, jobs: slices.Clone(w.jobs), scaler: w.scaler, version: was.version}
 	same := true
-	for obj, equal := range [3]bool{is.stable == was.stable, is.canary == was.canary, is.routes == was.routes} {
+	for obj, equal := range [objects]bool{is.stable == was.stable, is.canary == was.canary, is.routes == was.routes, slices.Equal(is.jobs, was.jobs), is.scaler == was.scaler} {
 		if !equal {
 			is.version[obj]++
 			same = false
@@ -78,10 +83,9 @@ func (w *world) stableSeen() stableSeen {
 	s := stableSeen{
 		Stable: rollout.Stable{
 			Name: "web", OptedIn: d.strategy != "", Hold: d.hold, Phase: d.phase, Reason: d.reason,
-			Template: d.template, Replicas: int32(d.replicas), Revision: strconv.Itoa(len(d.sets)),
+			Template: d.template, Replicas: int32(d.replicas), Revision: strconv.Itoa(len(d.sets)), RevisionsAgo: d.revisionsAgo(),
 		},
-		message: d.message, command: d.command, generation: d.generation,
-		strategy: d.strategy, steps: d.steps, deadline: d.deadline, analysis: d.analysis,
+		asked: d.asked, message: d.message, command: d.command, generation: d.generation,
 	}
 	current, others := 0, false
 	for _, set := range d.sets {
@@ -100,6 +104,27 @@ func (w *world) stableSeen() stableSeen {
 	return s
 }
 
+// revisionsAgo is the rank of the template among those that ran before the one
+// that runs.
+func (d deployment) revisionsAgo() int {
+	rank, runs := 0, false
+	for _, set := range slices.Backward(d.sets) {
+		switch {
+		case len(set.pods) > 0:
+			runs = true
+		case runs:
+			rank++
+		}
+		if set.template == d.template {
+			if len(set.pods) > 0 {
+				return 0
+			}
+			return rank
+		}
+	}
+	return 0
+}
+
 func (w *world) canarySeen() canarySeen {
 	if w.canary == nil {
 		return canarySeen{}
@@ -110,7 +135,7 @@ func (w *world) canarySeen() canarySeen {
 
 // look is what the caches hold now. stale says how many versions behind each
 // object is there. No cache is more than a few seconds behind for long.
-func (w *world) look(stale [3]int) snapshot {
+func (w *world) look(stale [objects]int) snapshot {
 	s := w.seen
 	for obj, back := range stale {
 		if back == 0 || back > len(w.past) {
@@ -128,6 +153,10 @@ func (w *world) look(stale [3]int) snapshot {
 			s.canary = old.canary
 		case routeObjects:
 			s.routes = old.routes
+		case jobObjects:
+			s.jobs = old.jobs
+		case scalerObject:
+			s.scaler = old.scaler
 		}
 	}
 	return s

@@ -42,6 +42,10 @@ func TestParseSpec(t *testing.T) {
 				"headgate.dev/ingress":           "web.example.org",
 				"headgate.dev/track-label":       "app.kubernetes.io/name",
 				"headgate.dev/progress-deadline": "1d",
+				"headgate.dev/rollout-deadline":  "2d",
+				"headgate.dev/preview-host":      "preview.web.example.com",
+				"headgate.dev/gates":             "start https://gate.example.com",
+				"headgate.dev/rollback-window":   "3",
 				"headgate.dev/restart":           "canary",
 				"headgate.dev/command":           "abort",
 			},
@@ -49,6 +53,8 @@ func TestParseSpec(t *testing.T) {
 				Strategy: rollout.Canary, Steps: []rollout.Step{weight(5), analysis}, Analysis: "p99 <= 500ms\n",
 				Services: []string{"web", "web-internal"}, Ingresses: []string{"web.example.org"},
 				TrackLabel: "app.kubernetes.io/name", ProgressDeadline: 24 * time.Hour,
+				RolloutDeadline: 48 * time.Hour, PreviewHost: "preview.web.example.com", RollbackWindow: 3,
+				Gates:   []rollout.Gate{{Before: rollout.GateStart, URL: "https://gate.example.com", Timeout: 10 * time.Second}},
 				Restart: rollout.RestartCanary,
 			},
 		},
@@ -78,6 +84,8 @@ func TestParseSpec(t *testing.T) {
 }
 
 func TestParseSpecErrors(t *testing.T) {
+	const aHost = `: is not a host name in lower case, e.g. headgate.dev/preview-host: preview.web.example.com`
+	const aWindow = `: a rollback window is a number of revisions, 1..100, e.g. headgate.dev/rollback-window: 3`
 	const names = `: names are lower-case letters, digits and '-', separated by commas, e.g. `
 	cases := map[string]struct {
 		key, value string
@@ -118,6 +126,22 @@ func TestParseSpecErrors(t *testing.T) {
 		"no time at all to become Available": {
 			"progress-deadline", "0s",
 			`annotation headgate.dev/progress-deadline: "0s": a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d, e.g. headgate.dev/progress-deadline: 10m`,
+		},
+		"no time at all for a rollout": {
+			"rollout-deadline", "0s",
+			`annotation headgate.dev/rollout-deadline: "0s": a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d, e.g. headgate.dev/rollout-deadline: 24h`,
+		},
+		"a preview without a domain":  {"preview-host", "preview", `annotation headgate.dev/preview-host: "preview"` + aHost},
+		"a preview of a whole domain": {"preview-host", "*.example.com", `annotation headgate.dev/preview-host: "*.example.com"` + aHost},
+		"a preview with its scheme":   {"preview-host", "https://a.example.com", `annotation headgate.dev/preview-host: "https://a.example.com"` + aHost},
+		"a preview in capitals":       {"preview-host", "Preview.example.com", `annotation headgate.dev/preview-host: "Preview.example.com"` + aHost},
+		"no window":                   {"rollback-window", "0", `annotation headgate.dev/rollback-window: "0"` + aWindow},
+		"a window without an end":     {"rollback-window", "101", `annotation headgate.dev/rollback-window: "101"` + aWindow},
+		"a window with a sign":        {"rollback-window", "+3", `annotation headgate.dev/rollback-window: "+3"` + aWindow},
+		"a window in time":            {"rollback-window", "3d", `annotation headgate.dev/rollback-window: "3d"` + aWindow},
+		"a gate before nothing": {
+			"gates", "https://gate.example.com",
+			`annotation headgate.dev/gates: "https://gate.example.com": a gate is a point (start, rise or promotion) and a URL, e.g. headgate.dev/gates: start https://gate.example.com/web, promotion https://gate.example.com/web`,
 		},
 		"a restart that is neither": {
 			"restart", "Canary",
@@ -171,7 +195,7 @@ func TestParseSpecReportsEverythingAtOnce(t *testing.T) {
 
 // Nobody opts out of the examples: each is what an error tells a person to write.
 func TestEveryExampleParses(t *testing.T) {
-	for _, key := range []string{"strategy", "steps", "analysis", "service", "ingress", "track-label", "progress-deadline", "restart"} {
+	for _, key := range []string{"strategy", "steps", "analysis", "service", "ingress", "track-label", "progress-deadline", "rollout-deadline", "preview-host", "gates", "rollback-window", "restart"} {
 		annotations := map[string]string{"headgate.dev/strategy": "canary"}
 		annotations["headgate.dev/"+key] = ""
 		_, err := rollout.ParseSpec(annotations)

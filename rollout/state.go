@@ -122,7 +122,7 @@ func (s State) validate() error {
 		return fmt.Errorf("baseline %d is negative", s.Baseline)
 	case !s.reached(s.Weight):
 		return fmt.Errorf("weight %d is no weight of %s up to step %d", s.Weight, FormatSteps(s.Steps), s.Step)
-	case !s.Match.None() && s.Match != s.match():
+	case !s.matched(s.Match):
 		return fmt.Errorf("it matches what no step up to %d does", s.Step)
 	case len(s.Steps) == 0 && s.Stage != StageProgressing:
 		return nil // nothing to go through: this is what stateLost stored
@@ -142,6 +142,17 @@ func (s State) carried() bool { return s.carries() || !s.InForce.IsZero() }
 // reached says whether one of the steps up to the present one sets weight.
 func (s State) reached(weight int) bool {
 	return weight == 0 || slices.Contains(s.reachedSteps(), Step{Kind: SetWeight, Weight: weight})
+}
+
+// matched says whether m is what one of the steps up to the present one matches
+// with those before it: what the present one adds may wait for pods.
+func (s State) matched(m Match) bool {
+	for s.Step = len(s.reachedSteps()) - 1; s.Step >= 0; s.Step-- {
+		if s.match() == m {
+			return true
+		}
+	}
+	return m.None()
 }
 
 // reachedSteps are those up to the present one.

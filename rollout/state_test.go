@@ -50,12 +50,11 @@ func drawState(t *rapid.T) rollout.State {
 	}
 	steps := drawSteps(t)
 	step := rapid.IntRange(0, len(steps)).Draw(t, "step")
-	weights := []int{0}
-	for _, s := range steps[:min(step+1, len(steps))] {
-		if s.Kind == rollout.SetWeight {
-			weights = append(weights, s.Weight)
-		}
+	splits := []split{{}} // what is granted may be what any of the steps so far brings
+	for i := range steps[:min(step+1, len(steps))] {
+		splits = append(splits, splitAt(steps, i))
 	}
+	granted := rapid.SampledFrom(splits).Draw(t, "granted")
 	return rollout.State{
 		Rollout:  rapid.StringMatching(`[1-9][0-9]{0,5}`).Draw(t, "rollout"),
 		Template: rapid.StringMatching(`[0-9a-f]{16}`).Draw(t, "template"),
@@ -64,7 +63,7 @@ func drawState(t *rapid.T) rollout.State {
 		}).Draw(t, "stage"),
 		Steps: steps, Step: step, StepSince: at("step since"), Began: noon,
 		Baseline: rapid.Int32Range(0, 100).Draw(t, "baseline"),
-		Routed:   rapid.Bool().Draw(t, "routed"), Weight: rapid.SampledFrom(weights).Draw(t, "weight"), InForce: at("in force"),
+		Routed:   rapid.Bool().Draw(t, "routed"), Weight: granted.weight, Match: granted.match, Lead: rapid.Bool().Draw(t, "lead"), InForce: at("in force"),
 		Tally: rollout.Tally{
 			At: at("measured"), Last: rapid.SampledFrom([]rollout.Verdict{rollout.Pass, rollout.Fail, rollout.Inconclusive, rollout.Error}).Draw(t, "verdict"),
 			Failures: rapid.IntRange(0, 9).Draw(t, "failures"), Inconclusive: rapid.IntRange(0, 9).Draw(t, "inconclusive"), Errors: rapid.IntRange(0, 9).Draw(t, "errors"),
@@ -87,26 +86,33 @@ func TestDecodeStateRefuses(t *testing.T) {
 		return strings.Replace(good, old, new, 1)
 	}
 	cases := map[string]struct{ text, want string }{
-		"nothing":                                     {"", "EOF"},
-		"half of it":                                  {good[:40], "unexpected EOF"},
-		"two of them":                                 {good + good, "something follows the state"},
-		"another thing behind it":                     {good + "}", "something follows the state"},
-		"a field of a newer version":                  {with(`"step":1`, `"step":1,"steep":1`), `json: unknown field "steep"`},
-		"no rollout":                                  {with(`"7"`, `""`), "rollout is missing"},
-		"a stage of a newer version":                  {with("Progressing", "Dancing"), `stage "Dancing" is unknown`},
-		"no stage":                                    {with("Progressing", ""), `stage "" is unknown`},
-		"a step before the first":                     {with(`"step":1`, `"step":-1`), "step -1 of 3"},
-		"a step behind the end":                       {with(`"step":1`, `"step":4`), "step 4 of 3"},
-		"no steps":                                    {with(`["10%","5m","100%"],"step":1`, `[],"step":0`), `"": has no weight, so the new version would never see traffic`},
-		"no weight among the steps":                   {with(`"10%","5m","100%"`, `"5m","5m","5m"`), `"5m, 5m, 5m": has no weight, so the new version would never see traffic`},
-		"a step that no annotation could have":        {with(`"10%"`, `"110%"`), `"110%": a weight is a whole number 0..100`},
-		"steps whose weights fall":                    {with(`"10%","5m","100%"`, `"100%","5m","10%"`), `"10%": comes after 100%, and a weight never falls: traffic goes back by abort only`},
-		"a weight above all traffic":                  {with(`"baseline":4`, `"baseline":4,"weight":101`), "weight 101 is no weight of 10%, 5m, 100% up to step 1"},
-		"a weight below none":                         {with(`"baseline":4`, `"baseline":4,"weight":-1`), "weight -1 is no weight of 10%, 5m, 100% up to step 1"},
-		"fewer pods than none":                        {with(`"baseline":4`, `"baseline":-4`), "baseline -4 is negative"},
-		"a beginning at no time":                      {with(`,"began":"2026-01-01T12:00:00Z"`, ``), "nobody knows when it began"},
-		"a weight that was never one of the steps":    {with(`"baseline":4`, `"baseline":4,"weight":50`), "weight 50 is no weight of 10%, 5m, 100% up to step 1"},
-		"a weight of a step that is still to come":    {with(`"baseline":4`, `"baseline":4,"weight":100`), "weight 100 is no weight of 10%, 5m, 100% up to step 1"},
+		"nothing":                                  {"", "EOF"},
+		"half of it":                               {good[:40], "unexpected EOF"},
+		"two of them":                              {good + good, "something follows the state"},
+		"another thing behind it":                  {good + "}", "something follows the state"},
+		"a field of a newer version":               {with(`"step":1`, `"step":1,"steep":1`), `json: unknown field "steep"`},
+		"no rollout":                               {with(`"7"`, `""`), "rollout is missing"},
+		"a stage of a newer version":               {with("Progressing", "Dancing"), `stage "Dancing" is unknown`},
+		"no stage":                                 {with("Progressing", ""), `stage "" is unknown`},
+		"a step before the first":                  {with(`"step":1`, `"step":-1`), "step -1 of 3"},
+		"a step behind the end":                    {with(`"step":1`, `"step":4`), "step 4 of 3"},
+		"no steps":                                 {with(`["10%","5m","100%"],"step":1`, `[],"step":0`), `"": has no weight, so the new version would never see traffic`},
+		"no weight among the steps":                {with(`"10%","5m","100%"`, `"5m","5m","5m"`), `"5m, 5m, 5m": has no weight, so the new version would never see traffic`},
+		"a step that no annotation could have":     {with(`"10%"`, `"110%"`), `"110%": a weight is a whole number 0..100`},
+		"steps whose weights fall":                 {with(`"10%","5m","100%"`, `"100%","5m","10%"`), `"10%": comes after 100%, and a weight never falls: traffic goes back by abort only`},
+		"a weight above all traffic":               {with(`"baseline":4`, `"baseline":4,"weight":101`), "weight 101 is no weight of 10%, 5m, 100% up to step 1"},
+		"a weight below none":                      {with(`"baseline":4`, `"baseline":4,"weight":-1`), "weight -1 is no weight of 10%, 5m, 100% up to step 1"},
+		"fewer pods than none":                     {with(`"baseline":4`, `"baseline":-4`), "baseline -4 is negative"},
+		"a beginning at no time":                   {with(`,"began":"2026-01-01T12:00:00Z"`, ``), "nobody knows when it began"},
+		"a weight that was never one of the steps": {with(`"baseline":4`, `"baseline":4,"weight":50`), "weight 50 is no weight of 10%, 5m, 100% up to step 1"},
+		"a weight of a step that is still to come": {with(`"baseline":4`, `"baseline":4,"weight":100`), "weight 100 is no weight of 10%, 5m, 100% up to step 1"},
+		"a header that no step brings":             {with(`"baseline":4`, `"baseline":4,"match":{"header":"X-Canary"}`), "it matches what no step up to 1 does"},
+		"a header of a step that is still to come": {
+			with(`"5m","100%"],`, `"5m","header=X-Canary","100%"],"match":{"header":"X-Canary"},`), "it matches what no step up to 1 does",
+		},
+		"a cookie beside a header that came later": {
+			with(`"5m","100%"],"step":1`, `"header=X-Canary","cookie=canary"],"match":{"cookie":"canary"},"step":2`), "it matches what no step up to 2 does",
+		},
 		"numbers in words, as somebody might type it": {with(`"step":1`, `"step":"1"`), "json: cannot unmarshal string into Go struct field State.step of type int"},
 	}
 	for name, c := range cases {

@@ -11,8 +11,22 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-func weight(w int) rollout.Step         { return rollout.Step{Kind: rollout.SetWeight, Weight: w} }
+func weight(w int) rollout.Step          { return rollout.Step{Kind: rollout.SetWeight, Weight: w} }
+func scale(c rollout.Scale) rollout.Step { return rollout.Step{Kind: rollout.SetScale, Scale: c} }
+
+func header(name, value, pattern string) rollout.Step {
+	return rollout.Step{Kind: rollout.MatchHeader, Match: rollout.Match{Header: name, Value: value, Pattern: pattern}}
+}
+
 func wait(d time.Duration) rollout.Step { return rollout.Step{Kind: rollout.Wait, Duration: d} }
+
+// step reads one step.
+func step(word string) (s rollout.Step) {
+	if err := s.UnmarshalText([]byte(word)); err != nil {
+		panic(err)
+	}
+	return s
+}
 
 var (
 	pause    = rollout.Step{Kind: rollout.Pause}
@@ -59,6 +73,35 @@ func TestParseSteps(t *testing.T) {
 		"a list in JSON": {
 			`[{"setWeight": 5}, {"pause": {"duration": "1m"}}]`,
 			[]rollout.Step{weight(5), wait(time.Minute)},
+		},
+		"scales": {
+			"scale=3, scale=50%, scale = traffic, 10%",
+			[]rollout.Step{scale(rollout.Scale{Replicas: 3}), scale(rollout.Scale{Percent: 50}), scale(rollout.Scale{Traffic: true}), weight(10)},
+		},
+		"a header that says always or never": {"header=X-Canary, 10%", []rollout.Step{header("X-Canary", "", ""), weight(10)}},
+		"a header with a value":              {"header=X-Canary:beta/2.0~x:y, 10%", []rollout.Step{header("X-Canary", "beta/2.0~x:y", ""), weight(10)}},
+		"a header with a regular expression": {`header=X-Region~^(eu|us)-[0-9]+\.a=b:c~$, 10%`, []rollout.Step{header("X-Region", "", `^(eu|us)-[0-9]+\.a=b:c~$`), weight(10)}},
+		"a cookie":                           {"0%, cookie=canary_1", []rollout.Step{weight(0), {Kind: rollout.MatchCookie, Match: rollout.Match{Cookie: "canary_1"}}}},
+		"a Job":                              {"0%, job=smoke-test.v2", []rollout.Step{weight(0), {Kind: rollout.RunJob, Job: "smoke-test.v2"}}},
+		"new words in a list": {
+			"- scale=1\n- header=X-Canary:beta\n- cookie=canary\n- job=smoke\n- 10%\n",
+			[]rollout.Step{scale(rollout.Scale{Replicas: 1}), header("X-Canary", "beta", ""), {Kind: rollout.MatchCookie, Match: rollout.Match{Cookie: "canary"}}, {Kind: rollout.RunJob, Job: "smoke"}, weight(10)},
+		},
+		"canary scales of Argo Rollouts": {
+			"- setCanaryScale: {replicas: 3}\n- setCanaryScale:\n    weight: 25\n- setWeight: 20\n- setCanaryScale: {matchTrafficWeight: true}\n",
+			[]rollout.Step{scale(rollout.Scale{Replicas: 3}), scale(rollout.Scale{Percent: 25}), weight(20), scale(rollout.Scale{Traffic: true})},
+		},
+		"a header route of Argo Rollouts, exact": {
+			"- setWeight: 0\n- setHeaderRoute:\n    name: set-header-1\n    match:\n    - headerName: Custom-Header1\n      headerValue:\n        exact: Mozilla\n",
+			[]rollout.Step{weight(0), header("Custom-Header1", "Mozilla", "")},
+		},
+		"a header route of Argo Rollouts, by regular expression": {
+			"- setWeight: 0\n- setHeaderRoute: {match: [{headerName: X-Region, headerValue: {regex: \"eu-.*\"}}]}\n",
+			[]rollout.Step{weight(0), header("X-Region", "", "eu-.*")},
+		},
+		"a header route of Argo Rollouts, by prefix, of which nothing is an expression": {
+			"- setWeight: 0\n- setHeaderRoute: {match: [{headerName: Agent, headerValue: {prefix: \"v1.2\"}}]}\n",
+			[]rollout.Step{weight(0), header("Agent", "", `^v1\.2.*`)},
 		},
 		"as many steps as are allowed": {
 			strings.Repeat("1m,", 99) + "5%",
@@ -147,12 +190,91 @@ func TestParseStepsErrors(t *testing.T) {
 	}
 }
 
+// What of the new kinds is refused, and what one may write instead.
+func TestParseStepsErrorsOfOtherKinds(t *testing.T) {
+	const (
+		aScale   = `a scale is a number of pods (3), a share of the stable ones (50%), or traffic for as many as the weight needs`
+		aHeader  = `a header is a name (X-Canary), a name and a value (X-Canary:beta), or a name and a regular expression (X-Region~eu-.*)`
+		aValue   = `the value of a header has letters, digits and /-._~: only`
+		aPattern = `is no regular expression for a header: it may have letters, digits and /-._~:^$[](){}*+?|&=\ only`
+		aCookie  = `is no name of a cookie; its value decides: always goes to the canary, never to stable`
+		aJob     = `is no name of a CronJob, of which the Job is made`
+		aStep    = `a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause, analysis, scale=3, header=X-Canary, cookie=canary or job=smoke-test`
+		oneOf    = `has exactly one of replicas, weight, matchTrafficWeight: true`
+	)
+	cases := map[string]struct{ text, want string }{
+		"no pods":                         {"scale=0, 5%", `"0": ` + aScale},
+		"fewer than no pods":              {"scale=-1, 5%", `"-1": ` + aScale},
+		"more than all pods":              {"scale=101%, 5%", `"101%": ` + aScale},
+		"more pods than anybody has":      {"scale=10001, 5%", `"10001": ` + aScale},
+		"a scale that overflows":          {"scale=99999999999999999999, 5%", `"99999999999999999999": ` + aScale},
+		"a scale of nothing":              {"scale=, 5%", `"": ` + aScale},
+		"a scale that is a word":          {"scale=full, 5%", `"full": ` + aScale},
+		"a header without a name":         {"header=:beta, 5%", `":beta": ` + aHeader},
+		"a header with a blank":           {"header=X Canary, 5%", `"X Canary": ` + aHeader},
+		"a header with an empty value":    {"header=X-Canary:, 5%", `"": ` + aValue},
+		"a value nginx does not take":     {"header=X-Canary:a b, 5%", `"a b": ` + aValue},
+		"an empty pattern":                {"header=X-Canary~, 5%", `"": ` + aPattern},
+		"a pattern nginx does not take":   {"header=X-Canary~a<b, 5%", `"a<b": ` + aPattern},
+		"a pattern that is none":          {"header=X-Canary~(, 5%", `"(": ` + aPattern},
+		"a pattern that only PCRE knows":  {"header=X-Canary~(?=a), 5%", `"(?=a)": ` + aPattern},
+		"a cookie without a name":         {"cookie=, 5%", `"": ` + aCookie},
+		"a cookie with a value":           {"cookie=canary=always, 5%", `"canary=always": ` + aCookie},
+		"a Job without a name":            {"job=, 5%", `"": ` + aJob},
+		"a Job with a namespace":          {"job=other/smoke, 5%", `"other/smoke": ` + aJob},
+		"a Job longer than a CronJob":     {"job=" + strings.Repeat("a", 53) + ", 5%", `"` + strings.Repeat("a", 53) + `": ` + aJob},
+		"a kind that nobody has":          {"mirror=10%, 5%", `"mirror=10%": ` + aStep},
+		"a weight in the new form":        {"weight=10", `"weight=10": ` + aStep},
+		"a route, but no weight ever":     {"header=X-Canary, pause", `"header=X-Canary, pause": has no weight, so the new version would never see traffic`},
+		"a scale of two kinds":            {"- setCanaryScale: {replicas: 3, weight: 5}", `{"setCanaryScale":{"replicas":3,"weight":5}}: ` + oneOf},
+		"a scale of no kind":              {"- setCanaryScale: {}", `{"setCanaryScale":{}}: ` + oneOf},
+		"a scale that matches nothing":    {"- setCanaryScale: {matchTrafficWeight: false}", `{"setCanaryScale":{"matchTrafficWeight":false}}: ` + oneOf},
+		"no pods, in a list":              {"- setCanaryScale: {replicas: 0}", `setCanaryScale: "0": ` + aScale},
+		"a scale with something else":     {"- setCanaryScale: {pods: 3}", `setCanaryScale: error unmarshaling JSON: while decoding JSON: json: unknown field "pods"`},
+		"a route that is taken away":      {"- setHeaderRoute: {name: set-header-1}", `{"setHeaderRoute":{"name":"set-header-1"}}: a header route stays until the rollout ends: no step takes it away`},
+		"a route by two headers":          {"- setHeaderRoute: {match: [{headerName: A, headerValue: {exact: b}}, {headerName: C, headerValue: {exact: d}}]}", `{"setHeaderRoute":{"match":[{"headerName":"A","headerValue":{"exact":"b"}},{"headerName":"C","headerValue":{"exact":"d"}}]}}: a canary Ingress matches one header`},
+		"a route by two values":           {"- setHeaderRoute: {match: [{headerName: A, headerValue: {exact: b, prefix: b}}]}", `{"setHeaderRoute":{"match":[{"headerName":"A","headerValue":{"exact":"b","prefix":"b"}}]}}: headerValue has exactly one of exact, regex, prefix`},
+		"a route by any value":            {"- setHeaderRoute: {match: [{headerName: A}]}", `{"setHeaderRoute":{"match":[{"headerName":"A"}]}}: headerValue has exactly one of exact, regex, prefix`},
+		"a route by a value nobody takes": {"- setHeaderRoute: {match: [{headerName: A, headerValue: {exact: a b}}]}", `setHeaderRoute: "a b": ` + aValue},
+		"a route without a header":        {"- setHeaderRoute: {match: [{headerValue: {exact: b}}]}", `setHeaderRoute: ":b": ` + aHeader},
+		"a mirror":                        {"- setMirrorRoute: {name: m, percentage: 5}", `"setMirrorRoute": requests are not copied: a canary Ingress cannot; route a tester's own with a header step`},
+		"a plugin":                        {"- plugin: {name: argoproj/step}", `"plugin": there are no plugins: a job step runs what you like`},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			steps, err := rollout.ParseSteps(c.text)
+			if err == nil {
+				t.Fatalf("no error, but steps %v", steps)
+			}
+			if diff := cmp.Diff(c.want, err.Error()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 // drawSteps draws any list of steps that is allowed.
 func drawSteps(t *rapid.T) []rollout.Step {
 	w := rapid.IntRange(0, 100).Draw(t, "first weight")
 	steps := []rollout.Step{weight(w)}
 	for range rapid.IntRange(0, 20).Draw(t, "more") {
-		switch rapid.IntRange(0, 3).Draw(t, "kind") {
+		switch rapid.IntRange(0, 8).Draw(t, "kind") {
+		case 4:
+			steps = append(steps, scale(rapid.OneOf(
+				rapid.Just(rollout.Scale{Traffic: true}),
+				rapid.Map(rapid.IntRange(1, 100), func(n int) rollout.Scale { return rollout.Scale{Percent: n} }),
+				rapid.Map(rapid.Int32Range(1, 10000), func(n int32) rollout.Scale { return rollout.Scale{Replicas: n} }),
+			).Draw(t, "scale")))
+		case 5:
+			name := rapid.StringMatching(`[A-Za-z0-9_-]{1,9}`)
+			steps = append(steps, rapid.SampledFrom([]rollout.Step{
+				header(name.Draw(t, "header"), "", ""),
+				header(name.Draw(t, "header"), rapid.StringMatching(`[/\-._~a-zA-Z0-9:]{1,9}`).Draw(t, "value"), ""),
+				header(name.Draw(t, "header"), "", rapid.SampledFrom(patterns).Draw(t, "pattern")),
+				{Kind: rollout.MatchCookie, Match: rollout.Match{Cookie: name.Draw(t, "cookie")}},
+			}).Draw(t, "match"))
+		case 6:
+			steps = append(steps, rollout.Step{Kind: rollout.RunJob, Job: rapid.StringMatching(`[a-z0-9]([a-z0-9-]{0,9}[a-z0-9])?`).Draw(t, "job")})
 		case 0:
 			w = rapid.IntRange(w, 100).Draw(t, "weight")
 			steps = append(steps, weight(w))
@@ -166,6 +288,8 @@ func drawSteps(t *rapid.T) []rollout.Step {
 	}
 	return steps
 }
+
+var patterns = []string{`eu-.*`, `^(a|b)=c~d:e$`, `\.[0-9]+`, `a{2}&b?`, `:`}
 
 func TestFormattedStepsParseBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -191,7 +315,7 @@ func TestStepsReadAsAPersonWritesThem(t *testing.T) {
 
 // Whatever is accepted obeys the rules of steps and survives formatting.
 func FuzzParseSteps(f *testing.F) {
-	for _, text := range []string{"10%, 5m, 100%", "pause", "- setWeight: 20\n- pause: {duration: 5}", "[{}]", "- &a [*a]", "1e9h, 5%", "%%"} {
+	for _, text := range []string{"10%, 5m, 100%", "pause", "- setWeight: 20\n- pause: {duration: 5}", "header=X~a=b, 5%", "scale=traffic, cookie=c, job=j, 5%", "- setHeaderRoute: {match: [{headerName: A, headerValue: {prefix: a.b}}]}\n- 5%", "- setCanaryScale: {weight: 5}\n- 5%", "[{}]", "- &a [*a]", "1e9h, 5%", "%%"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -33,7 +33,7 @@ var stories = map[string]story{
 	"commands that make no sense":                  {brief, nonsense},
 	"the rolling update stalls":                    {brief, stalls},
 	"a third version while promoting":              {brief, thirdWhilePromoting},
-	"an autoscaler has shrunk stable":              {usual, autoscaled},
+	"an autoscaler has shrunk stable":              {usual, shrunk},
 	"scaled up at 50%":                             {brief, scaledUp},
 	"scaled to zero":                               {brief, scaledToZero},
 	"the opt-in goes at 50%":                       {brief, optedOut},
@@ -168,7 +168,7 @@ func losesPodsOnce(w *world) {
 func losesPodsThrice(w *world) {
 	w.apply("v2")
 	for range 3 {
-		w.until("traffic or the end", func() bool { return w.share >= 10 || w.web.phase == rollout.RolledBack })
+		w.until("traffic or the end", func() bool { return w.inForce.weight >= 10 || w.web.phase == rollout.RolledBack })
 		w.loseCanaryPods()
 		w.run(30 * time.Second)
 	}
@@ -304,10 +304,10 @@ func thirdWhilePromoting(w *world) {
 	w.rest()
 }
 
-// autoscaled: while the canary has all traffic an autoscaler shrinks stable to
-// one pod. It must not get everything back at once.
-func autoscaled(w *world) {
-	w.demand, w.scaleAt = 8, w.now.Add(time.Second)
+// shrunk: while the canary has all traffic an autoscaler that is the user's own
+// affair shrinks stable to one pod. It must not get everything back at once.
+func shrunk(w *world) {
+	w.autoscaled(8, true)
 	w.run(time.Minute)
 	w.apply("v2")
 	w.until("promoted", func() bool { return w.web.template == "v2" && w.web.hold == "" && w.canary == nil })

@@ -101,7 +101,7 @@ func (w *world) ending() string {
 		parts = append(parts, fmt.Sprintf("a canary of size %d", len(w.canary.set.pods)))
 	}
 	if w.routed() {
-		parts = append(parts, fmt.Sprintf("weight %d", w.written()))
+		parts = append(parts, fmt.Sprintf("weight %s", w.written()))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -31,6 +31,12 @@ func (o Observation) awaitSplit(s *State, weight int) *Decision {
 		return o.openRoutes(*s)
 	}
 	if !granted {
+		// Every other step that gives more traffic has one before it to be asked at.
+		if s.Step == 0 && s.step().raises(s.Weight) {
+			if waiting := o.awaitGates(*s, GateRise); waiting != nil {
+				return waiting
+			}
+		}
 		s.grant(weight, match)
 	}
 	if !o.inForce(weight, match) {

@@ -42,22 +42,26 @@ type world struct {
 	canary *canaryDeployment
 	routes [2]route // the canary Ingresses of two stable ones
 	since  time.Time
+	jobs   []job
+	scaler autoscaler
 
-	// share is the weight that traffic meets. Routers act on what is written
-	// some time later, at syncAt.
-	share     int
-	syncAt    time.Time
-	shareFrom time.Time
-	lag       time.Duration
+	// inForce is what traffic meets. Routers act on what is written some time
+	// later, at syncAt.
+	inForce     split
+	syncAt      time.Time
+	inForceFrom time.Time
+	lag         time.Duration
 
 	broken       map[string]bool // templates whose pods never become Available
 	verdicts     map[string]rollout.Verdict
 	metricsDown  bool
 	problem      *rollout.Problem
 	webhookDown  bool
-	demand       int // pods' worth of traffic that an autoscaler follows; 0: there is none
+	closed       map[rollout.GatePoint]bool // the gates that say no
+	trouble      string                     // what Kubernetes says of canary pods that are missing
+	noCronJob    bool
+	jobsFail     bool
 	controllerAt time.Time
-	scaleAt      time.Time
 
 	manager manager
 	seen    snapshot
@@ -76,15 +80,21 @@ type deployment struct {
 	generation int
 	observed   int // generation that the Deployment controller has acted on
 
-	strategy, steps, deadline string // annotations
-	analysis                  bool
-	plan                      rollout.AnalysisPlan
-	planErr                   error
+	asked
+	plan    rollout.AnalysisPlan
+	planErr error
 
 	reason   rollout.Reason
 	message  string
 	sets     []replicaSet // oldest first
 	progress time.Time
+}
+
+// asked is what the user wrote: the annotations, and whether there is one that
+// says what to measure.
+type asked struct {
+	strategy, steps, deadline, rolloutDeadline, gates, window string
+	analysis                                                  bool
 }
 
 // replicaSet is a template and its pods: when each becomes Available.
@@ -101,20 +111,49 @@ type canaryDeployment struct {
 // route is a canary Ingress. One without a rollout does not exist.
 type route struct {
 	rollout string
-	weight  int
+	split
+}
+
+// split is which requests come to the canary: so many of a hundred, and those
+// that match.
+type split struct {
+	weight int
+	match  rollout.Match
+}
+
+var unrouted = split{weight: rollout.Unrouted}
+
+// reaches says whether requests come to the canary.
+func (s split) reaches() bool { return s.weight > 0 || !s.match.None() }
+
+// exceeds says whether some request comes to the canary that would not under was.
+func (s split) exceeds(was split) bool {
+	return s.weight > max(was.weight, 0) || s.match != was.match && !s.match.None()
+}
+
+func (s split) String() string {
+	text := fmt.Sprintf("%d%%", max(s.weight, 0))
+	for _, part := range []struct{ before, value string }{
+		{" and header ", s.match.Header}, {":", s.match.Value}, {"~", s.match.Pattern}, {" and cookie ", s.match.Cookie},
+	} {
+		if part.value != "" {
+			text += part.before + part.value
+		}
+	}
+	return text
 }
 
 // newWorld has v1 running with 4 pods, opted in.
 func newWorld(t failer, steps string) *world {
 	w := &world{
 		t: t, now: noon, start: noon, lag: 3 * time.Second,
-		broken: map[string]bool{}, verdicts: map[string]rollout.Verdict{},
+		broken: map[string]bool{}, verdicts: map[string]rollout.Verdict{}, closed: map[rollout.GatePoint]bool{},
 		web: deployment{
 			template: "v1", replicas: 4, generation: 1, observed: 1, progress: noon,
-			strategy: "canary", steps: steps, plan: rollout.AnalysisPlan{Interval: 30 * time.Second},
+			asked: asked{strategy: "canary", steps: steps}, plan: rollout.AnalysisPlan{Interval: 30 * time.Second},
 			sets: []replicaSet{{template: "v1", pods: make([]time.Time, 4)}},
 		},
-		share:   rollout.Unrouted,
+		inForce: unrouted,
 		manager: manager{dirty: true, killAfter: -1},
 	}
 	w.oracle = newOracle(w)
@@ -235,6 +274,20 @@ func (w *world) edit(weight int) {
 	w.routesChanged()
 }
 
+// editMatch does so with what they match.
+func (w *world) editMatch(m rollout.Match) {
+	if !w.routed() {
+		return
+	}
+	w.say("person", "edits what is matched to %+v", m)
+	for i := range w.routes {
+		if w.routes[i].rollout != "" {
+			w.routes[i].match = m
+		}
+	}
+	w.routesChanged()
+}
+
 func (w *world) deleteRoute(i int) {
 	if w.routes[i].rollout == "" {
 		return
@@ -270,8 +323,9 @@ func (w *world) deleteCanary() {
 	if w.web.phase != rollout.RolledBack {
 		clear(w.oracle.dead) // nobody can know
 	}
-	w.oracle.orphaned, w.oracle.trafficEnded = w.share > 0, time.Time{}
-	w.canary = nil
+	clear(w.oracle.jobs)
+	w.oracle.orphaned, w.oracle.trafficEnded = w.inForce.reaches(), time.Time{}
+	w.canary, w.jobs = nil, nil
 	w.publish()
 }
 
@@ -294,17 +348,22 @@ func (w *world) stablePodsDie(n int, d time.Duration) {
 
 func (w *world) routed() bool { return w.routes != [2]route{} }
 
-// written is the highest weight of the canary Ingresses.
-func (w *world) written() int { return maxWeight(w.routes) }
+// written is what the canary Ingresses say.
+func (w *world) written() split { return widest(w.routes) }
 
-func maxWeight(routes [2]route) int {
-	highest := rollout.Unrouted
+// widest is the highest weight, and what one of them matches, if one does.
+func widest(routes [2]route) split {
+	s := unrouted
 	for _, r := range routes {
-		if r.rollout != "" {
-			highest = max(highest, r.weight)
+		if r.rollout == "" {
+			continue
+		}
+		s.weight = max(s.weight, r.weight)
+		if s.match.None() {
+			s.match = r.match
 		}
 	}
-	return highest
+	return s
 }
 
 func (w *world) routesChanged() {
@@ -333,10 +392,10 @@ func (w *world) run(d time.Duration) {
 	}
 }
 
-// until lets time pass until done. Two days are more than any story takes.
+// until lets time pass until done. Ten days are more than any story takes.
 func (w *world) until(what string, done func() bool) {
 	w.publish()
-	for end := w.now.Add(48 * time.Hour); !done(); {
+	for end := w.now.Add(240 * time.Hour); !done(); {
 		if w.manage(); done() {
 			return
 		}
@@ -350,7 +409,7 @@ func (w *world) until(what string, done func() bool) {
 }
 
 func (w *world) untilShare(weight int) {
-	w.until(fmt.Sprintf("weight %d is in force", weight), func() bool { return w.share == weight })
+	w.until(fmt.Sprintf("weight %d is in force", weight), func() bool { return w.inForce.weight == weight })
 }
 
 func (w *world) untilReason(r rollout.Reason) {
@@ -367,12 +426,17 @@ func (w *world) nextEvent() time.Time {
 	}
 	// The manager takes time: what was due meanwhile is late, not lost.
 	late := w.now.Add(time.Millisecond)
-	for _, t := range []time.Time{w.syncAt, w.controllerAt, w.scaleAt, w.manager.wakes(w.now)} {
+	for _, t := range []time.Time{w.syncAt, w.controllerAt, w.scaleAt(), w.manager.wakes(w.now)} {
 		if !t.IsZero() {
 			soonest(latest(t, late))
 		}
 	}
 	soonest(w.web.progress.Add(stallAfter))
+	for _, j := range w.jobs {
+		if j.phase == rollout.JobActive {
+			soonest(latest(j.ends, late))
+		}
+	}
 	for _, s := range w.web.sets {
 		for _, ready := range s.pods {
 			soonest(ready)
@@ -391,9 +455,8 @@ func (w *world) tick() {
 	if !w.syncAt.IsZero() && !w.syncAt.After(w.now) {
 		w.sync()
 	}
-	if !w.scaleAt.IsZero() && !w.scaleAt.After(w.now) {
-		w.autoscale()
-	}
+	w.runJobs()
+	w.autoscale()
 	if !w.controllerAt.After(w.now) {
 		w.controllerAt = time.Time{}
 	}
@@ -402,35 +465,25 @@ func (w *world) tick() {
 		w.wake(time.Second)
 	}
 	w.publish()
+	w.oracle.overdue()
 }
 
 // sync is the router reloading.
 func (w *world) sync() {
 	at := w.syncAt
 	w.syncAt = time.Time{}
-	if w.share == w.written() {
+	is := w.written()
+	if w.inForce == is {
 		return
 	}
-	if max(w.share, 0) != max(w.written(), 0) {
-		w.say("router", "sends %d%% to the canary", max(w.written(), 0))
+	if was := w.inForce.String(); was != is.String() {
+		w.say("router", "sends %s to the canary", is)
 	}
-	if w.share > 0 && w.written() <= 0 && !w.oracle.orphaned {
+	if w.inForce.reaches() && !is.reaches() && !w.oracle.orphaned {
 		w.oracle.trafficEnded = at
 	}
-	w.share, w.shareFrom = w.written(), at
-	w.oracle.orphaned = w.oracle.orphaned && w.share > 0
-}
-
-// autoscale follows the load that stable has: a pod takes one pod's worth.
-func (w *world) autoscale() {
-	w.scaleAt = w.now.Add(15 * time.Second)
-	want := max(1, (w.demand*(100-max(w.share, 0))+99)/100)
-	if want == w.web.replicas {
-		return
-	}
-	w.say("autoscaler", "scales to %d", want)
-	w.web.replicas = want
-	w.changed()
+	w.inForce, w.inForceFrom = is, at
+	w.oracle.orphaned = w.oracle.orphaned && is.reaches()
 }
 
 func latest(a, b time.Time) time.Time {
