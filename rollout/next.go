@@ -37,7 +37,7 @@ func (o Observation) decide() Decision {
 	case o.Stable.Phase == RolledBack:
 		return o.stillRolledBack()
 	case o.Stable.RevisionsAgo > 0 && o.Stable.RevisionsAgo <= o.Spec.RollbackWindow:
-		return o.let(WithinRollbackWindow, fmt.Sprintf("the template was stable %d revisions ago, within the rollback window of %d: it is released without a canary", o.Stable.RevisionsAgo, o.Spec.RollbackWindow))
+		return o.undo()
 	case o.Command != nil || o.CommandErr != nil:
 		return o.commandWhilePending()
 	default:
@@ -160,8 +160,20 @@ func (o Observation) let(why Reason, message string) Decision {
 	return o.refuseCommand(d, "the rollout is over")
 }
 
+// undo releases a template that was stable not long ago. The reason is on record
+// before the hold goes: killed in between, Headgate would find a rolling update
+// that nobody seems to have held.
+func (o Observation) undo() Decision {
+	d := o.let(WithinRollbackWindow, fmt.Sprintf("the template was stable before (revisions ago: %d, rollback window: %d): it is released without a canary", o.Stable.RevisionsAgo, o.Spec.RollbackWindow))
+	if o.Stable.Reason != WithinRollbackWindow {
+		d.Hold, d.Phase, d.Again = KeepHold, Pending, o.Now.Add(time.Second)
+	}
+	return d
+}
+
 // recheck is when to look again at what nobody watches: the pods that a Service
-// selects besides ours, a ConfigMap that should hold the analysis.
+// selects besides ours, a ConfigMap that should hold the analysis, a CronJob, what
+// keeps a pod from starting.
 const recheck = time.Minute
 
 // pending begins the rollout, once nothing is in its way.

@@ -116,13 +116,17 @@ func (o Observation) nextMeasurement() time.Time {
 	return from.Add(o.Plan.Interval)
 }
 
-// judged says whether going on from the present step needs a Pass.
+// judged says whether going on from the present step needs a Pass. While what that
+// step brings is not granted yet, the traffic is that of the step before.
 func (o Observation) judged(s State) bool {
-	first := o.Plan.StartingStep
+	step, first := s.Step, o.Plan.StartingStep
 	if s.Lead {
 		first++
 	}
-	return s.step().Kind == RunAnalysis || s.carries() && s.Step >= first
+	if !s.granted() {
+		step--
+	}
+	return s.step().Kind == RunAnalysis || s.carries() && step >= first
 }
 
 // measurable says whether there is something to measure at the present step.

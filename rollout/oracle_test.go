@@ -20,6 +20,9 @@ type oracle struct {
 	jobs map[string]rollout.JobPhase // of every run that was ever made
 	skip map[string]bool             // a person did not wait for it
 
+	ends    time.Time    // when the rollout must be over
+	endsFor [objects]int // as of these versions
+
 	orphaned     bool      // the traffic is for canary pods that somebody deleted
 	trafficEnded time.Time // when the router last stopped sending to a canary
 	reported     rollout.Note
@@ -138,9 +141,14 @@ func (k *oracle) overdue() {
 	if w.manager.down.After(w.now) || w.manager.due(w.now) || !w.seen.canary.exists {
 		return
 	}
-	o := w.observe(w.seen)
-	if o.Canary.StateErr == nil && o.Canary.State.Stage == rollout.StageProgressing && !k.end(o).After(w.now) {
-		w.fail("a rollout that was to end at %s goes on", k.end(o))
+	if k.endsFor != w.seen.version {
+		k.endsFor, k.ends = w.seen.version, never
+		if o := w.observe(w.seen); o.Canary.StateErr == nil && o.Canary.State.Stage == rollout.StageProgressing {
+			k.ends = k.end(o)
+		}
+	}
+	if !k.ends.After(w.now) {
+		w.fail("a rollout that was to end at %s goes on", k.ends)
 	}
 }
 
@@ -212,6 +220,9 @@ func (k *oracle) raised(was, is split) {
 	w := k.w
 	canary, scaler := w.seen.canary, w.seen.scaler
 	s, err := rollout.DecodeState(canary.state)
+	if s.Stage == rollout.StageReturning && is.weight <= was.weight && is.match == s.Match {
+		return // put back: what returns does so by weight
+	}
 	switch full := max(s.Baseline, w.seen.stable.Replicas, 1); {
 	case err != nil:
 		w.fail("traffic rises to %s without a state: %v", is, err)

@@ -220,7 +220,7 @@ func (o Observation) at(s State, why Reason, message string) Decision {
 	o.Canary = &CanaryStatus{State: s}
 	d.Again = earliest(o.nextMeasurement(), after(o.end(s), o.Now))
 	if o.PlanErr != nil {
-		d.Again = o.Now.Add(recheck)
+		d.Again = earliest(d.Again, o.Now.Add(recheck))
 	}
 	return d
 }

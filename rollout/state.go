@@ -133,6 +133,13 @@ func (s State) validate() error {
 // carries says whether requests of users may come to the canary.
 func (s State) carries() bool { return s.Weight > 0 || !s.Match.None() }
 
+// granted says whether the canary has what the steps up to the present one give
+// it.
+func (s State) granted() bool {
+	step := s.step()
+	return (step.Kind != SetWeight || step.Weight == s.Weight) && s.Match == s.match()
+}
+
 // carried says whether the canary carries, or its routes were in force. From then
 // on the absence of routes means that the traffic was taken away, by Headgate
 // just before it was killed or by a person, and never that they are still to be

@@ -6,7 +6,7 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-var stories = map[string]story{
+var commonStories = map[string]story{
 	"a good version":                               {usual, goodVersion},
 	"a bad version":                                {"5%, 1m, 25%, 1m, 100%, 1m", badVersion},
 	"too few requests at first":                    {usual, tooFewRequests},

@@ -3,6 +3,7 @@ package rollout_test
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,6 +22,16 @@ var update = flag.Bool("update", false, "rewrite the golden stories")
 type story struct {
 	steps string // judged by metrics
 	tell  func(*world)
+}
+
+var stories = together(commonStories, strategyStories, waitStories)
+
+func together(parts ...map[string]story) map[string]story {
+	all := map[string]story{}
+	for _, part := range parts {
+		maps.Copy(all, part)
+	}
+	return all
 }
 
 const (

@@ -17,7 +17,7 @@ func TestNextDecidesWhateverItSees(t *testing.T) {
 	check(t, 5000, func(t *rapid.T) {
 		o := drawObservation(t)
 		decided := make(chan rollout.Decision, 1)
-		go func() { decided <- rollout.Next(o) }()
+		go func() { decided <- rollout.Next(o.Observation) }()
 		select {
 		case d := <-decided:
 			o.sound(t, d)
@@ -85,6 +85,9 @@ func drawObservation(t *rapid.T) anything {
 	if flag("has a canary") {
 		s := drawState(t)
 		s.Rollout, s.Template = rapid.SampledFrom([]string{"7", "7", "8"}).Draw(t, "of rollout"), rapid.SampledFrom([]string{"v2", "v2", "v3"}).Draw(t, "of template")
+		if s.Stage == rollout.StageRolledBack || s.Stage == rollout.StageRetiring {
+			s.Why = rollout.AnalysisFailed
+		}
 		o.Canary = &rollout.CanaryStatus{State: s, Replicas: pods.Draw(t, "canary replicas"), Available: pods.Draw(t, "canary available")}
 	}
 	o.drawAround(t, now)

@@ -8,8 +8,7 @@ import (
 // awaitSplit brings weight, and what the steps match, into force: pods first,
 // then routes without traffic, then the traffic.
 func (o Observation) awaitSplit(s *State, weight int) *Decision {
-	match := s.match()
-	granted := s.Weight == weight && s.Match == match
+	match, granted := s.match(), s.granted()
 	if granted && !s.InForce.IsZero() {
 		return nil // it was; a gate may hold this step for long
 	}
@@ -54,7 +53,7 @@ func (o Observation) obstacle(s State, weight int) (Reason, string) {
 	switch {
 	case o.available() < need:
 		return CanaryStarting, fmt.Sprintf("waiting for %d canary pods to be Available before weight %d%s", need, weight, o.trouble())
-	case s.carries() && s.Weight == weight && s.Match == s.match():
+	case s.carries() && s.granted():
 		return "", "" // granted already: what came up since is for the next weight
 	case o.SpecErr != nil:
 		return InvalidAnnotation, o.SpecErr.Error()
@@ -88,7 +87,7 @@ func (o Observation) untilDeadline(s State, missed string, why Reason, what stri
 	deadline := s.StepSince.Add(o.deadline())
 	if deadline.After(o.Now) {
 		d := o.at(s, why, what)
-		d.Again = earliest(d.Again, deadline)
+		d.Again = earliest(earliest(d.Again, deadline), o.Now.Add(recheck))
 		return &d
 	}
 	if why == CanaryStarting {

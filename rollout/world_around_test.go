@@ -114,7 +114,11 @@ func (w *world) hasGate(point rollout.GatePoint) bool {
 // openOrClose is a gate that changes its mind.
 func (w *world) openOrClose(point rollout.GatePoint) {
 	w.closed[point] = !w.closed[point]
-	w.say("gate", "before %s: open is %v", point, !w.closed[point])
+	does := "opens"
+	if w.closed[point] {
+		does = "closes"
+	}
+	w.say("gate", "%s before %s", does, point)
 }
 
 func (w *world) answer(point rollout.GatePoint) *rollout.GateAnswer {
