@@ -226,7 +226,12 @@ func (p *pass) lower() bool {
 	case p.d.Weight == rollout.KeepRoutes || !now.Routed || p.d.Weight >= 0 && !lower:
 		return true
 	case p.d.Weight >= 0:
-		return p.setSplit(split{min(p.d.Weight, now.Weight), p.d.Match}, func() bool { return true })
+		// What is to match besides is not on record yet; that nothing is, is urgent.
+		goal := split{min(p.d.Weight, now.Weight), now.Match}
+		if p.d.Match.None() {
+			goal.match = p.d.Match
+		}
+		return p.setSplit(goal, func() bool { return true })
 	}
 	for i, r := range p.seen.routes.routes {
 		if r.rollout != "" && !p.setRoute(i, route{}) {

@@ -207,7 +207,7 @@ func (k *oracle) wrote(p *pass, obj object, before, after snapshot) {
 }
 
 func (k *oracle) wroteRoutes(p *pass, before, after split) {
-	if after.exceeds(before) {
+	if after.exceeds(before) && p.d.Weight >= 0 {
 		k.raised(before, after)
 	}
 	if after.weight < before.weight && before.weight > 0 {

@@ -32,6 +32,7 @@ var strategyStories = map[string]story{
 	"a header before weights, released at once":          {"header=X-Canary, pause, 50%, 1m", releasedForTesters},
 	"a cookie beside weights":                            {"10%, 1m, cookie=canary, 1m, 50%, 1m", goodVersion},
 	"somebody edits the header":                          {"10%, header=X-Canary, 5m, 50%, 1m", headerEdited},
+	"somebody edits the weight as the header comes":      {"50%, 1m, header=X-Canary, 1m", weightEditedAsHeaderComes},
 	"a bigger canary to look at":                         {"scale=50%, pause, scale=traffic, 25%, 1m", lookedAt},
 	"steps of Argo Rollouts":                             {fromArgo, argoSteps},
 	"judged from the second weight on":                   {"10%, 1m, 50%, 1m, 100%, 1m", judgedLater},
@@ -115,6 +116,19 @@ func headerEdited(w *world) {
 	w.rest()
 }
 
+// weightEditedAsHeaderComes: one decision lowers what somebody raised, and adds
+// what is not on record yet.
+func weightEditedAsHeaderComes(w *world) {
+	w.web.analysis = false
+	w.apply("v2")
+	w.untilShare(50)
+	w.run(10 * time.Second)
+	w.fate("the manager is dead")
+	w.manager.down = w.now.Add(2 * time.Minute)
+	w.edit(90)
+	w.rest()
+}
+
 func lookedAt(w *world) {
 	w.apply("v2")
 	w.untilPhase(rollout.Paused)
@@ -126,7 +140,7 @@ func lookedAt(w *world) {
 func argoSteps(w *world) {
 	w.apply("v2")
 	w.untilPhase(rollout.Paused)
-	w.run(time.Hour)
+	w.run(time.Minute)
 	w.command("promote")
 	w.rest()
 }

@@ -156,7 +156,7 @@ func neverOpens(w *world) {
 }
 
 func neverSay(w *world) {
-	w.web.rolloutDeadline = "1h"
+	w.web.rolloutDeadline = "15m"
 	w.verdicts["v2"] = rollout.Inconclusive
 	w.apply("v2")
 	w.rest()

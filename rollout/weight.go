@@ -12,16 +12,8 @@ func (o Observation) awaitSplit(s *State, weight int) *Decision {
 	if granted && !s.InForce.IsZero() {
 		return nil // it was; a gate may hold this step for long
 	}
-	if !granted && s.step().raises(s.Weight) && s.Step > 0 {
-		// The Pass that led here may have been followed by something else while pods
-		// were starting: back to the gate, past the wait before it.
-		back := *s
-		back.begin(s.Step-1, o.Now)
-		back.Skipped = true
-		if waiting := o.awaitPass(back); waiting != nil {
-			*s = back
-			return waiting
-		}
+	if waiting := o.awaitPassAgain(s); waiting != nil {
+		return waiting
 	}
 	if why, what := o.obstacle(*s, weight); why != "" {
 		return o.untilDeadline(*s, fmt.Sprintf("weight %d was not in force", weight), why, what)
@@ -30,11 +22,8 @@ func (o Observation) awaitSplit(s *State, weight int) *Decision {
 		return o.openRoutes(*s)
 	}
 	if !granted {
-		// Every other step that gives more traffic has one before it to be asked at.
-		if s.Step == 0 && s.step().raises(s.Weight) {
-			if waiting := o.awaitGates(*s, GateRise); waiting != nil {
-				return waiting
-			}
+		if waiting := o.awaitFirstGate(*s); waiting != nil {
+			return waiting
 		}
 		s.grant(weight, match)
 	}
@@ -45,6 +34,32 @@ func (o Observation) awaitSplit(s *State, weight int) *Decision {
 	}
 	s.InForce = o.Now
 	return nil
+}
+
+// awaitPassAgain is nil unless the Pass that led to the present step was followed
+// by something else, while pods were starting for it: then s goes back to the gate,
+// past the wait before it.
+func (o Observation) awaitPassAgain(s *State) *Decision {
+	if s.granted() || s.Step == 0 || !s.step().raises(s.Weight) {
+		return nil
+	}
+	back := *s
+	back.begin(s.Step-1, o.Now)
+	back.Skipped = true
+	waiting := o.awaitPass(back)
+	if waiting != nil {
+		*s = back
+	}
+	return waiting
+}
+
+// awaitFirstGate asks at the first step what is asked of every other at the end of
+// the one before it.
+func (o Observation) awaitFirstGate(s State) *Decision {
+	if s.Step > 0 || !s.step().raises(s.Weight) {
+		return nil
+	}
+	return o.awaitGates(s, GateRise)
 }
 
 // obstacle is what must change before weight can come into force. "": nothing.
