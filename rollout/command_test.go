@@ -32,6 +32,13 @@ func TestCommands(t *testing.T) {
 		"promote ends a wait":                     {"promote", nil, "CommandTaken: rollout 7: promote", rollout.Progressing, rollout.KeepHold},
 		"promote ends a pause by command":         {"promote", pausedByCommandAt, "CommandTaken: rollout 7: promote", rollout.Progressing, rollout.KeepHold},
 		"promote while a weight is being set":     {"promote", atStep(2), refused + "rollout 7: promote is refused: there is no wait to end here; promote-full goes on without the steps that are left", rollout.Progressing, rollout.KeepHold},
+		"promote while a header is being set":     {"promote", atWord("header=X-Canary"), refused + "rollout 7: promote is refused: there is no wait to end here; promote-full goes on without the steps that are left", rollout.Progressing, rollout.KeepHold},
+		"promote while a cookie is being set":     {"promote", atWord("cookie=canary"), refused + "rollout 7: promote is refused: there is no wait to end here; promote-full goes on without the steps that are left", rollout.Progressing, rollout.KeepHold},
+		"promote while the canary grows":          {"promote", atWord("scale=3"), refused + "rollout 7: promote is refused: there is no wait to end here; promote-full goes on without the steps that are left", rollout.Progressing, rollout.KeepHold},
+		"promote ends the wait for a Job":         {"promote", atWord("job=smoke"), "CommandTaken: rollout 7: promote", rollout.Progressing, rollout.KeepHold},
+		"promote-full beside a Job":               {"promote-full", atWord("job=smoke"), "CommandTaken: rollout 7: promote-full", rollout.Promoting, rollout.Release},
+		"promote-full at the deadline":            {"promote-full", late, "CommandTaken: rollout 7: promote-full", rollout.Promoting, rollout.Release},
+		"resume at the deadline":                  {"resume", late, "CommandTaken: rollout 7: resume", rollout.RolledBack, rollout.KeepHold},
 		"promote of a wait that was ended before": {"promote", skipped, refused + "rollout 7: promote is refused: there is no wait to end here; promote-full goes on without the steps that are left", rollout.Progressing, rollout.KeepHold},
 		"promote-full releases the template":      {"promote-full", nil, "CommandTaken: rollout 7: promote-full", rollout.Promoting, rollout.Release},
 		"retry of what runs":                      {"retry", nil, refused + "rollout 7: retry is refused: retry is for a rollout that was rolled back", rollout.Progressing, rollout.KeepHold},
@@ -126,6 +133,19 @@ func atStep(n int) func(*rollout.Observation) {
 		o.Canary.State.Step, o.Canary.State.StepSince = n, o.Now
 		o.Canary.State.Tally = rollout.Tally{At: o.Now, Last: rollout.Pass}
 	}
+}
+
+// atWord is at that step, which is not done.
+func atWord(word string) func(*rollout.Observation) {
+	return func(o *rollout.Observation) {
+		o.Canary.State.Steps[1] = step(word)
+	}
+}
+
+// late is when the deadline has come, after a pause.
+func late(o *rollout.Observation) {
+	o.Canary.State.Paused = true
+	o.Now = noon.AddDate(0, 0, 8)
 }
 
 func rolledBack(o *rollout.Observation) {

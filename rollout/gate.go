@@ -17,7 +17,8 @@ type Gate struct {
 	Retries int           // of a request that got no answer, before it counts as a no
 }
 
-// GatePoint is where a rollout asks.
+// GatePoint is where a rollout asks. It asks nobody once a person said
+// promote-full, nor for a template that needs no canary.
 type GatePoint string
 
 // The points.

@@ -39,12 +39,26 @@ func TestMeasurementDue(t *testing.T) {
 			o.Traffic.Since = noon.Add(second - settle)
 		}, false},
 		"not while somebody's weight is in the routes": {func(o *rollout.Observation) { o.Traffic.Weight = 90 }, false},
-		"not while a route is missing":                 {func(o *rollout.Observation) { o.Traffic.Current = false }, false},
-		"not before the weight came into force":        {func(o *rollout.Observation) { o.Canary.State.InForce = time.Time{} }, false},
-		"not without a plan":                           {func(o *rollout.Observation) { o.Plan = nil }, false},
-		"not without a canary":                         {func(o *rollout.Observation) { o.Canary = nil }, false},
-		"not with a state that cannot be read":         {func(o *rollout.Observation) { o.Canary.StateErr = errDamaged }, false},
-		"not while promoting":                          {func(o *rollout.Observation) { o.Canary.State.Stage = rollout.StagePromoting }, false},
+		"not while somebody's header is in the routes": {func(o *rollout.Observation) { o.Traffic.Match.Header = "X-Other" }, false},
+		"not before the step from which on it is to":   {func(o *rollout.Observation) { o.Plan.StartingStep = 2 }, false},
+		"not at the weight before, while pods start for that step": {func(o *rollout.Observation) {
+			o.Plan.StartingStep, o.Canary.State.Step = 2, 2
+		}, false},
+		"but at the weight before, if that is judged": {func(o *rollout.Observation) { o.Canary.State.Step = 2 }, true},
+		"of those who match alone": {func(o *rollout.Observation) {
+			o.Canary.State.Steps[0], o.Canary.State.Weight, o.Traffic.Weight = header("X-Canary", "", ""), 0, 0
+			o.Canary.State.Match.Header, o.Traffic.Match.Header = "X-Canary", "X-Canary"
+		}, true},
+		"not without traffic, if requests are all that is measured, even if a step asks for it": {func(o *rollout.Observation) {
+			o.Canary.State.Weight, o.Traffic.Weight, o.Plan.NeedsTraffic = 0, 0, true
+			o.Canary.State.Steps[1] = analysis
+		}, false},
+		"not while a route is missing":          {func(o *rollout.Observation) { o.Traffic.Current = false }, false},
+		"not before the weight came into force": {func(o *rollout.Observation) { o.Canary.State.InForce = time.Time{} }, false},
+		"not without a plan":                    {func(o *rollout.Observation) { o.Plan = nil }, false},
+		"not without a canary":                  {func(o *rollout.Observation) { o.Canary = nil }, false},
+		"not with a state that cannot be read":  {func(o *rollout.Observation) { o.Canary.StateErr = errDamaged }, false},
+		"not while promoting":                   {func(o *rollout.Observation) { o.Canary.State.Stage = rollout.StagePromoting }, false},
 		"not for a version that is not wanted any more": {func(o *rollout.Observation) {
 			o.Stable.Hold, o.Stable.Template = "9", "v3"
 		}, false},

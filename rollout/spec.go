@@ -38,7 +38,7 @@ type Spec struct {
 	Ingresses        []string // as written; empty means discovered
 	TrackLabel       string   // "" means chosen, see ChooseTrack
 	ProgressDeadline time.Duration
-	RolloutDeadline  time.Duration // 0: what the steps take and a week, see deadlineOf
+	RolloutDeadline  time.Duration // 0: what the steps wait for and a week, at most 365 days
 	PreviewHost      string        // "" means none
 	Gates            []Gate
 	RollbackWindow   int // how many revisions back a template may skip the steps; 0: none

@@ -1,0 +1,88 @@
+package rollout_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// What a job step does about what is seen of its Job.
+func TestJobs(t *testing.T) {
+	due := &rollout.JobGoal{Template: "smoke", Run: "7-1-0"}
+	seen := func(phase rollout.JobPhase) *rollout.JobStatus {
+		return &rollout.JobStatus{Run: "7-1-0", Phase: phase, Message: "as seen"}
+	}
+	deadline := func(o *rollout.Observation) { o.Now = noon.AddDate(0, 0, 1) }
+	pausedThere := func(o *rollout.Observation) { o.Canary.State.Paused = true }
+	cases := map[string]struct {
+		job    *rollout.JobStatus
+		at     func(*rollout.Observation)
+		goal   *rollout.JobGoal
+		reason rollout.Reason
+	}{
+		"nobody has looked yet":                {nil, nil, nil, rollout.JobRunning},
+		"there is none":                        {seen(rollout.JobMissing), nil, due, rollout.JobRunning},
+		"it runs":                              {seen(rollout.JobActive), nil, due, rollout.JobRunning},
+		"it runs, for as long as it likes":     {seen(rollout.JobActive), deadline, due, rollout.JobRunning},
+		"it has succeeded":                     {seen(rollout.JobSucceeded), nil, nil, rollout.CanaryStarting},
+		"it has failed":                        {seen(rollout.JobFailedPhase), nil, nil, rollout.JobFailed},
+		"it cannot be made":                    {seen(rollout.JobUnmakable), nil, nil, rollout.JobUnavailable},
+		"it cannot be made for too long":       {seen(rollout.JobUnmakable), deadline, nil, rollout.ProgressDeadlineExceeded},
+		"it can be made late":                  {seen(rollout.JobMissing), deadline, due, rollout.JobRunning},
+		"another one has failed":               {&rollout.JobStatus{Run: "7-0-0", Phase: rollout.JobFailedPhase}, nil, nil, rollout.JobRunning},
+		"another one has succeeded":            {&rollout.JobStatus{Run: "6-1-0", Phase: rollout.JobSucceeded}, nil, nil, rollout.JobRunning},
+		"it runs, in a pause by command":       {seen(rollout.JobActive), pausedThere, due, rollout.PausedByCommand},
+		"there is none, in a pause by command": {seen(rollout.JobMissing), pausedThere, nil, rollout.PausedByCommand},
+		"it fails in a pause by command":       {seen(rollout.JobFailedPhase), pausedThere, nil, rollout.PausedByCommand},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := running()
+			o.Plan, o.Canary.State.Steps[1], o.Job = nil, step("job=smoke"), c.job
+			if diff := cmp.Diff(due, o.JobDue()); diff != "" {
+				t.Error("due:", diff)
+			}
+			if c.at != nil {
+				c.at(&o)
+			}
+			d := rollout.Next(o)
+			if diff := cmp.Diff(c.goal, d.Job); diff != "" || d.Reason != c.reason {
+				t.Errorf("%s: %s\n%s", d.Reason, d.Message, diff)
+			}
+		})
+	}
+}
+
+// A Job is due at its step, in a rollout that goes on.
+func TestJobDue(t *testing.T) {
+	cases := map[string]struct {
+		change func(*rollout.Observation)
+		want   string
+	}{
+		"at its step":               {func(*rollout.Observation) {}, "7-1-0"},
+		"after a loss a new one is": {func(o *rollout.Observation) { o.Canary.State.Losses = 2 }, "7-1-2"},
+		"not at another step":       {func(o *rollout.Observation) { o.Canary.State.Step = 2 }, ""},
+		"not behind the last step":  {func(o *rollout.Observation) { o.Canary.State.Step = 3 }, ""},
+		"not once it was skipped":   {func(o *rollout.Observation) { o.Canary.State.Skipped = true }, ""},
+		"not after a rollback":      {func(o *rollout.Observation) { o.Canary.State.Stage = rollout.StageRolledBack }, ""},
+		"not while promoting":       {func(o *rollout.Observation) { o.Canary.State.Stage = rollout.StagePromoting }, ""},
+		"not without a canary":      {func(o *rollout.Observation) { o.Canary = nil }, ""},
+		"not with a damaged state":  {func(o *rollout.Observation) { o.Canary.StateErr = errDamaged }, ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := running()
+			o.Canary.State.Steps[1] = step("job=smoke")
+			c.change(&o)
+			got := ""
+			if due := o.JobDue(); due != nil {
+				got = due.Run
+			}
+			if got != c.want {
+				t.Errorf("due is %q, want %q", got, c.want)
+			}
+		})
+	}
+}
