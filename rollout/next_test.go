@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -176,5 +177,65 @@ func TestGaps(t *testing.T) {
 	want := []string{"CanaryNotCovered rollout 7: NetworkPolicy allow-web", "CanaryNeedsFreeNode rollout 7: hostPort 80"}
 	if diff := cmp.Diff(want, got); diff != "" || d.Canary == nil {
 		t.Errorf("notes (-want +got):\n%s\ncanary: %v", diff, d.Canary)
+	}
+}
+
+// Traffic that returns in steps does so by weight; what matches comes back with the
+// last of it.
+func TestWhatMatchesReturnsLast(t *testing.T) {
+	o := running()
+	promoting(&o)
+	o.Stable.Replicas, o.Stable.Available, o.Stable.Complete, o.Stable.TemplateRuns = 1, 1, true, true // of 4
+	s := &o.Canary.State
+	s.Steps = []rollout.Step{header("X-Canary", "", ""), weight(100)}
+	s.Step, s.Weight, s.Match = 2, 100, rollout.Match{Header: "X-Canary"}
+	o.Traffic.Weight, o.Traffic.Match = 100, s.Match
+	if d := rollout.Next(o); d.Weight != 69 || d.Match != s.Match {
+		t.Errorf("weight %d, match %+v", d.Weight, d.Match)
+	}
+	o.Stable.Replicas, o.Stable.Available = 4, 4
+	if d := rollout.Next(o); d.Weight != rollout.Unrouted {
+		t.Errorf("weight %d, match %+v, and stable can take it all", d.Weight, d.Match)
+	}
+}
+
+// A person who resumes gives the pods of the step their whole time again.
+func TestResumeBeginsTheDeadlineAnew(t *testing.T) {
+	for _, word := range []string{"50%", "scale=3", "header=X-Canary", "cookie=canary"} {
+		o := running()
+		o.Canary.State.Steps[1], o.Canary.State.Steps[2] = step(word), weight(50)
+		o.Canary.State.Paused, o.Now, o.Plan = true, noon.Add(time.Hour), nil
+		o.Problem = &rollout.Problem{Reason: rollout.NoService, Message: "no Service selects the pods"}
+		say(&o, "resume")
+		if d := rollout.Next(o); d.Phase != rollout.Progressing || d.Canary.State.StepSince != o.Now {
+			t.Errorf("%s: %s: %s", word, d.Reason, d.Message)
+		}
+	}
+}
+
+// A scale is reached when all of its pods are Available, and has a deadline.
+func TestScaleStep(t *testing.T) {
+	cases := map[string]struct {
+		available int32
+		after     time.Duration
+		reason    rollout.Reason
+		message   string
+	}{
+		"a pod is missing":            {2, 9 * time.Minute, rollout.CanaryStarting, "rollout 7: waiting for 3 canary pods to be Available: no node has room"},
+		"all are there":               {3, 9 * time.Minute, rollout.WeightSet, "rollout 7: step 3 of 3, weight 50"},
+		"a pod is missing for long":   {2, 10 * time.Minute, rollout.ProgressDeadlineExceeded, "rollout 7: rolled back, stable serves all traffic: the canary was not at its scale of 3 pods after 10m: 2 of 3 canary pods are Available: no node has room. To try the same template again: kubectl annotate deployment/web headgate.dev/command=retry"},
+		"all are there at the last":   {3, 10 * time.Minute, rollout.WeightSet, "rollout 7: step 3 of 3, weight 50"},
+		"a dead manager is no reason": {3, 10 * time.Hour, rollout.WeightSet, "rollout 7: step 3 of 3, weight 50"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := running()
+			o.Now, o.Plan = noon.Add(c.after), nil
+			o.Canary.State.Steps[1] = step("scale=3")
+			o.Canary.Replicas, o.Canary.Available, o.Canary.Trouble = 3, c.available, "no node has room"
+			if d := rollout.Next(o); d.Reason != c.reason || d.Message != c.message {
+				t.Errorf("%s: %s", d.Reason, d.Message)
+			}
+		})
 	}
 }

@@ -323,6 +323,10 @@ func (k *oracle) wentOn(p *pass, was, is rollout.State) {
 		if is.Steps[i].Kind == rollout.RunJob && k.jobs[run] != rollout.JobSucceeded && !k.skip[run] {
 			k.w.fail("step %d is over, but of Job %s is known: %q", i, run, k.jobs[run])
 		}
+		scale, pods := is.Steps[i].Scale, p.o.Canary.Available
+		if pods < scale.Replicas || pods*100 < int32(scale.Percent)*max(is.Baseline, p.o.Stable.Replicas) {
+			k.w.fail("step %d is over, but %d canary pods are Available for a scale of %s", i, pods, scale)
+		}
 	}
 	if splitOf(is).exceeds(splitOf(was)) {
 		k.granted(p, was, is)
