@@ -86,6 +86,6 @@ var warnings = map[Reason]bool{
 	IngressNotSupported: true, IngressClassUnknown: true, ForeignCanary: true, NameTaken: true,
 	CanaryIndistinct: true, StableUnavailable: true, ScaledToZero: true, RecreateNotSupported: true,
 	RolloutDeadlineExceeded: true, JobFailed: true, JobUnavailable: true, VolumeNotShared: true,
-	PreviewHostRefused: true, CanaryNeedsFreeNode: true, ScaleDownNotHeld: true, AnalysisSkipped: true,
+	PreviewHostRefused: true, CanaryNeedsFreeNode: true, ScaleDownNotHeld: true,
 	CanaryNotCovered: true, MeasurementFailed: true, MeasurementError: true, CommandRefused: true, CanaryLost: true,
 }

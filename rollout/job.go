@@ -73,6 +73,7 @@ func (o Observation) awaitJob(s *State) *Decision {
 		s.Why, s.Message = JobFailed, fmt.Sprintf("at weight %d: %s", s.Weight, o.Job.Message)
 		d := o.rollBack(*s, nil)
 		return &d
+	case JobMissing, JobActive:
 	}
 	d := o.wait(*s, JobRunning, "the Job of CronJob "+goal.Template)
 	d.Job = goal

@@ -157,9 +157,15 @@ func (s routesSeen) traffic(target string) rollout.Traffic {
 		return rollout.Traffic{}
 	}
 	is := widest(s.routes)
-	t := rollout.Traffic{Routed: true, Weight: is.weight, Match: is.match, Since: s.since, Current: true}
+	t := rollout.Traffic{Routed: true, Weight: is.weight, Lowest: 100, Match: is.match, Since: s.since, Current: true}
 	for _, r := range s.routes {
-		t.Current = t.Current && r == route{target, is}
+		if r.rollout != "" {
+			// What was written last may still be in force, whatever somebody made of it.
+			t.Weight, t.Lowest = max(t.Weight, r.recorded), min(t.Lowest, r.weight)
+		}
+	}
+	for _, r := range s.routes {
+		t.Current = t.Current && r == newRoute(target, split{t.Weight, t.Match})
 	}
 	return t
 }
@@ -256,7 +262,7 @@ func (p *pass) raise() bool {
 }
 
 func (p *pass) setSplit(s split, still func() bool) bool {
-	goal := route{p.d.Canary.State.Rollout, s}
+	goal := newRoute(p.d.Canary.State.Rollout, s)
 	for i, r := range p.seen.routes.routes {
 		if r != goal && !(still() && p.setRoute(i, goal)) {
 			return false

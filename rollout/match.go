@@ -88,10 +88,10 @@ func (m Match) besides() string {
 func (s State) match() Match {
 	var m Match
 	for _, step := range s.reachedSteps() {
-		switch step.Kind {
-		case MatchHeader:
+		if step.Kind == MatchHeader {
 			m.Header, m.Value, m.Pattern = step.Match.Header, step.Match.Value, step.Match.Pattern
-		case MatchCookie:
+		}
+		if step.Kind == MatchCookie {
 			m.Cookie = step.Match.Cookie
 		}
 	}

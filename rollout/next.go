@@ -21,19 +21,14 @@ func Next(o Observation) Decision {
 }
 
 func (o Observation) decide() Decision {
+	why, message := o.needless()
 	switch {
 	case o.Canary != nil:
 		return o.running()
 	case o.Stable.Hold == "":
 		return o.idle()
-	case !o.Stable.OptedIn:
-		return o.let(OptedOut, "the opt-in was removed: the held template is released")
-	case o.Stable.TemplateRuns:
-		return o.let(StableRestored, "the template is one that runs already: nothing to try out")
-	case o.Stable.Replicas == 0:
-		return o.let(Bypassed, "replicas is 0: there is no traffic to split, the new template is released without a canary")
-	case !o.Stable.Runs:
-		return o.let(Bypassed, "no version runs yet: the first one is released without a canary")
+	case why != "":
+		return o.let(why, message)
 	case o.Stable.Phase == RolledBack:
 		return o.stillRolledBack()
 	case o.Stable.RevisionsAgo > 0 && o.Stable.RevisionsAgo <= o.Spec.RollbackWindow:
@@ -43,6 +38,21 @@ func (o Observation) decide() Decision {
 	default:
 		return o.pending()
 	}
+}
+
+// needless says why a held template gets no canary; "" if it gets one.
+func (o Observation) needless() (why Reason, message string) {
+	switch {
+	case !o.Stable.OptedIn:
+		return OptedOut, "the opt-in was removed: the held template is released"
+	case o.Stable.TemplateRuns:
+		return StableRestored, "the template is one that runs already: nothing to try out"
+	case o.Stable.Replicas == 0:
+		return Bypassed, "replicas is 0: there is no traffic to split, the new template is released without a canary"
+	case !o.Stable.Runs:
+		return Bypassed, "no version runs yet: the first one is released without a canary"
+	}
+	return "", ""
 }
 
 // holdScaleDown: from before the first traffic until the last has gone.

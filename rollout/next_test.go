@@ -120,7 +120,8 @@ func TestGrantedWeightIsPutBack(t *testing.T) {
 			o := running()
 			o.Canary.State.Steps[0], o.Canary.State.Weight = weight(50), 50
 			o.Canary.Replicas, o.Canary.Available = 2, c.available
-			o.Traffic.Weight = c.written
+			// The router remembers what it wrote last: that may still be in force.
+			o.Traffic.Weight, o.Traffic.Lowest = max(c.written, 50), c.written
 			if d := rollout.Next(o); d.Weight != c.want {
 				t.Errorf("weight %d, want %d", d.Weight, c.want)
 			}
@@ -189,7 +190,7 @@ func TestWhatMatchesReturnsLast(t *testing.T) {
 	s := &o.Canary.State
 	s.Steps = []rollout.Step{header("X-Canary", "", ""), weight(100)}
 	s.Step, s.Weight, s.Match = 2, 100, rollout.Match{Header: "X-Canary"}
-	o.Traffic.Weight, o.Traffic.Match = 100, s.Match
+	o.Traffic.Weight, o.Traffic.Lowest, o.Traffic.Match = 100, 100, s.Match
 	if d := rollout.Next(o); d.Weight != 69 || d.Match != s.Match {
 		t.Errorf("weight %d, match %+v", d.Weight, d.Match)
 	}

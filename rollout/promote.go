@@ -71,7 +71,7 @@ func (o Observation) bringBack(s State) Decision {
 // stable while the canary carried the traffic; what returns makes it grow
 // again.
 func (o Observation) returning(s State) int {
-	now, full := o.Traffic.Weight, s.full(o.Stable)
+	now, full := o.Traffic.Lowest, s.full(o.Stable)
 	switch overdue := !s.StepSince.Add(o.deadline()).After(o.Now); {
 	case !o.Traffic.Routed || o.available() == 0:
 		return 0

@@ -106,12 +106,10 @@ func DecodeState(text string) (State, error) {
 }
 
 func (s State) validate() error {
-	switch s.Stage {
-	case StageProgressing, StagePromoting, StageReturning, StageRolledBack, StageRetiring:
-	default:
-		return fmt.Errorf("stage %q is unknown", s.Stage)
-	}
+	stages := []Stage{StageProgressing, StagePromoting, StageReturning, StageRolledBack, StageRetiring}
 	switch {
+	case !slices.Contains(stages, s.Stage):
+		return fmt.Errorf("stage %q is unknown", s.Stage)
 	case s.Rollout == "":
 		return fmt.Errorf("rollout is missing")
 	case s.Step < 0 || s.Step > len(s.Steps):

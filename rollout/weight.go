@@ -127,7 +127,7 @@ func (o Observation) openRoutes(s State) *Decision {
 // the routes carry less: a weight that somebody lowered by hand is not put back
 // onto pods that are gone.
 func (o Observation) raise(s State) int {
-	now := o.Traffic.Weight
+	now := o.Traffic.Lowest
 	if s.Weight <= now {
 		return s.Weight
 	}

@@ -112,7 +112,10 @@ type canaryDeployment struct {
 type route struct {
 	rollout string
 	split
+	recorded int // the weight that Headgate wrote last
 }
+
+func newRoute(rollout string, s split) route { return route{rollout, s, s.weight} }
 
 // split is which requests come to the canary: so many of a hundred, and those
 // that match.

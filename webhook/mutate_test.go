@@ -391,7 +391,7 @@ func TestAnnotationsThatDoNotParseAreDenied(t *testing.T) {
 		{"gates", "", `"": a gate is a point (start, rise or promotion) and a URL` + gates},
 		{"gates", "https://gate.example.com", `"https://gate.example.com": a gate is a point (start, rise or promotion) and a URL` + gates},
 		{"gates", "start ftp://gate.example.com", `"ftp://gate.example.com": a gate has an http or https URL, without user and fragment` + gates},
-		{"gates", "[{before: start, url: 'https://gate.example.com', timeout: 5m}]", `"5m": a gate is given at most 1m to answer` + gates},
+		{"gates", "[{before: start, url: 'https://gate.example.com', timeout: 5m}]", `"5m": a gate is given at most 30s to answer` + gates},
 		{"gates", "[{before: start, url: 'https://gate.example.com', retries: 11}]", `"11": retries are 0..10` + gates},
 		{"steps", "scale=0, 10%", `"0"` + scale + steps},
 		{"steps", "scale=, 10%", `""` + scale + steps},

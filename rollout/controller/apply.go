@@ -50,7 +50,11 @@ func (r *Reconciler) takeTraffic(ctx context.Context, s *seen, d rollout.Decisio
 	case d.Weight == rollout.Unrouted:
 		return r.Router.Remove(ctx, s.target)
 	case d.Weight >= 0 && (d.Weight < was.Weight || d.Match.None() && !was.Match.None()):
-		return r.Router.SetWeight(ctx, s.target, min(d.Weight, was.Weight), d.Match)
+		match := was.Match // what is to match besides is not on record yet
+		if d.Match.None() {
+			match = d.Match
+		}
+		return r.Router.SetWeight(ctx, s.target, min(d.Weight, was.Weight), match)
 	}
 	return nil
 }
@@ -109,7 +113,7 @@ func (r *Reconciler) addTraffic(ctx context.Context, s *seen, d rollout.Decision
 	if d.Weight < 0 {
 		return nil
 	}
-	if d.Weight > s.Traffic.Weight || d.Match != s.Traffic.Match && !d.Match.None() {
+	if d.Weight > s.Traffic.Lowest || d.Match != s.Traffic.Match && !d.Match.None() {
 		// Caches may lag: a rollout that was aborted by the previous leader must
 		// not see its weight rise here.
 		for _, dep := range []*appsv1.Deployment{s.dep, s.canary} {

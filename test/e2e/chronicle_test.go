@@ -1,0 +1,273 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/test/lab"
+)
+
+// chronicle is what became of a Deployment, its canaries and their routes. The
+// API server numbers the changes of all kinds in one sequence, so the events of
+// two watches can be put in order, however late they came in.
+type chronicle struct {
+	*service
+	mu      sync.Mutex
+	moments []moment
+}
+
+type moment struct {
+	number int // resourceVersion
+	at     time.Time
+	gone   bool
+	obj    client.Object
+}
+
+func (s *service) chronicle() *chronicle {
+	s.Helper()
+	c := &chronicle{service: s}
+	c.watch(&appsv1.DeploymentList{})
+	c.watch(&netv1.IngressList{}, client.MatchingLabels{rollout.LabelManagedBy: rollout.ManagedBy})
+	return c
+}
+
+func (c *chronicle) watch(list client.ObjectList, opts ...client.ListOption) {
+	c.Helper()
+	events, err := shared.Client().Watch(c.Context(), list, append(opts, client.InNamespace(c.Namespace))...)
+	c.must(err)
+	c.Cleanup(events.Stop)
+	go func() {
+		for e := range events.ResultChan() {
+			c.add(e)
+		}
+	}()
+}
+
+func (c *chronicle) add(e watch.Event) {
+	obj, ok := e.Object.(client.Object)
+	if !ok {
+		return // the watch ended
+	}
+	number, err := strconv.Atoi(obj.GetResourceVersion())
+	if err != nil {
+		c.Errorf("a resourceVersion is no number: %v", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.moments = append(c.moments, moment{number, time.Now(), e.Type == watch.Deleted, obj})
+}
+
+func (c *chronicle) inOrder() []moment {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.SortedFunc(slices.Values(c.moments), func(a, b moment) int { return a.number - b.number })
+}
+
+// reasons are those that the condition gave, one after the other.
+func (c *chronicle) reasons() string {
+	var all []string
+	for _, m := range c.inOrder() {
+		if dep, ok := m.obj.(*appsv1.Deployment); ok && dep.Name == c.Name {
+			reason, _ := condition(dep)
+			all = append(all, reason)
+		}
+	}
+	return strings.Join(slices.Compact(all), " ")
+}
+
+// weights are those that each canary Ingress carried, one after the other.
+func (c *chronicle) weights() map[string][]int {
+	all := map[string][]int{}
+	for _, m := range c.inOrder() {
+		if ing, ok := m.obj.(*netv1.Ingress); ok && !m.gone {
+			weight, _ := strconv.Atoi(ing.Annotations[canaryWeight])
+			all[ing.Name] = slices.Compact(append(all[ing.Name], weight))
+		}
+	}
+	return all
+}
+
+// check replays everything and checks each change against what must always
+// hold: no weight beyond its pods or of a rollout that is superseded, no pod
+// gone before its traffic, no two canaries at a time.
+func (c *chronicle) check() {
+	c.Helper()
+	p := past{service: c.service, canaries: map[string]*appsv1.Deployment{}, routes: map[string]map[string]int{}, unrouted: map[string]time.Time{}}
+	for _, m := range c.inOrder() {
+		switch obj := m.obj.(type) {
+		case *netv1.Ingress:
+			p.route(m, obj)
+		case *appsv1.Deployment:
+			if obj.Name == c.Name {
+				p.stable(obj)
+			} else {
+				p.canary(m, obj)
+			}
+		}
+	}
+	if p.raises == 0 {
+		c.Error("no weight was seen to rise")
+	}
+}
+
+// past is how everything was at one moment. Canaries, the weights of their
+// Ingresses and when the last of these went are by rollout.
+type past struct {
+	*service
+	hold     string
+	full     int32 // the most pods that were wanted since the hold
+	canaries map[string]*appsv1.Deployment
+	routes   map[string]map[string]int
+	unrouted map[string]time.Time
+	raises   int
+}
+
+func (p *past) stable(dep *appsv1.Deployment) {
+	if hold := dep.Annotations[rollout.AnnotationRollout]; hold != p.hold {
+		p.hold = hold
+		if hold != "" {
+			p.full = 0
+		}
+	}
+	p.full = max(p.full, *dep.Spec.Replicas)
+}
+
+func (p *past) canary(m moment, dep *appsv1.Deployment) {
+	p.Helper()
+	id := dep.Labels[rollout.LabelRollout]
+	was := p.canaries[id]
+	if m.gone || was != nil && *dep.Spec.Replicas < *was.Spec.Replicas {
+		since, routed := p.unrouted[id]
+		switch {
+		case len(p.routes[id]) > 0:
+			p.Errorf("canary pods of rollout %s went while it had traffic: %v", id, p.routes[id])
+		case routed && m.at.Sub(since) < settle+drain/2: // half, because both were seen from outside
+			p.Errorf("canary pods of rollout %s went %s after their traffic", id, m.at.Sub(since))
+		}
+	}
+	p.canaries[id] = dep
+	if m.gone {
+		delete(p.canaries, id)
+	}
+}
+
+func (p *past) route(m moment, ing *netv1.Ingress) {
+	p.Helper()
+	id := ing.Labels[rollout.LabelRollout]
+	if m.gone {
+		delete(p.routes[id], ing.Name)
+		if len(p.routes[id]) == 0 {
+			delete(p.routes, id)
+			p.unrouted[id] = m.at
+		}
+		return
+	}
+	if p.routes[id] == nil {
+		p.routes[id] = map[string]int{}
+	}
+	weight, err := strconv.Atoi(ing.Annotations[canaryWeight])
+	ours := err == nil && ing.Annotations[canaryWeight] == ing.Annotations["headgate.dev/weight"]
+	if ours && weight > p.routes[id][ing.Name] {
+		p.raised(id, weight)
+	}
+	p.routes[id][ing.Name] = weight
+}
+
+func (p *past) raised(id string, weight int) {
+	p.Helper()
+	p.raises++
+	available := int32(0)
+	if canary := p.canaries[id]; canary != nil {
+		available = canary.Status.AvailableReplicas
+	}
+	switch {
+	case p.hold != "" && p.hold != id:
+		p.Errorf("rollout %s got weight %d while %s was held", id, weight, p.hold)
+	case int32(weight)*p.full > 100*available:
+		p.Errorf("rollout %s got weight %d of what %d pods serve, with %d canary pods Available", id, weight, p.full, available)
+	case len(p.routes) > 1:
+		p.Errorf("rollout %s got weight %d beside others: %v", id, weight, p.routes)
+	}
+}
+
+const canaryWeight = "nginx.ingress.kubernetes.io/canary-weight"
+
+// awaitRollout is await for what the condition says about one rollout.
+func (s *service) awaitRollout(limit time.Duration, id string, want rollout.Reason) {
+	s.Helper()
+	dep := s.deployment()
+	s.must(shared.Await(s.within(limit), dep, func() error {
+		reason, message := condition(dep)
+		if reason != string(want) || !strings.HasPrefix(message, "rollout "+id+": ") {
+			return fmt.Errorf("want %s of rollout %s, it is %s: %s", want, id, reason, message)
+		}
+		return nil
+	}))
+}
+
+// onlyLeft waits until nothing of any rollout is left but the pods of version,
+// and until they answer.
+func (s *service) onlyLeft(version string) {
+	s.Helper()
+	s.nothingLeft()
+	s.must(shared.Available(s.within(time.Minute), s.deployment()))
+	var pods corev1.PodList
+	s.must(lab.Poll(s.within(30*time.Second), func() error {
+		s.must(shared.Client().List(s.Context(), &pods, client.InNamespace(s.Namespace)))
+		if want := int(*s.applied.Spec.Replicas); len(pods.Items) != want || len(s.podNames(version)) != want {
+			return fmt.Errorf("%d pods, %d of them run %s; want %d", len(pods.Items), len(s.podNames(version)), version, want)
+		}
+		return nil
+	}))
+	since := time.Now()
+	s.must(lab.Poll(s.within(20*time.Second), func() error {
+		if n := len(s.load.Report().Since(since).Answers); n < 20 {
+			return fmt.Errorf("only %d answers", n)
+		}
+		return nil
+	}))
+	if r := s.load.Report().Since(since); r.Share(version) != 1 {
+		s.Errorf("with %s alone left: %s", version, r)
+	}
+}
+
+// nothingLeft waits until nothing of Headgate's is in the namespace, whatever it
+// is called.
+func (s *service) nothingLeft() {
+	s.Helper()
+	s.must(lab.Poll(s.within(30*time.Second), func() error {
+		var left []string
+		for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &corev1.ServiceList{}, &netv1.IngressList{}} {
+			left = append(left, s.marked(list)...)
+		}
+		if len(left) > 0 {
+			return fmt.Errorf("there still are %v", left)
+		}
+		return nil
+	}))
+}
+
+// marked are the names of what list holds that Headgate made.
+func (s *service) marked(list client.ObjectList) []string {
+	s.Helper()
+	s.must(shared.Client().List(s.Context(), list, client.InNamespace(s.Namespace), client.MatchingLabels{rollout.LabelManagedBy: rollout.ManagedBy}))
+	var names []string
+	s.must(meta.EachListItem(list, func(item runtime.Object) error {
+		names = append(names, fmt.Sprintf("%T %s", item, item.(client.Object).GetName()))
+		return nil
+	}))
+	return names
+}

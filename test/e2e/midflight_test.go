@@ -1,0 +1,176 @@
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	eventsv1 "k8s.io/api/events/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// TestThirdVersion: wherever the second version is when the third comes, its
+// traffic goes, its pods go after that, and the third begins at the first step.
+func TestThirdVersion(t *testing.T) {
+	t.Parallel()
+	for when, tt := range map[string]struct {
+		steps string
+		env   map[string]string // of v2
+		reach func(*service) rollout.Reason
+		both  bool // v1 and v2 serve while v3 is tried out
+	}{
+		"while the canary starts": {
+			steps: "50%, pause",
+			env:   map[string]string{"NEVER_READY": "true"},
+			reach: func(s *service) rollout.Reason {
+				s.await(time.Minute, rollout.CanaryStarting)
+				return rollout.CanaryStarting
+			},
+		},
+		"while it is paused by command": {
+			steps: "50%, pause",
+			reach: func(s *service) rollout.Reason {
+				s.await(time.Minute, rollout.AwaitingPromotion)
+				return s.tell("pause", rollout.PausedByCommand)
+			},
+		},
+		"while it is rolled back": {
+			steps: "50%, pause",
+			reach: func(s *service) rollout.Reason {
+				s.await(time.Minute, rollout.AwaitingPromotion)
+				return s.tell("abort", rollout.AbortedByCommand)
+			},
+		},
+		"while it is promoted": {
+			steps: "50%, pause",
+			env:   map[string]string{"STARTUP_DELAY": "2s"},
+			reach: func(s *service) rollout.Reason {
+				s.await(time.Minute, rollout.AwaitingPromotion)
+				s.tell("promote", rollout.Releasing)
+				dep := s.deployment()
+				s.must(shared.Await(s.within(time.Minute), dep, func() error {
+					if n := dep.Status.UpdatedReplicas; n < 1 || n > 3 {
+						return fmt.Errorf("%d of 4 pods are updated", n)
+					}
+					return nil
+				}))
+				return rollout.Releasing
+			},
+			both: true,
+		},
+		// An autoscaler took half of stable away while the canary had all the
+		// traffic: what stable cannot take yet stays with the canary.
+		"while its traffic returns": {
+			steps: "100%, pause",
+			reach: func(s *service) rollout.Reason {
+				s.await(time.Minute, rollout.AwaitingPromotion)
+				s.Replicas = 2
+				(&unscaled{s}).to(2)
+				s.awaitPods(20*time.Second, "v1", 2)
+				s.annotate(rollout.AnnotationCommand, "promote")
+				s.await(time.Minute, rollout.TrafficReturning)
+				s.awaitWeight(20*time.Second, 38)
+				return rollout.TrafficReturning
+			},
+		},
+	} {
+		t.Run(when, func(t *testing.T) {
+			t.Parallel()
+			s := newService(t, map[string]string{rollout.AnnotationSteps: tt.steps})
+			c := s.chronicle()
+			s.await(20*time.Second, rollout.Ready)
+			s.ship("v2", tt.env)
+			was := tt.reach(s)
+			s.ship("v3", nil)
+			third := s.applied.Annotations[rollout.AnnotationRollout]
+			s.awaitRollout(time.Minute, third, rollout.AwaitingPromotion)
+			if both := len(s.podNames("v1")) > 0 && len(s.podNames("v2")) > 0; both != tt.both {
+				t.Errorf("beside v3 there are %v of v1 and %v of v2", s.podNames("v1"), s.podNames("v2"))
+			}
+			s.annotate(rollout.AnnotationCommand, "promote:"+third)
+			s.awaitRollout(time.Minute, third, rollout.Promoted)
+			s.onlyLeft("v3")
+			if r := s.over(); tt.env["NEVER_READY"] != "" && r.Versions()["v2"] > 0 {
+				t.Errorf("a version that was never ready answered: %s", r)
+			}
+			c.check()
+			if all, want := c.reasons(), fmt.Sprintf("%s %s %s", was, rollout.Superseded, rollout.CanaryStarting); strings.Count(all, want) != 1 {
+				t.Errorf("the condition said %s, want %s in it", all, want)
+			}
+			if n := s.events(rollout.Superseded); n != 1 {
+				t.Errorf("%d events say Superseded, want 1", n)
+			}
+		})
+	}
+}
+
+// tell gives a command and waits for what comes of it.
+func (s *service) tell(command string, want rollout.Reason) rollout.Reason {
+	s.Helper()
+	s.annotate(rollout.AnnotationCommand, command)
+	s.await(20*time.Second, want)
+	return want
+}
+
+// events counts the events about the Deployment that have this reason.
+func (s *service) events(reason rollout.Reason) int {
+	s.Helper()
+	var list eventsv1.EventList
+	s.must(shared.Client().List(s.Context(), &list, client.InNamespace(s.Namespace)))
+	n := 0
+	for _, e := range list.Items {
+		if e.Reason == string(reason) && e.Regarding.Name == s.Name {
+			n++
+		}
+	}
+	return n
+}
+
+// TestAnnotationsEditedInTheMiddle: other steps count from the next rollout on,
+// because a place in one list means nothing in another; another analysis counts
+// at once, or nobody could mend one that never passes.
+func TestAnnotationsEditedInTheMiddle(t *testing.T) {
+	t.Parallel()
+	const (
+		patient = "{interval: 3s, minRequests: 1000000, metrics: [{name: success-rate, condition: '>= 99%'}]}"
+		gloomy  = "{interval: 3s, metrics: [{name: mood, query: 'vector(0)', condition: '>= 1'}]}"
+	)
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, 1s, 100%", rollout.AnnotationAnalysis: patient})
+	c := s.chronicle()
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", nil)
+	s.await(time.Minute, rollout.AwaitingVerdict)
+	s.reannotate(map[string]string{rollout.AnnotationSteps: "25%, pause", rollout.AnnotationAnalysis: good})
+	s.await(time.Minute, rollout.Promoted)
+	s.onlyLeft("v2")
+	if got := s.weights.all(); !slices.Equal(got, []int{0, 50, 100, -1}) {
+		t.Errorf("with the steps that it began with v2 gets 50 and 100; weights were %v", got)
+	}
+
+	s.ship("v3", nil)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.reannotate(map[string]string{rollout.AnnotationAnalysis: gloomy})
+	if message := s.await(time.Minute, rollout.AnalysisFailed); !strings.Contains(message, "mood") {
+		t.Errorf("the condition does not name the metric: %s", message)
+	}
+	s.annotate(rollout.AnnotationCommand, "promote-full")
+	s.await(time.Minute, rollout.Promoted)
+	s.onlyLeft("v3")
+	s.over()
+	c.check()
+	if got := s.weights.all()[4:]; !slices.Equal(got, []int{0, 25, -1}) {
+		t.Errorf("with the new steps v3 gets 25; weights were %v", got)
+	}
+}
+
+// reannotate applies the version that is there with other annotations.
+func (s *service) reannotate(annotations map[string]string) {
+	s.Helper()
+	maps.Copy(s.Annotations, annotations)
+	s.ship(s.Version, s.Env)
+}

@@ -1,0 +1,278 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	netv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/test/lab"
+	"github.com/headgate/headgate/test/lab/load"
+)
+
+// newHalfway is a service whose v2 has half the traffic and waits.
+func newHalfway(t *testing.T, env map[string]string) (*service, *chronicle) {
+	t.Helper()
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause, 100%"})
+	c := s.chronicle()
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", env)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	return s, c
+}
+
+// TestRoutesEditedAndAdded: whatever leads to the Service after an edit is
+// split as the rest is, at once.
+func TestRoutesEditedAndAdded(t *testing.T) {
+	t.Parallel()
+	s, c := newHalfway(t, nil)
+
+	second := s.Ingress()
+	second.Name, second.Spec.Rules[0].Host = "partners", "partners."+s.Host()
+	s.apply(second)
+	s.awaitSplit(second)
+	partners := s.splits(second.Spec.Rules[0].Host)
+
+	first := s.Ingress()
+	www := first.Spec.Rules[0].DeepCopy()
+	www.Host = "www." + s.Host()
+	www.HTTP.Paths = append(www.HTTP.Paths, www.HTTP.Paths[0])
+	www.HTTP.Paths[1].Path, www.HTTP.Paths[1].PathType = "/about", new(netv1.PathTypeExact)
+	first.Spec.Rules = append(first.Spec.Rules, *www)
+	s.apply(first)
+	s.awaitSplit(first)
+	other := s.splits(www.Host)
+
+	for host, l := range map[string]*load.Load{"partners": partners, "www": other} {
+		if r := l.Stop(); len(r.FailedByRollout()) > 0 {
+			t.Errorf("answers of %s were lost: %s", host, r)
+		}
+	}
+	s.must(shared.Client().Delete(t.Context(), second))
+	s.must(shared.AwaitGone(s.within(20*time.Second), canaryOf(second)))
+	s.apply(s.Ingress())
+	s.awaitSplit(s.Ingress())
+
+	svc := s.Service()
+	svc.Spec.Ports[0].Port = 8000
+	s.apply(svc)
+	canary := s.canaryService()
+	s.must(shared.Await(s.within(20*time.Second), canary, func() error {
+		if port := canary.Spec.Ports[0].Port; port != 8000 {
+			return fmt.Errorf("the canary Service has port %d, want 8000", port)
+		}
+		return nil
+	}))
+	s.bothAnswer(s.load)
+	s.apply(s.Service())
+
+	if diff := cmp.Diff(map[string][]int{"web-canary": {0, 50}, "partners-canary": {50}}, c.weights()); diff != "" {
+		t.Errorf("weights (-want +got):\n%s", diff)
+	}
+	s.annotate(rollout.AnnotationCommand, "promote")
+	s.await(time.Minute, rollout.Promoted)
+	s.onlyLeft("v2")
+	s.over()
+	c.check()
+}
+
+// TestServiceAndIngressRenamed as it is done without an outage: the new one
+// comes before the old one goes.
+func TestServiceAndIngressRenamed(t *testing.T) {
+	t.Parallel()
+	s, c := newHalfway(t, nil)
+
+	svc := s.Service()
+	svc.Name = "shop"
+	s.apply(svc)
+	s.awaitEndpoints(svc.Name)
+	ing := s.Ingress()
+	ing.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Name = svc.Name
+	s.apply(ing)
+	s.awaitSplit(ing)
+	s.must(shared.AwaitGone(s.within(20*time.Second), s.canaryService()))
+	s.must(shared.Client().Delete(t.Context(), s.Service()))
+	s.bothAnswer(s.load)
+
+	front := ing.DeepCopy()
+	front.Name = "front"
+	s.apply(front)
+	s.awaitSplit(front)
+	s.must(shared.Client().Delete(t.Context(), ing))
+	s.must(shared.AwaitGone(s.within(20*time.Second), canaryOf(ing)))
+	s.awaitSplit(front)
+	s.bothAnswer(s.load)
+	if diff := cmp.Diff(map[string][]int{"web-canary": {0, 50}, "front-canary": {50}}, c.weights()); diff != "" {
+		t.Errorf("weights (-want +got):\n%s", diff)
+	}
+
+	s.annotate(rollout.AnnotationCommand, "promote")
+	s.await(time.Minute, rollout.Promoted)
+	s.onlyLeft("v2")
+	s.unharmed()
+	c.check()
+}
+
+// TestRouteDeletedAndCreated: as a GitOps tool may do it. The canary waits with
+// the weight that it has; what is lost is what is lost without a canary.
+func TestRouteDeletedAndCreated(t *testing.T) {
+	t.Parallel()
+	for kind, tt := range map[string]struct {
+		object func(lab.Sample) client.Object
+		want   rollout.Reason
+	}{
+		"Ingress": {func(s lab.Sample) client.Object { return s.Ingress() }, rollout.NoIngress},
+		"Service": {func(s lab.Sample) client.Object { return s.Service() }, rollout.NoService},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s, c := newHalfway(t, nil)
+			var outages []span
+			outage := func(meanwhile func()) {
+				t.Helper()
+				from := time.Now()
+				s.must(shared.Client().Delete(t.Context(), tt.object(s.Sample)))
+				s.must(lab.Poll(s.within(20*time.Second), func() error {
+					if s.load.Report().LastBad().Before(from) {
+						return fmt.Errorf("without its %s the host still answers", kind)
+					}
+					return nil
+				}))
+				meanwhile()
+				if got := s.weights.all(); !slices.Equal(got, []int{0, 50}) {
+					t.Errorf("without the %s weights were %v", kind, got)
+				}
+				s.apply(tt.object(s.Sample))
+				s.given = s.routes() // a Service gets another address
+				s.answersAgain()
+				outages = append(outages, span{from, time.Now()})
+			}
+			outage(func() {})
+			s.bothAnswer(s.load)
+			outage(func() {
+				s.annotate(rollout.AnnotationCommand, "promote")
+				s.await(20*time.Second, tt.want)
+			})
+			s.await(time.Minute, rollout.Promoted)
+			s.onlyLeft("v2")
+			s.asApplied()
+			c.check()
+			for _, a := range s.load.Stop().FailedByRollout() {
+				out := slices.ContainsFunc(outages, func(o span) bool { return a.Sent.After(o.from) && a.Sent.Before(o.to) })
+				if !out || a.Version != "" {
+					t.Errorf("lost for another reason than that the %s was gone: %s", kind, a)
+				}
+			}
+		})
+	}
+}
+
+// TestServiceEditedToSelectTheCanary: canary pods behind the stable Service get
+// more than their weight and keep it after an abort, so no weight may rise then.
+func TestServiceEditedToSelectTheCanary(t *testing.T) {
+	t.Parallel()
+	s := newSpoilt(t)
+	s.dep.Spec.Template.Labels["tier"] = "front"
+	s.create(s.svc, s.ing, s.dep)
+	s.must(shared.Available(s.within(time.Minute), s.dep))
+	s.must(shared.AwaitRoute(s.within(20*time.Second), s.Host()))
+	s.load = s.send(s.Host())
+	s.annotate(rollout.AnnotationStrategy, "canary")
+	s.annotate(rollout.AnnotationSteps, "50%, pause, 100%")
+	s.await(20*time.Second, rollout.Ready)
+	s.try("v2")
+	s.overwrite(s.svc, map[string]any{"spec": map[string]any{"selector": map[string]any{"app": nil, "tier": "front"}}})
+	s.annotate(rollout.AnnotationCommand, "promote")
+	s.await(20*time.Second, rollout.CanaryIndistinct, rollout.ServiceSelectsOthers)
+	s.overwrite(s.svc, map[string]any{"spec": map[string]any{"selector": map[string]any{"app": "web"}}})
+	s.await(time.Minute, rollout.Promoted)
+	s.nothingLeft()
+	s.unharmed()
+}
+
+// canaryOf is the canary of one of the user's Ingresses.
+func canaryOf(stable *netv1.Ingress) *netv1.Ingress {
+	return &netv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: stable.Namespace, Name: stable.Name + "-canary"}}
+}
+
+// awaitSplit waits until the canary of stable has the same rules, but for the
+// Service, and half of the traffic.
+func (s *service) awaitSplit(stable *netv1.Ingress) {
+	s.Helper()
+	want := stable.DeepCopy().Spec.Rules
+	for _, rule := range want {
+		for i := range rule.HTTP.Paths {
+			rule.HTTP.Paths[i].Backend.Service.Name += "-canary"
+		}
+	}
+	canary := canaryOf(stable)
+	s.must(shared.Await(s.within(20*time.Second), canary, func() error {
+		if weight := canary.Annotations[canaryWeight]; weight != "50" {
+			return fmt.Errorf("weight %s, want 50", weight)
+		}
+		if diff := cmp.Diff(want, canary.Spec.Rules); diff != "" {
+			return fmt.Errorf("its rules (-want +got):\n%s", diff)
+		}
+		return nil
+	}))
+}
+
+// splits puts a load on host and waits until both versions have answered it.
+func (s *service) splits(host string) *load.Load {
+	s.Helper()
+	s.must(shared.AwaitRoute(s.within(20*time.Second), host))
+	l := s.send(host)
+	s.bothAnswer(l)
+	return l
+}
+
+// bothAnswer waits until v1 and v2 answer requests of l that are sent from now on.
+func (s *service) bothAnswer(l *load.Load) {
+	s.Helper()
+	since := time.Now()
+	s.must(lab.Poll(s.within(20*time.Second), func() error {
+		r := l.Report().Since(since)
+		if n := r.Versions(); n["v1"] == 0 || n["v2"] == 0 {
+			return fmt.Errorf("want answers of v1 and of v2: %s", r)
+		}
+		return nil
+	}))
+}
+
+// answersAgain waits until none of the last answers was lost. One answer shows
+// little: the canary's half may be there before the other.
+func (s *service) answersAgain() {
+	s.Helper()
+	s.must(lab.Poll(s.within(20*time.Second), func() error {
+		all := s.load.Report().Answers
+		last := load.Report{Answers: all[max(0, len(all)-30):]}
+		if len(last.FailedByRollout()) > 0 {
+			return fmt.Errorf("of the last answers: %s", last)
+		}
+		return nil
+	}))
+}
+
+// awaitEndpoints waits until every pod of the Deployment is behind the Service.
+func (s *service) awaitEndpoints(name string) {
+	s.Helper()
+	s.must(lab.Poll(s.within(20*time.Second), func() error {
+		var slices discoveryv1.EndpointSliceList
+		s.must(shared.Client().List(s.Context(), &slices, client.InNamespace(s.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: name}))
+		n := 0
+		for _, slice := range slices.Items {
+			n += len(slice.Endpoints)
+		}
+		if n != int(s.Replicas) {
+			return fmt.Errorf("%d endpoints, want %d", n, s.Replicas)
+		}
+		return nil
+	}))
+}
