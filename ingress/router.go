@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	netv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
@@ -105,7 +107,7 @@ func (r *Router) observe(ctx context.Context, t rollout.Target) (rollout.Traffic
 	carried, since := s.carried()
 	tr.Weight, tr.Match, tr.Since = carried.weight, carried.match, since
 	if tr.Routed {
-		tr.Lowest = s.lowest()
+		tr.Lowest, tr.Version = s.lowest(), s.version()
 	}
 	p := s.plan(found, t, carried, since)
 	tr.Current = tr.Routed && p.done()
@@ -126,7 +128,8 @@ func (r *Router) observe(ctx context.Context, t rollout.Target) (rollout.Traffic
 // It writes nothing that is already so. What it changes it changes by patch
 // under the resource version that it read: an error for which
 // apierrors.IsConflict or IsAlreadyExists holds means that the cache was behind,
-// and to try again. Problems other than a missing route and a taken name of a canary
+// and to try again. So does more traffic for routes that were written since
+// t.Seen: somebody lowered a weight, or deleted them, which is a brake. Problems other than a missing route and a taken name of a canary
 // object do not stop it; Observe reports them.
 func (r *Router) SetWeight(ctx context.Context, t rollout.Target, weight int, match rollout.Match) error {
 	if err := r.setShare(ctx, t, share{weight, match}); err != nil {
@@ -145,6 +148,9 @@ func (r *Router) setShare(ctx context.Context, t rollout.Target, of share) error
 	s, err := look(ctx, r.client, r.dialect, t.Deployment)
 	if err != nil {
 		return err
+	}
+	if s.outdates(t, of) {
+		return apierrors.NewConflict(netv1.Resource("ingresses"), canaryName(t.Deployment.Name, ingressNameLimit), errors.New("canary Ingresses were written since this was decided"))
 	}
 	found := discover(s, t)
 	if len(found.ingresses) == 0 && len(s.canaryIngresses) == 0 {

@@ -1,8 +1,10 @@
 package ingress
 
 import (
+	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	netv1 "k8s.io/api/networking/v1"
@@ -73,6 +75,21 @@ func (s scene) lowest() int {
 		lowest = max(0, min(lowest, weight))
 	}
 	return lowest
+}
+
+// version is another one whenever a canary Ingress was written.
+func (s scene) version() string {
+	var b strings.Builder
+	for ing := range byName(s.canaryIngresses) {
+		fmt.Fprintf(&b, "%s:%s ", ing.Name, ing.ResourceVersion)
+	}
+	return b.String()
+}
+
+// outdates says whether s is not what somebody saw who decided on of, and has less
+// traffic than that gives.
+func (s scene) outdates(t rollout.Target, of share) bool {
+	return t.Seen != "" && t.Seen != s.version() && (len(s.canaryIngresses) == 0 || of.weight > s.lowest())
 }
 
 // sinceOf returns when ing was last written, or created if it does not say.

@@ -16,6 +16,9 @@ type Target struct {
 	// rollout is held.
 	Rollout string
 
+	// Seen is Traffic.Version of the observation that is acted on.
+	Seen string
+
 	// Track holds the pod labels whose value differs on canary pods, with the
 	// canary's value. Empty before the canary exists.
 	Track map[string]string
@@ -71,6 +74,9 @@ type Traffic struct {
 	// from its stable Ingress as that is now, belongs to Target.Rollout, and
 	// carries Weight and Match; and that the preview is as it should be.
 	Current bool
+
+	// Version is another one whenever a canary Ingress was written.
+	Version string
 
 	// Since is when a canary Ingress was last written to change its weight or its rules:
 	// the settle time counts from here. Zero when not Routed.

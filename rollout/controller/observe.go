@@ -173,6 +173,7 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *seen) error {
 	if s.Traffic, err = r.Router.Observe(ctx, s.target); err != nil {
 		return fmt.Errorf("observing the traffic of Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
 	}
+	s.target.Seen = s.Traffic.Version
 	if s.Problem == nil {
 		s.Problem = s.Traffic.Problem
 	}
