@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 			"prometheus.metricsSource": "traefik",
 			"ingress.settle":           settle.String(),
 			"ingress.drain":            drain.String(),
+			"gates.addresses":          "{http://" + gateAddress() + "}",
 		}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

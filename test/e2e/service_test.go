@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -87,8 +88,14 @@ func newNamespace(t *testing.T) string {
 func (s *service) ship(version string, env map[string]string) {
 	s.Helper()
 	s.Version, s.Env = version, env
+	s.shipAs(s.Deployment())
+}
+
+// shipAs is ship for a Deployment that is not quite the sample's.
+func (s *service) shipAs(dep *appsv1.Deployment) {
+	s.Helper()
 	s.applied = &appsv1.Deployment{}
-	s.must(fromUnstructured(s.apply(s.Deployment()), s.applied))
+	s.must(fromUnstructured(s.apply(dep), s.applied))
 }
 
 func (s *service) apply(obj client.Object) *unstructured.Unstructured {
@@ -164,6 +171,39 @@ func (s *service) await(limit time.Duration, reasons ...rollout.Reason) string {
 		return fmt.Errorf("want %v, it is %s: %s", reasons, reason, message)
 	}))
 	return message
+}
+
+// awaitWords is await for one reason and words in its message.
+func (s *service) awaitWords(limit time.Duration, reason rollout.Reason, words string) {
+	s.Helper()
+	dep := s.deployment()
+	s.must(shared.Await(s.within(limit), dep, func() error {
+		if now, message := condition(dep); now != string(reason) || !strings.Contains(message, words) {
+			return fmt.Errorf("want %s with %q, it is %s: %s", reason, words, now, message)
+		}
+		return nil
+	}))
+}
+
+// notes are the texts of the events of a reason.
+func (s *service) notes(reason rollout.Reason) []string {
+	s.Helper()
+	var list eventsv1.EventList
+	s.must(shared.Client().List(s.Context(), &list, client.InNamespace(s.Namespace)))
+	var texts []string
+	for _, e := range list.Items {
+		if e.Reason == string(reason) {
+			texts = append(texts, e.Note)
+		}
+	}
+	return texts
+}
+
+// poke has Headgate look again, at what it does not watch.
+func (s *service) poke() {
+	s.Helper()
+	s.annotate("example.org/note", "look")
+	s.annotate("example.org/note", "")
 }
 
 func condition(dep *appsv1.Deployment) (reason, message string) {

@@ -1,0 +1,187 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/test/lab"
+)
+
+// TestGates: a rollout stands at each gate as long as that is closed, or does not
+// answer, and a person passes them all.
+func TestGates(t *testing.T) {
+	t.Parallel()
+	g := startGates(t)
+	at := "http://" + gateAddress()
+	s := newService(t, map[string]string{
+		rollout.AnnotationSteps: "50%, 100%",
+		rollout.AnnotationGates: fmt.Sprintf("start %[1]s/start, rise %[1]s/rise, promotion %[1]s/promotion", at),
+	}, func(s *service) { s.Replicas = 2 })
+	s.await(20*time.Second, rollout.Ready)
+
+	s.ship("v2", nil)
+	first := s.hold()
+	s.awaitWords(30*time.Second, rollout.AwaitingGate, `the gate before start opens: "`+at+`/start" answered 403 Forbidden`)
+	g.stop()
+	s.awaitWords(30*time.Second, rollout.AwaitingGate, `"`+at+`/start" did not answer: connection refused`)
+	s.noCanary()
+	g.set(true, rollout.GateStart, 0)
+	g.set(true, rollout.GateRise, 0)
+	g.start()
+	s.awaitWords(time.Minute, rollout.AwaitingGate, `weight 50, until the gate before rise opens: "`+at+`/rise" answered 403 Forbidden`)
+	g.set(true, rollout.GateRise, 50)
+	s.awaitWords(time.Minute, rollout.AwaitingGate, "weight 100, until the gate before promotion opens")
+	s.annotate(rollout.AnnotationCommand, "promote-full")
+	s.await(time.Minute, rollout.Promoted)
+	s.gone(30 * time.Second)
+
+	g.set(false, rollout.GateStart, 0)
+	s.ship("v3", nil)
+	second := s.hold()
+	s.awaitWords(30*time.Second, rollout.AwaitingGate, "the gate before start opens")
+	s.annotate(rollout.AnnotationCommand, "promote-full")
+	s.await(20*time.Second, rollout.Bypassed, rollout.Ready) // the rolling update may be over
+	s.must(shared.Available(s.within(time.Minute), s.deployment()))
+	s.sharesMatch(s.over(), "v2", 50)
+	if got := s.weights.all(); !slices.Equal(got, []int{0, 50, 100, -1}) {
+		t.Errorf("weights were %v", got)
+	}
+	question := func(before rollout.GatePoint, id string, weight int) string {
+		return fmt.Sprintf(`{"before":%q,"namespace":%q,"deployment":"web","rollout":%q,"weight":%d}`, before, s.Namespace, id, weight)
+	}
+	want := []string{
+		question(rollout.GateStart, first, 0), question(rollout.GateRise, first, 0), question(rollout.GateRise, first, 50),
+		question(rollout.GatePromotion, first, 100), question(rollout.GateStart, second, 0),
+	}
+	if diff := cmp.Diff(want, g.questions()); diff != "" {
+		t.Errorf("questions (-want +got):\n%s", diff)
+	}
+}
+
+// TestGateThatTheOperatorDoesNotAllow is refused where it is written.
+func TestGateThatTheOperatorDoesNotAllow(t *testing.T) {
+	t.Parallel()
+	dep := lab.Sample{Namespace: newNamespace(t), Name: "web", Version: "v1"}.Deployment()
+	dep.Annotations = map[string]string{
+		rollout.AnnotationStrategy: "canary",
+		rollout.AnnotationGates:    "start http://metadata.internal/token",
+	}
+	want := `annotation headgate.dev/gates: "http://metadata.internal/token" is not allowed: the operator allows gates at http://` + gateAddress()
+	if err := shared.Client().Create(t.Context(), dep); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("the answer is %v, want %s", err, want)
+	}
+}
+
+func (s *service) noCanary() {
+	s.Helper()
+	canary := s.canary()
+	if err := shared.Client().Get(s.Context(), client.ObjectKeyFromObject(canary), canary); !apierrors.IsNotFound(err) {
+		s.Errorf("there is a canary: %v", err)
+	}
+}
+
+// gateAddress is where the operator of the lab allows gates: a port of the
+// machine, which pods reach as they reach Prometheus.
+func gateAddress() string {
+	u, _ := url.Parse(shared.Prometheus.URL()) // no error: it answered there
+	return net.JoinHostPort(u.Hostname(), "7700")
+}
+
+// gates serves the gate of each point, at its name. All are closed at first.
+type gates struct {
+	*testing.T
+	server *httptest.Server
+
+	mu    sync.Mutex
+	open  map[gate]bool
+	asked []asked
+}
+
+// gate is a point and the weight that the canary has there.
+type gate struct {
+	point  rollout.GatePoint
+	weight int
+}
+
+type asked struct {
+	at       time.Time
+	question string
+}
+
+func startGates(t *testing.T) *gates {
+	t.Helper()
+	g := &gates{T: t, open: map[gate]bool{}}
+	g.start()
+	t.Cleanup(g.stop)
+	return g
+}
+
+func (g *gates) start() {
+	g.Helper()
+	listener, err := net.Listen("tcp", gateAddress())
+	if err != nil {
+		g.Fatal(err)
+	}
+	g.server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: g}}
+	g.server.Start()
+}
+
+func (g *gates) stop() { g.server.Close() }
+
+func (g *gates) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	now := time.Now()
+	var q rollout.GateQuestion
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		err = json.Unmarshal(body, &q)
+	}
+	if err != nil || r.Method != http.MethodPost || r.URL.Path != "/"+string(q.Before) {
+		g.Errorf("%s %s: %q: %v, want the POST of a question to its own gate", r.Method, r.URL.Path, body, err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.asked = append(g.asked, asked{now, string(body)})
+	if !g.open[gate{q.Before, q.Weight}] {
+		w.WriteHeader(http.StatusForbidden)
+	}
+}
+
+// set opens or closes the gate of point for the question at weight.
+func (g *gates) set(open bool, point rollout.GatePoint, weight int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.open[gate{point, weight}] = open
+}
+
+// questions are all that were asked, in their order, each once; it checks that
+// no gate was asked too often.
+func (g *gates) questions() []string {
+	g.Helper()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var all []string
+	last := map[string]time.Time{}
+	for _, a := range g.asked {
+		if since := a.at.Sub(last[a.question]); since < 5*time.Second {
+			g.Errorf("%s was asked again after %s, want no sooner than 5s", a.question, since)
+		}
+		last[a.question] = a.at
+		all = append(all, a.question)
+	}
+	return slices.Compact(all)
+}
