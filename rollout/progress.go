@@ -194,6 +194,9 @@ func (o Observation) planErr() error {
 
 // wait keeps the weight and says so.
 func (o Observation) wait(s State, why Reason, what string) *Decision {
+	if o.Problem != nil && o.SpecErr == nil {
+		what += "; meanwhile: " + o.Problem.Message // the next weight will have to wait for that
+	}
 	d := o.at(s, why, fmt.Sprintf("step %d of %d, weight %d, %s", min(s.Step+1, len(s.Steps)), len(s.Steps), s.Weight, what))
 	return &d
 }
