@@ -156,6 +156,14 @@ func (s *service) canaryService() *corev1.Service {
 	return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name + "-canary"}}
 }
 
+func (s *service) preview() *netv1.Ingress {
+	return &netv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name + "-preview"}}
+}
+
+func (s *service) previewService() *corev1.Service {
+	return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name + "-preview"}}
+}
+
 // await waits until the condition has one of reasons and returns its message.
 func (s *service) await(limit time.Duration, reasons ...rollout.Reason) string {
 	s.Helper()
@@ -298,7 +306,7 @@ func asText(v any) string {
 // gone checks that nothing of Headgate's remains.
 func (s *service) gone(limit time.Duration) {
 	s.Helper()
-	for _, obj := range []client.Object{s.canary(), s.canaryIngress(), s.canaryService()} {
+	for _, obj := range []client.Object{s.canary(), s.canaryIngress(), s.canaryService(), s.preview(), s.previewService()} {
 		s.must(shared.AwaitGone(s.within(limit), obj))
 	}
 }
@@ -387,7 +395,8 @@ func watchWeights(t *testing.T, namespace string) *weights {
 	t.Cleanup(events.Stop)
 	go func() {
 		for e := range events.ResultChan() {
-			if ing, ok := e.Object.(*netv1.Ingress); ok {
+			ing, ok := e.Object.(*netv1.Ingress)
+			if ok && !strings.HasSuffix(ing.Name, "-preview") { // which has no weight
 				w.add(e.Type, ing)
 			}
 		}

@@ -29,6 +29,8 @@ type Options struct {
 	Timeout time.Duration
 	// Header is added to every request.
 	Header http.Header
+	// Jar keeps cookies, as the browser of one user does; nil: none are kept.
+	Jar http.CookieJar
 }
 
 func (o Options) withDefaults() Options {
@@ -72,6 +74,7 @@ func Start(ctx context.Context, o Options) *Load {
 func client(o Options, fresh bool) *http.Client {
 	return &http.Client{
 		Timeout: o.Timeout,
+		Jar:     o.Jar,
 		Transport: &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: o.Timeout}).DialContext,
 			MaxIdleConnsPerHost: o.Concurrency,

@@ -3,6 +3,7 @@ package load_test
 import (
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
@@ -34,6 +35,28 @@ func TestLoadKeepsItsRateAndConnections(t *testing.T) {
 	}
 	if n := connections.Load(); n < 5 || n > 60 {
 		t.Errorf("%d connections, want some fresh ones and most requests on open ones", n)
+	}
+}
+
+func TestCookiesAreKept(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		version := "known"
+		if _, err := r.Cookie("user"); err != nil {
+			version = "new"
+			http.SetCookie(w, &http.Cookie{Name: "user", Value: "me"})
+		}
+		w.Header().Set(app.VersionHeader, version)
+	}))
+	defer server.Close()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sending := load.Start(t.Context(), load.Options{URL: server.URL, Rate: 20, FreshEvery: 2, Jar: jar})
+	time.Sleep(500 * time.Millisecond)
+	got := sending.Stop().Versions()
+	if got["new"] != 1 || got["known"] < 3 {
+		t.Errorf("answers are %v, want the first to be new and all others known", got)
 	}
 }
 

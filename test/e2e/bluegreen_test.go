@@ -1,0 +1,152 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	netv1 "k8s.io/api/networking/v1"
+
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/test/lab"
+)
+
+// newBlueGreen is newService with the other strategy.
+func newBlueGreen(t *testing.T, annotations map[string]string) *service {
+	t.Helper()
+	annotations[rollout.AnnotationStrategy] = string(rollout.BlueGreen)
+	s := newService(t, annotations)
+	s.await(20*time.Second, rollout.Ready)
+	return s
+}
+
+// TestBlueGreenByDefault: with nothing but the strategy and a metric of requests
+// the canary is whole before the switch, which no metric can judge yet, the switch
+// is one write, and what comes after it is judged.
+func TestBlueGreenByDefault(t *testing.T) {
+	t.Parallel()
+	s := newBlueGreen(t, map[string]string{rollout.AnnotationAnalysis: good})
+	s.ship("v2", nil)
+	s.carrying(100, 4)
+	s.await(time.Minute, rollout.Waiting) // for 5m
+	if notes := s.told(rollout.AnalysisSkipped); len(notes) != 1 || !strings.Contains(notes[0], "weight 0") {
+		t.Errorf("events say of what was not judged: %q", notes)
+	}
+	s.annotate(rollout.AnnotationCommand, "promote")
+	s.await(time.Minute, rollout.Promoted)
+	if notes := s.told(rollout.MeasurementPassed); len(notes) != 1 || !strings.Contains(notes[0], "at weight 100") {
+		t.Errorf("events say of what was judged: %q", notes)
+	}
+	s.gone(30 * time.Second)
+	s.sharesMatch(s.over(), "v2", 100)
+	if got := s.weights.all(); !slices.Equal(got, []int{0, 100, -1}) {
+		t.Errorf("weights were %v", got)
+	}
+	if got := s.routeWrites(); !slices.Equal(got, []string{"create", "patch", "delete"}) {
+		t.Errorf("the canary Ingress was written by %v", got)
+	}
+}
+
+// TestBlueGreenSwitchesBack: a bad version goes live by itself after a time and is
+// taken back by one write, preview and all. A good one is promoted by itself.
+func TestBlueGreenSwitchesBack(t *testing.T) {
+	t.Parallel()
+	s := newBlueGreen(t, map[string]string{
+		rollout.AnnotationSteps:    "0%, 2s, 100%, 5s",
+		rollout.AnnotationAnalysis: good,
+	})
+	s.Annotations[rollout.AnnotationPreviewHost] = "preview." + s.Host()
+	s.ship("v2", map[string]string{"ERROR_RATE": "0.3"})
+	s.carrying(100, 4)
+	s.await(time.Minute, rollout.AnalysisFailed)
+	verdict := time.Now()
+	s.must(shared.AwaitGone(s.within(20*time.Second), s.preview()))
+	s.emptied(time.Minute)
+	if got := s.routeWrites(); !slices.Equal(got, []string{"create", "patch", "delete"}) {
+		t.Errorf("the canary Ingress was written by %v", got)
+	}
+	s.ship("v3", nil)
+	s.await(2*time.Minute, rollout.Promoted)
+	s.gone(30 * time.Second)
+	r := s.over()
+	if last := r.LastOf("v2"); last.IsZero() || last.After(verdict.Add(settle)) {
+		t.Errorf("v2 answered at %s, the verdict was at %s", last, verdict)
+	}
+	if got := s.weights.all(); !slices.Equal(got, []int{0, 100, -1, 0, 100, -1}) {
+		t.Errorf("weights were %v", got)
+	}
+}
+
+// TestBlueGreenPreview: testers see the new version under a host of its own while
+// everybody else sees the old one, until a person switches.
+func TestBlueGreenPreview(t *testing.T) {
+	t.Parallel()
+	s := newBlueGreen(t, map[string]string{rollout.AnnotationSteps: "0%, pause, 100%, 5s"})
+	s.Annotations[rollout.AnnotationPreviewHost] = "preview." + s.Host()
+	s.ship("v2", nil)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.carrying(0, 4)
+	s.must(shared.AwaitRoute(s.within(20*time.Second), "preview."+s.Host()))
+	testers := s.send("preview." + s.Host())
+	s.split(crowd{"testers", testers, "v2"}, crowd{"users", s.load, "v1"})
+	s.annotate(rollout.AnnotationCommand, "promote")
+	s.await(time.Minute, rollout.Waiting)
+	s.split(crowd{"testers", testers, "v2"}, crowd{"users", s.load, "v2"})
+	s.await(time.Minute, rollout.Promoted)
+	s.gone(30 * time.Second)
+	s.split(crowd{"testers after the end", testers, ""})
+	if v1 := testers.Stop().Versions()["v1"]; v1 > 0 {
+		t.Errorf("testers saw the old version %d times", v1)
+	}
+	s.over()
+	if got := s.weights.all(); !slices.Equal(got, []int{0, 100, -1}) {
+		t.Errorf("weights were %v", got)
+	}
+}
+
+// TestPreviewHostRefused: a host that is not the user's to take stops the rollout
+// before any traffic moves, for as long as it is so. If somebody else comes to
+// serve it later, it is theirs.
+func TestPreviewHostRefused(t *testing.T) {
+	t.Parallel()
+	s := newBlueGreen(t, map[string]string{rollout.AnnotationSteps: "0%, pause, 100%, pause"})
+	ours := "preview." + s.Host()
+	s.Annotations[rollout.AnnotationPreviewHost] = "preview.example.org"
+	s.ship("v2", nil)
+	s.saying(time.Minute, rollout.PreviewHostRefused, "no subdomain")
+	theirs := s.elsewhere(ours)
+	s.annotate(rollout.AnnotationPreviewHost, ours)
+	s.saying(time.Minute, rollout.PreviewHostRefused, theirs.Namespace+"/web")
+	if got := s.routeWrites(); len(got) > 0 {
+		t.Errorf("the canary Ingress was written all the same: %v", got)
+	}
+	s.must(shared.Client().Delete(t.Context(), theirs))
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.must(shared.AwaitRoute(s.within(20*time.Second), ours))
+
+	theirs = s.elsewhere(ours)
+	s.must(shared.AwaitGone(s.within(20*time.Second), s.preview()))
+	s.annotate(rollout.AnnotationCommand, "promote")
+	s.await(time.Minute, rollout.PreviewHostRefused)
+	s.split(crowd{"users", s.load, "v1"})
+	s.must(shared.Client().Delete(t.Context(), theirs))
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.split(crowd{"users", s.load, "v2"})
+	s.annotate(rollout.AnnotationCommand, "abort")
+	s.emptied(time.Minute)
+	s.must(shared.AwaitGone(s.within(20*time.Second), s.preview()))
+	if got := s.weights.all(); !slices.Equal(got, []int{0, 100, -1}) {
+		t.Errorf("weights were %v", got)
+	}
+	s.unbroken(s.load, "users")
+}
+
+// elsewhere is an Ingress for host in a namespace of somebody else.
+func (s *service) elsewhere(host string) *netv1.Ingress {
+	s.Helper()
+	ing := lab.Sample{Namespace: newNamespace(s.T), Name: "web"}.Ingress()
+	ing.Spec.Rules[0].Host = host
+	s.must(shared.Client().Create(s.Context(), ing))
+	return ing
+}

@@ -1,0 +1,95 @@
+package e2e
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/test/lab/load"
+)
+
+// sendWith puts a light load on s, of requests that all have these headers: names
+// and values in turn.
+func (s *service) sendWith(headers ...string) *load.Load {
+	h := http.Header{}
+	for pair := range slices.Chunk(headers, 2) {
+		h.Set(pair[0], pair[1])
+	}
+	return load.Start(s.Context(), load.Options{URL: shared.Ingress.URL() + "/", Host: s.Host(), Rate: 20, Header: h})
+}
+
+// TestHeaderAndCookie: who has the header or the cookie is on the new version
+// while nobody else is, and stays there, or away from there, beside weights, until
+// the rollout ends.
+func TestHeaderAndCookie(t *testing.T) {
+	t.Parallel()
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "0%, header=X-Canary:beta, cookie=canary, pause, 25%, pause"})
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", nil)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	chosen := []crowd{
+		{"the header", s.sendWith("X-Canary", "beta"), "v2"},
+		{"the header, and the cookie never", s.sendWith("X-Canary", "beta", "Cookie", "canary=never"), "v2"},
+		{"the cookie always", s.sendWith("Cookie", "canary=always"), "v2"},
+		{"the cookie never", s.sendWith("Cookie", "canary=never"), "v1"},
+		{"the cookie never, and another header", s.sendWith("X-Canary", "gamma", "Cookie", "canary=never"), "v1"},
+	}
+	s.split(append(chosen, crowd{"users", s.load, "v1"})...)
+	s.annotate(rollout.AnnotationCommand, "promote")
+	s.saying(time.Minute, rollout.AwaitingPromotion, "weight 25")
+	s.answers(s.load, time.Now(), 200)
+	s.split(chosen...)
+	for i, c := range chosen {
+		if got := c.load.Report().Versions(); len(got) > 1 {
+			t.Errorf("%s: answers came from %v", c.who, got)
+		}
+		chosen[i].version = "v1"
+	}
+
+	s.annotate(rollout.AnnotationCommand, "abort")
+	s.emptied(time.Minute)
+	s.split(chosen...)
+	for _, c := range chosen {
+		s.unbroken(c.load, c.who)
+	}
+	s.sharesMatch(s.over(), "v2", 25)
+	if got := s.weights.all(); !slices.Equal(got, []int{0, 25, -1}) {
+		t.Errorf("weights were %v", got)
+	}
+}
+
+// TestTestersFindItBad: a version is judged by those alone who match a pattern,
+// and taken from them by the next write. Nobody else ever saw it.
+func TestTestersFindItBad(t *testing.T) {
+	t.Parallel()
+	s := newService(t, map[string]string{
+		rollout.AnnotationSteps:    "0%, header=X-Region~^eu-(west|north)$, pause, 50%, 5s",
+		rollout.AnnotationAnalysis: good,
+	})
+	s.await(20*time.Second, rollout.Ready)
+	west, south := s.sendWith("X-Region", "eu-west"), s.sendWith("X-Region", "eu-south")
+	s.ship("v2", map[string]string{"ERROR_RATE": "0.3"})
+	if message := s.await(time.Minute, rollout.AnalysisFailed); !strings.Contains(message, "at weight 0: success-rate") {
+		t.Errorf("the condition does not say what was measured: %s", message)
+	}
+	verdict := time.Now()
+	s.emptied(time.Minute)
+	s.split(crowd{"testers after the verdict", west, "v1"})
+	if got := s.routeWrites(); !slices.Equal(got, []string{"create", "patch", "delete"}) {
+		t.Errorf("the canary Ingress was written by %v", got)
+	}
+	if last := s.unbroken(west, "testers").LastOf("v2"); last.IsZero() || last.After(verdict.Add(settle)) {
+		t.Errorf("v2 answered testers at %s, the verdict was at %s", last, verdict)
+	}
+	for whose, r := range map[string]load.Report{"others": s.unbroken(south, "others"), "users": s.over()} {
+		if n := r.Versions()["v2"]; n > 0 {
+			t.Errorf("v2 answered %s %d times", whose, n)
+		}
+	}
+	if got := s.weights.all(); !slices.Equal(got, []int{0, -1}) {
+		t.Errorf("weights were %v", got)
+	}
+}

@@ -1,0 +1,115 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	eventsv1 "k8s.io/api/events/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/test/lab"
+	"github.com/headgate/headgate/test/lab/load"
+)
+
+// crowd is who is meant to be answered by one version, "" being nobody.
+type crowd struct {
+	who     string
+	load    *load.Load
+	version string
+}
+
+// split checks that from now on each of crowds is answered by its version alone.
+func (s *service) split(crowds ...crowd) {
+	s.Helper()
+	now := time.Now()
+	for _, c := range crowds {
+		r := s.answers(c.load, now, 40)
+		if got := r.Versions(); got[c.version] != len(r.Answers) {
+			s.Errorf("%s at weight %d: answers came from %v, want %q alone", c.who, s.weights.now(), got, c.version)
+		}
+	}
+}
+
+// answers waits for n answers of l to requests sent since then.
+func (s *service) answers(l *load.Load, then time.Time, n int) load.Report {
+	s.Helper()
+	var r load.Report
+	s.must(lab.Poll(s.within(time.Minute), func() error {
+		if r = l.Report().Since(then); len(r.Answers) < n {
+			return fmt.Errorf("%d answers, want %d", len(r.Answers), n)
+		}
+		return nil
+	}))
+	return r
+}
+
+// unbroken stops l and checks that the rollout broke none of its answers.
+func (s *service) unbroken(l *load.Load, whose string) load.Report {
+	s.Helper()
+	r := l.Stop()
+	if len(r.FailedByRollout()) > 0 {
+		s.Errorf("the rollout broke answers of %s: %s", whose, r)
+	}
+	return r
+}
+
+// routeWrites are the verbs with which Headgate has written the canary Ingress.
+func (s *service) routeWrites() []string {
+	s.Helper()
+	writes, err := shared.HeadgateWrites()
+	s.must(err)
+	var verbs []string
+	for _, w := range writes {
+		if w.Namespace == s.Namespace && w.Resource == "ingresses" && w.Name == s.canaryIngress().Name && w.Code < http.StatusBadRequest {
+			verbs = append(verbs, w.Verb)
+		}
+	}
+	return verbs
+}
+
+// saying waits until the condition has reason and a message with part in it.
+func (s *service) saying(limit time.Duration, reason rollout.Reason, part string) {
+	s.Helper()
+	s.must(lab.Poll(s.within(limit), func() error {
+		now, message := s.condition()
+		if now != string(reason) || !strings.Contains(message, part) {
+			return fmt.Errorf("want %s: …%s…, it is %s: %s", reason, part, now, message)
+		}
+		return nil
+	}))
+}
+
+// told are the events about s with reason, by their notes.
+func (s *service) told(reason rollout.Reason) []string {
+	s.Helper()
+	var list eventsv1.EventList
+	s.must(shared.Client().List(s.Context(), &list, client.InNamespace(s.Namespace)))
+	var notes []string
+	for _, e := range list.Items {
+		if e.Reason == string(reason) {
+			notes = append(notes, e.Note)
+		}
+	}
+	return notes
+}
+
+// emptied waits until a rolled-back canary has no pods.
+func (s *service) emptied(limit time.Duration) {
+	s.Helper()
+	canary := s.canary()
+	s.must(shared.Await(s.within(limit), canary, func() error { return none(canary) }))
+}
+
+// carrying checks how many pods of the canary are Available, having seen weight.
+func (s *service) carrying(weight int, pods int32) {
+	s.Helper()
+	s.awaitWeight(time.Minute, weight)
+	canary := s.canary()
+	s.must(shared.Client().Get(s.Context(), client.ObjectKeyFromObject(canary), canary))
+	if got := canary.Status.AvailableReplicas; got != pods {
+		s.Errorf("at weight %d %d canary pods are Available, want %d", weight, got, pods)
+	}
+}

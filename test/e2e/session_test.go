@@ -1,0 +1,63 @@
+package e2e
+
+import (
+	"net/http/cookiejar"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/test/lab/load"
+)
+
+// visit is somebody whose browser keeps cookies, and the version that answered
+// first.
+func (s *service) visit() crowd {
+	s.Helper()
+	jar, err := cookiejar.New(nil)
+	s.must(err)
+	l := load.Start(s.Context(), load.Options{URL: shared.Ingress.URL() + "/", Host: s.Host(), Rate: 10, Jar: jar})
+	return crowd{"a user", l, s.answers(l, time.Time{}, 1).Answers[0].Version}
+}
+
+// TestSessionsKeepTheirVersion: with session affinity a weight is one of new
+// users, and who came stays on the version that answered first, until a rollback
+// brings everybody to stable.
+func TestSessionsKeepTheirVersion(t *testing.T) {
+	t.Parallel()
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause, 75%, pause"})
+	ing := s.Ingress()
+	ing.Annotations = map[string]string{"nginx.ingress.kubernetes.io/affinity": "cookie"}
+	s.apply(ing)
+	s.given = s.routes()
+	s.await(20*time.Second, rollout.Ready)
+	users := []crowd{s.visit(), s.visit(), s.visit()}
+	s.ship("v2", nil)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+
+	began := time.Now()
+	for newcomers := map[string]int{}; newcomers["v1"] < 3 || newcomers["v2"] < 3; {
+		u := s.visit()
+		users = append(users, u)
+		newcomers[u.version]++
+	}
+	s.answers(s.load, began, 200)
+	s.split(users...)
+	s.annotate(rollout.AnnotationCommand, "promote")
+	s.saying(time.Minute, rollout.AwaitingPromotion, "weight 75")
+	s.answers(s.load, time.Now(), 200)
+	s.split(users...)
+	for i, u := range users {
+		if got := u.load.Report().Versions(); len(got) > 1 {
+			t.Errorf("a user of %s had answers from %v", u.version, got)
+		}
+		users[i].version = "v1"
+	}
+	s.annotate(rollout.AnnotationCommand, "abort")
+	s.await(time.Minute, rollout.AbortedByCommand)
+	s.emptied(time.Minute)
+	s.split(users...)
+	for _, u := range users {
+		s.unbroken(u.load, u.who)
+	}
+	s.sharesMatch(s.over(), "v2", 50, 75)
+}

@@ -1,0 +1,123 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// argoSteps is spec.strategy.canary.steps of a Rollout of Argo Rollouts.
+const argoSteps = `
+- setCanaryScale:
+    replicas: 3
+- setWeight: 25
+- pause: {duration: 5}
+- setHeaderRoute:
+    name: testers
+    match:
+    - headerName: X-Canary
+      headerValue:
+        exact: beta
+- setWeight: 50
+- analysis: {}
+- setCanaryScale:
+    matchTrafficWeight: true
+- setWeight: 100
+- pause: {}
+`
+
+// TestStepsOfArgoRollouts: they mean here what they mean there, except that a
+// scale never keeps a weight from the pods that carry it, which start slowly here.
+func TestStepsOfArgoRollouts(t *testing.T) {
+	t.Parallel()
+	s := newService(t, map[string]string{rollout.AnnotationSteps: argoSteps, rollout.AnnotationAnalysis: good})
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", map[string]string{"STARTUP_DELAY": "2s"})
+	s.carrying(25, 3)
+	s.await(20*time.Second, rollout.Waiting)
+	testers := s.sendWith("X-Canary", "beta")
+	s.carrying(50, 3)
+	s.split(crowd{"testers", testers, "v2"})
+	s.unbroken(testers, "testers")
+	s.carrying(100, 4)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.annotate(rollout.AnnotationCommand, "abort")
+	s.emptied(time.Minute)
+	s.sharesMatch(s.over(), "v2", 25, 50, 100)
+	if got := s.weights.all(); !slices.Equal(got, []int{0, 25, 50, 100, -1}) {
+		t.Errorf("weights were %v", got)
+	}
+	if waited := s.weights.held()[25]; waited.to.Sub(waited.from) < settle+5*time.Second {
+		t.Errorf("weight 25 was there from %s to %s, want 5s after it settled", waited.from, waited.to)
+	}
+}
+
+// TestStepsThatHaveNoMeaningHere: what cannot be done is not left out silently,
+// whichever way it comes in.
+func TestStepsThatHaveNoMeaningHere(t *testing.T) {
+	t.Parallel()
+	s := newQuiet(t)
+	for steps, want := range map[string]string{
+		"[{setWeight: 10}, {setMirrorRoute: {name: mirror, percentage: 35}}]":  "requests are not copied",
+		"[{setWeight: 10}, {experiment: {templates: []}}]":                     "there are no experiments",
+		"[{setWeight: 10}, {plugin: {name: mine}}]":                            "there are no plugins",
+		"[{setWeight: 10}, {analysis: {templates: [{templateName: errors}]}}]": rollout.AnnotationAnalysis,
+		"[{setWeight: 10}, {setHeaderRoute: {name: testers}}]":                 "stays until the rollout ends",
+		"[{setCanaryScale: {replicas: 1, weight: 25}}, {setWeight: 10}]":       "exactly one of",
+		"[{setWieght: 10}]": `"setWieght"`,
+	} {
+		s.kubectl("annotate", web, rollout.AnnotationSteps+"="+steps).refuses(want)
+		s.kubectl("apply", "-f", s.annotatedFile(rollout.AnnotationSteps, steps)).refuses(want)
+	}
+}
+
+// annotatedFile is a manifest of the Deployment with one annotation more.
+func (s *service) annotatedFile(key, value string) string {
+	s.Helper()
+	dep := s.Deployment()
+	dep.Annotations[key] = value
+	text, err := yaml.Marshal(s.manifest(dep).Object)
+	s.must(err)
+	path := filepath.Join(s.TempDir(), "annotated.yaml")
+	s.must(os.WriteFile(path, text, 0o600))
+	return path
+}
+
+// late is an analysis that only a canary with half the traffic or more passes, and
+// that begins there.
+const late = `
+interval: 3s
+startingStep: 2
+metrics:
+- name: success-rate
+  condition: ">= 99%"
+- name: weight
+  query: vector({{weight}})
+  condition: ">= 50"
+`
+
+// TestStartingStep: what is measured before it would fail any version, and is not
+// measured; a bad version is found out from that step on.
+func TestStartingStep(t *testing.T) {
+	t.Parallel()
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "25%, 5s, 50%, 3s, pause", rollout.AnnotationAnalysis: late})
+	s.await(20*time.Second, rollout.Ready)
+	s.ship("v2", nil)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.ship("v3", map[string]string{"ERROR_RATE": "0.3"})
+	if message := s.await(time.Minute, rollout.AnalysisFailed); !strings.Contains(message, "at weight 50: success-rate") {
+		t.Errorf("the condition does not say what was measured: %s", message)
+	}
+	s.emptied(time.Minute)
+	s.over()
+	if got := s.weights.all(); !slices.Equal(got, []int{0, 25, 50, -1, 0, 25, 50, -1}) {
+		t.Errorf("weights were %v", got)
+	}
+}
