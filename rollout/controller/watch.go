@@ -82,18 +82,27 @@ func concerned() predicate.Predicate {
 }
 
 // rolloutsOf are the rollouts under way that a Service, Ingress or IngressClass
-// may matter to: all in its namespace, or in the cluster.
+// may matter to.
 func (r *Reconciler) rolloutsOf(ctx context.Context, obj client.Object) []ctrl.Request {
 	var list appsv1.DeploymentList
-	if err := r.Client.List(ctx, &list, client.InNamespace(obj.GetNamespace()), client.MatchingFields{activeIndex: "true"}, client.UnsafeDisableDeepCopy); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "listing Deployments", "namespace", obj.GetNamespace())
+	if err := r.Client.List(ctx, &list, client.MatchingFields{activeIndex: "true"}, client.UnsafeDisableDeepCopy); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "listing Deployments with a rollout under way")
 		return nil
 	}
 	var requests []ctrl.Request
 	for i := range list.Items {
-		requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		if dep := &list.Items[i]; mayMatter(obj, dep) {
+			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(dep)})
+		}
 	}
 	return requests
+}
+
+// mayMatter: what is of dep's namespace, or of none, may; and an Ingress of any
+// other, because it may come to serve dep's preview host, or cease to.
+func mayMatter(obj client.Object, dep *appsv1.Deployment) bool {
+	_, isIngress := obj.(*netv1.Ingress)
+	return obj.GetNamespace() == dep.Namespace || obj.GetNamespace() == "" || isIngress && dep.Annotations[rollout.AnnotationPreviewHost] != ""
 }
 
 // rolloutOfJob is the rollout whose canary a Job tests.
