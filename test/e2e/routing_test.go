@@ -56,18 +56,24 @@ func (s *service) unbroken(l *load.Load, whose string) load.Report {
 	return r
 }
 
-// routeWrites are the verbs with which Headgate has written the canary Ingress.
-func (s *service) routeWrites() []string {
+// writes are the verbs with which Headgate has written an object of s.
+func (s *service) writes(resource, name string) []string {
 	s.Helper()
-	writes, err := shared.HeadgateWrites()
+	all, err := shared.HeadgateWrites()
 	s.must(err)
 	var verbs []string
-	for _, w := range writes {
-		if w.Namespace == s.Namespace && w.Resource == "ingresses" && w.Name == s.canaryIngress().Name && w.Code < http.StatusBadRequest {
+	for _, w := range all {
+		if w.Namespace == s.Namespace && w.Resource == resource && w.Name == name && w.Code < http.StatusBadRequest {
 			verbs = append(verbs, w.Verb)
 		}
 	}
 	return verbs
+}
+
+// routeWrites are those to the canary Ingress.
+func (s *service) routeWrites() []string {
+	s.Helper()
+	return s.writes("ingresses", s.canaryIngress().Name)
 }
 
 // saying waits until the condition has reason and a message with part in it.
