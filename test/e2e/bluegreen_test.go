@@ -12,11 +12,11 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// newBlueGreen is newService with the other strategy.
+// newBlueGreen is newService with 2 replicas and the other strategy.
 func newBlueGreen(t *testing.T, annotations map[string]string) *service {
 	t.Helper()
 	annotations[rollout.AnnotationStrategy] = string(rollout.BlueGreen)
-	s := newService(t, annotations)
+	s := newService(t, annotations, func(s *service) { s.Replicas = 2 })
 	s.await(20*time.Second, rollout.Ready)
 	return s
 }
@@ -28,7 +28,7 @@ func TestBlueGreenByDefault(t *testing.T) {
 	t.Parallel()
 	s := newBlueGreen(t, map[string]string{rollout.AnnotationAnalysis: good})
 	s.ship("v2", nil)
-	s.carrying(100, 4)
+	s.carrying(100, 2)
 	s.await(time.Minute, rollout.Waiting) // for 5m
 	if notes := s.told(rollout.AnalysisSkipped); len(notes) != 1 || !strings.Contains(notes[0], "weight 0") {
 		t.Errorf("events say of what was not judged: %q", notes)
@@ -58,7 +58,7 @@ func TestBlueGreenSwitchesBack(t *testing.T) {
 	})
 	s.Annotations[rollout.AnnotationPreviewHost] = "preview." + s.Host()
 	s.ship("v2", map[string]string{"ERROR_RATE": "0.3"})
-	s.carrying(100, 4)
+	s.carrying(100, 2)
 	s.await(time.Minute, rollout.AnalysisFailed)
 	verdict := time.Now()
 	s.must(shared.AwaitGone(s.within(20*time.Second), s.preview()))
@@ -86,7 +86,7 @@ func TestBlueGreenPreview(t *testing.T) {
 	s.Annotations[rollout.AnnotationPreviewHost] = "preview." + s.Host()
 	s.ship("v2", nil)
 	s.await(time.Minute, rollout.AwaitingPromotion)
-	s.carrying(0, 4)
+	s.carrying(0, 2)
 	s.must(shared.AwaitRoute(s.within(20*time.Second), "preview."+s.Host()))
 	testers := s.send("preview." + s.Host())
 	s.split(crowd{"testers", testers, "v2"}, crowd{"users", s.load, "v1"})

@@ -26,7 +26,7 @@ func (s *service) split(crowds ...crowd) {
 	s.Helper()
 	now := time.Now()
 	for _, c := range crowds {
-		r := s.answers(c.load, now, 40)
+		r := s.answers(c.load, now, 30)
 		if got := r.Versions(); got[c.version] != len(r.Answers) {
 			s.Errorf("%s at weight %d: answers came from %v, want %q alone", c.who, s.weights.now(), got, c.version)
 		}

@@ -1,0 +1,45 @@
+package e2e
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/rollout"
+)
+
+// TestRollbackWindow: what was stable not long ago goes out again at once; what is
+// older goes through the steps.
+func TestRollbackWindow(t *testing.T) {
+	t.Parallel()
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause", rollout.AnnotationRollbackWindow: "2"}, func(s *service) { s.Replicas = 2 })
+	for _, version := range []string{"v2", "v3", "v4"} { // revisions 2 to 4
+		s.await(20*time.Second, rollout.Ready, rollout.Promoted)
+		s.ship(version, nil)
+		s.annotate(rollout.AnnotationCommand, "promote-full")
+		s.must(shared.Available(s.within(time.Minute), s.deployment()))
+	}
+	s.gone(30 * time.Second)
+	s.kubectl("rollout", "undo", web, "--to-revision=1").done()
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.kubectl("set", "image", web, image("v4")).done()
+	s.await(20*time.Second, rollout.StableRestored)
+	s.gone(30 * time.Second)
+	canaries := s.writes("deployments", s.canary().Name)
+
+	s.kubectl("rollout", "undo", web, "--to-revision=2").done()
+	s.saying(20*time.Second, rollout.WithinRollbackWindow, "revisions ago: 2")
+	s.kubectl("rollout", "status", web, "--timeout=1m").done()
+	s.awaitPods(20*time.Second, "v2", 2)
+	s.awaitPods(20*time.Second, "v4", 0)
+	if now := s.writes("deployments", s.canary().Name); !slices.Equal(now, canaries) {
+		t.Errorf("the canary was written: before %v, now %v", canaries, now)
+	}
+	if r := s.answers(s.load, time.Now().Add(settle), 40); r.Share("v2") < 1 {
+		t.Errorf("after the undo: %s", r)
+	}
+	if got := s.weights.all(); !slices.Equal(got, []int{0, 50, -1}) {
+		t.Errorf("weights were %v", got)
+	}
+	s.unharmed()
+}
