@@ -69,7 +69,7 @@ func TestStepsThatHaveNoMeaningHere(t *testing.T) {
 		"[{setWeight: 10}, {setMirrorRoute: {name: mirror, percentage: 35}}]":  "requests are not copied",
 		"[{setWeight: 10}, {experiment: {templates: []}}]":                     "there are no experiments",
 		"[{setWeight: 10}, {plugin: {name: mine}}]":                            "there are no plugins",
-		"[{setWeight: 10}, {analysis: {templates: [{templateName: errors}]}}]": rollout.AnnotationAnalysis,
+		"[{setWeight: 10}, {analysis: {templates: [{templateName: errors}]}}]": "takes no argument here",
 		"[{setWeight: 10}, {setHeaderRoute: {name: testers}}]":                 "stays until the rollout ends",
 		"[{setCanaryScale: {replicas: 1, weight: 25}}, {setWeight: 10}]":       "exactly one of",
 		"[{setWieght: 10}]": `"setWieght"`,

@@ -13,7 +13,7 @@ import (
 func TestRollbackWindow(t *testing.T) {
 	t.Parallel()
 	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause", rollout.AnnotationRollbackWindow: "2"}, func(s *service) { s.Replicas = 2 })
-	s.load.Stop() // what makes the history is not what is tried
+	s.load.Stop()                                        // what makes the history is not what is tried
 	for _, version := range []string{"v2", "v3", "v4"} { // revisions 2 to 4
 		s.await(20*time.Second, rollout.Ready, rollout.Promoted)
 		s.ship(version, nil)
