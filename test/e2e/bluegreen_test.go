@@ -30,12 +30,12 @@ func TestBlueGreenByDefault(t *testing.T) {
 	s.ship("v2", nil)
 	s.carrying(100, 2)
 	s.await(time.Minute, rollout.Waiting) // for 5m
-	if notes := s.told(rollout.AnalysisSkipped); len(notes) != 1 || !strings.Contains(notes[0], "weight 0") {
+	if notes := s.notes(rollout.AnalysisSkipped); len(notes) != 1 || !strings.Contains(notes[0], "weight 0") {
 		t.Errorf("events say of what was not judged: %q", notes)
 	}
 	s.annotate(rollout.AnnotationCommand, "promote")
 	s.await(time.Minute, rollout.Promoted)
-	if notes := s.told(rollout.MeasurementPassed); len(notes) != 1 || !strings.Contains(notes[0], "at weight 100") {
+	if notes := s.notes(rollout.MeasurementPassed); len(notes) != 1 || !strings.Contains(notes[0], "at weight 100") {
 		t.Errorf("events say of what was judged: %q", notes)
 	}
 	s.gone(30 * time.Second)
@@ -114,10 +114,10 @@ func TestPreviewHostRefused(t *testing.T) {
 	ours := "preview." + s.Host()
 	s.Annotations[rollout.AnnotationPreviewHost] = "preview.example.org"
 	s.ship("v2", nil)
-	s.saying(time.Minute, rollout.PreviewHostRefused, "no subdomain")
+	s.awaitWords(time.Minute, rollout.PreviewHostRefused, "no subdomain")
 	theirs := s.elsewhere(ours)
 	s.annotate(rollout.AnnotationPreviewHost, ours)
-	s.saying(time.Minute, rollout.PreviewHostRefused, theirs.Namespace+"/web")
+	s.awaitWords(time.Minute, rollout.PreviewHostRefused, theirs.Namespace+"/web")
 	if got := s.routeWrites(); len(got) > 0 {
 		t.Errorf("the canary Ingress was written all the same: %v", got)
 	}

@@ -39,7 +39,7 @@ func TestHeaderAndCookie(t *testing.T) {
 	}
 	s.split(append(chosen, crowd{"users", s.load, "v1"})...)
 	s.annotate(rollout.AnnotationCommand, "promote")
-	s.saying(time.Minute, rollout.AwaitingPromotion, "weight 25")
+	s.awaitWords(time.Minute, rollout.AwaitingPromotion, "weight 25")
 	s.answers(s.load, time.Now(), 200)
 	s.split(chosen...)
 	for i, c := range chosen {

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	eventsv1 "k8s.io/api/events/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
 )
@@ -102,7 +100,7 @@ func TestThirdVersion(t *testing.T) {
 			if all, want := c.reasons(), fmt.Sprintf("%s %s %s", was, rollout.Superseded, rollout.CanaryStarting); strings.Count(all, want) != 1 {
 				t.Errorf("the condition said %s, want %s in it", all, want)
 			}
-			if n := s.events(rollout.Superseded); n != 1 {
+			if n := len(s.notes(rollout.Superseded)); n != 1 {
 				t.Errorf("%d events say Superseded, want 1", n)
 			}
 		})
@@ -115,20 +113,6 @@ func (s *service) tell(command string, want rollout.Reason) rollout.Reason {
 	s.annotate(rollout.AnnotationCommand, command)
 	s.await(20*time.Second, want)
 	return want
-}
-
-// events counts the events about the Deployment that have this reason.
-func (s *service) events(reason rollout.Reason) int {
-	s.Helper()
-	var list eventsv1.EventList
-	s.must(shared.Client().List(s.Context(), &list, client.InNamespace(s.Namespace)))
-	n := 0
-	for _, e := range list.Items {
-		if e.Reason == string(reason) && e.Regarding.Name == s.Name {
-			n++
-		}
-	}
-	return n
 }
 
 // TestAnnotationsEditedInTheMiddle: other steps count from the next rollout on,

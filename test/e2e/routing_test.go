@@ -3,13 +3,10 @@ package e2e
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
-	eventsv1 "k8s.io/api/events/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/test/lab"
 	"github.com/headgate/headgate/test/lab/load"
 )
@@ -74,32 +71,6 @@ func (s *service) writes(resource, name string) []string {
 func (s *service) routeWrites() []string {
 	s.Helper()
 	return s.writes("ingresses", s.canaryIngress().Name)
-}
-
-// saying waits until the condition has reason and a message with part in it.
-func (s *service) saying(limit time.Duration, reason rollout.Reason, part string) {
-	s.Helper()
-	s.must(lab.Poll(s.within(limit), func() error {
-		now, message := s.condition()
-		if now != string(reason) || !strings.Contains(message, part) {
-			return fmt.Errorf("want %s: …%s…, it is %s: %s", reason, part, now, message)
-		}
-		return nil
-	}))
-}
-
-// told are the events about s with reason, by their notes.
-func (s *service) told(reason rollout.Reason) []string {
-	s.Helper()
-	var list eventsv1.EventList
-	s.must(shared.Client().List(s.Context(), &list, client.InNamespace(s.Namespace)))
-	var notes []string
-	for _, e := range list.Items {
-		if e.Reason == string(reason) {
-			notes = append(notes, e.Note)
-		}
-	}
-	return notes
 }
 
 // emptied waits until a rolled-back canary has no pods.

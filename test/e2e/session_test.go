@@ -43,7 +43,7 @@ func TestSessionsKeepTheirVersion(t *testing.T) {
 	s.answers(s.load, began, 200)
 	s.split(users...)
 	s.annotate(rollout.AnnotationCommand, "promote")
-	s.saying(time.Minute, rollout.AwaitingPromotion, "weight 75")
+	s.awaitWords(time.Minute, rollout.AwaitingPromotion, "weight 75")
 	s.answers(s.load, time.Now(), 200)
 	s.split(users...)
 	for i, u := range users {

@@ -30,7 +30,7 @@ func TestRollbackWindow(t *testing.T) {
 	canaries := s.writes("deployments", s.canary().Name)
 
 	s.kubectl("rollout", "undo", web, "--to-revision=2").done()
-	s.saying(20*time.Second, rollout.WithinRollbackWindow, "revisions ago: 2")
+	s.awaitWords(20*time.Second, rollout.WithinRollbackWindow, "revisions ago: 2")
 	s.kubectl("rollout", "status", web, "--timeout=1m").done()
 	s.awaitPods(20*time.Second, "v2", 2)
 	s.awaitPods(20*time.Second, "v4", 0)
