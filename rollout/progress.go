@@ -75,16 +75,16 @@ func (o Observation) unjudged(s State) []Note {
 	return []Note{{AnalysisSkipped, o.say("step %d of %d, weight %d: the metrics of %s count requests that come to the canary, and none do yet: it goes on unjudged", s.Step+1, len(s.Steps), s.Weight, AnnotationAnalysis)}}
 }
 
-// weekend is how long a rollout may take beyond what its steps wait for: who was
+// leeway is how long a rollout may take beyond what its steps wait for: who was
 // to say promote may be away for a few days.
-const weekend = 7 * 24 * time.Hour
+const leeway = 7 * 24 * time.Hour
 
 // end is when the rollout is rolled back if it is not done.
 func (o Observation) end(s State) time.Time {
 	if o.Spec.RolloutDeadline > 0 {
 		return s.Began.Add(o.Spec.RolloutDeadline)
 	}
-	limit := weekend
+	limit := leeway
 	for _, step := range s.Steps {
 		limit = min(limit+step.Duration, maxDuration)
 	}
