@@ -46,13 +46,14 @@ func slimReplicaSet(obj any) (any, error) {
 	return rs, nil
 }
 
-// slimAutoscaler drops the status, the larger half.
+// slimAutoscaler drops the status, the larger half, but for what tells whether
+// the autoscaler would scale down if it might.
 func slimAutoscaler(obj any) (any, error) {
 	hpa, ok := obj.(*autoscalingv2.HorizontalPodAutoscaler)
 	if !ok {
 		return obj, nil // a tombstone
 	}
 	hpa.ManagedFields = nil
-	hpa.Status = autoscalingv2.HorizontalPodAutoscalerStatus{}
+	hpa.Status = autoscalingv2.HorizontalPodAutoscalerStatus{Conditions: hpa.Status.Conditions}
 	return hpa, nil
 }

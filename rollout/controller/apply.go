@@ -27,8 +27,8 @@ import (
 //  4. the user's Deployment, hold and phase in one write: a released hold has its
 //     reason on record since 2
 //  5. say where the rollout is: condition, event, log
-//  6. let autoscalers shrink stable again; remove what has no purpose any more, the
-//     record last
+//  6. let autoscalers that see the traffic shrink stable again; remove what has
+//     no purpose any more, the record last
 //
 // Every write to a Deployment is for the generation that was read, so that a
 // stale read writes nothing.

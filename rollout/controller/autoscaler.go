@@ -3,9 +3,11 @@ package controller
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -141,6 +143,15 @@ var onlyDisabled = &autoscalingv2.HorizontalPodAutoscalerBehavior{
 // shrinks says whether hpa may scale down as it is.
 func shrinks(hpa *autoscalingv2.HorizontalPodAutoscaler) bool {
 	return ptr.Deref(hpa.Spec.MinReplicas, 1) < hpa.Spec.MaxReplicas && policyOf(hpa) != autoscalingv2.DisabledPolicySelect
+}
+
+// limited says whether hpa would scale down, and may not because that is switched
+// off. The reason is the autoscaler's own (pkg/controller/podautoscaler/horizontal.go
+// of Kubernetes).
+func limited(hpa *autoscalingv2.HorizontalPodAutoscaler) bool {
+	return policyOf(hpa) == autoscalingv2.DisabledPolicySelect && slices.ContainsFunc(hpa.Status.Conditions, func(c autoscalingv2.HorizontalPodAutoscalerCondition) bool {
+		return c.Type == autoscalingv2.ScalingLimited && c.Status == corev1.ConditionTrue && c.Reason == "ScaleDownLimit"
+	})
 }
 
 func policyOf(hpa *autoscalingv2.HorizontalPodAutoscaler) autoscalingv2.ScalingPolicySelect {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -27,6 +28,7 @@ type seen struct {
 	canary    *appsv1.Deployment // nil: there is none
 	condition *appsv1.DeploymentCondition
 	jobs      jobs
+	freeDue   time.Time // when to free the autoscalers that apply kept held; zero: there are none
 }
 
 // observe is nil, nil where there is nothing to decide: a Deployment that is
@@ -289,13 +291,4 @@ func (s *seen) sameVersion(rs corev1.PodTemplateSpec) bool {
 // ReplicaSet's has the hash label.
 func sameTemplate(rs, dep corev1.PodTemplateSpec) bool {
 	return apiequality.Semantic.DeepEqual(unhashed(rs), dep)
-}
-
-func conditionOf(dep *appsv1.Deployment) *appsv1.DeploymentCondition {
-	for i := range dep.Status.Conditions {
-		if dep.Status.Conditions[i].Type == rollout.ConditionType {
-			return &dep.Status.Conditions[i]
-		}
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/types"
@@ -48,29 +49,48 @@ func (r *Reconciler) holdScaleDown(ctx context.Context, s *seen, d rollout.Decis
 // that was pointed at another Deployment meanwhile is put back even while the
 // rollout goes on.
 func (r *Reconciler) freeScaleDown(ctx context.Context, s *seen, d rollout.Decision) error {
-	held := ""
-	if d.HoldScaleDown {
-		held = s.dep.Name
+	keep := func(hpa *autoscalingv2.HorizontalPodAutoscaler) bool {
+		return targetOf(hpa) == s.dep.Name && (d.HoldScaleDown || s.blind(hpa, d))
 	}
-	return r.free(ctx, client.ObjectKeyFromObject(s.dep), held, r.announcing(ctx, s, d))
+	return r.free(ctx, client.ObjectKeyFromObject(s.dep), keep, r.announcing(ctx, s, d))
+}
+
+// patience is how long an autoscaler gets to see that the traffic is back. It is
+// the default of how long autoscalers themselves wait before they scale down.
+const patience = 5 * time.Minute
+
+// blind says whether hpa would shrink stable the moment it may. Its metrics are as
+// old as the time when the canary had the traffic, or the load is really less:
+// what it is shows with time.
+func (s *seen) blind(hpa *autoscalingv2.HorizontalPodAutoscaler, d rollout.Decision) bool {
+	over := s.Now
+	if c := s.condition; c != nil && (d.Reason == "" || c.Reason == string(d.Reason)) {
+		over = c.LastTransitionTime.Time
+	}
+	due := over.Add(patience)
+	if !limited(hpa) || !due.After(s.Now) {
+		return false
+	}
+	s.freeDue = due
+	return true
 }
 
 // restoreScaleDown is freeScaleDown for a Deployment that is gone, or of which
 // nothing is Headgate's any more.
 func (r *Reconciler) restoreScaleDown(ctx context.Context, key types.NamespacedName) error {
-	return r.free(ctx, key, "", func(note rollout.Note) {
+	return r.free(ctx, key, func(*autoscalingv2.HorizontalPodAutoscaler) bool { return false }, func(note rollout.Note) {
 		ctrl.LoggerFrom(ctx).Info(string(note.Reason), "message", note.Message)
 	})
 }
 
-func (r *Reconciler) free(ctx context.Context, key types.NamespacedName, held string, say func(rollout.Note)) error {
+func (r *Reconciler) free(ctx context.Context, key types.NamespacedName, keep func(*autoscalingv2.HorizontalPodAutoscaler) bool, say func(rollout.Note)) error {
 	autoscalers, err := r.autoscalers(ctx, markedIndex, key)
 	if err != nil {
 		return err
 	}
 	for i := range autoscalers {
 		hpa := &autoscalers[i]
-		if held != "" && targetOf(hpa) == held {
+		if keep(hpa) {
 			continue
 		}
 		if err := r.edit(ctx, hpa, freeEdit(hpa), say); err != nil {

@@ -54,12 +54,13 @@ func (r *Reconciler) autoscaled(ctx context.Context, obj client.Object) []ctrl.R
 	return requests
 }
 
-// respecified leaves out the status, which is written every 15 seconds. The
+// respecified leaves out the status, which is written every 15 seconds, but for
+// what limited takes from it. The
 // generation would not do: before Kubernetes 1.37 that of an autoscaler stays 0.
 func respecified() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		was, ok := e.ObjectOld.(*autoscalingv2.HorizontalPodAutoscaler)
 		is, also := e.ObjectNew.(*autoscalingv2.HorizontalPodAutoscaler)
-		return !ok || !also || !maps.Equal(was.Annotations, is.Annotations) || !apiequality.Semantic.DeepEqual(was.Spec, is.Spec)
+		return !ok || !also || limited(was) != limited(is) || !maps.Equal(was.Annotations, is.Annotations) || !apiequality.Semantic.DeepEqual(was.Spec, is.Spec)
 	}}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -55,6 +56,15 @@ func action(d rollout.Decision) string {
 	}
 	s := d.Canary.State
 	return fmt.Sprintf("Rollout%sStep%dWeight%d", s.Rollout, s.Step, s.Weight)
+}
+
+func conditionOf(dep *appsv1.Deployment) *appsv1.DeploymentCondition {
+	for i := range dep.Status.Conditions {
+		if dep.Status.Conditions[i].Type == rollout.ConditionType {
+			return &dep.Status.Conditions[i]
+		}
+	}
+	return nil
 }
 
 // writeCondition patches one entry of a list that is merged by type: the
