@@ -60,10 +60,12 @@ func (s *service) webhookCalls() int {
 // whatever state a rollout rests.
 func TestNothingIsWrittenAtRest(t *testing.T) {
 	waiting := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause"})
+	waiting.withAutoscaler()
 	waiting.await(20*time.Second, rollout.Ready)
 	waiting.ship("v2", nil)
 	waiting.await(time.Minute, rollout.AwaitingPromotion)
 	failed := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause"})
+	failed.withAutoscaler()
 	failed.await(20*time.Second, rollout.Ready)
 	failed.ship("v2", nil)
 	failed.await(time.Minute, rollout.AwaitingPromotion)

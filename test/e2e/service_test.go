@@ -39,6 +39,8 @@ type service struct {
 	applied *appsv1.Deployment // what the API server answered to the last apply
 	given   map[string]string  // Service and Ingress as they were applied
 	weights *weights
+
+	autoscaled bool // the manifest does not say how many replicas
 }
 
 // good is an analysis that the sample service passes unless it errs on purpose.
@@ -116,6 +118,9 @@ func (s *service) manifest(obj client.Object) *unstructured.Unstructured {
 	u.SetGroupVersionKind(gvk)
 	delete(u.Object, "status")
 	unstructured.RemoveNestedField(u.Object, "metadata", "creationTimestamp")
+	if s.autoscaled {
+		unstructured.RemoveNestedField(u.Object, "spec", "replicas")
+	}
 	return u
 }
 
@@ -270,7 +275,7 @@ func (s *service) asApplied() {
 	if diff := cmp.Diff(asText(s.applied.Labels), asText(dep.Labels)); diff != "" {
 		s.Errorf("the user's labels were written (-applied +now):\n%s", diff)
 	}
-	if *dep.Spec.Replicas != s.Replicas {
+	if *dep.Spec.Replicas != s.Replicas && !s.autoscaled {
 		s.Errorf("replicas: applied %d, now %d", s.Replicas, *dep.Spec.Replicas)
 	}
 	now := maps.Clone(dep.Annotations)

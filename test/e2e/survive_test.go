@@ -19,9 +19,10 @@ import (
 // The tests in this file break what all services share, so none is parallel.
 
 // TestManagerKilledAtEveryPhase kills every manager, without warning, each time
-// the rollout says something new.
+// the rollout says something new; the first time, right after it has held the
+// autoscaler.
 func TestManagerKilledAtEveryPhase(t *testing.T) {
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause, 100%", rollout.AnnotationAnalysis: good})
+	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause, 100%", rollout.AnnotationAnalysis: good}).withAutoscaler()
 	s.await(20*time.Second, rollout.Ready)
 	s.ship("v2", nil)
 	kills := map[string]bool{}
@@ -33,7 +34,7 @@ func TestManagerKilledAtEveryPhase(t *testing.T) {
 		}
 		if reason != string(rollout.Ready) && !kills[reason] {
 			kills[reason] = true
-			killManagers(s)
+			killManagers(s.service)
 			if reason == string(rollout.AwaitingPromotion) {
 				s.commandSoon("promote")
 			}
@@ -45,6 +46,10 @@ func TestManagerKilledAtEveryPhase(t *testing.T) {
 		if !kills[string(phase)] {
 			t.Errorf("no manager was killed at %s; only at %v", phase, kills)
 		}
+	}
+	s.awaitRestored()
+	if writes := s.scalerWrites(); len(writes) != 2 {
+		t.Errorf("want the autoscaler held and restored, the writes are %v", writes)
 	}
 	s.over()
 	if got := s.weights.all(); !slices.Equal(got, []int{0, 50, 100, -1}) {

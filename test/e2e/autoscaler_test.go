@@ -1,0 +1,280 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/test/lab"
+	"github.com/headgate/headgate/test/lab/load"
+)
+
+// TestStableIsNotShrunkBeforeAPromotion: the canary has all the traffic, and twice
+// as much as stable ever had. Stable keeps its pods, and its autoscaler, which
+// may add some, sees nothing of those of the canary.
+func TestStableIsNotShrunkBeforeAPromotion(t *testing.T) {
+	t.Parallel()
+	s := newScaled(t, "100%, pause")
+	s.ship("v2", nil)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.hpa.Spec.MaxReplicas = 2 * full
+	s.apply(s.scaler(func(hpa *autoscalingv2.HorizontalPodAutoscaler) { hpa.Spec.MaxReplicas = 2 * full }))
+	more := s.send(s.Host())
+	s.must(lab.Poll(s.within(time.Minute), func() error {
+		if n := more.Report().Versions()["v2"]; n < 600 { // ten seconds: the autoscaler looks every two
+			return fmt.Errorf("v2 gave %d more answers", n)
+		}
+		return nil
+	}))
+	s.awaitLimited()
+	s.awaitScaler(idle)
+	if r := more.Stop(); len(r.FailedByRollout()) > 0 || r.Share("v2") < 1 {
+		t.Errorf("more load, for v2 alone: %s", r)
+	}
+	s.annotate(rollout.AnnotationCommand, "promote")
+	s.await(2*time.Minute, rollout.Promoted)
+	s.gone(20 * time.Second)
+	s.awaitRestored()
+	s.neverShrunk()
+	s.heldWhileThereWasTraffic()
+	s.over()
+
+	s.awaitSize(1)
+	s.load = s.send(s.Host())
+	s.awaitSize(full)
+	s.over()
+}
+
+// idle is an autoscaler that sees the pods of stable, which do nothing.
+func idle(hpa *autoscalingv2.HorizontalPodAutoscaler) error {
+	is := hpa.Status
+	if is.CurrentReplicas != full || is.DesiredReplicas != full {
+		return fmt.Errorf("it counts %d replicas and wants %d, want %d", is.CurrentReplicas, is.DesiredReplicas, full)
+	}
+	if m := is.CurrentMetrics; len(m) != 1 || m[0].Resource == nil || !m[0].Resource.Current.AverageValue.IsZero() {
+		return fmt.Errorf("it sees a load: %v", m)
+	}
+	return nil
+}
+
+// neverShrunk checks that stable had the pods that all the traffic needs all the
+// time.
+func (s *scaled) neverShrunk() {
+	s.Helper()
+	if replicas, available := s.sizes.least(); replicas < full || available < full {
+		s.Errorf("stable was down to %d replicas, %d of them Available", replicas, available)
+	}
+}
+
+// heldWhileThereWasTraffic checks that Headgate wrote the autoscaler twice: before
+// the canary had traffic, and when it could have none any more.
+func (s *scaled) heldWhileThereWasTraffic() {
+	s.Helper()
+	s.said(rollout.ScaleDownHeld, "HorizontalPodAutoscaler web ")
+	s.said(rollout.ScaleDownRestored, "HorizontalPodAutoscaler web ")
+	writes, weights := s.scalerWrites(), s.weights.held()
+	if len(writes) != 2 {
+		s.Fatalf("the autoscaler was written %d times: %v", len(writes), writes)
+	}
+	for weight, span := range weights {
+		if weight > 0 && !writes[0].Time.Before(span.from) {
+			s.Errorf("held %s after weight %d", writes[0].Time.Sub(span.from), weight)
+		}
+	}
+	if gone := weights[-1].from; writes[1].Time.Before(gone.Add(settle)) {
+		s.Errorf("restored %s after the routes had gone, routers settle in %s", writes[1].Time.Sub(gone), settle)
+	}
+}
+
+// TestStableIsNotShrunkBeforeAnAbort: what comes back finds all the pods there.
+// The autoscaler has rules of its own, which it keeps.
+func TestStableIsNotShrunkBeforeAnAbort(t *testing.T) {
+	t.Parallel()
+	s := newScaled(t, "75%, pause", func(hpa *autoscalingv2.HorizontalPodAutoscaler) {
+		hpa.Spec.Behavior = &autoscalingv2.HorizontalPodAutoscalerBehavior{ScaleDown: &autoscalingv2.HPAScalingRules{
+			StabilizationWindowSeconds: new(int32(4)),
+			Policies:                   []autoscalingv2.HPAScalingPolicy{{Type: autoscalingv2.PodsScalingPolicy, Value: 3, PeriodSeconds: 15}},
+		}}
+	})
+	s.ship("v2", nil)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.awaitLimited()
+	aborted := time.Now()
+	s.annotate(rollout.AnnotationCommand, "abort")
+	s.await(20*time.Second, rollout.AbortedByCommand)
+	canary := s.canary()
+	s.must(shared.Await(s.within(30*time.Second), canary, func() error { return none(canary) }))
+	s.awaitRestored()
+	s.neverShrunk()
+	s.heldWhileThereWasTraffic()
+
+	r := s.over().Since(aborted)
+	late := slices.DeleteFunc(slices.Clone(r.Answers), func(a load.Answer) bool { return a.Took < time.Second })
+	if 10*len(late) > len(r.Answers) {
+		t.Errorf("after the abort %d of %d answers took more than a second", len(late), len(r.Answers))
+	}
+}
+
+// TestStableThatShrinksGetsItsTrafficBackInPortions: the control experiment. Only
+// the user's own word for it lets the autoscaler shrink stable, as it would
+// have above.
+func TestStableThatShrinksGetsItsTrafficBackInPortions(t *testing.T) {
+	t.Parallel()
+	s := newScaled(t, "100%, pause", selects(autoscalingv2.MinChangePolicySelect))
+	s.ship("v2", nil)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.said(rollout.ScaleDownNotHeld, "selectPolicy is Min, which is your choice")
+	s.awaitSize(1)
+	s.annotate(rollout.AnnotationCommand, "promote")
+	s.await(3*time.Minute, rollout.Promoted)
+	s.gone(20 * time.Second)
+	s.over()
+	s.cameBackInPortions()
+	s.awaitSize(full)
+	s.awaitRestored()
+	if writes := s.scalerWrites(); len(writes) > 0 {
+		t.Errorf("the autoscaler was written: %v", writes)
+	}
+}
+
+// cameBackInPortions checks that stable never got more than a quarter above what
+// its pods carry.
+func (s *scaled) cameBackInPortions() {
+	s.Helper()
+	s.weights.mu.Lock()
+	changes := slices.Clone(s.weights.changes[2:]) // after none, and 0
+	s.weights.mu.Unlock()
+	if len(changes) < 3 {
+		s.Errorf("weights were %v, want portions", s.weights.all())
+	}
+	for i, c := range changes[1:] {
+		// The Deployment is watched beside the Ingress, so its news may be later.
+		carries := s.sizes.available(c.at.Add(200*time.Millisecond)) * 125 / full
+		back := int32(100 - max(c.weight, 0))
+		s.Logf("weight %d after %s: stable gets %d%% back, its pods take %d%%", c.weight, c.at.Sub(changes[i].at), back, carries)
+		if back > carries || c.weight > changes[i].weight {
+			s.Errorf("weight %d after %d: stable gets %d%% back, its pods take %d%%", c.weight, changes[i].weight, back, carries)
+		}
+	}
+}
+
+// TestAutoscalerOfSomebodyElse: as KEDA owns one, and would write it again.
+func TestAutoscalerOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	s := newUnscaled(t, "50%, pause")
+	owner := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: "scaler"}}
+	s.must(shared.Client().Create(t.Context(), owner))
+	s.scale(func(hpa *autoscalingv2.HorizontalPodAutoscaler) {
+		hpa.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(owner, corev1.SchemeGroupVersion.WithKind("ConfigMap"))}
+	})
+	s.ship("v2", nil)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.said(rollout.ScaleDownNotHeld, "it belongs to ConfigMap scaler")
+	s.awaitRestored()
+	if writes := s.scalerWrites(); len(writes) > 0 {
+		t.Errorf("the autoscaler was written: %v", writes)
+	}
+	s.over()
+}
+
+// TestGitOpsAndAutoscaler: the same manifest, which says nothing of scaling down,
+// comes again and again in the middle, in every way there is.
+func TestGitOpsAndAutoscaler(t *testing.T) {
+	t.Parallel()
+	s := newScaled(t, "50%, pause")
+	s.ship("v2", nil)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+
+	// Applied, by its owner and by another: nothing changes.
+	s.apply(s.scaler())
+	s.must(shared.Client().Apply(t.Context(), client.ApplyConfigurationFromUnstructured(s.manifest(s.scaler())), client.FieldOwner("argocd-controller"), client.ForceOwnership))
+	s.must(held(s.now()))
+
+	// Replaced: the mark goes with the field, so Headgate begins anew.
+	s.must(shared.Client().Update(t.Context(), s.scaler()))
+	s.awaitHeld()
+
+	// Put as it was, in one field only, twice: that is somebody's word.
+	for range 2 {
+		s.switchOn()
+		s.awaitScaler(lost)
+	}
+	s.said(rollout.ScaleDownNotHeld, "somebody switched the scale-down")
+	s.awaitSize(full / 2)
+
+	s.annotate(rollout.AnnotationCommand, "abort")
+	s.await(20*time.Second, rollout.AbortedByCommand)
+	s.awaitRestored()
+	if writes := s.scalerWrites(); len(writes) != 4 {
+		t.Errorf("want it held, held again, given up and unmarked; the writes are %v", writes)
+	}
+	s.over()
+}
+
+// now is the autoscaler as it is.
+func (s *scaled) now() *autoscalingv2.HorizontalPodAutoscaler {
+	s.Helper()
+	hpa := s.scaler()
+	s.must(shared.Client().Get(s.Context(), client.ObjectKeyFromObject(hpa), hpa))
+	return hpa
+}
+
+// switchOn writes back all that is there, but without rules.
+func (s *scaled) switchOn() {
+	s.Helper()
+	hpa := s.now()
+	hpa.ResourceVersion, hpa.Spec.Behavior = "", nil
+	s.must(shared.Client().Update(s.Context(), hpa))
+}
+
+func lost(hpa *autoscalingv2.HorizontalPodAutoscaler) error {
+	if mark := hpa.Annotations[rollout.AnnotationScaleDown]; !strings.Contains(mark, `"lost":true`) || hpa.Spec.Behavior != nil {
+		return fmt.Errorf("want it given up, the mark is %q and selectPolicy %s", mark, selectPolicy(hpa))
+	}
+	return nil
+}
+
+// TestAutoscalerThatComesAndGoesInTheMiddle: it is held while it is that of a
+// rollout, from whenever to whenever.
+func TestAutoscalerThatComesAndGoesInTheMiddle(t *testing.T) {
+	t.Parallel()
+	s := newUnscaled(t, "50%, pause")
+	s.apply(lab.Sample{Namespace: s.Namespace, Name: "other", Version: "v1"}.Deployment())
+	s.ship("v2", nil)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.scale()
+	s.awaitHeld()
+	for _, target := range []struct {
+		name string
+		seen func()
+	}{{"other", s.awaitRestored}, {s.Name, s.awaitHeld}} {
+		s.hpa.Spec.ScaleTargetRef.Name = target.name
+		s.apply(s.scaler(func(hpa *autoscalingv2.HorizontalPodAutoscaler) { hpa.Spec.ScaleTargetRef.Name = target.name }))
+		target.seen()
+	}
+	s.Annotations = nil
+	s.ship("v2", nil)
+	s.gone(30 * time.Second)
+	s.awaitRestored()
+	s.over()
+}
+
+func TestAutoscalerOfADeploymentDeletedInTheMiddle(t *testing.T) {
+	t.Parallel()
+	s := newScaled(t, "50%, pause")
+	s.ship("v2", nil)
+	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.awaitHeld()
+	s.over()
+	s.must(shared.Client().Delete(t.Context(), s.deployment()))
+	s.awaitRestored()
+	s.gone(30 * time.Second)
+}

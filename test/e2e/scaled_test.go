@@ -1,0 +1,250 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/test/lab"
+	"github.com/headgate/headgate/test/lab/controlplane"
+	"github.com/headgate/headgate/test/lab/podmetrics"
+)
+
+// full is how many pods the load of 60 requests per second needs at perPod, and
+// still at 49. There are no more: an autoscaler that has just added pods sees
+// more load than there is, and would overshoot now and then.
+const (
+	full   = 4
+	perPod = 16 * podmetrics.PerRequest
+)
+
+// scaled is a service of which a HorizontalPodAutoscaler says how many pods it
+// has: the manifest does not.
+type scaled struct {
+	*service
+	hpa   *autoscalingv2.HorizontalPodAutoscaler // as the API server answered to the last apply
+	sizes *sizes
+}
+
+// newScaled is newService that its autoscaler has grown to what the load needs.
+func newScaled(t *testing.T, steps string, edits ...func(*autoscalingv2.HorizontalPodAutoscaler)) *scaled {
+	t.Helper()
+	s := newUnscaled(t, steps)
+	s.scale(edits...)
+	s.awaitSize(full)
+	s.sizes = watchSizes(s.service)
+	return s
+}
+
+// newUnscaled is newScaled before it has an autoscaler: one pod takes it all.
+func newUnscaled(t *testing.T, steps string) *scaled {
+	t.Helper()
+	s := &scaled{}
+	s.service = newService(t, map[string]string{rollout.AnnotationSteps: steps}, func(s *service) { s.autoscaled = true })
+	s.await(20*time.Second, rollout.Ready)
+	return s
+}
+
+// scale applies the autoscaler as its user's manifest has it.
+func (s *scaled) scale(edits ...func(*autoscalingv2.HorizontalPodAutoscaler)) {
+	s.Helper()
+	s.hpa = &autoscalingv2.HorizontalPodAutoscaler{}
+	s.must(fromUnstructured(s.apply(s.scaler(edits...)), s.hpa))
+}
+
+// withAutoscaler gives s one that never has anything to do, and could.
+func (s *service) withAutoscaler() *scaled {
+	s.Helper()
+	z := &scaled{service: s, hpa: &autoscalingv2.HorizontalPodAutoscaler{}}
+	s.must(fromUnstructured(s.apply(s.Autoscaler(full, full+1, 1000)), z.hpa))
+	return z
+}
+
+// scaler is that manifest. It says nothing of behavior, unless edits do.
+func (s *scaled) scaler(edits ...func(*autoscalingv2.HorizontalPodAutoscaler)) *autoscalingv2.HorizontalPodAutoscaler {
+	hpa := s.Autoscaler(1, full, perPod)
+	for _, edit := range edits {
+		edit(hpa)
+	}
+	return hpa
+}
+
+// selects is a manifest that says when to scale down.
+func selects(p autoscalingv2.ScalingPolicySelect) func(*autoscalingv2.HorizontalPodAutoscaler) {
+	return func(hpa *autoscalingv2.HorizontalPodAutoscaler) {
+		hpa.Spec.Behavior = &autoscalingv2.HorizontalPodAutoscalerBehavior{ScaleDown: &autoscalingv2.HPAScalingRules{SelectPolicy: &p}}
+	}
+}
+
+func selectPolicy(hpa *autoscalingv2.HorizontalPodAutoscaler) autoscalingv2.ScalingPolicySelect {
+	if b := hpa.Spec.Behavior; b != nil {
+		return *b.ScaleDown.SelectPolicy // the API server fills it in
+	}
+	return autoscalingv2.MaxChangePolicySelect
+}
+
+// awaitScaler waits until the autoscaler is as done wants it, and returns it.
+func (s *scaled) awaitScaler(done func(*autoscalingv2.HorizontalPodAutoscaler) error) *autoscalingv2.HorizontalPodAutoscaler {
+	s.Helper()
+	hpa := s.Autoscaler(0, 0, 0)
+	s.must(shared.Await(s.within(time.Minute), hpa, func() error { return done(hpa) }))
+	return hpa
+}
+
+// awaitHeld waits until Headgate has switched its scale-down off.
+func (s *scaled) awaitHeld() {
+	s.Helper()
+	s.awaitScaler(held)
+}
+
+func held(hpa *autoscalingv2.HorizontalPodAutoscaler) error {
+	if mark := hpa.Annotations[rollout.AnnotationScaleDown]; mark == "" || selectPolicy(hpa) != autoscalingv2.DisabledPolicySelect {
+		return fmt.Errorf("want it held, the mark is %q and selectPolicy %s", mark, selectPolicy(hpa))
+	}
+	return nil
+}
+
+// awaitLimited waits until the autoscaler sees so little load that it would
+// shrink stable, and says that it may not.
+func (s *scaled) awaitLimited() {
+	s.Helper()
+	s.awaitScaler(func(hpa *autoscalingv2.HorizontalPodAutoscaler) error {
+		for _, c := range hpa.Status.Conditions {
+			if c.Type == autoscalingv2.ScalingLimited && c.Status == corev1.ConditionTrue && c.Reason == "ScaleDownLimit" {
+				return nil
+			}
+		}
+		return fmt.Errorf("want it limited in scaling down, it says %v", hpa.Status.Conditions)
+	})
+}
+
+// awaitRestored waits until the mark is gone, and checks that the autoscaler is
+// as it was applied.
+func (s *scaled) awaitRestored() {
+	s.Helper()
+	now := s.awaitScaler(func(hpa *autoscalingv2.HorizontalPodAutoscaler) error {
+		if mark, marked := hpa.Annotations[rollout.AnnotationScaleDown]; marked {
+			return fmt.Errorf("it is still marked: %s", mark)
+		}
+		return nil
+	})
+	if diff := cmp.Diff(asText(s.hpa.Spec), asText(now.Spec)); diff != "" {
+		s.Errorf("the autoscaler (-applied +now):\n%s", diff)
+	}
+	if diff := cmp.Diff(s.hpa.Annotations, now.Annotations); diff != "" {
+		s.Errorf("annotations of the autoscaler (-applied +now):\n%s", diff)
+	}
+}
+
+// awaitSize waits until stable is meant to have, and has, so many pods.
+func (s *scaled) awaitSize(want int32) {
+	s.Helper()
+	dep := s.deployment()
+	s.must(shared.Await(s.within(90*time.Second), dep, func() error {
+		if *dep.Spec.Replicas != want || dep.Status.AvailableReplicas != want {
+			return fmt.Errorf("%d replicas, %d of them Available, want %d", *dep.Spec.Replicas, dep.Status.AvailableReplicas, want)
+		}
+		return nil
+	}))
+}
+
+// scalerWrites are Headgate's writes to autoscalers, oldest first, without those
+// that were refused because the status had been written meanwhile.
+func (s *scaled) scalerWrites() []controlplane.Write {
+	s.Helper()
+	writes, err := shared.HeadgateWrites()
+	s.must(err)
+	return slices.DeleteFunc(writes, func(w controlplane.Write) bool {
+		return w.Namespace != s.Namespace || w.Resource != "horizontalpodautoscalers" || w.Code == http.StatusConflict
+	})
+}
+
+// said checks that an event on the Deployment gives reason, with part in its text.
+// Events are written a moment after what they tell.
+func (s *scaled) said(reason rollout.Reason, part string) {
+	s.Helper()
+	s.must(lab.Poll(s.within(10*time.Second), func() error {
+		var events eventsv1.EventList
+		if err := shared.Client().List(s.Context(), &events, client.InNamespace(s.Namespace)); err != nil {
+			return err
+		}
+		for _, e := range events.Items {
+			if e.Reason == string(reason) && strings.Contains(e.Note, part) && e.Regarding.Name == s.Name {
+				return nil
+			}
+		}
+		return fmt.Errorf("no event %s says %q", reason, part)
+	}))
+}
+
+// sizes records how many pods stable was meant to have, and had.
+type sizes struct {
+	mu      sync.Mutex
+	changes []size
+}
+
+type size struct {
+	at                  time.Time
+	replicas, available int32
+}
+
+func watchSizes(s *service) *sizes {
+	s.Helper()
+	dep := s.deployment()
+	s.must(shared.Client().Get(s.Context(), client.ObjectKeyFromObject(dep), dep))
+	z := &sizes{}
+	z.add(dep)
+	events, err := shared.Client().Watch(s.Context(), &appsv1.DeploymentList{}, client.InNamespace(s.Namespace), client.MatchingFields{"metadata.name": s.Name})
+	s.must(err)
+	s.Cleanup(events.Stop)
+	go func() {
+		for e := range events.ResultChan() {
+			if dep, ok := e.Object.(*appsv1.Deployment); ok {
+				z.add(dep)
+			}
+		}
+	}()
+	return z
+}
+
+func (z *sizes) add(dep *appsv1.Deployment) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.changes = append(z.changes, size{time.Now(), *dep.Spec.Replicas, dep.Status.AvailableReplicas})
+}
+
+// least is the smallest size that stable was meant to have, and had, so far.
+func (z *sizes) least() (replicas, available int32) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	replicas, available = z.changes[0].replicas, z.changes[0].available
+	for _, c := range z.changes {
+		replicas, available = min(replicas, c.replicas), min(available, c.available)
+	}
+	return replicas, available
+}
+
+// available is how many pods of stable were Available at that time.
+func (z *sizes) available(at time.Time) int32 {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	n := z.changes[0].available
+	for _, c := range z.changes {
+		if !c.at.After(at) {
+			n = c.available
+		}
+	}
+	return n
+}
