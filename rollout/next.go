@@ -151,6 +151,9 @@ func (o Observation) idle() Decision {
 	case o.Stable.Rolling && !o.Stable.Complete && !passing[o.Stable.Reason]:
 		d.Reason = Bypassed
 		d.Message = fmt.Sprintf("revision %s goes out without a canary: it was not held (is the webhook registered?)", o.Stable.Revision)
+		if o.Stable.Recreate { // the revision is still the old one
+			d.Message = "the new template goes out without a canary: strategy Recreate stops the old pods before there are new ones, so there is nothing to split"
+		}
 	case !outcomes[o.Stable.Reason], o.Stable.Complete && passing[o.Stable.Reason]:
 		d.Reason, d.Message = Ready, "the next change of the pod template will be held and tried out as a canary"
 	}

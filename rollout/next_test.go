@@ -30,6 +30,9 @@ func TestIdle(t *testing.T) {
 		"an unheld template goes out after a promotion": {func(o *rollout.Observation) {
 			o.Stable.Rolling, o.Stable.Complete, o.Stable.Reason = true, false, rollout.Promoted
 		}, bypassed},
+		"a template goes out by Recreate": {func(o *rollout.Observation) {
+			o.Stable.Rolling, o.Stable.Recreate, o.Stable.Complete, o.Stable.Reason = true, true, false, rollout.Ready
+		}, "Bypassed: the new template goes out without a canary: strategy Recreate stops the old pods before there are new ones, so there is nothing to split"},
 		"a rolling update that has its reason is not reported again": {func(o *rollout.Observation) {
 			o.Stable.Rolling, o.Stable.Complete, o.Stable.Reason = true, false, rollout.StableRestored
 		}, ""},

@@ -63,9 +63,10 @@ type Stable struct {
 	// that every pod is of its template and Available.
 	Complete bool
 
-	// Rolling says that a native rolling update is going on, to Revision.
-	Rolling  bool
-	Revision string
+	// Rolling says that a native update is going on, to Revision; with Recreate, that
+	// it stops every old pod first.
+	Rolling, Recreate bool
+	Revision          string
 
 	// Stalled is the Deployment's own ProgressDeadlineExceeded.
 	Stalled bool

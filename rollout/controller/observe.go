@@ -159,7 +159,9 @@ func (r *Reconciler) observeReplicaSets(ctx context.Context, s *seen) error {
 		}
 	}
 	s.Stable.RevisionsAgo = s.revisionsAgo(list.Items)
-	s.Stable.Rolling = others && s.Stable.TemplateRuns && !s.dep.Spec.Paused
+	// With Recreate the two never have pods at the same time.
+	s.Stable.Recreate = s.dep.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType
+	s.Stable.Rolling = others && (s.Stable.TemplateRuns || s.Stable.Recreate) && !s.dep.Spec.Paused
 	return nil
 }
 

@@ -47,6 +47,7 @@ func TestObserveReplicaSets(t *testing.T) {
 		restart rollout.Restart
 		wanted  version
 		paused  bool
+		by      appsv1.DeploymentStrategyType
 		active  []version
 		emptied []version
 		want    result
@@ -54,6 +55,7 @@ func TestObserveReplicaSets(t *testing.T) {
 		"nothing runs":                             {wanted: v1, want: result{}},
 		"at rest":                                  {wanted: v1, active: []version{v1}, emptied: []version{v2}, want: resting},
 		"another version rolls out":                {wanted: v2, active: []version{v1, v2}, want: rolling},
+		"another comes when the pods are gone":     {wanted: v2, by: appsv1.RecreateDeploymentStrategyType, active: []version{v1}, want: result{Runs: true, Rolling: true}},
 		"another is held":                          {wanted: v2, paused: true, active: []version{v1}, want: result{Runs: true}},
 		"another is held, and ran before":          {wanted: v2, paused: true, active: []version{v1}, emptied: []version{v2}, want: result{Runs: true}},
 		"a restart is no other version":            {wanted: again, active: []version{v1, again}, want: resting},
@@ -68,7 +70,7 @@ func TestObserveReplicaSets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dep := stableDeployment()
 			tt.wanted.of(dep)
-			dep.Spec.Paused = tt.paused
+			dep.Spec.Paused, dep.Spec.Strategy.Type = tt.paused, tt.by
 			s := &seen{dep: dep}
 			if s.Spec.Restart = rollout.RestartRolling; tt.restart != "" {
 				s.Spec.Restart = tt.restart
