@@ -27,7 +27,7 @@ func Run() {
 
 // stillServed is how long the service serves after SIGTERM as before: an ingress controller
 // learns of the pod's end later than the pod.
-const stillServed = 2 * time.Second
+const stillServed = 4 * time.Second
 
 func serve() error {
 	c, err := load()
