@@ -61,7 +61,7 @@ func TestOurs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			svc := canaryService(target(), service("web", "web"))
 			tc.change(&svc.ObjectMeta)
-			diff(t, tc.want, ours(svc, dep))
+			diff(t, tc.want, rollout.Owns(dep, svc))
 		})
 	}
 }

@@ -98,7 +98,7 @@ func (r *Router) previewHostTaken(ctx context.Context, s scene, t rollout.Target
 		slices.SortFunc(found.Items, func(a, b netv1.Ingress) int { return strings.Compare(nameOf(&a), nameOf(&b)) })
 		for i := range found.Items {
 			ing := &found.Items[i]
-			own := ours(ing, t.Deployment) || as != host && ing.Namespace == t.Deployment.Namespace
+			own := rollout.Owns(t.Deployment, ing) || as != host && ing.Namespace == t.Deployment.Namespace
 			if own || s.previewedBefore(ing, host) {
 				continue
 			}

@@ -60,7 +60,7 @@ func collect(ctx context.Context, c client.Reader, t rollout.Target, list client
 	}
 	return meta.EachListItem(list, func(item runtime.Object) error {
 		obj, ok := item.(client.Object)
-		if ok && ours(obj, t.Deployment) && obj.GetDeletionTimestamp().IsZero() {
+		if ok && rollout.Owns(t.Deployment, obj) && obj.GetDeletionTimestamp().IsZero() {
 			found[obj.GetName()] = obj
 		}
 		return nil

@@ -8,6 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
 )
 
 // scene is what bears on the traffic of one Deployment: its namespace, sorted
@@ -60,7 +62,7 @@ func arrange(d dialect, dep *appsv1.Deployment, services []corev1.Service, ingre
 	}
 	for i := range services {
 		svc := &services[i]
-		if ours(svc, dep) {
+		if rollout.Owns(dep, svc) {
 			s.canaryServices[svc.Name] = svc
 		} else {
 			s.services[svc.Name] = svc
@@ -69,9 +71,9 @@ func arrange(d dialect, dep *appsv1.Deployment, services []corev1.Service, ingre
 	for i := range ingresses {
 		ing := &ingresses[i]
 		switch {
-		case ours(ing, dep) && isPreview(ing):
+		case rollout.Owns(dep, ing) && isPreview(ing):
 			s.previews[ing.Name] = ing
-		case ours(ing, dep):
+		case rollout.Owns(dep, ing):
 			s.canaryIngresses[ing.Name] = ing
 		case d.is(ing, "canary"):
 			s.foreign[ing.Name] = ing

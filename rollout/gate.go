@@ -55,7 +55,7 @@ func (o Observation) awaitGates(s State, point GatePoint) *Decision {
 		return nil
 	}
 	d := o.wait(s, AwaitingGate, o.closed(point))
-	d.Ask, d.Again = point, earliest(d.Again, o.Now.Add(gateInterval))
+	d.Ask, d.Again = point, Earliest(d.Again, o.Now.Add(gateInterval))
 	return d
 }
 

@@ -38,10 +38,11 @@ func (o Observation) JobDue() *JobGoal {
 	if o.Canary == nil || o.Canary.StateErr != nil {
 		return nil
 	}
-	return o.Canary.State.job()
+	return o.Canary.State.JobDue()
 }
 
-func (s State) job() *JobGoal {
+// JobDue is the Job that the present step of s runs. nil: none.
+func (s State) JobDue() *JobGoal {
 	if s.Stage != StageProgressing || s.step().Kind != RunJob || s.Skipped {
 		return nil
 	}
@@ -50,7 +51,7 @@ func (s State) job() *JobGoal {
 
 // activeJob is the Job of the present step, if it runs: a pause does not end it.
 func (o Observation) activeJob(s State) *JobGoal {
-	goal := s.job()
+	goal := s.JobDue()
 	if goal == nil || o.Job == nil || o.Job.Run != goal.Run || o.Job.Phase != JobActive {
 		return nil
 	}
@@ -60,7 +61,7 @@ func (o Observation) activeJob(s State) *JobGoal {
 // awaitJob is nil once the Job of the present step has succeeded. It is made
 // when the step is on record, and only while somebody says that it can be.
 func (o Observation) awaitJob(s *State) *Decision {
-	goal := s.job()
+	goal := s.JobDue()
 	if o.Job == nil || o.Job.Run != goal.Run {
 		return o.wait(*s, JobRunning, "the Job of CronJob "+goal.Template)
 	}

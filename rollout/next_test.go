@@ -166,6 +166,15 @@ func TestScaledToZeroWithCanary(t *testing.T) {
 	}
 }
 
+func TestEarliest(t *testing.T) {
+	none, later := time.Time{}, noon.Add(time.Second)
+	for _, tt := range []struct{ a, b, want time.Time }{{none, none, none}, {noon, none, noon}, {none, noon, noon}, {noon, later, noon}, {later, noon, noon}} {
+		if got := rollout.Earliest(tt.a, tt.b); got != tt.want {
+			t.Errorf("Earliest(%v, %v) = %v, want %v", tt.a, tt.b, got, tt.want)
+		}
+	}
+}
+
 // What a person should know beforehand is said once, when the canary is made,
 // and is no reason not to make it.
 func TestGaps(t *testing.T) {

@@ -121,7 +121,7 @@ func (o Observation) await(s *State) *Decision {
 		until := s.StepSince.Add(step.Duration)
 		if until.After(o.Now) {
 			d := o.wait(*s, Waiting, "until "+until.Format(time.TimeOnly)+" UTC")
-			d.Again = earliest(d.Again, until)
+			d.Again = Earliest(d.Again, until)
 			return d
 		}
 	}
@@ -221,9 +221,9 @@ func (o Observation) at(s State, why Reason, message string) Decision {
 		d.Phase = Paused
 	}
 	o.Canary = &CanaryStatus{State: s}
-	d.Again = earliest(o.nextMeasurement(), after(o.end(s), o.Now))
+	d.Again = Earliest(o.nextMeasurement(), after(o.end(s), o.Now))
 	if o.PlanErr != nil {
-		d.Again = earliest(d.Again, o.Now.Add(recheck))
+		d.Again = Earliest(d.Again, o.Now.Add(recheck))
 	}
 	return d
 }
@@ -233,8 +233,8 @@ func (d Decision) with(notes []Note) Decision {
 	return d
 }
 
-// earliest is the sooner of two times, of which the zero time is none.
-func earliest(a, b time.Time) time.Time {
+// Earliest is the sooner of two times, of which the zero time is none.
+func Earliest(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}

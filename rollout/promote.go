@@ -53,7 +53,7 @@ func (o Observation) bringBack(s State) Decision {
 		Phase:   Promoting,
 	}
 	if d.Weight > 0 {
-		d.Again = earliest(after(o.Traffic.Since.Add(o.Settle), o.Now), after(s.StepSince.Add(o.deadline()), o.Now))
+		d.Again = Earliest(after(o.Traffic.Since.Add(o.Settle), o.Now), after(s.StepSince.Add(o.deadline()), o.Now))
 		return d
 	}
 	d.Weight = Unrouted

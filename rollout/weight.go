@@ -29,7 +29,7 @@ func (o Observation) awaitSplit(s *State, weight int) *Decision {
 	}
 	if !o.inForce(weight, match) {
 		d := o.at(*s, WeightSet, fmt.Sprintf("step %d of %d, weight %d%s", s.Step+1, len(s.Steps), weight, match.besides()))
-		d.Again = earliest(d.Again, after(o.Traffic.Since.Add(o.Settle), o.Now))
+		d.Again = Earliest(d.Again, after(o.Traffic.Since.Add(o.Settle), o.Now))
 		return &d
 	}
 	s.InForce = o.Now
@@ -102,7 +102,7 @@ func (o Observation) untilDeadline(s State, missed string, why Reason, what stri
 	deadline := s.StepSince.Add(o.deadline())
 	if deadline.After(o.Now) {
 		d := o.at(s, why, what)
-		d.Again = earliest(earliest(d.Again, deadline), o.Now.Add(recheck))
+		d.Again = Earliest(Earliest(d.Again, deadline), o.Now.Add(recheck))
 		return &d
 	}
 	if why == CanaryStarting {
@@ -119,7 +119,7 @@ func (o Observation) openRoutes(s State) *Decision {
 	s.Routed = true
 	d := o.at(s, RoutesSettling, "the canary routes exist, at weight 0; waiting until routers have seen them")
 	d.Weight = 0
-	d.Again = earliest(d.Again, after(o.Traffic.Since.Add(o.Settle), o.Now))
+	d.Again = Earliest(d.Again, after(o.Traffic.Since.Add(o.Settle), o.Now))
 	return &d
 }
 

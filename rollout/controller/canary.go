@@ -13,9 +13,6 @@ import (
 )
 
 // newCanary is the canary Deployment for the template that dep has now.
-//
-// Its metadata is made from nothing: a copied tracking label would have Argo CD
-// prune it, and a copied opt-in would put the canary itself on hold.
 func newCanary(dep *appsv1.Deployment, id string, track map[string]string, state string, replicas int32) *appsv1.Deployment {
 	identity := maps.Clone(track)
 	identity[rollout.LabelRollout] = id
@@ -27,30 +24,10 @@ func newCanary(dep *appsv1.Deployment, id string, track map[string]string, state
 	maps.Copy(template.Labels, identity)
 	retarget(&template.Spec, dep.Spec.Template.Labels, track)
 
+	meta := rollout.OwnedMeta(dep, canaryName(dep), id)
+	meta.Annotations[rollout.AnnotationState] = state
 	return &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{
-			Name:      canaryName(dep),
-			Namespace: dep.Namespace,
-			Labels: map[string]string{
-				rollout.LabelManagedBy: rollout.ManagedBy,
-				rollout.LabelRollout:   id,
-			},
-			Annotations: map[string]string{
-				rollout.AnnotationState:                      state,
-				"argocd.argoproj.io/compare-options":         "IgnoreExtraneous",
-				"argocd.argoproj.io/ignore-resource-updates": "true",
-			},
-			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: appsv1.SchemeGroupVersion.String(),
-				Kind:       "Deployment",
-				Name:       dep.Name,
-				UID:        dep.UID,
-				Controller: ptr.To(true),
-				// True would need a permission on deployments/finalizers where
-				// OwnerReferencesPermissionEnforcement is on (OpenShift).
-				BlockOwnerDeletion: ptr.To(false),
-			}},
-		},
+		ObjectMeta: meta,
 		Spec: appsv1.DeploymentSpec{
 			Replicas:             &replicas,
 			Selector:             &metav1.LabelSelector{MatchLabels: identity},

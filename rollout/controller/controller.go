@@ -52,7 +52,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.apply(ctx, seen, decision); err != nil {
 		return again(err)
 	}
-	return ctrl.Result{RequeueAfter: r.until(earlier(decision.Again, seen.freeDue))}, nil
+	return ctrl.Result{RequeueAfter: r.until(rollout.Earliest(decision.Again, seen.freeDue))}, nil
 }
 
 // decide asks the gates that a decision depends on, if it does on any.
@@ -89,14 +89,6 @@ func (r *Reconciler) now() time.Time {
 	}
 	// Milliseconds are what a stored state can hold without growing long.
 	return time.Now().UTC().Truncate(time.Millisecond)
-}
-
-// earlier is the sooner of two times, of which the zero time is none.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }
 
 func (r *Reconciler) until(t time.Time) time.Duration {

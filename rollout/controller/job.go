@@ -29,7 +29,7 @@ func (r *Reconciler) observeJob(ctx context.Context, s *seen) error {
 		return fmt.Errorf("listing the Jobs of Deployment %s/%s: %w", s.canary.Namespace, s.canary.Name, err)
 	}
 	for i := range list.Items {
-		if s.owns(&list.Items[i]) {
+		if rollout.Owns(s.canary, &list.Items[i]) {
 			s.jobs.made = append(s.jobs.made, list.Items[i])
 		}
 	}
@@ -57,7 +57,7 @@ func (r *Reconciler) jobStatus(ctx context.Context, s *seen, goal rollout.JobGoa
 	// another manager did.
 	live := &batchv1.Job{}
 	switch err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.dep.Namespace, Name: name}, live); {
-	case err == nil && s.owns(live):
+	case err == nil && rollout.Owns(s.canary, live):
 		return statusOf(live), nil
 	case err == nil:
 		return unmakable("the Job is to be called %s, and there is another of that name, or one of an earlier canary that is still being deleted: rename or remove it", name), nil
@@ -65,11 +65,6 @@ func (r *Reconciler) jobStatus(ctx context.Context, s *seen, goal rollout.JobGoa
 		return rollout.JobStatus{}, err
 	}
 	return r.prepareJob(ctx, s, goal.Template, name)
-}
-
-// owns says whether job is one of this very canary.
-func (s *seen) owns(job *batchv1.Job) bool {
-	return job.Labels[rollout.LabelManagedBy] == rollout.ManagedBy && metav1.IsControlledBy(job, s.canary)
 }
 
 // prepareJob builds the Job from the CronJob template, and has the API server
@@ -155,8 +150,7 @@ func (r *Reconciler) runJob(ctx context.Context, s *seen, d rollout.Decision) er
 func (r *Reconciler) stopJobs(ctx context.Context, s *seen, d rollout.Decision) error {
 	due := ""
 	if d.Canary != nil {
-		next := rollout.Observation{Canary: &rollout.CanaryStatus{State: d.Canary.State}}
-		if goal := next.JobDue(); goal != nil {
+		if goal := d.Canary.State.JobDue(); goal != nil {
 			due = jobName(s.canary.Name, goal.Run)
 		}
 	}

@@ -3,12 +3,9 @@ package controller
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -30,13 +27,7 @@ const jobNameLimit = 57
 // jobName is the same whenever it is asked for, so that two managers make one
 // Job.
 func jobName(canary, run string) string {
-	name := canary + "-" + run
-	if len(name) <= jobNameLimit {
-		return name
-	}
-	sum := sha256.Sum256([]byte(canary))
-	end := "-" + hex.EncodeToString(sum[:4]) + "-" + run
-	return strings.TrimRight(canary[:jobNameLimit-len(end)], "-.") + end
+	return rollout.DerivedName(canary, "-"+run, jobNameLimit)
 }
 
 // newJob makes a Job of the suspended CronJob cron, which tests the canary at
@@ -61,29 +52,7 @@ func newJob(s *seen, cron *batchv1.CronJob, name, address string) *batchv1.Job {
 			containers[i].Env = overriding(env, containers[i].Env)
 		}
 	}
-	return &batchv1.Job{
-		ObjectMeta: metav1.ObjectMeta{
-			Name:      name,
-			Namespace: s.dep.Namespace,
-			Labels: map[string]string{
-				rollout.LabelManagedBy: rollout.ManagedBy,
-				rollout.LabelRollout:   s.target.Rollout,
-			},
-			Annotations: map[string]string{
-				"argocd.argoproj.io/compare-options":         "IgnoreExtraneous",
-				"argocd.argoproj.io/ignore-resource-updates": "true",
-			},
-			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion:         appsv1.SchemeGroupVersion.String(),
-				Kind:               "Deployment",
-				Name:               s.canary.Name,
-				UID:                s.canary.UID,
-				Controller:         ptr.To(true),
-				BlockOwnerDeletion: ptr.To(false), // as in newCanary
-			}},
-		},
-		Spec: *spec,
-	}
+	return &batchv1.Job{ObjectMeta: rollout.OwnedMeta(s.canary, name, s.target.Rollout), Spec: *spec}
 }
 
 // jobEnv is what every container of a Job is told about what it tests.

@@ -81,12 +81,3 @@ func TestAutoscalerThatSeesTheLoadIsNews(t *testing.T) {
 		t.Error("it would stay held until somebody looks again")
 	}
 }
-
-func TestEarlier(t *testing.T) {
-	none, later := time.Time{}, now.Add(time.Second)
-	for _, tt := range []struct{ a, b, want time.Time }{{none, none, none}, {now, none, now}, {none, now, now}, {now, later, now}, {later, now, now}} {
-		if got := earlier(tt.a, tt.b); got != tt.want {
-			t.Errorf("earlier(%v, %v) = %v, want %v", tt.a, tt.b, got, tt.want)
-		}
-	}
-}
