@@ -7,6 +7,7 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // canaryIngress builds the canary of one stable Ingress: its class, and those of
@@ -24,8 +25,8 @@ func (d dialect) canaryIngress(t rollout.Target, stable *netv1.Ingress, split ma
 	maps.Copy(ing.Annotations, d.copied(stable, onCanary))
 	// External DNS would publish the hosts a second time, without the user's
 	// target and TTL. The prefix of its annotations changed in v0.22.
-	ing.Annotations["external-dns.alpha.kubernetes.io/controller"] = rollout.ManagedBy
-	ing.Annotations["external-dns.kubernetes.io/controller"] = rollout.ManagedBy
+	ing.Annotations["external-dns.alpha.kubernetes.io/controller"] = spec.ManagedBy
+	ing.Annotations["external-dns.kubernetes.io/controller"] = spec.ManagedBy
 	d.writeShare(ing, of)
 	return ing.DeepCopy()
 }

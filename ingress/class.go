@@ -6,6 +6,8 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // legacyClass is what ingress-nginx takes an annotation without an IngressClass
@@ -34,15 +36,15 @@ func (s scene) classProblem(ing *netv1.Ingress, controllers []string) *rollout.P
 	case class != nil && slices.Contains(controllers, class.Spec.Controller):
 		return nil
 	case class != nil:
-		return problem(rollout.IngressClassUnknown, "Ingress %q is served by controller %q (IngressClass %q), which is not known to honour canary annotations: "+
-			"use a class of one of %q, or name only the other Ingresses in %s", ing.Name, class.Spec.Controller, class.Name, controllers, rollout.AnnotationIngress)
+		return problem(reason.IngressClassUnknown, "Ingress %q is served by controller %q (IngressClass %q), which is not known to honour canary annotations: "+
+			"use a class of one of %q, or name only the other Ingresses in %s", ing.Name, class.Spec.Controller, class.Name, controllers, spec.AnnotationIngress)
 	case legacy && name == legacyClass:
 		return nil
 	case name == "":
-		return problem(rollout.IngressClassUnknown, "Ingress %q names no class and the cluster has no default one: "+
+		return problem(reason.IngressClassUnknown, "Ingress %q names no class and the cluster has no default one: "+
 			"set spec.ingressClassName, e.g. \"nginx\"", ing.Name)
 	}
-	return problem(rollout.IngressClassUnknown, "Ingress %q names class %q, and there is no IngressClass of that name: "+
+	return problem(reason.IngressClassUnknown, "Ingress %q names class %q, and there is no IngressClass of that name: "+
 		"correct it or create the IngressClass", ing.Name, name)
 }
 

@@ -7,7 +7,7 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
 )
 
 func TestUnknownClass(t *testing.T) {
@@ -52,11 +52,11 @@ func TestUnknownClass(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := stage(target(), tc.classes...)
-			var reason rollout.Reason
+			var want reason.Reason
 			if tc.message != "" {
-				reason = rollout.IngressClassUnknown
+				want = reason.IngressClassUnknown
 			}
-			expectProblem(t, reason, tc.message, s.unknownClass(routes{ingresses: []*netv1.Ingress{tc.ing}}, []string{nginxController}))
+			expectProblem(t, want, tc.message, s.unknownClass(routes{ingresses: []*netv1.Ingress{tc.ing}}, []string{nginxController}))
 		})
 	}
 }

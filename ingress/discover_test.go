@@ -7,6 +7,7 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 func TestDiscover(t *testing.T) {
@@ -19,7 +20,7 @@ func TestDiscover(t *testing.T) {
 	webSelector, metricsSelector := map[string]string{"app": "web"}, map[string]string{"app": "web", "tier": "front"}
 
 	for name, tc := range map[string]struct {
-		spec    rollout.Spec
+		spec    spec.Spec
 		objects []any
 		want    rollout.Traffic
 	}{
@@ -34,12 +35,12 @@ func TestDiscover(t *testing.T) {
 				Selectors: []map[string]string{webSelector, metricsSelector}},
 		},
 		"a named Service is the only one": {
-			spec: rollout.Spec{Services: []string{"web-metrics"}}, objects: []any{web, metrics, ing, admin},
+			spec: spec.Spec{Services: []string{"web-metrics"}}, objects: []any{web, metrics, ing, admin},
 			want: rollout.Traffic{Services: []string{"web-metrics"}, Ingresses: []string{"admin"}, Port: "9090",
 				Selectors: []map[string]string{webSelector, metricsSelector}},
 		},
 		"a named Ingress leaves out what only others lead to": {
-			spec: rollout.Spec{Ingresses: []string{"web"}}, objects: []any{web, metrics, ing, admin},
+			spec: spec.Spec{Ingresses: []string{"web"}}, objects: []any{web, metrics, ing, admin},
 			want: rollout.Traffic{Services: []string{"web"}, Ingresses: []string{"web"}, Port: "http",
 				Selectors: []map[string]string{webSelector, metricsSelector}},
 		},

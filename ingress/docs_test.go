@@ -7,7 +7,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // Every set of annotations that a user may copy is valid.
@@ -25,7 +25,7 @@ func TestExamplesInDocs(t *testing.T) {
 		if err := yaml.UnmarshalStrict(example[1], &annotations); err != nil {
 			t.Fatalf("%v:\n%s", err, example[1])
 		}
-		if _, err := rollout.ParseSpec(annotations); err != nil {
+		if _, err := spec.ParseSpec(annotations); err != nil {
 			t.Errorf("%v:\n%s", err, example[1])
 		}
 	}
@@ -42,7 +42,7 @@ func TestStepsInDocs(t *testing.T) {
 		t.Fatalf("found %d steps", len(steps))
 	}
 	for _, step := range steps {
-		if _, err := rollout.ParseSteps("0%, " + string(step[1])); err != nil {
+		if _, err := spec.ParseSteps("0%, " + string(step[1])); err != nil {
 			t.Error(err)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // ingressName is NAME-canary, unless another Deployment behind the same stable
@@ -30,7 +32,7 @@ func (s scene) nameOf(t rollout.Target, stable *netv1.Ingress, derived func(stri
 	switch {
 	case ours[plain] != nil:
 		return plain
-	case ours[own] != nil, other != nil && other.Labels[rollout.LabelManagedBy] == rollout.ManagedBy:
+	case ours[own] != nil, other != nil && other.Labels[spec.LabelManagedBy] == spec.ManagedBy:
 		return own
 	}
 	return plain
@@ -45,6 +47,6 @@ func (s scene) taken(name string) *netv1.Ingress {
 }
 
 func nameTaken(kind, name, purpose string) *rollout.Problem {
-	return problem(rollout.NameTaken, "%s %q exists and was not made by Headgate for this Deployment, which needs the name for its %s: "+
+	return problem(reason.NameTaken, "%s %q exists and was not made by Headgate for this Deployment, which needs the name for its %s: "+
 		"delete or rename it", kind, name, purpose)
 }

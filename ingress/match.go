@@ -5,7 +5,7 @@ import (
 
 	netv1 "k8s.io/api/networking/v1"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // annotationMatch is on a canary Ingress and says what it matches, as Headgate
@@ -15,13 +15,13 @@ const annotationMatch = "headgate.dev/match"
 // matchOf returns what ing may be matching: what was recorded, which may still be
 // in force where somebody removed or edited the annotations that controllers read,
 // or else what these say.
-func (d dialect) matchOf(ing *netv1.Ingress) rollout.Match {
-	var recorded rollout.Match
+func (d dialect) matchOf(ing *netv1.Ingress) spec.Match {
+	var recorded spec.Match
 	err := json.Unmarshal([]byte(ing.Annotations[annotationMatch]), &recorded)
 	if err == nil && !recorded.None() {
 		return recorded
 	}
-	m := rollout.Match{
+	m := spec.Match{
 		Header:  ing.Annotations[d.key("canary-by-header")],
 		Value:   ing.Annotations[d.key("canary-by-header-value")],
 		Pattern: ing.Annotations[d.key("canary-by-header-pattern")],
@@ -37,7 +37,7 @@ func (d dialect) matchOf(ing *netv1.Ingress) rollout.Match {
 }
 
 // writeMatch puts m into ing, which matches nothing yet.
-func (d dialect) writeMatch(ing *netv1.Ingress, m rollout.Match) {
+func (d dialect) writeMatch(ing *netv1.Ingress, m spec.Match) {
 	if m.None() {
 		return
 	}

@@ -9,31 +9,31 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 	"pgregory.net/rapid"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 func TestMatchOf(t *testing.T) {
 	for name, tc := range map[string]struct {
 		annotations []string
-		want        rollout.Match
+		want        spec.Match
 	}{
-		"nothing":   {nil, rollout.Match{}},
-		"a header":  {[]string{nginx("canary-by-header"), "X-Canary"}, rollout.Match{Header: "X-Canary"}},
-		"its value": {[]string{nginx("canary-by-header"), "X-Canary", nginx("canary-by-header-value"), "beta"}, rollout.Match{Header: "X-Canary", Value: "beta"}},
+		"nothing":   {nil, spec.Match{}},
+		"a header":  {[]string{nginx("canary-by-header"), "X-Canary"}, spec.Match{Header: "X-Canary"}},
+		"its value": {[]string{nginx("canary-by-header"), "X-Canary", nginx("canary-by-header-value"), "beta"}, spec.Match{Header: "X-Canary", Value: "beta"}},
 		"its pattern": {[]string{nginx("canary-by-header"), "X-Canary", nginx("canary-by-header-pattern"), "^eu-"},
-			rollout.Match{Header: "X-Canary", Pattern: "^eu-"}},
+			spec.Match{Header: "X-Canary", Pattern: "^eu-"}},
 		"of value and pattern the value counts": {
 			[]string{nginx("canary-by-header"), "X-Canary", nginx("canary-by-header-value"), "beta", nginx("canary-by-header-pattern"), "^eu-"},
-			rollout.Match{Header: "X-Canary", Value: "beta"}},
-		"a value of no header is nothing": {[]string{nginx("canary-by-header-value"), "beta", nginx("canary-by-header-pattern"), "^eu-"}, rollout.Match{}},
-		"a cookie":                        {[]string{nginx("canary-by-cookie"), "beta"}, rollout.Match{Cookie: "beta"}},
+			spec.Match{Header: "X-Canary", Value: "beta"}},
+		"a value of no header is nothing": {[]string{nginx("canary-by-header-value"), "beta", nginx("canary-by-header-pattern"), "^eu-"}, spec.Match{}},
+		"a cookie":                        {[]string{nginx("canary-by-cookie"), "beta"}, spec.Match{Cookie: "beta"}},
 		"what was recorded and removed by hand may be in force": {
-			[]string{annotationMatch, `{"header":"X-Canary"}`}, rollout.Match{Header: "X-Canary"}},
+			[]string{annotationMatch, `{"header":"X-Canary"}`}, spec.Match{Header: "X-Canary"}},
 		"what was recorded and edited, too": {
-			[]string{annotationMatch, `{"header":"X-Canary"}`, nginx("canary-by-cookie"), "beta"}, rollout.Match{Header: "X-Canary"}},
-		"a record that does not parse is none": {[]string{annotationMatch, `beta`, nginx("canary-by-cookie"), "beta"}, rollout.Match{Cookie: "beta"}},
-		"nor does one of nothing hide a rule":  {[]string{annotationMatch, `{}`, nginx("canary-by-cookie"), "beta"}, rollout.Match{Cookie: "beta"}},
-		"of another dialect":                   {[]string{"ingress.acme.test/canary-by-header", "X-Canary"}, rollout.Match{}},
+			[]string{annotationMatch, `{"header":"X-Canary"}`, nginx("canary-by-cookie"), "beta"}, spec.Match{Header: "X-Canary"}},
+		"a record that does not parse is none": {[]string{annotationMatch, `beta`, nginx("canary-by-cookie"), "beta"}, spec.Match{Cookie: "beta"}},
+		"nor does one of nothing hide a rule":  {[]string{annotationMatch, `{}`, nginx("canary-by-cookie"), "beta"}, spec.Match{Cookie: "beta"}},
+		"of another dialect":                   {[]string{"ingress.acme.test/canary-by-header", "X-Canary"}, spec.Match{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			diff(t, tc.want, defaultDialect.matchOf(annotated(ingress("web-canary"), tc.annotations...)))
@@ -48,15 +48,15 @@ func TestCarriedMatchIsTheFirstThatMatchesAnything(t *testing.T) {
 		"c": annotated(ingress("c"), nginx("canary-by-header"), "X-Canary"),
 	}}
 	carried, _ := s.carried()
-	diff(t, rollout.Match{Cookie: "beta"}, carried.match)
+	diff(t, spec.Match{Cookie: "beta"}, carried.match)
 }
 
 func TestMatchRoundTrip(t *testing.T) {
 	word := func(t *rapid.T, name string) string {
 		return rapid.SampledFrom([]string{"", "a", "X-B", "c&d"}).Draw(t, name)
 	}
-	draw := func(t *rapid.T) rollout.Match {
-		m := rollout.Match{Header: word(t, "header"), Cookie: word(t, "cookie")}
+	draw := func(t *rapid.T) spec.Match {
+		m := spec.Match{Header: word(t, "header"), Cookie: word(t, "cookie")}
 		switch {
 		case m.Header == "":
 		case rapid.Bool().Draw(t, "exact"):
@@ -90,18 +90,18 @@ func matching(ing *netv1.Ingress) map[string]string {
 func TestRouterRoutesWhatMatches(t *testing.T) {
 	c := newCluster(shop()...)
 	for _, step := range []struct {
-		match rollout.Match
+		match spec.Match
 		want  map[string]string
 	}{
-		{rollout.Match{Header: "X-Canary"}, map[string]string{
+		{spec.Match{Header: "X-Canary"}, map[string]string{
 			nginx("canary-by-header"): "X-Canary", annotationMatch: `{"header":"X-Canary"}`}},
-		{rollout.Match{Header: "X-Canary", Value: "beta"}, map[string]string{
+		{spec.Match{Header: "X-Canary", Value: "beta"}, map[string]string{
 			nginx("canary-by-header"): "X-Canary", nginx("canary-by-header-value"): "beta", annotationMatch: `{"header":"X-Canary","value":"beta"}`}},
-		{rollout.Match{Header: "X-Region", Pattern: "^eu-", Cookie: "beta"}, map[string]string{
+		{spec.Match{Header: "X-Region", Pattern: "^eu-", Cookie: "beta"}, map[string]string{
 			nginx("canary-by-header"): "X-Region", nginx("canary-by-header-pattern"): "^eu-", nginx("canary-by-cookie"): "beta",
 			annotationMatch: `{"header":"X-Region","pattern":"^eu-","cookie":"beta"}`}},
-		{rollout.Match{Cookie: "beta"}, map[string]string{nginx("canary-by-cookie"): "beta", annotationMatch: `{"cookie":"beta"}`}},
-		{rollout.Match{}, nil},
+		{spec.Match{Cookie: "beta"}, map[string]string{nginx("canary-by-cookie"): "beta", annotationMatch: `{"cookie":"beta"}`}},
+		{spec.Match{}, nil},
 	} {
 		c.now, c.writes = c.now.Add(time.Minute), nil
 		c.setMatch(t, step.match)
@@ -123,26 +123,26 @@ func TestWeightAndMatchAreOneWrite(t *testing.T) {
 	c := newCluster(shop()...)
 	c.setWeight(t, 10)
 	c.writes = nil
-	if err := c.router().SetWeight(t.Context(), target(), 30, rollout.Match{Cookie: "beta"}); err != nil {
+	if err := c.router().SetWeight(t.Context(), target(), 30, spec.Match{Cookie: "beta"}); err != nil {
 		t.Fatal(err)
 	}
 	diff(t, []string{"patch *v1.Ingress admin-canary", "patch *v1.Ingress web-canary"}, c.writes)
 }
 
 func TestMatchEditedByHandIsPutRight(t *testing.T) {
-	wanted := rollout.Match{Header: "X-Canary", Value: "beta"}
+	wanted := spec.Match{Header: "X-Canary", Value: "beta"}
 	for name, tc := range map[string]struct {
-		match rollout.Match
+		match spec.Match
 		edit  func(annotations map[string]string)
-		seen  rollout.Match
+		seen  spec.Match
 	}{
 		"a header removed":         {wanted, func(a map[string]string) { delete(a, nginx("canary-by-header")) }, wanted},
 		"a value edited":           {wanted, func(a map[string]string) { a[nginx("canary-by-header-value")] = "alpha" }, wanted},
 		"a value made any":         {wanted, func(a map[string]string) { delete(a, nginx("canary-by-header-value")) }, wanted},
 		"a cookie added":           {wanted, func(a map[string]string) { a[nginx("canary-by-cookie")] = "beta" }, wanted},
-		"a cookie where none was":  {rollout.Match{}, func(a map[string]string) { a[nginx("canary-by-cookie")] = "beta" }, rollout.Match{Cookie: "beta"}},
+		"a cookie where none was":  {spec.Match{}, func(a map[string]string) { a[nginx("canary-by-cookie")] = "beta" }, spec.Match{Cookie: "beta"}},
 		"only the record":          {wanted, func(a map[string]string) { delete(a, annotationMatch) }, wanted},
-		"a value without a header": {rollout.Match{}, func(a map[string]string) { a[nginx("canary-by-header-value")] = "beta" }, rollout.Match{}},
+		"a value without a header": {spec.Match{}, func(a map[string]string) { a[nginx("canary-by-header-value")] = "beta" }, spec.Match{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(shop()...)
@@ -168,15 +168,15 @@ func TestMatchEditedByHandIsPutRight(t *testing.T) {
 
 func TestCanaryOfAnIngressThatIsGoneFollowsTheMatch(t *testing.T) {
 	c := newCluster(nginxClass(), service("web", "web"), ingress("web", rule("a.test", path("/", "web"))))
-	c.setMatch(t, rollout.Match{Header: "X-Canary", Cookie: "beta"})
+	c.setMatch(t, spec.Match{Header: "X-Canary", Cookie: "beta"})
 	c.remove(t, ingress("web"))
 
-	c.setMatch(t, rollout.Match{Cookie: "beta"})
+	c.setMatch(t, spec.Match{Cookie: "beta"})
 	ing := c.ingress(t, "web-canary")
 	diff(t, map[string]string{nginx("canary-by-cookie"): "beta", annotationMatch: `{"cookie":"beta"}`}, matching(ing))
 	diff(t, "true", ing.Annotations[nginx("canary")])
 	diff(t, "headgate", ing.Annotations["external-dns.kubernetes.io/controller"])
-	diff(t, rollout.Match{Cookie: "beta"}, c.observe(t).Match)
+	diff(t, spec.Match{Cookie: "beta"}, c.observe(t).Match)
 }
 
 // Who has a session stays where it is, or is judged by weight and match like

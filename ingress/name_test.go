@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 func TestCanaryName(t *testing.T) {
@@ -56,7 +57,7 @@ func TestOurs(t *testing.T) {
 		"the label alone is easily had":  {func(m *metav1.ObjectMeta) { m.OwnerReferences = nil }, false},
 		"the owner alone is not enough":  {func(m *metav1.ObjectMeta) { m.Labels = nil }, false},
 		"made for a Deployment now gone": {func(m *metav1.ObjectMeta) { m.OwnerReferences[0].UID = "uid-before" }, false},
-		"managed by another tool":        {func(m *metav1.ObjectMeta) { m.Labels[rollout.LabelManagedBy] = "Helm" }, false},
+		"managed by another tool":        {func(m *metav1.ObjectMeta) { m.Labels[spec.LabelManagedBy] = "Helm" }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			svc := canaryService(target(), service("web", "web"))

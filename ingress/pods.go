@@ -13,6 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // running leaves out pods that have ended: those of a Job often carry the labels
@@ -38,7 +40,7 @@ func strangers(ctx context.Context, c client.Reader, r routes, t rollout.Target)
 			return nil, err
 		}
 		if pod := firstStranger(pods, replicaSets, dep); pod != "" {
-			return problem(rollout.ServiceSelectsOthers, "Service %q also selects pod %q, which is not of Deployment %q, and its traffic would be split too: "+
+			return problem(reason.ServiceSelectsOthers, "Service %q also selects pod %q, which is not of Deployment %q, and its traffic would be split too: "+
 				"narrow the Service's selector", svc.Name, pod, dep.Name), nil
 		}
 	}
@@ -54,7 +56,7 @@ func firstStranger(pods, replicaSets []metav1.PartialObjectMetadata, dep *appsv1
 	}
 	for _, pod := range pods {
 		owner := metav1.GetControllerOf(&pod)
-		_, canary := pod.Labels[rollout.LabelRollout]
+		_, canary := pod.Labels[spec.LabelRollout]
 		if canary || !pod.DeletionTimestamp.IsZero() || owner != nil && own[owner.UID] {
 			continue
 		}

@@ -6,7 +6,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 func TestFirstStranger(t *testing.T) {
@@ -18,7 +18,7 @@ func TestFirstStranger(t *testing.T) {
 		return metav1.PartialObjectMetadata{ObjectMeta: m}
 	}
 	canary := object("web-canary-1", "uid-rs-canary")
-	canary.Labels = map[string]string{rollout.LabelRollout: "7"}
+	canary.Labels = map[string]string{spec.LabelRollout: "7"}
 	leaving := object("leaving", "uid-rs-other")
 	leaving.DeletionTimestamp = new(metav1.NewTime(noon))
 	replicaSets := []metav1.PartialObjectMetadata{object("rs-old", "uid-web"), object("rs-new", "uid-web"), object("rs-other", "uid-other")}

@@ -11,6 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // preview returns t, without its preview host if there must not be a preview, and
@@ -42,8 +44,8 @@ func (s scene) previewOpen(found routes) *rollout.Problem {
 	if _, ok := stable.Annotations[key]; !ok {
 		return nil
 	}
-	return problem(rollout.PreviewHostRefused, "Ingress %q asks for client certificates (%s), and a preview would be open to everybody: remove %s",
-		stable.Name, key, rollout.AnnotationPreviewHost)
+	return problem(reason.PreviewHostRefused, "Ingress %q asks for client certificates (%s), and a preview would be open to everybody: remove %s",
+		stable.Name, key, spec.AnnotationPreviewHost)
 }
 
 // previewAbroad checks that the preview host is a subdomain of one of the stable
@@ -67,8 +69,8 @@ func (r routes) previewAbroad(t rollout.Target, domains []string) *rollout.Probl
 	if len(own) > 0 {
 		advice = fmt.Sprintf("use one, e.g. %q, or %s", "preview."+own[0], advice)
 	}
-	return problem(rollout.PreviewHostRefused, "%s names %q, which is no subdomain of a host that the Ingresses of Deployment %q serve: %s",
-		rollout.AnnotationPreviewHost, host, t.Deployment.Name, advice)
+	return problem(reason.PreviewHostRefused, "%s names %q, which is no subdomain of a host that the Ingresses of Deployment %q serve: %s",
+		spec.AnnotationPreviewHost, host, t.Deployment.Name, advice)
 }
 
 // previewNameTaken checks that what the preview would be made of is nobody else's.
@@ -102,8 +104,8 @@ func (r *Router) previewHostTaken(ctx context.Context, s scene, t rollout.Target
 			if own || s.previewedBefore(ing, host) {
 				continue
 			}
-			return problem(rollout.PreviewHostRefused, "%s names %q, and Ingress %q serves %q already: use another host",
-				rollout.AnnotationPreviewHost, host, nameOf(ing), as), nil
+			return problem(reason.PreviewHostRefused, "%s names %q, and Ingress %q serves %q already: use another host",
+				spec.AnnotationPreviewHost, host, nameOf(ing), as), nil
 		}
 	}
 	return nil, nil
@@ -112,7 +114,7 @@ func (r *Router) previewHostTaken(ctx context.Context, s scene, t rollout.Target
 // previewedBefore says whether other is the preview of another Deployment and ours
 // has had host for longer. Were both to yield, both would come back.
 func (s scene) previewedBefore(other *netv1.Ingress, host string) bool {
-	if !isPreview(other) || other.Labels[rollout.LabelManagedBy] != rollout.ManagedBy {
+	if !isPreview(other) || other.Labels[spec.LabelManagedBy] != spec.ManagedBy {
 		return false
 	}
 	for ing := range byName(s.previews) {

@@ -12,6 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 func elsewhere(ing *netv1.Ingress) *netv1.Ingress {
@@ -42,8 +44,8 @@ func TestPreviewRefused(t *testing.T) {
 	for name, tc := range map[string]struct {
 		host    string
 		objects []client.Object
-		message string         // "" if it is allowed
-		reason  rollout.Reason // "" means PreviewHostRefused
+		message string        // "" if it is allowed
+		reason  reason.Reason // "" means PreviewHostRefused
 	}{
 		"a subdomain of a host":                       {host: "preview.a.test"},
 		"of any depth":                                {host: "x.preview.a.test"},
@@ -62,9 +64,9 @@ func TestPreviewRefused(t *testing.T) {
 		"as an alias":                                 {host: "preview.a.test", objects: []client.Object{elsewhere(annotated(theirs("x", "x.test"), nginx("server-alias"), "y.test, Preview.a.test"))}, message: taken("other/x", "preview.a.test")},
 		"a neighbouring host":                         {host: "preview.a.test", objects: []client.Object{elsewhere(theirs("x", "a.test", "next.a.test"))}},
 		"of several the first by name is named":       {host: "preview.a.test", objects: []client.Object{theirs("z", "preview.a.test"), elsewhere(theirs("y", "preview.a.test"))}, message: taken("other/y", "preview.a.test")},
-		"an Ingress of the name that is not ours":     {host: "preview.a.test", objects: []client.Object{theirs("web-preview", "x.test")}, reason: rollout.NameTaken, message: `Ingress "web-preview" exists and was not made by Headgate for this Deployment, which needs the name for its preview: delete or rename it`},
-		"even if it is a canary":                      {host: "preview.a.test", objects: []client.Object{annotated(theirs("web-preview", "x.test"), nginx("canary"), "true")}, reason: rollout.NameTaken, message: `Ingress "web-preview" exists and was not made by Headgate for this Deployment, which needs the name for its preview: delete or rename it`},
-		"a Service of the name that is not ours":      {host: "preview.a.test", objects: []client.Object{service("web-preview", "x")}, reason: rollout.NameTaken, message: `Service "web-preview" exists and was not made by Headgate for this Deployment, which needs the name for its preview: delete or rename it`},
+		"an Ingress of the name that is not ours":     {host: "preview.a.test", objects: []client.Object{theirs("web-preview", "x.test")}, reason: reason.NameTaken, message: `Ingress "web-preview" exists and was not made by Headgate for this Deployment, which needs the name for its preview: delete or rename it`},
+		"even if it is a canary":                      {host: "preview.a.test", objects: []client.Object{annotated(theirs("web-preview", "x.test"), nginx("canary"), "true")}, reason: reason.NameTaken, message: `Ingress "web-preview" exists and was not made by Headgate for this Deployment, which needs the name for its preview: delete or rename it`},
+		"a Service of the name that is not ours":      {host: "preview.a.test", objects: []client.Object{service("web-preview", "x")}, reason: reason.NameTaken, message: `Service "web-preview" exists and was not made by Headgate for this Deployment, which needs the name for its preview: delete or rename it`},
 		"a Service that has nothing to do with it":    {host: "preview.a.test", objects: []client.Object{service("api-preview", "x")}},
 		"the same wish of another Deployment, first":  {host: "preview.a.test", objects: []client.Object{elsewhere(preview("early", noon.Add(-time.Hour)))}, message: taken("other/early-preview", "preview.a.test")},
 		"the same wish of another Deployment, either": {host: "preview.a.test", objects: []client.Object{elsewhere(preview("late", noon.Add(time.Hour)))}, message: taken("other/late-preview", "preview.a.test")},
@@ -80,13 +82,13 @@ func TestPreviewRefused(t *testing.T) {
 				}
 				return tr
 			}
-			reason := tc.reason
-			if reason == "" && tc.message != "" {
-				reason = rollout.PreviewHostRefused
+			want := tc.reason
+			if want == "" && tc.message != "" {
+				want = reason.PreviewHostRefused
 			}
-			expectProblem(t, reason, tc.message, observe().Problem)
+			expectProblem(t, want, tc.message, observe().Problem)
 
-			if err := router.SetWeight(t.Context(), target(under(tc.host)), 10, rollout.Match{}); err != nil {
+			if err := router.SetWeight(t.Context(), target(under(tc.host)), 10, spec.Match{}); err != nil {
 				t.Fatal(err)
 			}
 			made := slices.ContainsFunc(c.writes, func(w string) bool { return strings.HasSuffix(w, "-preview") })
@@ -106,7 +108,7 @@ func preview(name string, created time.Time) *netv1.Ingress {
 
 func TestPreviewRefusedWithoutAHostOfItsOwn(t *testing.T) {
 	c := newCluster(nginxClass(), service("web", "web"), ingress("web", rule("", path("/", "web"))))
-	expectProblem(t, rollout.PreviewHostRefused,
+	expectProblem(t, reason.PreviewHostRefused,
 		`headgate.dev/preview-host names "preview.a.test", which is no subdomain of a host that the Ingresses of Deployment "web" serve: `+
 			`ask the operator of Headgate to allow its domain`, c.observe(t, previewed).Problem)
 }
@@ -114,7 +116,7 @@ func TestPreviewRefusedWithoutAHostOfItsOwn(t *testing.T) {
 func TestPreviewRefusedToBeOpenToEverybody(t *testing.T) {
 	c := newCluster(nginxClass(), service("web", "web"),
 		annotated(ingress("web", rule("a.test", path("/", "web"))), nginx("auth-tls-secret"), "shop/ca"))
-	expectProblem(t, rollout.PreviewHostRefused,
+	expectProblem(t, reason.PreviewHostRefused,
 		`Ingress "web" asks for client certificates (nginx.ingress.kubernetes.io/auth-tls-secret), and a preview would be open to everybody: remove headgate.dev/preview-host`,
 		c.observe(t, previewed).Problem)
 }
@@ -122,7 +124,7 @@ func TestPreviewRefusedToBeOpenToEverybody(t *testing.T) {
 // What makes the weights a lie comes first: it is there without the preview, too.
 func TestPreviewRefusedIsTheLastProblem(t *testing.T) {
 	c := newCluster(service("web", "web"), ingress("web", rule("a.test", path("/", "web"))))
-	diff(t, rollout.IngressClassUnknown, c.observe(t, under("x.test")).Problem.Reason)
+	diff(t, reason.IngressClassUnknown, c.observe(t, under("x.test")).Problem.Reason)
 }
 
 // A host that somebody else comes to serve is theirs from then on, but two

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 const previewHost = "preview.a.test"
@@ -198,7 +199,7 @@ func TestPreviewIsNoCanary(t *testing.T) {
 	})
 	got := c.observe(t, previewed)
 	diff(t, 10, got.Weight)
-	diff(t, rollout.Match{}, got.Match)
+	diff(t, spec.Match{}, got.Match)
 	diff(t, noon, got.Since)
 	diff(t, false, got.Current)
 
@@ -323,7 +324,7 @@ func TestPreviewDoesNotKeepTheWeightUp(t *testing.T) {
 		}
 		return nil
 	}
-	err := c.router().SetWeight(t.Context(), target(previewed), 0, rollout.Match{})
+	err := c.router().SetWeight(t.Context(), target(previewed), 0, spec.Match{})
 	if err == nil || err.Error() != `setting weight 0 of Deployment shop/web: creating Service "shop/web-preview": quota exceeded` {
 		t.Errorf("got %v", err)
 	}

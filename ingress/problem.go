@@ -9,6 +9,8 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // problem returns the first precondition that t's routes do not meet, or nil.
@@ -39,14 +41,14 @@ func entangled(r routes, t rollout.Target) *rollout.Problem {
 	maps.Copy(canary, t.Track)
 	for _, svc := range r.selecting {
 		if len(t.Track) > 0 && selects(svc, canary) {
-			return problem(rollout.CanaryIndistinct, "Service %q selects the canary's pods as well as stable's, so they get traffic beside their weight: "+
+			return problem(reason.CanaryIndistinct, "Service %q selects the canary's pods as well as stable's, so they get traffic beside their weight: "+
 				"let it select on %s again", svc.Name, strings.Join(slices.Sorted(maps.Keys(t.Track)), " or "))
 		}
 	}
 	return nil
 }
 
-func problem(reason rollout.Reason, format string, args ...any) *rollout.Problem {
+func problem(reason reason.Reason, format string, args ...any) *rollout.Problem {
 	return &rollout.Problem{Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
@@ -56,14 +58,14 @@ func (s scene) namedServices(t rollout.Target) *rollout.Problem {
 		svc := s.services[name]
 		switch {
 		case svc == nil:
-			return problem(rollout.NoService, "%s names Service %q, which is not in namespace %q: create it or correct the annotation",
-				rollout.AnnotationService, name, t.Deployment.Namespace)
+			return problem(reason.NoService, "%s names Service %q, which is not in namespace %q: create it or correct the annotation",
+				spec.AnnotationService, name, t.Deployment.Namespace)
 		case !supported(svc):
-			return problem(rollout.ServiceNotSupported, "Service %q is of type ExternalName or has no selector, so its traffic cannot be split: "+
-				"give it a selector or name another Service in %s", name, rollout.AnnotationService)
+			return problem(reason.ServiceNotSupported, "Service %q is of type ExternalName or has no selector, so its traffic cannot be split: "+
+				"give it a selector or name another Service in %s", name, spec.AnnotationService)
 		case !selects(svc, t.Deployment.Spec.Template.Labels):
-			return problem(rollout.NoService, "%s names Service %q, whose selector does not match the pod labels of Deployment %q: "+
-				"correct the selector or the annotation", rollout.AnnotationService, name, t.Deployment.Name)
+			return problem(reason.NoService, "%s names Service %q, whose selector does not match the pod labels of Deployment %q: "+
+				"correct the selector or the annotation", spec.AnnotationService, name, t.Deployment.Name)
 		}
 	}
 	return nil
@@ -73,7 +75,7 @@ func noService(r routes, t rollout.Target) *rollout.Problem {
 	if len(r.selecting) > 0 {
 		return nil
 	}
-	return problem(rollout.NoService, "no Service in namespace %q selects the pods of Deployment %q: create one whose selector matches its pod labels",
+	return problem(reason.NoService, "no Service in namespace %q selects the pods of Deployment %q: create one whose selector matches its pod labels",
 		t.Deployment.Namespace, t.Deployment.Name)
 }
 
@@ -83,16 +85,16 @@ func (s scene) namedIngresses(r routes, t rollout.Target) *rollout.Problem {
 		ing := s.ingresses[name]
 		switch {
 		case ing == nil && s.foreign[name] != nil:
-			return problem(rollout.NoIngress, "%s names Ingress %q, which is itself a canary: name the stable one", rollout.AnnotationIngress, name)
+			return problem(reason.NoIngress, "%s names Ingress %q, which is itself a canary: name the stable one", spec.AnnotationIngress, name)
 		case ing == nil:
-			return problem(rollout.NoIngress, "%s names Ingress %q, which is not in namespace %q: create it or correct the annotation",
-				rollout.AnnotationIngress, name, t.Deployment.Namespace)
+			return problem(reason.NoIngress, "%s names Ingress %q, which is not in namespace %q: create it or correct the annotation",
+				spec.AnnotationIngress, name, t.Deployment.Namespace)
 		case slices.Contains(r.ingresses, ing):
 		case defaultsTo(ing, r):
 			return defaultBackendOnly(ing)
 		default:
-			return problem(rollout.NoIngress, "%s names Ingress %q, which has no path to a Service of Deployment %q: add one or correct the annotation",
-				rollout.AnnotationIngress, name, t.Deployment.Name)
+			return problem(reason.NoIngress, "%s names Ingress %q, which has no path to a Service of Deployment %q: add one or correct the annotation",
+				spec.AnnotationIngress, name, t.Deployment.Name)
 		}
 	}
 	return nil
@@ -121,7 +123,7 @@ func (s scene) noIngress(r routes, service string) *rollout.Problem {
 			return defaultBackendOnly(ing)
 		}
 	}
-	return problem(rollout.NoIngress, "no Ingress has a path to Service %q: only traffic that comes through an Ingress can be split", service)
+	return problem(reason.NoIngress, "no Ingress has a path to Service %q: only traffic that comes through an Ingress can be split", service)
 }
 
 // defaultsTo says whether the default backend of ing is a Service that selects
@@ -140,14 +142,14 @@ func defaultsTo(ing *netv1.Ingress, r routes) bool {
 }
 
 func defaultBackendOnly(ing *netv1.Ingress) *rollout.Problem {
-	return problem(rollout.IngressNotSupported, "Ingress %q leads to Service %q only by defaultBackend, which a canary cannot split: "+
+	return problem(reason.IngressNotSupported, "Ingress %q leads to Service %q only by defaultBackend, which a canary cannot split: "+
 		"add a rule with an http path to it", ing.Name, ing.Spec.DefaultBackend.Service.Name)
 }
 
 func (s scene) passthrough(r routes) *rollout.Problem {
 	for _, ing := range r.ingresses {
 		if key := "ssl-passthrough"; s.is(ing, key) {
-			return problem(rollout.IngressNotSupported, "Ingress %q has %s: \"true\", and weights do not apply to TLS that is passed through: remove it",
+			return problem(reason.IngressNotSupported, "Ingress %q has %s: \"true\", and weights do not apply to TLS that is passed through: remove it",
 				ing.Name, s.key(key))
 		}
 	}
@@ -167,7 +169,7 @@ func (s scene) foreignCanary(r routes) *rollout.Problem {
 	for canary := range byName(s.foreign) {
 		for host, path := range paths(canary) {
 			if stable, ok := taken[locationOf(host, path)]; ok {
-				return problem(rollout.ForeignCanary, "Ingress %q is a canary for host %q, path %q of Ingress %q that Headgate did not make: "+
+				return problem(reason.ForeignCanary, "Ingress %q is a canary for host %q, path %q of Ingress %q that Headgate did not make: "+
 					"delete it, a controller honours only one", canary.Name, host, path.Path, stable)
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 func TestProblem(t *testing.T) {
@@ -17,97 +19,97 @@ func TestProblem(t *testing.T) {
 		return annotated(ingress("theirs", rule(host, p)), nginx("canary"), "true")
 	}
 	for name, tc := range map[string]struct {
-		spec    rollout.Spec
+		spec    spec.Spec
 		objects []any
-		reason  rollout.Reason // "" for none
+		reason  reason.Reason // "" for none
 		message string
 	}{
 		"all is well": {objects: []any{web, ing, canaryIng}},
 		"well by name": {
-			spec: rollout.Spec{Services: []string{"web"}, Ingresses: []string{"web"}}, objects: []any{web, ing},
+			spec: spec.Spec{Services: []string{"web"}, Ingresses: []string{"web"}}, objects: []any{web, ing},
 		},
 
 		"no Service": {
-			objects: []any{service("api", "api"), ing}, reason: rollout.NoService,
+			objects: []any{service("api", "api"), ing}, reason: reason.NoService,
 			message: `no Service in namespace "shop" selects the pods of Deployment "web": create one whose selector matches its pod labels`,
 		},
 		"a named Service that is not there": {
-			spec: rollout.Spec{Services: []string{"wbe"}}, objects: []any{web, ing}, reason: rollout.NoService,
+			spec: spec.Spec{Services: []string{"wbe"}}, objects: []any{web, ing}, reason: reason.NoService,
 			message: `headgate.dev/service names Service "wbe", which is not in namespace "shop": create it or correct the annotation`,
 		},
 		"a named Service of other pods": {
-			spec: rollout.Spec{Services: []string{"api"}}, objects: []any{web, service("api", "api"), ing}, reason: rollout.NoService,
+			spec: spec.Spec{Services: []string{"api"}}, objects: []any{web, service("api", "api"), ing}, reason: reason.NoService,
 			message: `headgate.dev/service names Service "api", whose selector does not match the pod labels of Deployment "web": correct the selector or the annotation`,
 		},
 		"a named Service without a selector": {
-			spec:    rollout.Spec{Services: []string{"web"}},
-			objects: []any{service("web", "web", func(svc *corev1.Service) { svc.Spec.Selector = nil }), ing}, reason: rollout.ServiceNotSupported,
+			spec:    spec.Spec{Services: []string{"web"}},
+			objects: []any{service("web", "web", func(svc *corev1.Service) { svc.Spec.Selector = nil }), ing}, reason: reason.ServiceNotSupported,
 			message: `Service "web" is of type ExternalName or has no selector, so its traffic cannot be split: give it a selector or name another Service in headgate.dev/service`,
 		},
 		"a named Service of type ExternalName": {
-			spec:    rollout.Spec{Services: []string{"web"}},
-			objects: []any{service("web", "web", func(svc *corev1.Service) { svc.Spec.Type = corev1.ServiceTypeExternalName }), ing}, reason: rollout.ServiceNotSupported,
+			spec:    spec.Spec{Services: []string{"web"}},
+			objects: []any{service("web", "web", func(svc *corev1.Service) { svc.Spec.Type = corev1.ServiceTypeExternalName }), ing}, reason: reason.ServiceNotSupported,
 			message: `Service "web" is of type ExternalName or has no selector, so its traffic cannot be split: give it a selector or name another Service in headgate.dev/service`,
 		},
 
 		"a Service that was edited to select canary pods too": {
-			objects: []any{service("web", "web", func(svc *corev1.Service) { svc.Spec.Selector = map[string]string{"tier": "front"} }), ing, canaryIng}, reason: rollout.CanaryIndistinct,
+			objects: []any{service("web", "web", func(svc *corev1.Service) { svc.Spec.Selector = map[string]string{"tier": "front"} }), ing, canaryIng}, reason: reason.CanaryIndistinct,
 			message: `Service "web" selects the canary's pods as well as stable's, so they get traffic beside their weight: let it select on app again`,
 		},
 
 		"no Ingress": {
-			objects: []any{web}, reason: rollout.NoIngress,
+			objects: []any{web}, reason: reason.NoIngress,
 			message: `no Ingress has a path to Service "web": only traffic that comes through an Ingress can be split`,
 		},
 		"no Ingress any more, with its canary left": {
-			objects: []any{web, canaryIng}, reason: rollout.NoIngress,
+			objects: []any{web, canaryIng}, reason: reason.NoIngress,
 			message: `no Ingress has a path to Service "web": only traffic that comes through an Ingress can be split`,
 		},
 		"one of two named Services has no Ingress": {
-			spec: rollout.Spec{Services: []string{"web", "web-b"}}, objects: []any{web, service("web-b", "web"), ing}, reason: rollout.NoIngress,
+			spec: spec.Spec{Services: []string{"web", "web-b"}}, objects: []any{web, service("web-b", "web"), ing}, reason: reason.NoIngress,
 			message: `no Ingress has a path to Service "web-b": only traffic that comes through an Ingress can be split`,
 		},
 		"a named Ingress that is not there": {
-			spec: rollout.Spec{Ingresses: []string{"web", "wbe"}}, objects: []any{web, ing}, reason: rollout.NoIngress,
+			spec: spec.Spec{Ingresses: []string{"web", "wbe"}}, objects: []any{web, ing}, reason: reason.NoIngress,
 			message: `headgate.dev/ingress names Ingress "wbe", which is not in namespace "shop": create it or correct the annotation`,
 		},
 		"a named Ingress that leads elsewhere": {
-			spec: rollout.Spec{Ingresses: []string{"api"}}, objects: []any{web, ingress("api", rule("a.test", path("/", "api")))}, reason: rollout.NoIngress,
+			spec: spec.Spec{Ingresses: []string{"api"}}, objects: []any{web, ingress("api", rule("a.test", path("/", "api")))}, reason: reason.NoIngress,
 			message: `headgate.dev/ingress names Ingress "api", which has no path to a Service of Deployment "web": add one or correct the annotation`,
 		},
 		"a named Ingress that is a canary": {
-			spec: rollout.Spec{Ingresses: []string{"theirs"}}, objects: []any{web, ing, canaryOf("a.test", path("/", "web"))}, reason: rollout.NoIngress,
+			spec: spec.Spec{Ingresses: []string{"theirs"}}, objects: []any{web, ing, canaryOf("a.test", path("/", "web"))}, reason: reason.NoIngress,
 			message: `headgate.dev/ingress names Ingress "theirs", which is itself a canary: name the stable one`,
 		},
 
 		"only a default backend": {
-			objects: []any{web, defaulting(ingress("all"), "web")}, reason: rollout.IngressNotSupported,
+			objects: []any{web, defaulting(ingress("all"), "web")}, reason: reason.IngressNotSupported,
 			message: `Ingress "all" leads to Service "web" only by defaultBackend, which a canary cannot split: add a rule with an http path to it`,
 		},
 		"a named Ingress with only a default backend": {
-			spec: rollout.Spec{Ingresses: []string{"all"}}, objects: []any{web, ing, defaulting(ingress("all"), "web")}, reason: rollout.IngressNotSupported,
+			spec: spec.Spec{Ingresses: []string{"all"}}, objects: []any{web, ing, defaulting(ingress("all"), "web")}, reason: reason.IngressNotSupported,
 			message: `Ingress "all" leads to Service "web" only by defaultBackend, which a canary cannot split: add a rule with an http path to it`,
 		},
 		"a default backend beside a path": {
 			objects: []any{web, defaulting(ingress("all", rule("a.test", path("/", "web"))), "web")},
 		},
 		"TLS that is passed through": {
-			objects: []any{web, annotated(ing.DeepCopy(), nginx("ssl-passthrough"), "true")}, reason: rollout.IngressNotSupported,
+			objects: []any{web, annotated(ing.DeepCopy(), nginx("ssl-passthrough"), "true")}, reason: reason.IngressNotSupported,
 			message: `Ingress "web" has nginx.ingress.kubernetes.io/ssl-passthrough: "true", and weights do not apply to TLS that is passed through: remove it`,
 		},
 		"TLS that is not": {objects: []any{web, annotated(ing.DeepCopy(), nginx("ssl-passthrough"), "false")}},
 
 		"a foreign canary": {
-			objects: []any{web, ing, canaryOf("a.test", path("/", "elsewhere"))}, reason: rollout.ForeignCanary,
+			objects: []any{web, ing, canaryOf("a.test", path("/", "elsewhere"))}, reason: reason.ForeignCanary,
 			message: `Ingress "theirs" is a canary for host "a.test", path "/" of Ingress "web" that Headgate did not make: delete it, a controller honours only one`,
 		},
 		"a foreign canary that is equal once normalised": {
-			objects: []any{web, ing, canaryOf("a.test", typed(path("", "elsewhere"), new(netv1.PathTypeImplementationSpecific)))}, reason: rollout.ForeignCanary,
+			objects: []any{web, ing, canaryOf("a.test", typed(path("", "elsewhere"), new(netv1.PathTypeImplementationSpecific)))}, reason: reason.ForeignCanary,
 			message: `Ingress "theirs" is a canary for host "a.test", path "" of Ingress "web" that Headgate did not make: delete it, a controller honours only one`,
 		},
 		"a foreign canary on an Ingress that is not to be split, to the same Service": {
-			spec:    rollout.Spec{Ingresses: []string{"web"}},
-			objects: []any{web, ing, ingress("other", rule("b.test", path("/", "web"))), canaryOf("b.test", path("/", "elsewhere"))}, reason: rollout.ForeignCanary,
+			spec:    spec.Spec{Ingresses: []string{"web"}},
+			objects: []any{web, ing, ingress("other", rule("b.test", path("/", "web"))), canaryOf("b.test", path("/", "elsewhere"))}, reason: reason.ForeignCanary,
 			message: `Ingress "theirs" is a canary for host "b.test", path "/" of Ingress "other" that Headgate did not make: delete it, a controller honours only one`,
 		},
 		"a foreign canary of another host": {objects: []any{web, ing, canaryOf("b.test", path("/", "elsewhere"))}},
@@ -127,7 +129,7 @@ func TestProblem(t *testing.T) {
 	}
 }
 
-func expectProblem(t *testing.T, reason rollout.Reason, message string, got *rollout.Problem) {
+func expectProblem(t *testing.T, reason reason.Reason, message string, got *rollout.Problem) {
 	t.Helper()
 	var want *rollout.Problem
 	if reason != "" {

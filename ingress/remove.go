@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // Remove deletes every canary Ingress of t, so that all traffic is stable's
@@ -54,7 +55,7 @@ func (r *Router) deleteOurs(ctx context.Context, t rollout.Target, cached, live 
 
 // collect adds to found, by name, what the list that c reads holds of ours.
 func collect(ctx context.Context, c client.Reader, t rollout.Target, list client.ObjectList, found map[string]client.Object) error {
-	marked := client.MatchingLabels{rollout.LabelManagedBy: rollout.ManagedBy}
+	marked := client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}
 	if err := c.List(ctx, list, client.InNamespace(t.Deployment.Namespace), marked); err != nil {
 		return fmt.Errorf("listing the objects labelled %v: %w", marked, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // Options are the operator's settings. The zero value is ready to use.
@@ -52,7 +53,7 @@ type Router struct {
 // before a rollout routes anything, and the canary objects that are to be deleted.
 func New(c client.Client, live client.Reader, o Options) *Router {
 	r := &Router{
-		client:      client.WithFieldOwner(c, rollout.FieldOwner),
+		client:      client.WithFieldOwner(c, spec.FieldOwner),
 		live:        live,
 		dialect:     cmp.Or(dialect(o.AnnotationsPrefix), defaultDialect),
 		controllers: o.Controllers,
@@ -131,7 +132,7 @@ func (r *Router) observe(ctx context.Context, t rollout.Target) (rollout.Traffic
 // and to try again. So does more traffic for routes that were written since
 // t.Seen: somebody lowered a weight, or deleted them, which is a brake. Problems other than a missing route and a taken name of a canary
 // object do not stop it; Observe reports them.
-func (r *Router) SetWeight(ctx context.Context, t rollout.Target, weight int, match rollout.Match) error {
+func (r *Router) SetWeight(ctx context.Context, t rollout.Target, weight int, match spec.Match) error {
 	if err := r.setShare(ctx, t, share{weight, match}); err != nil {
 		return fmt.Errorf("setting weight %d of Deployment %s: %w", weight, nameOf(t.Deployment), err)
 	}

@@ -20,6 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // cluster is a fake API server that remembers what was asked of it.
@@ -98,12 +100,12 @@ func (c *cluster) observe(t *testing.T, change ...func(*rollout.Target)) rollout
 
 func (c *cluster) setWeight(t *testing.T, weight int, change ...func(*rollout.Target)) {
 	t.Helper()
-	if err := c.router().SetWeight(t.Context(), target(change...), weight, rollout.Match{}); err != nil {
+	if err := c.router().SetWeight(t.Context(), target(change...), weight, spec.Match{}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (c *cluster) setMatch(t *testing.T, m rollout.Match) {
+func (c *cluster) setMatch(t *testing.T, m spec.Match) {
 	t.Helper()
 	if err := c.router().SetWeight(t.Context(), target(), 10, m); err != nil {
 		t.Fatal(err)
@@ -248,7 +250,7 @@ func TestCanarySurvivesTheReCreationOfItsStableIngress(t *testing.T) {
 
 	c.writes = nil
 	got := c.observe(t)
-	diff(t, rollout.NoIngress, got.Problem.Reason)
+	diff(t, reason.NoIngress, got.Problem.Reason)
 	diff(t, true, got.Routed)
 	diff(t, 40, got.Weight)
 	c.setWeight(t, 40)
@@ -281,7 +283,7 @@ func TestObserveLooksAtThePodsBeforeAnythingIsRouted(t *testing.T) {
 	if err := c.WithWatch.Create(t.Context(), pod("stray", "uid-job")); err != nil {
 		t.Fatal(err)
 	}
-	expectProblem(t, rollout.ServiceSelectsOthers,
+	expectProblem(t, reason.ServiceSelectsOthers,
 		`Service "web" also selects pod "stray", which is not of Deployment "web", and its traffic would be split too: narrow the Service's selector`,
 		c.observe(t).Problem)
 
@@ -291,12 +293,12 @@ func TestObserveLooksAtThePodsBeforeAnythingIsRouted(t *testing.T) {
 	diff(t, 3, len(c.lists)) // Services, Ingresses, IngressClasses: the cache alone
 
 	atRest := c.observe(t, func(t *rollout.Target) { t.Rollout = "" })
-	diff(t, rollout.ServiceSelectsOthers, atRest.Problem.Reason)
+	diff(t, reason.ServiceSelectsOthers, atRest.Problem.Reason)
 }
 
 func TestNothingIsNotCurrent(t *testing.T) {
 	got := newCluster().observe(t)
-	diff(t, rollout.NoService, got.Problem.Reason)
+	diff(t, reason.NoService, got.Problem.Reason)
 	diff(t, false, got.Routed)
 	diff(t, false, got.Current)
 }
@@ -333,7 +335,7 @@ func TestSetWeightRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(tc.objects...)
-			err := c.router().SetWeight(t.Context(), tc.target, tc.weight, rollout.Match{})
+			err := c.router().SetWeight(t.Context(), tc.target, tc.weight, spec.Match{})
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -345,13 +347,13 @@ func TestSetWeightRefuses(t *testing.T) {
 func TestSetWeightLeavesTheNameOfAnotherAlone(t *testing.T) {
 	foreign := ingress("web-canary", rule("x.test", path("/", "x")))
 	c := newCluster(append(shop(), foreign)...)
-	err := c.router().SetWeight(t.Context(), target(), 10, rollout.Match{})
+	err := c.router().SetWeight(t.Context(), target(), 10, spec.Match{})
 	var p *rollout.Problem
-	if !errors.As(err, &p) || p.Reason != rollout.NameTaken {
+	if !errors.As(err, &p) || p.Reason != reason.NameTaken {
 		t.Errorf("got %v, want a NameTaken problem", err)
 	}
 	diff(t, []string{"create *v1.Service web-canary", "create *v1.Ingress admin-canary"}, c.writes)
-	diff(t, rollout.NameTaken, c.observe(t).Problem.Reason)
+	diff(t, reason.NameTaken, c.observe(t).Problem.Reason)
 }
 
 func TestSetWeightTriesEveryIngress(t *testing.T) {
@@ -364,7 +366,7 @@ func TestSetWeightTriesEveryIngress(t *testing.T) {
 		}
 		return nil
 	}
-	err := c.router().SetWeight(t.Context(), target(), 0, rollout.Match{})
+	err := c.router().SetWeight(t.Context(), target(), 0, spec.Match{})
 	if err == nil || !strings.Contains(err.Error(), `updating Ingress "shop/admin-canary": denied by webhook`) {
 		t.Errorf("got %v", err)
 	}
@@ -375,7 +377,7 @@ func TestSetWeightTriesEveryIngress(t *testing.T) {
 func TestSetWeightWritesNoIngressBeforeItsService(t *testing.T) {
 	c := newCluster(shop()...)
 	c.refuse = func(_, name string) error { return errors.New("quota exceeded") }
-	err := c.router().SetWeight(t.Context(), target(), 10, rollout.Match{})
+	err := c.router().SetWeight(t.Context(), target(), 10, spec.Match{})
 	diff(t, `setting weight 10 of Deployment shop/web: creating Service "shop/web-canary": quota exceeded`, fmt.Sprint(err))
 }
 
@@ -397,7 +399,7 @@ func TestSetWeightRaisesNothingOnRoutesThatWereNotSeen(t *testing.T) {
 			c.setWeight(t, 10)
 			seen := c.observe(t).Version
 			tt.since(c)
-			err := c.router().SetWeight(t.Context(), target(func(t *rollout.Target) { t.Seen = seen }), tt.weight, rollout.Match{})
+			err := c.router().SetWeight(t.Context(), target(func(t *rollout.Target) { t.Seen = seen }), tt.weight, spec.Match{})
 			if refused := apierrors.IsConflict(err); refused != tt.refused || !refused && err != nil {
 				t.Errorf("got %v", err)
 			}
@@ -423,7 +425,7 @@ func TestSetWeightDoesNotOverwriteWhatItHasNotSeen(t *testing.T) {
 			return w.List(ctx, list, opts...)
 		},
 	})
-	err := New(behind, c, Options{}).SetWeight(t.Context(), target(), 30, rollout.Match{})
+	err := New(behind, c, Options{}).SetWeight(t.Context(), target(), 30, spec.Match{})
 	if !apierrors.IsConflict(err) {
 		t.Errorf("got %v, want a conflict", err)
 	}

@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // canaryService builds the Service that reaches the canary pods of t and no
@@ -36,7 +37,7 @@ func canaryService(t rollout.Target, stable *corev1.Service) *corev1.Service {
 func canarySelector(t rollout.Target, stable map[string]string) map[string]string {
 	selector := maps.Clone(stable)
 	maps.Copy(selector, t.Track)
-	selector[rollout.LabelRollout] = t.Rollout
+	selector[spec.LabelRollout] = t.Rollout
 	return selector
 }
 

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 func TestCanaryService(t *testing.T) {
@@ -89,8 +90,8 @@ func TestMergeService(t *testing.T) {
 			svc.Annotations["field.cattle.io/publicEndpoints"] = "[]"
 			svc.Labels["team"] = "front"
 		}, false},
-		"the selector of the rollout before":  {func(svc *corev1.Service) { svc.Spec.Selector[rollout.LabelRollout] = "6" }, true},
-		"the label of the rollout before":     {func(svc *corev1.Service) { svc.Labels[rollout.LabelRollout] = "6" }, true},
+		"the selector of the rollout before":  {func(svc *corev1.Service) { svc.Spec.Selector[spec.LabelRollout] = "6" }, true},
+		"the label of the rollout before":     {func(svc *corev1.Service) { svc.Labels[spec.LabelRollout] = "6" }, true},
 		"a port that the stable one had once": {func(svc *corev1.Service) { svc.Spec.Ports[0].Port = 81 }, true},
 		"a type changed by hand":              {func(svc *corev1.Service) { svc.Spec.Type = corev1.ServiceTypeNodePort }, true},
 	} {
@@ -119,11 +120,11 @@ func TestCanarySelectorNeverMatchesStablePods(t *testing.T) {
 			t.Fatalf("%v matches stable pod %v", got, pod)
 		}
 
-		canary := labels.Merge(labels.Merge(selector, tr.Track), labels.Set{rollout.LabelRollout: tr.Rollout})
+		canary := labels.Merge(labels.Merge(selector, tr.Track), labels.Set{spec.LabelRollout: tr.Rollout})
 		if !labels.SelectorFromSet(got).Matches(canary) {
 			t.Fatalf("%v does not match canary pod %v", got, canary)
 		}
-		canary[rollout.LabelRollout] += "0"
+		canary[spec.LabelRollout] += "0"
 		if labels.SelectorFromSet(got).Matches(canary) {
 			t.Fatalf("%v matches a pod of another rollout", got)
 		}

@@ -10,13 +10,14 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // share is which requests canary Ingresses take: weight percent of all, and
 // besides them those that match.
 type share struct {
 	weight int // 0..100
-	match  rollout.Match
+	match  spec.Match
 }
 
 // What a canary Ingress says about its own weight, beside canary-weight. All are

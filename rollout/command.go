@@ -1,29 +1,34 @@
 package rollout
 
+import (
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
+)
+
 // obey carries out the command that is on the Deployment, in a rollout that is
 // going through its steps.
 func (o Observation) obey(s *State) []Note {
 	verb, notes := o.command(s)
 	switch verb {
-	case VerbAbort:
-		s.Why, s.Message = AbortedByCommand, "aborted by command"
-	case VerbPause:
+	case spec.VerbAbort:
+		s.Why, s.Message = reason.AbortedByCommand, "aborted by command"
+	case spec.VerbPause:
 		s.Paused = true
-	case VerbResume:
+	case spec.VerbResume:
 		if !s.Paused {
 			return o.refused("nothing is paused by command")
 		}
 		s.Paused = false
-		if s.step().waitsForPods() {
+		if s.step().WaitsForPods() {
 			s.StepSince = o.Now // the deadline of its pods begins anew
 		}
-	case VerbPromote:
+	case spec.VerbPromote:
 		if !o.skip(s) {
 			return o.refused("there is no wait to end here; promote-full goes on without the steps that are left")
 		}
-	case VerbPromoteFull:
+	case spec.VerbPromoteFull:
 		s.Stage = StagePromoting
-	case VerbRetry:
+	case spec.VerbRetry:
 		return o.refused("retry is for a rollout that was rolled back")
 	}
 	return notes
@@ -44,7 +49,7 @@ func (o Observation) tooLate(s *State) []Note {
 func (o Observation) skip(s *State) bool {
 	paused, skipped := s.Paused, s.Skipped
 	s.Paused = false
-	if !s.step().waitsForPods() {
+	if !s.step().WaitsForPods() {
 		s.Skipped = true
 		return paused || !skipped
 	}
@@ -58,12 +63,12 @@ func (o Observation) skip(s *State) bool {
 func (o Observation) commandAfterRollback(s *State) (string, []Note) {
 	verb, notes := o.command(s)
 	switch verb {
-	case VerbRetry:
+	case spec.VerbRetry:
 		// One write renews the hold and takes the command away: there is no state
 		// between the two to remember.
 		s.CommandTaken = ""
 		return verb, notes
-	case VerbPromoteFull, "":
+	case spec.VerbPromoteFull, "":
 		return verb, notes
 	default:
 		return "", o.refused("the rollout was rolled back; there is retry and promote-full")
@@ -73,13 +78,13 @@ func (o Observation) commandAfterRollback(s *State) (string, []Note) {
 // stillRolledBack keeps to a rollback whose record, the canary Deployment,
 // somebody deleted: what failed must not begin again by itself.
 func (o Observation) stillRolledBack() Decision {
-	d := Decision{Weight: Unrouted, Phase: RolledBack}
+	d := Decision{Weight: Unrouted, Phase: spec.RolledBack}
 	switch {
-	case o.says(VerbPromoteFull):
+	case o.says(spec.VerbPromoteFull):
 		return o.releaseByCommand()
-	case o.says(VerbRetry):
-		d.Hold, d.Phase = RenewHold, Pending
-		d.Notes = []Note{{CommandTaken, o.say(VerbRetry)}}
+	case o.says(spec.VerbRetry):
+		d.Hold, d.Phase = RenewHold, spec.Pending
+		d.Notes = []Note{{reason.CommandTaken, o.say(spec.VerbRetry)}}
 		return d
 	}
 	return o.refuseCommand(d, "the rollout was rolled back; there is retry and promote-full")
@@ -89,7 +94,7 @@ func (o Observation) stillRolledBack() Decision {
 // that nobody has to wait for that; one that cannot begin can only be let
 // through.
 func (o Observation) commandWhilePending() Decision {
-	if o.says(VerbPromoteFull) {
+	if o.says(spec.VerbPromoteFull) {
 		return o.releaseByCommand()
 	}
 	d := o.pending()
@@ -102,7 +107,7 @@ func (o Observation) commandWhilePending() Decision {
 func (o Observation) releaseByCommand() Decision {
 	return Decision{
 		Weight: Unrouted, Hold: Release,
-		Reason: Bypassed, Message: o.say("released without a canary, by command"),
+		Reason: reason.Bypassed, Message: o.say("released without a canary, by command"),
 	}
 }
 
@@ -124,7 +129,7 @@ func (o Observation) command(s *State) (string, []Note) {
 	case !o.aboutThis():
 		return "", o.refused("it is meant for rollout " + o.Command.Rollout)
 	}
-	return o.Command.Verb, []Note{{CommandTaken, o.say("%s", o.Command.Verb)}}
+	return o.Command.Verb, []Note{{reason.CommandTaken, o.say("%s", o.Command.Verb)}}
 }
 
 // commandText tells one command from the next. "" means that there is none.
@@ -151,11 +156,11 @@ func (o Observation) refuseCommand(d Decision, why string) Decision {
 }
 
 func (o Observation) refused(why string) []Note {
-	word := AnnotationCommand
+	word := spec.AnnotationCommand
 	if o.Command != nil {
 		word = o.Command.String()
 	}
-	return []Note{{CommandRefused, o.say("%s is refused: %s", word, why)}}
+	return []Note{{reason.CommandRefused, o.say("%s is refused: %s", word, why)}}
 }
 
 // aboutThis: a command may name the rollout it is meant for, so that a slow

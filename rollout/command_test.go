@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 var errDamaged = errors.New("damaged")
@@ -20,51 +22,51 @@ func TestCommands(t *testing.T) {
 		command string
 		at      func(*rollout.Observation)
 		want    string // the first note
-		phase   rollout.Phase
+		phase   spec.Phase
 		hold    rollout.HoldGoal
 	}{
-		"abort takes the traffic away":            {"abort", nil, "CommandTaken: rollout 7: abort", rollout.RolledBack, rollout.KeepHold},
-		"abort by name":                           {"abort:7", nil, "CommandTaken: rollout 7: abort", rollout.RolledBack, rollout.KeepHold},
-		"abort of another rollout":                {"abort:5", nil, refused + "rollout 7: abort:5 is refused: it is meant for rollout 5", rollout.Progressing, rollout.KeepHold},
-		"pause":                                   {"pause", nil, "CommandTaken: rollout 7: pause", rollout.Paused, rollout.KeepHold},
-		"resume":                                  {"resume", pausedByCommandAt, "CommandTaken: rollout 7: resume", rollout.Progressing, rollout.KeepHold},
-		"resume of what runs":                     {"resume", nil, refused + "rollout 7: resume is refused: nothing is paused by command", rollout.Progressing, rollout.KeepHold},
-		"promote ends a wait":                     {"promote", nil, "CommandTaken: rollout 7: promote", rollout.Progressing, rollout.KeepHold},
-		"promote ends a pause by command":         {"promote", pausedByCommandAt, "CommandTaken: rollout 7: promote", rollout.Progressing, rollout.KeepHold},
-		"promote while a weight is being set":     {"promote", atStep(2), refused + "rollout 7: promote is refused: there is no wait to end here; promote-full goes on without the steps that are left", rollout.Progressing, rollout.KeepHold},
-		"promote while a header is being set":     {"promote", atWord("header=X-Canary"), refused + "rollout 7: promote is refused: there is no wait to end here; promote-full goes on without the steps that are left", rollout.Progressing, rollout.KeepHold},
-		"promote while a cookie is being set":     {"promote", atWord("cookie=canary"), refused + "rollout 7: promote is refused: there is no wait to end here; promote-full goes on without the steps that are left", rollout.Progressing, rollout.KeepHold},
-		"promote while the canary grows":          {"promote", atWord("scale=3"), refused + "rollout 7: promote is refused: there is no wait to end here; promote-full goes on without the steps that are left", rollout.Progressing, rollout.KeepHold},
-		"promote ends the wait for a Job":         {"promote", atWord("job=smoke"), "CommandTaken: rollout 7: promote", rollout.Progressing, rollout.KeepHold},
-		"promote-full beside a Job":               {"promote-full", atWord("job=smoke"), "CommandTaken: rollout 7: promote-full", rollout.Promoting, rollout.Release},
-		"promote-full at the deadline":            {"promote-full", late, "CommandTaken: rollout 7: promote-full", rollout.Promoting, rollout.Release},
-		"resume at the deadline":                  {"resume", late, "CommandTaken: rollout 7: resume", rollout.RolledBack, rollout.KeepHold},
-		"promote of a wait that was ended before": {"promote", skipped, refused + "rollout 7: promote is refused: there is no wait to end here; promote-full goes on without the steps that are left", rollout.Progressing, rollout.KeepHold},
-		"promote-full releases the template":      {"promote-full", nil, "CommandTaken: rollout 7: promote-full", rollout.Promoting, rollout.Release},
-		"retry of what runs":                      {"retry", nil, refused + "rollout 7: retry is refused: retry is for a rollout that was rolled back", rollout.Progressing, rollout.KeepHold},
-		"nonsense":                                {"abrt", nil, refused + `rollout 7: headgate.dev/command is refused: annotation headgate.dev/command: "abrt": a command is one of promote, promote-full, pause, resume, abort, retry, e.g. headgate.dev/command: promote`, rollout.Progressing, rollout.KeepHold},
+		"abort takes the traffic away":            {"abort", nil, "CommandTaken: rollout 7: abort", spec.RolledBack, rollout.KeepHold},
+		"abort by name":                           {"abort:7", nil, "CommandTaken: rollout 7: abort", spec.RolledBack, rollout.KeepHold},
+		"abort of another rollout":                {"abort:5", nil, refused + "rollout 7: abort:5 is refused: it is meant for rollout 5", spec.Progressing, rollout.KeepHold},
+		"pause":                                   {"pause", nil, "CommandTaken: rollout 7: pause", spec.Paused, rollout.KeepHold},
+		"resume":                                  {"resume", pausedByCommandAt, "CommandTaken: rollout 7: resume", spec.Progressing, rollout.KeepHold},
+		"resume of what runs":                     {"resume", nil, refused + "rollout 7: resume is refused: nothing is paused by command", spec.Progressing, rollout.KeepHold},
+		"promote ends a wait":                     {"promote", nil, "CommandTaken: rollout 7: promote", spec.Progressing, rollout.KeepHold},
+		"promote ends a pause by command":         {"promote", pausedByCommandAt, "CommandTaken: rollout 7: promote", spec.Progressing, rollout.KeepHold},
+		"promote while a weight is being set":     {"promote", atStep(2), refused + "rollout 7: promote is refused: there is no wait to end here; promote-full goes on without the steps that are left", spec.Progressing, rollout.KeepHold},
+		"promote while a header is being set":     {"promote", atWord("header=X-Canary"), refused + "rollout 7: promote is refused: there is no wait to end here; promote-full goes on without the steps that are left", spec.Progressing, rollout.KeepHold},
+		"promote while a cookie is being set":     {"promote", atWord("cookie=canary"), refused + "rollout 7: promote is refused: there is no wait to end here; promote-full goes on without the steps that are left", spec.Progressing, rollout.KeepHold},
+		"promote while the canary grows":          {"promote", atWord("scale=3"), refused + "rollout 7: promote is refused: there is no wait to end here; promote-full goes on without the steps that are left", spec.Progressing, rollout.KeepHold},
+		"promote ends the wait for a Job":         {"promote", atWord("job=smoke"), "CommandTaken: rollout 7: promote", spec.Progressing, rollout.KeepHold},
+		"promote-full beside a Job":               {"promote-full", atWord("job=smoke"), "CommandTaken: rollout 7: promote-full", spec.Promoting, rollout.Release},
+		"promote-full at the deadline":            {"promote-full", late, "CommandTaken: rollout 7: promote-full", spec.Promoting, rollout.Release},
+		"resume at the deadline":                  {"resume", late, "CommandTaken: rollout 7: resume", spec.RolledBack, rollout.KeepHold},
+		"promote of a wait that was ended before": {"promote", skipped, refused + "rollout 7: promote is refused: there is no wait to end here; promote-full goes on without the steps that are left", spec.Progressing, rollout.KeepHold},
+		"promote-full releases the template":      {"promote-full", nil, "CommandTaken: rollout 7: promote-full", spec.Promoting, rollout.Release},
+		"retry of what runs":                      {"retry", nil, refused + "rollout 7: retry is refused: retry is for a rollout that was rolled back", spec.Progressing, rollout.KeepHold},
+		"nonsense":                                {"abrt", nil, refused + `rollout 7: headgate.dev/command is refused: annotation headgate.dev/command: "abrt": a command is one of promote, promote-full, pause, resume, abort, retry, e.g. headgate.dev/command: promote`, spec.Progressing, rollout.KeepHold},
 
-		"promote-full together with the verdict that ends the rollout": {"promote-full", failing, "MeasurementFailed: rollout 7: Fail at weight 10: too many errors", rollout.RolledBack, rollout.KeepHold},
+		"promote-full together with the verdict that ends the rollout": {"promote-full", failing, "MeasurementFailed: rollout 7: Fail at weight 10: too many errors", spec.RolledBack, rollout.KeepHold},
 
-		"retry after a rollback":        {"retry", rolledBack, "CommandTaken: rollout 7: retry", rollout.Pending, rollout.RenewHold},
-		"promote-full after a rollback": {"promote-full", rolledBack, "CommandTaken: rollout 7: promote-full", rollout.Promoting, rollout.Release},
-		"promote after a rollback":      {"promote", rolledBack, refused + "rollout 7: promote is refused: the rollout was rolled back; there is retry and promote-full", rollout.RolledBack, rollout.KeepHold},
+		"retry after a rollback":        {"retry", rolledBack, "CommandTaken: rollout 7: retry", spec.Pending, rollout.RenewHold},
+		"promote-full after a rollback": {"promote-full", rolledBack, "CommandTaken: rollout 7: promote-full", spec.Promoting, rollout.Release},
+		"promote after a rollback":      {"promote", rolledBack, refused + "rollout 7: promote is refused: the rollout was rolled back; there is retry and promote-full", spec.RolledBack, rollout.KeepHold},
 
-		"retry after a rollback without a record":        {"retry", recordless, "CommandTaken: rollout 7: retry", rollout.Pending, rollout.RenewHold},
+		"retry after a rollback without a record":        {"retry", recordless, "CommandTaken: rollout 7: retry", spec.Pending, rollout.RenewHold},
 		"promote-full after a rollback without a record": {"promote-full", recordless, "", "", rollout.Release},
-		"promote after a rollback without a record":      {"promote", recordless, refused + "rollout 7: promote is refused: the rollout was rolled back; there is retry and promote-full", rollout.RolledBack, rollout.KeepHold},
+		"promote after a rollback without a record":      {"promote", recordless, refused + "rollout 7: promote is refused: the rollout was rolled back; there is retry and promote-full", spec.RolledBack, rollout.KeepHold},
 
-		"abort while promoting":  {"abort", promoting, refused + "rollout 7: abort is refused: the template is released; to go back, change it back", rollout.Promoting, rollout.KeepHold},
-		"abort of what is over":  {"abort", retiring, refused + "rollout 7: abort is refused: the canary is being removed", rollout.Pending, rollout.KeepHold},
+		"abort while promoting":  {"abort", promoting, refused + "rollout 7: abort is refused: the template is released; to go back, change it back", spec.Promoting, rollout.KeepHold},
+		"abort of what is over":  {"abort", retiring, refused + "rollout 7: abort is refused: the canary is being removed", spec.Pending, rollout.KeepHold},
 		"abort of nothing":       {"abort", idle, refused + "abort is refused: there is no rollout", "", rollout.KeepHold},
 		"nonsense about nothing": {"abrt", idle, refused + `headgate.dev/command is refused: annotation headgate.dev/command: "abrt": a command is one of promote, promote-full, pause, resume, abort, retry, e.g. headgate.dev/command: promote`, "", rollout.KeepHold},
 
-		"pause at the beginning":                               {"pause", beginning, "CommandTaken: rollout 7: pause", rollout.Paused, rollout.KeepHold},
-		"abort at the beginning":                               {"abort", beginning, "CommandTaken: rollout 7: abort", rollout.RolledBack, rollout.KeepHold},
-		"promote at the beginning":                             {"promote", beginning, refused + "rollout 7: promote is refused: there is no wait to end here; promote-full goes on without the steps that are left", rollout.Progressing, rollout.KeepHold},
-		"pause before the beginning":                           {"pause", pending, refused + "rollout 7: pause is refused: the rollout has not begun; there is promote-full", rollout.Pending, rollout.KeepHold},
+		"pause at the beginning":                               {"pause", beginning, "CommandTaken: rollout 7: pause", spec.Paused, rollout.KeepHold},
+		"abort at the beginning":                               {"abort", beginning, "CommandTaken: rollout 7: abort", spec.RolledBack, rollout.KeepHold},
+		"promote at the beginning":                             {"promote", beginning, refused + "rollout 7: promote is refused: there is no wait to end here; promote-full goes on without the steps that are left", spec.Progressing, rollout.KeepHold},
+		"pause before the beginning":                           {"pause", pending, refused + "rollout 7: pause is refused: the rollout has not begun; there is promote-full", spec.Pending, rollout.KeepHold},
 		"promote-full before the beginning":                    {"promote-full", pending, "", "", rollout.Release},
-		"promote-full of another rollout before the beginning": {"promote-full:5", pending, refused + "rollout 7: promote-full:5 is refused: the rollout has not begun; there is promote-full", rollout.Pending, rollout.KeepHold},
+		"promote-full of another rollout before the beginning": {"promote-full:5", pending, refused + "rollout 7: promote-full:5 is refused: the rollout has not begun; there is promote-full", spec.Pending, rollout.KeepHold},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -101,19 +103,19 @@ func TestCommandsAreTakenOnce(t *testing.T) {
 		t.Errorf("the same command again: %v", d.Notes)
 	}
 	say(&o, "abort")
-	if d := rollout.Next(o); len(d.Notes) != 1 || d.Notes[0].Reason != rollout.CommandRefused {
+	if d := rollout.Next(o); len(d.Notes) != 1 || d.Notes[0].Reason != reason.CommandRefused {
 		t.Errorf("the next command: %v", d.Notes)
 	}
 	o.Command = nil
 	o.Canary.State = rollout.Next(o).Canary.State
 	say(&o, "promote-full")
-	if d := rollout.Next(o); len(d.Notes) != 1 || d.Notes[0].Reason != rollout.CommandRefused {
+	if d := rollout.Next(o); len(d.Notes) != 1 || d.Notes[0].Reason != reason.CommandRefused {
 		t.Errorf("the same command much later: %v", d.Notes)
 	}
 }
 
 func say(o *rollout.Observation, text string) {
-	c, err := rollout.ParseCommand(text)
+	c, err := spec.ParseCommand(text)
 	o.Command, o.CommandErr = &c, err
 	if err != nil {
 		o.Command = nil
@@ -149,14 +151,14 @@ func late(o *rollout.Observation) {
 }
 
 func rolledBack(o *rollout.Observation) {
-	o.Canary.State.Stage, o.Canary.State.Why = rollout.StageRolledBack, rollout.AnalysisFailed
+	o.Canary.State.Stage, o.Canary.State.Why = rollout.StageRolledBack, reason.AnalysisFailed
 	o.Canary.State.DrainSince = noon.Add(-time.Hour)
 	o.Canary.Replicas, o.Canary.Available = 0, 0
 	o.Traffic = rollout.Traffic{}
 }
 
 func recordless(o *rollout.Observation) {
-	o.Canary, o.Traffic, o.Stable.Phase = nil, rollout.Traffic{}, rollout.RolledBack
+	o.Canary, o.Traffic, o.Stable.Phase = nil, rollout.Traffic{}, spec.RolledBack
 }
 
 func promoting(o *rollout.Observation) {
@@ -164,7 +166,7 @@ func promoting(o *rollout.Observation) {
 }
 
 func retiring(o *rollout.Observation) {
-	o.Canary.State.Stage, o.Canary.State.Why = rollout.StageRetiring, rollout.Superseded
+	o.Canary.State.Stage, o.Canary.State.Why = rollout.StageRetiring, reason.Superseded
 }
 
 func idle(o *rollout.Observation) {
@@ -172,10 +174,10 @@ func idle(o *rollout.Observation) {
 }
 
 func beginning(o *rollout.Observation) {
-	o.Canary, o.Traffic, o.Spec.Steps = nil, rollout.Traffic{}, []rollout.Step{weight(10)}
+	o.Canary, o.Traffic, o.Spec.Steps = nil, rollout.Traffic{}, []spec.Step{weight(10)}
 }
 
 func pending(o *rollout.Observation) {
 	beginning(o)
-	o.Problem = &rollout.Problem{Reason: rollout.NoService, Message: "no Service selects the pods"}
+	o.Problem = &rollout.Problem{Reason: reason.NoService, Message: "no Service selects the pods"}
 }

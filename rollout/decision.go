@@ -1,13 +1,18 @@
 package rollout
 
-import "time"
+import (
+	"time"
+
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
+)
 
 // Decision is what should be true, and why.
 type Decision struct {
 	// Reason and Message are the condition, the event and the log line. Message
 	// holds nothing that changes while nothing happens. An empty Reason leaves
 	// the condition as it is.
-	Reason  Reason
+	Reason  reason.Reason
 	Message string
 
 	// Notes are what happened besides: one event and one log line each.
@@ -22,11 +27,11 @@ type Decision struct {
 
 	// Match is what they should match besides. It means nothing where Weight is
 	// negative.
-	Match Match
+	Match spec.Match
 
 	// Ask is the point whose gates are to be asked: with their answer as
 	// Observation.Gate the decision may be another one. "": none.
-	Ask GatePoint
+	Ask spec.GatePoint
 
 	// Job is the Job that should exist. nil: none; one of the same rollout that is
 	// not at its end has then no purpose any more.
@@ -37,7 +42,7 @@ type Decision struct {
 	HoldScaleDown bool
 
 	Hold  HoldGoal
-	Phase Phase // on the user's Deployment; "" means no annotation
+	Phase spec.Phase // on the user's Deployment; "" means no annotation
 
 	// TakeCommand says that AnnotationCommand has been dealt with and should go.
 	TakeCommand bool
@@ -71,21 +76,6 @@ const (
 
 // Note is something that happened, for an event and a log line.
 type Note struct {
-	Reason  Reason
+	Reason  reason.Reason
 	Message string
-}
-
-// Warning says whether an event with this reason should stand out.
-func (r Reason) Warning() bool { return warnings[r] }
-
-var warnings = map[Reason]bool{
-	PromotionStalled: true, AnalysisFailed: true, AnalysisLimitExceeded: true,
-	ProgressDeadlineExceeded: true, CanaryUnavailable: true, CanaryRoutesDeleted: true,
-	InvalidState: true, InvalidAnnotation: true, HoldRemoved: true, Bypassed: true,
-	NoService: true, NoIngress: true, ServiceNotSupported: true, ServiceSelectsOthers: true,
-	IngressNotSupported: true, IngressClassUnknown: true, ForeignCanary: true, NameTaken: true,
-	CanaryIndistinct: true, StableUnavailable: true, ScaledToZero: true, RecreateNotSupported: true,
-	RolloutDeadlineExceeded: true, JobFailed: true, JobUnavailable: true, VolumeNotShared: true,
-	PreviewHostRefused: true, CanaryNeedsFreeNode: true, ScaleDownNotHeld: true,
-	CanaryNotCovered: true, MeasurementFailed: true, MeasurementError: true, CommandRefused: true, CanaryLost: true,
 }

@@ -3,39 +3,23 @@ package rollout
 import (
 	"fmt"
 	"time"
-)
 
-// Gate is a URL that is asked whether the rollout may go on.
-type Gate struct {
-	Before  GatePoint
-	URL     string
-	Timeout time.Duration // of one request
-	Retries int           // of a request that got no answer, before it counts as a no
-}
-
-// GatePoint is where a rollout asks. It asks nobody once a person said
-// promote-full, nor for a template that needs no canary.
-type GatePoint string
-
-// The points.
-const (
-	GateStart     GatePoint = "start"     // before the canary is created
-	GateRise      GatePoint = "rise"      // before each step that gives the canary more traffic
-	GatePromotion GatePoint = "promotion" // before stable becomes the new version
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // GateQuestion is what a gate is told.
 type GateQuestion struct {
-	Before     GatePoint `json:"before"`
-	Namespace  string    `json:"namespace"`
-	Deployment string    `json:"deployment"`
-	Rollout    string    `json:"rollout"`
-	Weight     int       `json:"weight"` // of the canary now, 0..100
+	Before     spec.GatePoint `json:"before"`
+	Namespace  string         `json:"namespace"`
+	Deployment string         `json:"deployment"`
+	Rollout    string         `json:"rollout"`
+	Weight     int            `json:"weight"` // of the canary now, 0..100
 }
 
 // GateAnswer is what the gates of one point said.
 type GateAnswer struct {
-	Point GatePoint
+	Point spec.GatePoint
 	Open  bool
 
 	// Message says which gate is closed and what it answered. It holds nothing that
@@ -47,20 +31,20 @@ type GateAnswer struct {
 const gateInterval = 10 * time.Second
 
 // awaitGates is nil where no gate of point is closed.
-func (o Observation) awaitGates(s State, point GatePoint) *Decision {
+func (o Observation) awaitGates(s State, point spec.GatePoint) *Decision {
 	if o.SpecErr != nil {
-		return o.wait(s, InvalidAnnotation, o.SpecErr.Error())
+		return o.wait(s, reason.InvalidAnnotation, o.SpecErr.Error())
 	}
 	if o.open(point) {
 		return nil
 	}
-	d := o.wait(s, AwaitingGate, o.closed(point))
+	d := o.wait(s, reason.AwaitingGate, o.closed(point))
 	d.Ask, d.Again = point, Earliest(d.Again, o.Now.Add(gateInterval))
 	return d
 }
 
 // open says whether every gate of point said yes, or there is none.
-func (o Observation) open(point GatePoint) bool {
+func (o Observation) open(point spec.GatePoint) bool {
 	for _, g := range o.Spec.Gates {
 		if g.Before == point {
 			return o.Gate != nil && o.Gate.Point == point && o.Gate.Open
@@ -69,7 +53,7 @@ func (o Observation) open(point GatePoint) bool {
 	return true
 }
 
-func (o Observation) closed(point GatePoint) string {
+func (o Observation) closed(point spec.GatePoint) string {
 	message := fmt.Sprintf("until the gate before %s opens", point)
 	if o.Gate != nil && o.Gate.Point == point {
 		message += ": " + o.Gate.Message

@@ -14,6 +14,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // Whatever happens in whatever order, the oracle finds nothing wrong after any
@@ -32,7 +34,7 @@ func TestInvariantsHoldWhateverHappens(t *testing.T) {
 func TestGoodVersionsAreAlwaysPromoted(t *testing.T) {
 	check(t, 500, func(t *rapid.T) {
 		w := drawWorld(t)
-		w.web.steps = rollout.FormatSteps(drawGoodSteps(t))
+		w.web.steps = spec.FormatSteps(drawGoodSteps(t))
 		w.web.analysis, w.web.rolloutDeadline = true, ""
 		faults := w.actsOfFate()
 		w.apply("v2")
@@ -41,19 +43,19 @@ func TestGoodVersionsAreAlwaysPromoted(t *testing.T) {
 			faults[fault](t)
 			w.run(time.Duration(rapid.IntRange(0, 90).Draw(t, "seconds")) * time.Second)
 		}
-		w.untilReason(rollout.Promoted)
+		w.untilReason(reason.Promoted)
 		w.until("nobody has anything left to do", w.quiet)
 		w.atRest()
-		if w.web.template != "v2" || w.oracle.events[rollout.Promoted] != 1 || w.oracle.warnings > w.oracle.events[rollout.AnalysisSkipped] || w.oracle.patches > 5 {
+		if w.web.template != "v2" || w.oracle.events[reason.Promoted] != 1 || w.oracle.warnings > w.oracle.events[reason.AnalysisSkipped] || w.oracle.patches > 5 {
 			w.fail("%d warnings, %d writes to the Deployment, events %v", w.oracle.warnings, w.oracle.patches, w.oracle.events)
 		}
 	})
 }
 
-func drawGoodSteps(t *rapid.T) []rollout.Step {
+func drawGoodSteps(t *rapid.T) []spec.Step {
 	w := rapid.IntRange(0, 30).Draw(t, "first weight")
 	words := rapid.SampledFrom([]string{"analysis", "header=X-Canary", "header=X-Region~eu-.*", "cookie=canary", "scale=2", "scale=100%", "scale=traffic", "job=smoke"})
-	var steps []rollout.Step
+	var steps []spec.Step
 	if rapid.Bool().Draw(t, "a weight first") {
 		steps = append(steps, weight(w))
 	}
@@ -158,7 +160,7 @@ func (w *world) actsOfPersons() map[string]func(*rapid.T) {
 	replicas := rapid.SampledFrom([]int{8, 4, 1, 2, 0})
 	weight := rapid.IntRange(0, 100)
 	ingress := rapid.IntRange(0, 1)
-	match := rapid.SampledFrom([]rollout.Match{{}, {Header: "X-Other"}, {Header: "X-Canary"}})
+	match := rapid.SampledFrom([]spec.Match{{}, {Header: "X-Other"}, {Header: "X-Canary"}})
 	saying := func(verbs ...string) func(*rapid.T) {
 		verb := rapid.SampledFrom(verbs)
 		return func(t *rapid.T) {
@@ -174,10 +176,10 @@ func (w *world) actsOfPersons() map[string]func(*rapid.T) {
 		"scale":               func(t *rapid.T) { w.scale(replicas.Draw(t, "replicas")) },
 		"opt out or in":       func(*rapid.T) { w.optInOrOut() },
 		"an annotation":       func(*rapid.T) { w.breakOrMendSteps() },
-		"promote":             saying(rollout.VerbPromote),
-		"promote fully":       saying(rollout.VerbPromoteFull),
-		"pause or resume":     saying(rollout.VerbPause, rollout.VerbResume),
-		"abort or retry":      saying(rollout.VerbAbort, rollout.VerbRetry),
+		"promote":             saying(spec.VerbPromote),
+		"promote fully":       saying(spec.VerbPromoteFull),
+		"pause or resume":     saying(spec.VerbPause, spec.VerbResume),
+		"abort or retry":      saying(spec.VerbAbort, spec.VerbRetry),
 		"nonsense":            saying("abrt"),
 		"an Ingress goes":     func(t *rapid.T) { w.deleteRoute(ingress.Draw(t, "Ingress")) },
 		"both Ingresses go":   func(*rapid.T) { w.deleteRoutes() },
@@ -194,7 +196,7 @@ func (w *world) actsOfPersons() map[string]func(*rapid.T) {
 func (w *world) actsOfFate() map[string]func(*rapid.T) {
 	verdict := rapid.SampledFrom([]rollout.Verdict{rollout.Fail, rollout.Pass, rollout.Inconclusive})
 	pods, back, writes := rapid.IntRange(1, 9), rapid.IntRange(0, 2), rapid.IntRange(0, 6)
-	gate := rapid.SampledFrom([]rollout.GatePoint{rollout.GateRise, rollout.GateStart, rollout.GatePromotion})
+	gate := rapid.SampledFrom([]spec.GatePoint{spec.GateRise, spec.GateStart, spec.GatePromotion})
 	replicas := rapid.IntRange(1, 9)
 	seconds := rapid.SampledFrom([]time.Duration{20 * time.Second, 2 * time.Second, 5 * time.Minute})
 	return map[string]func(*rapid.T){
@@ -223,7 +225,7 @@ func (w *world) actsOfFate() map[string]func(*rapid.T) {
 func (w *world) setProblem(is bool) {
 	w.problem = nil
 	if is {
-		w.problem = &rollout.Problem{Reason: rollout.NoService, Message: "no Service selects the pods"}
+		w.problem = &rollout.Problem{Reason: reason.NoService, Message: "no Service selects the pods"}
 	}
 	w.manager.dirty = true
 }
@@ -256,16 +258,16 @@ func (w *world) heal() {
 func (w *world) ends() {
 	for range 50 {
 		w.until("nobody has anything left to do", func() bool {
-			return w.quiet() || w.web.phase == rollout.Paused && w.web.command == "" && !w.manager.due(w.now)
+			return w.quiet() || w.web.phase == spec.Paused && w.web.command == "" && !w.manager.due(w.now)
 		})
 		switch {
-		case w.web.phase != rollout.Paused:
+		case w.web.phase != spec.Paused:
 			w.atRest()
 			return
-		case w.web.reason == rollout.PausedByCommand:
-			w.command(rollout.VerbResume)
+		case w.web.reason == reason.PausedByCommand:
+			w.command(spec.VerbResume)
 		default:
-			w.command(rollout.VerbPromote)
+			w.command(spec.VerbPromote)
 		}
 	}
 	w.fail("no end of pauses")
@@ -278,13 +280,13 @@ func (w *world) atRest() {
 		w.fail("at rest, but canary routes are left")
 	case s.command != "":
 		w.fail("at rest, but command %s is left", s.command)
-	case s.Phase == rollout.RolledBack:
+	case s.Phase == spec.RolledBack:
 		if s.Hold == "" || w.canary != nil && len(w.canary.set.pods) > 0 {
 			w.fail("at rest after a rollback, with hold %q and canary %+v", s.Hold, w.canary)
 		}
 	case w.canary != nil || s.Hold != "" || s.Phase != "" || !s.Complete:
 		w.fail("at rest too early: canary %+v, stable %+v", w.canary, s)
-	case s.OptedIn && s.Reason != rollout.Ready && s.Reason != rollout.Promoted && s.Reason != rollout.StableRestored && s.Reason != rollout.WithinRollbackWindow:
+	case s.OptedIn && s.Reason != reason.Ready && s.Reason != reason.Promoted && s.Reason != reason.StableRestored && s.Reason != reason.WithinRollbackWindow:
 		w.fail("at rest with %s: %s", s.Reason, s.message)
 	}
 }

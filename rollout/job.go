@@ -1,6 +1,11 @@
 package rollout
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
+)
 
 // JobGoal is a Job that should exist.
 type JobGoal struct {
@@ -43,7 +48,7 @@ func (o Observation) JobDue() *JobGoal {
 
 // JobDue is the Job that the present step of s runs. nil: none.
 func (s State) JobDue() *JobGoal {
-	if s.Stage != StageProgressing || s.step().Kind != RunJob || s.Skipped {
+	if s.Stage != StageProgressing || s.step().Kind != spec.RunJob || s.Skipped {
 		return nil
 	}
 	return &JobGoal{Template: s.step().Job, Run: fmt.Sprintf("%s-%d-%d", s.Rollout, s.Step, s.Losses)}
@@ -63,20 +68,20 @@ func (o Observation) activeJob(s State) *JobGoal {
 func (o Observation) awaitJob(s *State) *Decision {
 	goal := s.JobDue()
 	if o.Job == nil || o.Job.Run != goal.Run {
-		return o.wait(*s, JobRunning, "the Job of CronJob "+goal.Template)
+		return o.wait(*s, reason.JobRunning, "the Job of CronJob "+goal.Template)
 	}
 	switch o.Job.Phase {
 	case JobSucceeded:
 		return nil
 	case JobUnmakable:
-		return o.untilDeadline(*s, "the Job of CronJob "+goal.Template+" was not made", JobUnavailable, o.Job.Message)
+		return o.untilDeadline(*s, "the Job of CronJob "+goal.Template+" was not made", reason.JobUnavailable, o.Job.Message)
 	case JobFailedPhase:
-		s.Why, s.Message = JobFailed, fmt.Sprintf("at weight %d: %s", s.Weight, o.Job.Message)
+		s.Why, s.Message = reason.JobFailed, fmt.Sprintf("at weight %d: %s", s.Weight, o.Job.Message)
 		d := o.rollBack(*s, nil)
 		return &d
 	case JobMissing, JobActive:
 	}
-	d := o.wait(*s, JobRunning, "the Job of CronJob "+goal.Template)
+	d := o.wait(*s, reason.JobRunning, "the Job of CronJob "+goal.Template)
 	d.Job = goal
 	return d
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
 )
 
 // What a job step does about what is seen of its Job.
@@ -20,22 +21,22 @@ func TestJobs(t *testing.T) {
 		job    *rollout.JobStatus
 		at     func(*rollout.Observation)
 		goal   *rollout.JobGoal
-		reason rollout.Reason
+		reason reason.Reason
 	}{
-		"nobody has looked yet":                {nil, nil, nil, rollout.JobRunning},
-		"there is none":                        {seen(rollout.JobMissing), nil, due, rollout.JobRunning},
-		"it runs":                              {seen(rollout.JobActive), nil, due, rollout.JobRunning},
-		"it runs, for as long as it likes":     {seen(rollout.JobActive), deadline, due, rollout.JobRunning},
-		"it has succeeded":                     {seen(rollout.JobSucceeded), nil, nil, rollout.CanaryStarting},
-		"it has failed":                        {seen(rollout.JobFailedPhase), nil, nil, rollout.JobFailed},
-		"it cannot be made":                    {seen(rollout.JobUnmakable), nil, nil, rollout.JobUnavailable},
-		"it cannot be made for too long":       {seen(rollout.JobUnmakable), deadline, nil, rollout.ProgressDeadlineExceeded},
-		"it can be made late":                  {seen(rollout.JobMissing), deadline, due, rollout.JobRunning},
-		"another one has failed":               {&rollout.JobStatus{Run: "7-0-0", Phase: rollout.JobFailedPhase}, nil, nil, rollout.JobRunning},
-		"another one has succeeded":            {&rollout.JobStatus{Run: "6-1-0", Phase: rollout.JobSucceeded}, nil, nil, rollout.JobRunning},
-		"it runs, in a pause by command":       {seen(rollout.JobActive), pausedThere, due, rollout.PausedByCommand},
-		"there is none, in a pause by command": {seen(rollout.JobMissing), pausedThere, nil, rollout.PausedByCommand},
-		"it fails in a pause by command":       {seen(rollout.JobFailedPhase), pausedThere, nil, rollout.PausedByCommand},
+		"nobody has looked yet":                {nil, nil, nil, reason.JobRunning},
+		"there is none":                        {seen(rollout.JobMissing), nil, due, reason.JobRunning},
+		"it runs":                              {seen(rollout.JobActive), nil, due, reason.JobRunning},
+		"it runs, for as long as it likes":     {seen(rollout.JobActive), deadline, due, reason.JobRunning},
+		"it has succeeded":                     {seen(rollout.JobSucceeded), nil, nil, reason.CanaryStarting},
+		"it has failed":                        {seen(rollout.JobFailedPhase), nil, nil, reason.JobFailed},
+		"it cannot be made":                    {seen(rollout.JobUnmakable), nil, nil, reason.JobUnavailable},
+		"it cannot be made for too long":       {seen(rollout.JobUnmakable), deadline, nil, reason.ProgressDeadlineExceeded},
+		"it can be made late":                  {seen(rollout.JobMissing), deadline, due, reason.JobRunning},
+		"another one has failed":               {&rollout.JobStatus{Run: "7-0-0", Phase: rollout.JobFailedPhase}, nil, nil, reason.JobRunning},
+		"another one has succeeded":            {&rollout.JobStatus{Run: "6-1-0", Phase: rollout.JobSucceeded}, nil, nil, reason.JobRunning},
+		"it runs, in a pause by command":       {seen(rollout.JobActive), pausedThere, due, reason.PausedByCommand},
+		"there is none, in a pause by command": {seen(rollout.JobMissing), pausedThere, nil, reason.PausedByCommand},
+		"it fails in a pause by command":       {seen(rollout.JobFailedPhase), pausedThere, nil, reason.PausedByCommand},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

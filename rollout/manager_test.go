@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // manager is when the next pass comes and what goes wrong in it.
@@ -108,7 +110,7 @@ func (w *world) observe(s snapshot) rollout.Observation {
 		Now: w.now, Settle: settle, Drain: drain,
 		Stable: s.stable.Stable, Problem: w.problem,
 	}
-	o.Spec, o.SpecErr = rollout.ParseSpec(s.stable.annotations())
+	o.Spec, o.SpecErr = spec.ParseSpec(s.stable.annotations())
 	switch {
 	case o.SpecErr != nil || !s.stable.analysis:
 	case w.web.planErr != nil:
@@ -128,7 +130,7 @@ func (w *world) observe(s snapshot) rollout.Observation {
 	}
 	o.Traffic = s.routes.traffic(target)
 	if text := s.stable.command; text != "" {
-		c, err := rollout.ParseCommand(text)
+		c, err := spec.ParseCommand(text)
 		if o.CommandErr = err; err == nil {
 			o.Command = &c
 		}
@@ -137,17 +139,17 @@ func (w *world) observe(s snapshot) rollout.Observation {
 }
 
 func (s asked) annotations() map[string]string {
-	a := map[string]string{rollout.AnnotationSteps: s.steps}
+	a := map[string]string{spec.AnnotationSteps: s.steps}
 	for key, text := range map[string]string{
-		rollout.AnnotationStrategy: s.strategy, rollout.AnnotationProgressDeadline: s.deadline, rollout.AnnotationGates: s.gates,
-		rollout.AnnotationRolloutDeadline: s.rolloutDeadline, rollout.AnnotationRollbackWindow: s.window,
+		spec.AnnotationStrategy: s.strategy, spec.AnnotationProgressDeadline: s.deadline, spec.AnnotationGates: s.gates,
+		spec.AnnotationRolloutDeadline: s.rolloutDeadline, spec.AnnotationRollbackWindow: s.window,
 	} {
 		if text != "" {
 			a[key] = text
 		}
 	}
 	if s.analysis {
-		a[rollout.AnnotationAnalysis] = "success-rate >= 99%"
+		a[spec.AnnotationAnalysis] = "success-rate >= 99%"
 	}
 	return a
 }
@@ -360,7 +362,7 @@ func (p *pass) report() bool {
 	})
 }
 
-func (p *pass) event(r rollout.Reason, message string) {
+func (p *pass) event(r reason.Reason, message string) {
 	sign := ""
 	if r.Warning() {
 		sign = "! "

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // running is a rollout at 10% of 10%, 5m, 50%, whose weight has been in force
@@ -15,10 +17,10 @@ func running() rollout.Observation {
 		Stable: rollout.Stable{Name: "web", OptedIn: true, Hold: "7", Template: "v2", Replicas: 4, Available: 4, Runs: true},
 		Canary: &rollout.CanaryStatus{Replicas: 1, Available: 1, State: rollout.State{
 			Rollout: "7", Template: "v2", Stage: rollout.StageProgressing, Baseline: 4, Routed: true,
-			Steps: []rollout.Step{weight(10), wait(5 * time.Minute), weight(50)}, Step: 1, StepSince: noon, Began: noon,
+			Steps: []spec.Step{weight(10), wait(5 * time.Minute), weight(50)}, Step: 1, StepSince: noon, Began: noon,
 			Weight: 10, InForce: noon,
 		}},
-		Spec:    rollout.Spec{Strategy: rollout.Canary},
+		Spec:    spec.Spec{Strategy: spec.Canary},
 		Traffic: rollout.Traffic{Routed: true, Current: true, Weight: 10, Since: noon.Add(-settle)},
 		Plan:    &rollout.AnalysisPlan{Interval: time.Minute},
 	}
@@ -89,12 +91,12 @@ func TestVerdictsAreCounted(t *testing.T) {
 	cases := map[string]struct {
 		verdict rollout.Verdict
 		want    rollout.Tally
-		note    rollout.Reason
+		note    reason.Reason
 	}{
 		"a Pass again is no news":     {rollout.Pass, rollout.Tally{At: at, Last: rollout.Pass, Failures: 1}, ""},
-		"a Fail counts for good":      {rollout.Fail, rollout.Tally{At: at, Last: rollout.Fail, Failures: 2}, rollout.MeasurementFailed},
-		"an Inconclusive in a row":    {rollout.Inconclusive, rollout.Tally{At: at, Last: rollout.Inconclusive, Failures: 1, Inconclusive: 2, Errors: 1}, rollout.MeasurementInconclusive},
-		"an Error in a row of errors": {rollout.Error, rollout.Tally{At: at, Last: rollout.Error, Failures: 1, Inconclusive: 1, Errors: 2}, rollout.MeasurementError},
+		"a Fail counts for good":      {rollout.Fail, rollout.Tally{At: at, Last: rollout.Fail, Failures: 2}, reason.MeasurementFailed},
+		"an Inconclusive in a row":    {rollout.Inconclusive, rollout.Tally{At: at, Last: rollout.Inconclusive, Failures: 1, Inconclusive: 2, Errors: 1}, reason.MeasurementInconclusive},
+		"an Error in a row of errors": {rollout.Error, rollout.Tally{At: at, Last: rollout.Error, Failures: 1, Inconclusive: 1, Errors: 2}, reason.MeasurementError},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -106,7 +108,7 @@ func TestVerdictsAreCounted(t *testing.T) {
 			if d.Weight != 10 || d.Canary.State.Tally != c.want {
 				t.Errorf("weight %d, tally %+v, want %+v", d.Weight, d.Canary.State.Tally, c.want)
 			}
-			var note rollout.Reason
+			var note reason.Reason
 			if len(d.Notes) > 0 {
 				note = d.Notes[0].Reason
 			}
@@ -121,17 +123,17 @@ func TestVerdictsRollBack(t *testing.T) {
 	cases := map[string]struct {
 		tally   rollout.Tally
 		verdict rollout.Verdict
-		reason  rollout.Reason
+		reason  reason.Reason
 		message string
 	}{
 		"one Fail too many": {
-			rollout.Tally{Failures: 1}, rollout.Fail, rollout.AnalysisFailed, "at weight 10: as measured",
+			rollout.Tally{Failures: 1}, rollout.Fail, reason.AnalysisFailed, "at weight 10: as measured",
 		},
 		"one Inconclusive too many in a row": {
-			rollout.Tally{Inconclusive: 2}, rollout.Inconclusive, rollout.AnalysisLimitExceeded, "at weight 10: 3 measurements in a row were Inconclusive: as measured",
+			rollout.Tally{Inconclusive: 2}, rollout.Inconclusive, reason.AnalysisLimitExceeded, "at weight 10: 3 measurements in a row were Inconclusive: as measured",
 		},
 		"one Error too many in a row": {
-			rollout.Tally{Errors: 2}, rollout.Error, rollout.AnalysisLimitExceeded, "at weight 10: 3 measurements in a row were Error: as measured",
+			rollout.Tally{Errors: 2}, rollout.Error, reason.AnalysisLimitExceeded, "at weight 10: 3 measurements in a row were Error: as measured",
 		},
 	}
 	for name, c := range cases {
@@ -142,7 +144,7 @@ func TestVerdictsRollBack(t *testing.T) {
 			o.Measurement = &rollout.Measurement{Verdict: c.verdict, Message: "as measured"}
 			d := rollout.Next(o)
 			want := "rollout 7: rolled back, stable serves all traffic: " + c.message + ". To try the same template again: kubectl annotate deployment/web headgate.dev/command=retry"
-			if d.Weight != rollout.Unrouted || d.Phase != rollout.RolledBack || d.Reason != c.reason || d.Message != want {
+			if d.Weight != rollout.Unrouted || d.Phase != spec.RolledBack || d.Reason != c.reason || d.Message != want {
 				t.Errorf("weight %d, phase %s, %s: %s", d.Weight, d.Phase, d.Reason, d.Message)
 			}
 		})
@@ -154,24 +156,24 @@ func TestAPassIsNeededToGoOn(t *testing.T) {
 	const needed = "rollout 7: step 2 of 3, weight 10, going on needs a Pass at this weight; "
 	cases := map[string]struct {
 		change func(*rollout.Observation)
-		reason rollout.Reason
+		reason reason.Reason
 		want   string
 	}{
-		"a Pass":      {func(o *rollout.Observation) {}, rollout.CanaryStarting, "rollout 7: waiting for 2 canary pods to be Available before weight 50"},
-		"no verdict":  {func(o *rollout.Observation) { o.Canary.State.Tally = rollout.Tally{} }, rollout.AwaitingVerdict, needed + "no measurement at this weight yet"},
-		"no analysis": {func(o *rollout.Observation) { o.Canary.State.Tally, o.Plan = rollout.Tally{}, nil }, rollout.CanaryStarting, "rollout 7: waiting for 2 canary pods to be Available before weight 50"},
+		"a Pass":      {func(o *rollout.Observation) {}, reason.CanaryStarting, "rollout 7: waiting for 2 canary pods to be Available before weight 50"},
+		"no verdict":  {func(o *rollout.Observation) { o.Canary.State.Tally = rollout.Tally{} }, reason.AwaitingVerdict, needed + "no measurement at this weight yet"},
+		"no analysis": {func(o *rollout.Observation) { o.Canary.State.Tally, o.Plan = rollout.Tally{}, nil }, reason.CanaryStarting, "rollout 7: waiting for 2 canary pods to be Available before weight 50"},
 		"an Error after the Pass": {func(o *rollout.Observation) {
 			o.Canary.State.Tally.Last = rollout.Error
-		}, rollout.AwaitingVerdict, needed + "the last was Error"},
+		}, reason.AwaitingVerdict, needed + "the last was Error"},
 		"a Pass on routes that have changed since": {func(o *rollout.Observation) {
 			o.Traffic.Since = o.Canary.State.Tally.At.Add(time.Second)
-		}, rollout.AwaitingVerdict, needed + "since the last one the routes have changed"},
+		}, reason.AwaitingVerdict, needed + "since the last one the routes have changed"},
 		"an analysis that cannot be read": {func(o *rollout.Observation) {
 			o.Canary.State.Tally, o.Plan, o.PlanErr = rollout.Tally{}, nil, errDamaged
-		}, rollout.InvalidAnnotation, "rollout 7: step 2 of 3, weight 10, damaged"},
+		}, reason.InvalidAnnotation, "rollout 7: step 2 of 3, weight 10, damaged"},
 		"annotations that do not parse, so that nobody knows of the analysis": {func(o *rollout.Observation) {
 			o.Canary.State.Tally, o.Plan, o.SpecErr = rollout.Tally{}, nil, errDamaged
-		}, rollout.InvalidAnnotation, "rollout 7: step 2 of 3, weight 10, damaged"},
+		}, reason.InvalidAnnotation, "rollout 7: step 2 of 3, weight 10, damaged"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // Next decides. It is a list of rules in order of urgency: the first that
@@ -29,7 +32,7 @@ func (o Observation) decide() Decision {
 		return o.idle()
 	case why != "":
 		return o.let(why, message)
-	case o.Stable.Phase == RolledBack:
+	case o.Stable.Phase == spec.RolledBack:
 		return o.stillRolledBack()
 	case o.Stable.RevisionsAgo > 0 && o.Stable.RevisionsAgo <= o.Spec.RollbackWindow:
 		return o.undo()
@@ -41,16 +44,16 @@ func (o Observation) decide() Decision {
 }
 
 // needless says why a held template gets no canary; "" if it gets one.
-func (o Observation) needless() (why Reason, message string) {
+func (o Observation) needless() (why reason.Reason, message string) {
 	switch {
 	case !o.Stable.OptedIn:
-		return OptedOut, "the opt-in was removed: the held template is released"
+		return reason.OptedOut, "the opt-in was removed: the held template is released"
 	case o.Stable.TemplateRuns:
-		return StableRestored, "the template is one that runs already: nothing to try out"
+		return reason.StableRestored, "the template is one that runs already: nothing to try out"
 	case o.Stable.Replicas == 0:
-		return Bypassed, "replicas is 0: there is no traffic to split, the new template is released without a canary"
+		return reason.Bypassed, "replicas is 0: there is no traffic to split, the new template is released without a canary"
 	case !o.Stable.Runs:
-		return Bypassed, "no version runs yet: the first one is released without a canary"
+		return reason.Bypassed, "no version runs yet: the first one is released without a canary"
 	}
 	return "", ""
 }
@@ -94,28 +97,28 @@ func (o Observation) running() Decision {
 }
 
 // obsolete says why the canary of s has no purpose any more; "" if it has.
-func (o Observation) obsolete(s State) (why Reason, message string) {
+func (o Observation) obsolete(s State) (why reason.Reason, message string) {
 	released := s.Stage == StagePromoting || s.Stage == StageReturning
 	switch {
 	case s.Stage == StageRetiring:
 		return s.Why, s.Message
 	case !o.Stable.OptedIn:
-		return OptedOut, "the opt-in was removed"
+		return reason.OptedOut, "the opt-in was removed"
 	case s.superseded(o.Stable) && o.Stable.TemplateRuns:
-		return StableRestored, "the template is one that runs already"
+		return reason.StableRestored, "the template is one that runs already"
 	case s.superseded(o.Stable):
-		return Superseded, fmt.Sprintf("what is held now as rollout %s takes its place", o.Stable.Hold)
+		return reason.Superseded, fmt.Sprintf("what is held now as rollout %s takes its place", o.Stable.Hold)
 	case s.Template != o.Stable.Template:
-		return Bypassed, "a newer template went out without a canary: it was not held (is the webhook registered?)"
+		return reason.Bypassed, "a newer template went out without a canary: it was not held (is the webhook registered?)"
 	case released:
 		return "", ""
 	case o.Stable.Hold == "":
-		return HoldRemoved, "somebody released the template: it goes out without the rest of its steps"
+		return reason.HoldRemoved, "somebody released the template: it goes out without the rest of its steps"
 	case o.Stable.TemplateRuns:
 		// A paused Deployment that is scaled from 0 gets the ReplicaSet of the held
 		// template back, if that ran before (sync.go, scale(), of the Deployment
 		// controller).
-		return Bypassed, "the held template runs already: scaling up from 0 brought back the ReplicaSet that it had before"
+		return reason.Bypassed, "the held template runs already: scaling up from 0 brought back the ReplicaSet that it had before"
 	}
 	return "", ""
 }
@@ -128,7 +131,7 @@ func (o Observation) stateLost() State {
 		Template: o.Stable.Template,
 		Stage:    StageRolledBack,
 		Routed:   true,
-		Why:      InvalidState,
+		Why:      reason.InvalidState,
 		Message:  o.Canary.StateErr.Error(),
 	}
 	if s.Rollout == "" { // nothing is held that could be rolled back
@@ -143,32 +146,32 @@ func (o Observation) idle() Decision {
 	d := Decision{Weight: Unrouted}
 	switch {
 	case !o.Stable.OptedIn:
-		if o.Stable.Reason != "" && o.Stable.Reason != OptedOut { // or the last sentence would stand there for ever
-			d.Reason, d.Message = OptedOut, "the opt-in was removed: new templates go out without a canary"
+		if o.Stable.Reason != "" && o.Stable.Reason != reason.OptedOut { // or the last sentence would stand there for ever
+			d.Reason, d.Message = reason.OptedOut, "the opt-in was removed: new templates go out without a canary"
 		}
 	case o.SpecErr != nil:
-		d.Reason, d.Message = InvalidAnnotation, o.SpecErr.Error()
+		d.Reason, d.Message = reason.InvalidAnnotation, o.SpecErr.Error()
 	case o.Stable.Rolling && !o.Stable.Complete && !passing[o.Stable.Reason]:
-		d.Reason = Bypassed
+		d.Reason = reason.Bypassed
 		d.Message = fmt.Sprintf("revision %s goes out without a canary: it was not held (is the webhook registered?)", o.Stable.Revision)
 		if o.Stable.Recreate { // the revision is still the old one
 			d.Message = "the new template goes out without a canary: strategy Recreate stops the old pods before there are new ones, so there is nothing to split"
 		}
 	case !outcomes[o.Stable.Reason], o.Stable.Complete && passing[o.Stable.Reason]:
-		d.Reason, d.Message = Ready, "the next change of the pod template will be held and tried out as a canary"
+		d.Reason, d.Message = reason.Ready, "the next change of the pod template will be held and tried out as a canary"
 	}
 	return o.refuseCommand(d, "there is no rollout")
 }
 
 // outcomes are the reasons that stay in the condition until the next rollout.
-var outcomes = map[Reason]bool{Promoted: true, StableRestored: true, WithinRollbackWindow: true, Bypassed: true, HoldRemoved: true}
+var outcomes = map[reason.Reason]bool{reason.Promoted: true, reason.StableRestored: true, reason.WithinRollbackWindow: true, reason.Bypassed: true, reason.HoldRemoved: true}
 
 // passing are those of them that explain a rolling update. They give way to Ready
 // once it is complete, or they would explain the next one too.
-var passing = map[Reason]bool{StableRestored: true, WithinRollbackWindow: true, Bypassed: true, HoldRemoved: true}
+var passing = map[reason.Reason]bool{reason.StableRestored: true, reason.WithinRollbackWindow: true, reason.Bypassed: true, reason.HoldRemoved: true}
 
 // let releases the hold of a template that needs no canary.
-func (o Observation) let(why Reason, message string) Decision {
+func (o Observation) let(why reason.Reason, message string) Decision {
 	d := Decision{Weight: Unrouted, Hold: Release, Reason: why, Message: o.say("%s", message)}
 	return o.refuseCommand(d, "the rollout is over")
 }
@@ -177,9 +180,9 @@ func (o Observation) let(why Reason, message string) Decision {
 // before the hold goes: killed in between, Headgate would find a rolling update
 // that nobody seems to have held.
 func (o Observation) undo() Decision {
-	d := o.let(WithinRollbackWindow, fmt.Sprintf("the template was stable before (revisions ago: %d, rollback window: %d): it is released without a canary", o.Stable.RevisionsAgo, o.Spec.RollbackWindow))
-	if o.Stable.Reason != WithinRollbackWindow {
-		d.Hold, d.Phase, d.Again = KeepHold, Pending, o.Now.Add(time.Second)
+	d := o.let(reason.WithinRollbackWindow, fmt.Sprintf("the template was stable before (revisions ago: %d, rollback window: %d): it is released without a canary", o.Stable.RevisionsAgo, o.Spec.RollbackWindow))
+	if o.Stable.Reason != reason.WithinRollbackWindow {
+		d.Hold, d.Phase, d.Again = KeepHold, spec.Pending, o.Now.Add(time.Second)
 	}
 	return d
 }
@@ -191,24 +194,24 @@ const recheck = time.Minute
 
 // pending begins the rollout, once nothing is in its way.
 func (o Observation) pending() Decision {
-	blocked := Decision{Weight: Unrouted, Phase: Pending, Again: o.Now.Add(recheck)}
+	blocked := Decision{Weight: Unrouted, Phase: spec.Pending, Again: o.Now.Add(recheck)}
 	switch {
 	case o.SpecErr != nil:
-		blocked.Reason, blocked.Message = InvalidAnnotation, o.say("%v", o.SpecErr)
+		blocked.Reason, blocked.Message = reason.InvalidAnnotation, o.say("%v", o.SpecErr)
 		return blocked
 	case o.Problem != nil:
 		blocked.Reason, blocked.Message = o.Problem.Reason, o.say("%s", o.Problem.Message)
 		return blocked
 	case o.PlanErr != nil:
-		blocked.Reason, blocked.Message = InvalidAnnotation, o.say("%v", o.PlanErr)
+		blocked.Reason, blocked.Message = reason.InvalidAnnotation, o.say("%v", o.PlanErr)
 		return blocked
 	case o.Stable.Available == 0:
-		blocked.Reason = StableUnavailable
+		blocked.Reason = reason.StableUnavailable
 		blocked.Message = o.say("no pod of the running version is Available, so there is nothing to compare with. If this template is the fix, release it with: %s", o.annotate("promote-full"))
 		return blocked
-	case !o.open(GateStart):
-		blocked.Reason, blocked.Message = AwaitingGate, o.say("%s", o.closed(GateStart))
-		blocked.Ask, blocked.Again = GateStart, o.Now.Add(gateInterval)
+	case !o.open(spec.GateStart):
+		blocked.Reason, blocked.Message = reason.AwaitingGate, o.say("%s", o.closed(spec.GateStart))
+		blocked.Ask, blocked.Again = spec.GateStart, o.Now.Add(gateInterval)
 		return blocked
 	}
 	s := State{
@@ -225,12 +228,12 @@ func (o Observation) pending() Decision {
 
 // led puts a weight of 0 before steps that begin with something else: what waits,
 // or is tested, does so beside a canary with routes. Only its size comes before.
-func led(steps []Step) (all []Step, lead bool) {
-	at := slices.IndexFunc(steps, func(s Step) bool { return s.Kind != SetScale })
-	if steps[at].Kind == SetWeight {
+func led(steps []spec.Step) (all []spec.Step, lead bool) {
+	at := slices.IndexFunc(steps, func(s spec.Step) bool { return s.Kind != spec.SetScale })
+	if steps[at].Kind == spec.SetWeight {
 		return steps, false
 	}
-	return slices.Insert(slices.Clone(steps), at, Step{Kind: SetWeight}), true
+	return slices.Insert(slices.Clone(steps), at, spec.Step{Kind: spec.SetWeight}), true
 }
 
 // gaps are Gaps with the rollout they are about.
@@ -256,5 +259,5 @@ func (o Observation) say(format string, args ...any) string {
 
 // annotate is the command line by which a person gives command.
 func (o Observation) annotate(command string) string {
-	return fmt.Sprintf("kubectl annotate deployment/%s %s=%s", o.Stable.Name, AnnotationCommand, command)
+	return fmt.Sprintf("kubectl annotate deployment/%s %s=%s", o.Stable.Name, spec.AnnotationCommand, command)
 }

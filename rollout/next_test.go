@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // Between two rollouts the condition says what happened last, until that is no
@@ -21,30 +23,30 @@ func TestIdle(t *testing.T) {
 	}{
 		"nothing has happened yet": {func(o *rollout.Observation) {}, ready},
 		"what was wrong has been put right": {func(o *rollout.Observation) {
-			o.Stable.Reason = rollout.InvalidAnnotation
+			o.Stable.Reason = reason.InvalidAnnotation
 		}, ready},
-		"a promotion stays": {func(o *rollout.Observation) { o.Stable.Reason = rollout.Promoted }, ""},
+		"a promotion stays": {func(o *rollout.Observation) { o.Stable.Reason = reason.Promoted }, ""},
 		"an unheld template goes out": {func(o *rollout.Observation) {
-			o.Stable.Rolling, o.Stable.Complete, o.Stable.Reason = true, false, rollout.Ready
+			o.Stable.Rolling, o.Stable.Complete, o.Stable.Reason = true, false, reason.Ready
 		}, bypassed},
 		"an unheld template goes out after a promotion": {func(o *rollout.Observation) {
-			o.Stable.Rolling, o.Stable.Complete, o.Stable.Reason = true, false, rollout.Promoted
+			o.Stable.Rolling, o.Stable.Complete, o.Stable.Reason = true, false, reason.Promoted
 		}, bypassed},
 		"a template goes out by Recreate": {func(o *rollout.Observation) {
-			o.Stable.Rolling, o.Stable.Recreate, o.Stable.Complete, o.Stable.Reason = true, true, false, rollout.Ready
+			o.Stable.Rolling, o.Stable.Recreate, o.Stable.Complete, o.Stable.Reason = true, true, false, reason.Ready
 		}, "Bypassed: the new template goes out without a canary: strategy Recreate stops the old pods before there are new ones, so there is nothing to split"},
 		"a rolling update that has its reason is not reported again": {func(o *rollout.Observation) {
-			o.Stable.Rolling, o.Stable.Complete, o.Stable.Reason = true, false, rollout.StableRestored
+			o.Stable.Rolling, o.Stable.Complete, o.Stable.Reason = true, false, reason.StableRestored
 		}, ""},
-		"that reason has had its time": {func(o *rollout.Observation) { o.Stable.Reason = rollout.StableRestored }, ready},
+		"that reason has had its time": {func(o *rollout.Observation) { o.Stable.Reason = reason.StableRestored }, ready},
 		"a ReplicaSet cache behind a complete Deployment is no rolling update": {func(o *rollout.Observation) {
-			o.Stable.Rolling, o.Stable.Reason = true, rollout.Promoted
+			o.Stable.Rolling, o.Stable.Reason = true, reason.Promoted
 		}, ""},
 		"annotations that do not parse": {func(o *rollout.Observation) { o.SpecErr = errDamaged }, "InvalidAnnotation: damaged"},
 		"the opt-in is gone": {func(o *rollout.Observation) {
-			o.Stable.OptedIn, o.Stable.Reason = false, rollout.Promoted
+			o.Stable.OptedIn, o.Stable.Reason = false, reason.Promoted
 		}, "OptedOut: the opt-in was removed: new templates go out without a canary"},
-		"the opt-in has been gone for long": {func(o *rollout.Observation) { o.Stable.OptedIn, o.Stable.Reason = false, rollout.OptedOut }, ""},
+		"the opt-in has been gone for long": {func(o *rollout.Observation) { o.Stable.OptedIn, o.Stable.Reason = false, reason.OptedOut }, ""},
 		"there has never been any opt-in":   {func(o *rollout.Observation) { o.Stable.OptedIn = false }, ""},
 	}
 	for name, c := range cases {
@@ -72,25 +74,25 @@ func TestHeldWithoutCanary(t *testing.T) {
 	held := func() rollout.Observation {
 		o := running()
 		o.Canary, o.Traffic = nil, rollout.Traffic{}
-		o.Spec.Steps = []rollout.Step{weight(10)}
+		o.Spec.Steps = []spec.Step{weight(10)}
 		return o
 	}
 	cases := map[string]struct {
 		change func(*rollout.Observation)
-		reason rollout.Reason
+		reason reason.Reason
 		hold   rollout.HoldGoal
 		canary bool
 	}{
-		"it is tried out":                    {func(o *rollout.Observation) {}, rollout.CanaryStarting, rollout.KeepHold, true},
-		"the opt-in is gone":                 {func(o *rollout.Observation) { o.Stable.OptedIn = false }, rollout.OptedOut, rollout.Release, false},
-		"the template runs already":          {func(o *rollout.Observation) { o.Stable.TemplateRuns = true }, rollout.StableRestored, rollout.Release, false},
-		"it is scaled to zero":               {func(o *rollout.Observation) { o.Stable.Replicas = 0 }, rollout.Bypassed, rollout.Release, false},
-		"no version runs":                    {func(o *rollout.Observation) { o.Stable.Runs = false }, rollout.Bypassed, rollout.Release, false},
-		"no pod of the running one serves":   {func(o *rollout.Observation) { o.Stable.Available = 0 }, rollout.StableUnavailable, rollout.KeepHold, false},
-		"the annotations do not parse":       {func(o *rollout.Observation) { o.SpecErr = errDamaged }, rollout.InvalidAnnotation, rollout.KeepHold, false},
-		"the analysis cannot be read":        {func(o *rollout.Observation) { o.PlanErr = errDamaged }, rollout.InvalidAnnotation, rollout.KeepHold, false},
-		"a precondition is missing":          {func(o *rollout.Observation) { o.Problem = &rollout.Problem{Reason: rollout.NoIngress, Message: "none"} }, rollout.NoIngress, rollout.KeepHold, false},
-		"it was rolled back, without record": {func(o *rollout.Observation) { o.Stable.Phase = rollout.RolledBack }, "", rollout.KeepHold, false},
+		"it is tried out":                    {func(o *rollout.Observation) {}, reason.CanaryStarting, rollout.KeepHold, true},
+		"the opt-in is gone":                 {func(o *rollout.Observation) { o.Stable.OptedIn = false }, reason.OptedOut, rollout.Release, false},
+		"the template runs already":          {func(o *rollout.Observation) { o.Stable.TemplateRuns = true }, reason.StableRestored, rollout.Release, false},
+		"it is scaled to zero":               {func(o *rollout.Observation) { o.Stable.Replicas = 0 }, reason.Bypassed, rollout.Release, false},
+		"no version runs":                    {func(o *rollout.Observation) { o.Stable.Runs = false }, reason.Bypassed, rollout.Release, false},
+		"no pod of the running one serves":   {func(o *rollout.Observation) { o.Stable.Available = 0 }, reason.StableUnavailable, rollout.KeepHold, false},
+		"the annotations do not parse":       {func(o *rollout.Observation) { o.SpecErr = errDamaged }, reason.InvalidAnnotation, rollout.KeepHold, false},
+		"the analysis cannot be read":        {func(o *rollout.Observation) { o.PlanErr = errDamaged }, reason.InvalidAnnotation, rollout.KeepHold, false},
+		"a precondition is missing":          {func(o *rollout.Observation) { o.Problem = &rollout.Problem{Reason: reason.NoIngress, Message: "none"} }, reason.NoIngress, rollout.KeepHold, false},
+		"it was rolled back, without record": {func(o *rollout.Observation) { o.Stable.Phase = spec.RolledBack }, "", rollout.KeepHold, false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -138,19 +140,19 @@ func TestScaledToZeroWithCanary(t *testing.T) {
 	cases := map[string]struct {
 		stage        rollout.Stage
 		change       func(*rollout.Stable)
-		reason       rollout.Reason
+		reason       reason.Reason
 		hold         rollout.HoldGoal
 		keepsTraffic bool
 	}{
-		"to 0": {rollout.StageProgressing, func(s *rollout.Stable) { s.Replicas = 0 }, rollout.ScaledToZero, rollout.KeepHold, false},
+		"to 0": {rollout.StageProgressing, func(s *rollout.Stable) { s.Replicas = 0 }, reason.ScaledToZero, rollout.KeepHold, false},
 		"back, and the held template is what comes": {
-			rollout.StageProgressing, func(s *rollout.Stable) { s.TemplateRuns = true }, rollout.Bypassed, rollout.Release, false,
+			rollout.StageProgressing, func(s *rollout.Stable) { s.TemplateRuns = true }, reason.Bypassed, rollout.Release, false,
 		},
 		"back after a rollback, and the held template is what comes": {
-			rollout.StageRolledBack, func(s *rollout.Stable) { s.TemplateRuns = true }, rollout.Bypassed, rollout.Release, false,
+			rollout.StageRolledBack, func(s *rollout.Stable) { s.TemplateRuns = true }, reason.Bypassed, rollout.Release, false,
 		},
 		"while it is promoted, the template runs as it should": {
-			rollout.StagePromoting, func(s *rollout.Stable) { s.TemplateRuns = true }, rollout.Releasing, rollout.Release, true,
+			rollout.StagePromoting, func(s *rollout.Stable) { s.TemplateRuns = true }, reason.Releasing, rollout.Release, true,
 		},
 	}
 	for name, c := range cases {
@@ -180,8 +182,8 @@ func TestEarliest(t *testing.T) {
 func TestGaps(t *testing.T) {
 	o := running()
 	o.Canary, o.Traffic = nil, rollout.Traffic{}
-	o.Spec.Steps = []rollout.Step{weight(10)}
-	o.Gaps = []rollout.Note{{Reason: rollout.CanaryNotCovered, Message: "NetworkPolicy allow-web"}, {Reason: rollout.CanaryNeedsFreeNode, Message: "hostPort 80"}}
+	o.Spec.Steps = []spec.Step{weight(10)}
+	o.Gaps = []rollout.Note{{Reason: reason.CanaryNotCovered, Message: "NetworkPolicy allow-web"}, {Reason: reason.CanaryNeedsFreeNode, Message: "hostPort 80"}}
 	d := rollout.Next(o)
 	var got []string
 	for _, n := range d.Notes {
@@ -200,8 +202,8 @@ func TestWhatMatchesReturnsLast(t *testing.T) {
 	promoting(&o)
 	o.Stable.Replicas, o.Stable.Available, o.Stable.Complete, o.Stable.TemplateRuns = 1, 1, true, true // of 4
 	s := &o.Canary.State
-	s.Steps = []rollout.Step{header("X-Canary", "", ""), weight(100)}
-	s.Step, s.Weight, s.Match = 2, 100, rollout.Match{Header: "X-Canary"}
+	s.Steps = []spec.Step{header("X-Canary", "", ""), weight(100)}
+	s.Step, s.Weight, s.Match = 2, 100, spec.Match{Header: "X-Canary"}
 	o.Traffic.Weight, o.Traffic.Lowest, o.Traffic.Match = 100, 100, s.Match
 	if d := rollout.Next(o); d.Weight != 69 || d.Match != s.Match {
 		t.Errorf("weight %d, match %+v", d.Weight, d.Match)
@@ -218,9 +220,9 @@ func TestResumeBeginsTheDeadlineAnew(t *testing.T) {
 		o := running()
 		o.Canary.State.Steps[1], o.Canary.State.Steps[2] = step(word), weight(50)
 		o.Canary.State.Paused, o.Now, o.Plan = true, noon.Add(time.Hour), nil
-		o.Problem = &rollout.Problem{Reason: rollout.NoService, Message: "no Service selects the pods"}
+		o.Problem = &rollout.Problem{Reason: reason.NoService, Message: "no Service selects the pods"}
 		say(&o, "resume")
-		if d := rollout.Next(o); d.Phase != rollout.Progressing || d.Canary.State.StepSince != o.Now {
+		if d := rollout.Next(o); d.Phase != spec.Progressing || d.Canary.State.StepSince != o.Now {
 			t.Errorf("%s: %s: %s", word, d.Reason, d.Message)
 		}
 	}
@@ -231,14 +233,14 @@ func TestScaleStep(t *testing.T) {
 	cases := map[string]struct {
 		available int32
 		after     time.Duration
-		reason    rollout.Reason
+		reason    reason.Reason
 		message   string
 	}{
-		"a pod is missing":            {2, 9 * time.Minute, rollout.CanaryStarting, "rollout 7: waiting for 3 canary pods to be Available: no node has room"},
-		"all are there":               {3, 9 * time.Minute, rollout.WeightSet, "rollout 7: step 3 of 3, weight 50"},
-		"a pod is missing for long":   {2, 10 * time.Minute, rollout.ProgressDeadlineExceeded, "rollout 7: rolled back, stable serves all traffic: the canary was not at its scale of 3 pods after 10m: 2 of 3 canary pods are Available: no node has room. To try the same template again: kubectl annotate deployment/web headgate.dev/command=retry"},
-		"all are there at the last":   {3, 10 * time.Minute, rollout.WeightSet, "rollout 7: step 3 of 3, weight 50"},
-		"a dead manager is no reason": {3, 10 * time.Hour, rollout.WeightSet, "rollout 7: step 3 of 3, weight 50"},
+		"a pod is missing":            {2, 9 * time.Minute, reason.CanaryStarting, "rollout 7: waiting for 3 canary pods to be Available: no node has room"},
+		"all are there":               {3, 9 * time.Minute, reason.WeightSet, "rollout 7: step 3 of 3, weight 50"},
+		"a pod is missing for long":   {2, 10 * time.Minute, reason.ProgressDeadlineExceeded, "rollout 7: rolled back, stable serves all traffic: the canary was not at its scale of 3 pods after 10m: 2 of 3 canary pods are Available: no node has room. To try the same template again: kubectl annotate deployment/web headgate.dev/command=retry"},
+		"all are there at the last":   {3, 10 * time.Minute, reason.WeightSet, "rollout 7: step 3 of 3, weight 50"},
+		"a dead manager is no reason": {3, 10 * time.Hour, reason.WeightSet, "rollout 7: step 3 of 3, weight 50"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // OwnedMeta is the metadata of every object that Headgate makes: one for rollout id,
@@ -19,7 +21,7 @@ func OwnedMeta(owner *appsv1.Deployment, name, id string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
 		Namespace: owner.Namespace,
 		Name:      name,
-		Labels:    map[string]string{LabelManagedBy: ManagedBy, LabelRollout: id},
+		Labels:    map[string]string{spec.LabelManagedBy: spec.ManagedBy, spec.LabelRollout: id},
 		Annotations: map[string]string{
 			// Argo CD leaves out of its sync status what has an owner; these two
 			// also cover an object that lost it, and spare refreshes.
@@ -42,7 +44,7 @@ func OwnedMeta(owner *appsv1.Deployment, name, id string) metav1.ObjectMeta {
 // Owns says whether Headgate made obj for owner. Both marks are needed: the label
 // alone is easily copied, and a Deployment may own objects of other controllers.
 func Owns(owner *appsv1.Deployment, obj metav1.Object) bool {
-	return obj.GetLabels()[LabelManagedBy] == ManagedBy && metav1.IsControlledBy(obj, owner)
+	return obj.GetLabels()[spec.LabelManagedBy] == spec.ManagedBy && metav1.IsControlledBy(obj, owner)
 }
 
 // DerivedName appends suffix to name. One that would be longer than limit is cut and

@@ -1,6 +1,11 @@
 package rollout
 
-import "time"
+import (
+	"time"
+
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
+)
 
 // Observation is everything a decision depends on.
 type Observation struct {
@@ -13,7 +18,7 @@ type Observation struct {
 	Stable Stable
 	Canary *CanaryStatus // nil: there is no canary Deployment
 
-	Spec    Spec
+	Spec    spec.Spec
 	SpecErr error // the annotations do not parse; Spec is then to be ignored
 
 	Traffic Traffic
@@ -31,7 +36,7 @@ type Observation struct {
 	Measurement *Measurement  // taken for this observation, where MeasurementDue
 	Gate        *GateAnswer   // to what a decision on this observation asked; nil: not asked
 	Job         *JobStatus    // of JobDue; nil: there is none
-	Command     *Command      // nil: nobody asked for anything
+	Command     *spec.Command // nil: nobody asked for anything
 	CommandErr  error         // somebody did, unintelligibly
 }
 
@@ -40,9 +45,9 @@ type Stable struct {
 	Name     string
 	OptedIn  bool
 	Hold     string // value of AnnotationRollout; "" means that nothing is held
-	Phase    Phase
-	Reason   Reason // of the condition as it is now; "" means there is none
-	Template string // fingerprint of the pod template in the spec
+	Phase    spec.Phase
+	Reason   reason.Reason // of the condition as it is now; "" means there is none
+	Template string        // fingerprint of the pod template in the spec
 
 	Replicas  int32 // wanted
 	Available int32 // of every active ReplicaSet together
@@ -127,7 +132,7 @@ func (o Observation) judged(s State) bool {
 	if !s.granted() {
 		step--
 	}
-	return s.step().Kind == RunAnalysis || s.carries() && step >= first
+	return s.step().Kind == spec.RunAnalysis || s.carries() && step >= first
 }
 
 // measurable says whether there is something to measure at the present step.
@@ -136,11 +141,11 @@ func (o Observation) measurable(s State) bool {
 }
 
 // inForce says whether routers act on weight and match by now.
-func (o Observation) inForce(weight int, match Match) bool {
+func (o Observation) inForce(weight int, match spec.Match) bool {
 	return o.Traffic.isAt(weight, match) && !o.Traffic.Since.Add(o.Settle).After(o.Now)
 }
 
 // isAt says whether weight and match are what is written.
-func (t Traffic) isAt(weight int, match Match) bool {
+func (t Traffic) isAt(weight int, match spec.Match) bool {
 	return t.Routed && t.Current && t.Weight == weight && t.Match == match
 }

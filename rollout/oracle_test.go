@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // oracle knows what must hold after every write, whatever happens. It looks at
@@ -27,7 +29,7 @@ type oracle struct {
 	trafficEnded time.Time // when the router last stopped sending to a canary
 	reported     rollout.Note
 	reportedAt   time.Time
-	events       map[rollout.Reason]int
+	events       map[reason.Reason]int
 	warnings     int
 	patches      int // of the user's Deployment, its status aside
 }
@@ -42,13 +44,13 @@ type judgement struct {
 
 type gateAt struct {
 	trial
-	point rollout.GatePoint
+	point spec.GatePoint
 }
 
 func newOracle(w *world) oracle {
 	return oracle{
 		w: w, last: map[trial]judgement{}, dead: map[trial]bool{}, full: map[trial]bool{}, open: map[gateAt]bool{},
-		jobs: map[string]rollout.JobPhase{}, skip: map[string]bool{}, events: map[rollout.Reason]int{},
+		jobs: map[string]rollout.JobPhase{}, skip: map[string]bool{}, events: map[reason.Reason]int{},
 	}
 }
 
@@ -99,9 +101,9 @@ func (k *oracle) heard(o rollout.Observation) {
 	}
 	switch {
 	case o.Command == nil || !aboutIt(o):
-	case o.Command.Verb == rollout.VerbPromoteFull:
+	case o.Command.Verb == spec.VerbPromoteFull:
 		k.full[held] = true
-	case o.Command.Verb == rollout.VerbPromote && o.Canary != nil:
+	case o.Command.Verb == spec.VerbPromote && o.Canary != nil:
 		k.skip[runOf(o.Canary.State, o.Canary.State.Step)] = true
 	}
 }
@@ -118,8 +120,8 @@ func (k *oracle) fatal(o rollout.Observation) bool {
 	}
 	s := o.Canary.State
 	failed := o.Measurement != nil && o.Measurement.Verdict == rollout.Fail && s.Tally.Failures >= o.Plan.FailureLimit
-	aborted := o.Command != nil && o.Command.Verb == rollout.VerbAbort && aboutIt(o)
-	full := o.Command != nil && o.Command.Verb == rollout.VerbPromoteFull && aboutIt(o)
+	aborted := o.Command != nil && o.Command.Verb == spec.VerbAbort && aboutIt(o)
+	full := o.Command != nil && o.Command.Verb == spec.VerbPromoteFull && aboutIt(o)
 	return failed || aborted || !full && !k.end(o).After(o.Now)
 }
 
@@ -299,7 +301,7 @@ func (k *oracle) wroteCanary(p *pass, before, after canarySeen) {
 	case !known && splitOf(is).reaches():
 		k.w.fail("a rollout begins with %s", splitOf(is))
 	case !before.exists && is.Stage == rollout.StageProgressing:
-		k.passedGate(p, is, rollout.GateStart)
+		k.passedGate(p, is, spec.GateStart)
 	case is.Stage == rollout.StageProgressing && (int32(is.Weight)*max(is.Baseline, p.o.Stable.Replicas, 1)+99)/100 > after.replicas:
 		k.w.fail("%d canary pods for weight %d", after.replicas, is.Weight)
 	case k.dead[trialOf(is)] && is.Stage == rollout.StageProgressing:
@@ -320,7 +322,7 @@ func (k *oracle) wroteCanary(p *pass, before, after canarySeen) {
 func (k *oracle) wentOn(p *pass, was, is rollout.State) {
 	for i := was.Step; i < is.Step; i++ {
 		run := runOf(is, i)
-		if is.Steps[i].Kind == rollout.RunJob && k.jobs[run] != rollout.JobSucceeded && !k.skip[run] {
+		if is.Steps[i].Kind == spec.RunJob && k.jobs[run] != rollout.JobSucceeded && !k.skip[run] {
 			k.w.fail("step %d is over, but of Job %s is known: %q", i, run, k.jobs[run])
 		}
 		scale, pods := is.Steps[i].Scale, p.o.Canary.Available
@@ -332,15 +334,15 @@ func (k *oracle) wentOn(p *pass, was, is rollout.State) {
 		k.granted(p, was, is)
 	}
 	if was.Stage == rollout.StageProgressing && is.Stage == rollout.StagePromoting && !k.full[trialOf(is)] {
-		k.passedGate(p, is, rollout.GatePromotion)
+		k.passedGate(p, is, spec.GatePromotion)
 	}
 }
 
 // granted: traffic is earned by a Pass on what was before, and the first by
 // being the first.
 func (k *oracle) granted(p *pass, was, is rollout.State) {
-	k.passedGate(p, is, rollout.GateRise)
-	delete(k.open, gateAt{trialOf(is), rollout.GateRise})
+	k.passedGate(p, is, spec.GateRise)
+	delete(k.open, gateAt{trialOf(is), spec.GateRise})
 	at := 0 // the step that brings it
 	for splitAt(is.Steps, at) != splitOf(is) {
 		if at++; at == len(is.Steps) {
@@ -360,15 +362,15 @@ func (k *oracle) granted(p *pass, was, is rollout.State) {
 }
 
 // splitAt is what the steps up to one of them bring.
-func splitAt(steps []rollout.Step, at int) split {
+func splitAt(steps []spec.Step, at int) split {
 	var s split
 	for _, step := range steps[:at+1] {
 		switch step.Kind {
-		case rollout.SetWeight:
+		case spec.SetWeight:
 			s.weight = step.Weight
-		case rollout.MatchHeader:
+		case spec.MatchHeader:
 			s.match.Header, s.match.Value, s.match.Pattern = step.Match.Header, step.Match.Value, step.Match.Pattern
-		case rollout.MatchCookie:
+		case spec.MatchCookie:
 			s.match.Cookie = step.Match.Cookie
 		}
 	}
@@ -381,13 +383,13 @@ func (k *oracle) judged(s rollout.State, step int) bool {
 	if s.Lead {
 		first++
 	}
-	return step >= first || s.Steps[step].Kind == rollout.RunAnalysis
+	return step >= first || s.Steps[step].Kind == spec.RunAnalysis
 }
 
 // passedGate: what was asked last said yes.
-func (k *oracle) passedGate(p *pass, s rollout.State, point rollout.GatePoint) {
+func (k *oracle) passedGate(p *pass, s rollout.State, point spec.GatePoint) {
 	here := p.o.Gate != nil && p.o.Gate.Point == point && p.o.Gate.Open
-	if k.w.hasGate(point) && !here && !(point != rollout.GateStart && k.open[gateAt{trialOf(s), point}]) {
+	if k.w.hasGate(point) && !here && !(point != spec.GateStart && k.open[gateAt{trialOf(s), point}]) {
 		k.w.fail("the gate before %s did not open", point)
 	}
 }
@@ -427,7 +429,7 @@ func (k *oracle) wroteStable(p *pass, before, after stableSeen) {
 }
 
 // event: nothing is reported twice.
-func (k *oracle) event(r rollout.Reason, message string) {
+func (k *oracle) event(r reason.Reason, message string) {
 	n := rollout.Note{Reason: r, Message: message}
 	byPerson := strings.HasPrefix(string(r), "Command")
 	if n == k.reported && !byPerson && k.w.now.Sub(k.reportedAt) < time.Second {

@@ -3,6 +3,9 @@ package rollout
 import (
 	"fmt"
 	"time"
+
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // maxLosses is how often a canary may lose its last pod and start over. A node
@@ -23,13 +26,13 @@ func (o Observation) progress(s State) Decision {
 	case s.Stage == StagePromoting:
 		return o.promote(s).with(notes)
 	case !o.end(s).After(o.Now):
-		s.Why, s.Message = RolloutDeadlineExceeded, fmt.Sprintf("it was not done %s after it began, at step %d of %d", formatDuration(o.end(s).Sub(s.Began)), s.Step+1, len(s.Steps))
+		s.Why, s.Message = reason.RolloutDeadlineExceeded, fmt.Sprintf("it was not done %s after it began, at step %d of %d", spec.FormatDuration(o.end(s).Sub(s.Began)), s.Step+1, len(s.Steps))
 		return o.rollBack(s, notes)
 	case o.Stable.Replicas == 0:
-		s.Why, s.Message = ScaledToZero, "the Deployment was scaled to 0, so nothing is to serve"
+		s.Why, s.Message = reason.ScaledToZero, "the Deployment was scaled to 0, so nothing is to serve"
 		return o.rollBack(s, notes)
 	case s.carried() && !o.Traffic.Routed:
-		s.Why, s.Message = CanaryRoutesDeleted, "the canary Ingress is gone, which is taken as an abort"
+		s.Why, s.Message = reason.CanaryRoutesDeleted, "the canary Ingress is gone, which is taken as an abort"
 		return o.rollBack(s, notes)
 	case s.carries() && o.available() == 0:
 		return o.lose(s).with(notes)
@@ -40,12 +43,12 @@ func (o Observation) progress(s State) Decision {
 // lose takes the traffic from a canary that has no pod left and begins again.
 func (o Observation) lose(s State) Decision {
 	if s.Losses++; s.Losses > maxLosses {
-		s.Why, s.Message = CanaryUnavailable, fmt.Sprintf("%d times no canary pod was Available under traffic", s.Losses)
+		s.Why, s.Message = reason.CanaryUnavailable, fmt.Sprintf("%d times no canary pod was Available under traffic", s.Losses)
 		return o.rollBack(s, nil)
 	}
 	s.begin(0, o.Now)
-	s.grant(0, Match{})
-	return o.step(s).with([]Note{{CanaryLost, o.say("no canary pod is Available: all traffic goes back to stable, to begin again from the first step")}})
+	s.grant(0, spec.Match{})
+	return o.step(s).with([]Note{{reason.CanaryLost, o.say("no canary pod is Available: all traffic goes back to stable, to begin again from the first step")}})
 }
 
 // step does what the present step asks for and goes on to the next as long as
@@ -69,10 +72,10 @@ func (o Observation) step(s State) Decision {
 
 // unjudged says that an analysis step had nothing to judge.
 func (o Observation) unjudged(s State) []Note {
-	if s.step().Kind != RunAnalysis || s.Skipped || o.Plan == nil || o.measurable(s) {
+	if s.step().Kind != spec.RunAnalysis || s.Skipped || o.Plan == nil || o.measurable(s) {
 		return nil
 	}
-	return []Note{{AnalysisSkipped, o.say("step %d of %d, weight %d: the metrics of %s count requests that come to the canary, and none do yet: it goes on unjudged", s.Step+1, len(s.Steps), s.Weight, AnnotationAnalysis)}}
+	return []Note{{reason.AnalysisSkipped, o.say("step %d of %d, weight %d: the metrics of %s count requests that come to the canary, and none do yet: it goes on unjudged", s.Step+1, len(s.Steps), s.Weight, spec.AnnotationAnalysis)}}
 }
 
 // leeway is how long a rollout may take beyond what its steps wait for: who was
@@ -86,7 +89,7 @@ func (o Observation) end(s State) time.Time {
 	}
 	limit := leeway
 	for _, step := range s.Steps {
-		limit = min(limit+step.Duration, maxDuration)
+		limit = min(limit+step.Duration, spec.MaxDuration)
 	}
 	return s.Began.Add(limit)
 }
@@ -100,27 +103,27 @@ func (s *State) begin(step int, now time.Time) {
 func (o Observation) await(s *State) *Decision {
 	switch step := s.step(); {
 	case s.Paused:
-		d := o.wait(*s, PausedByCommand, "paused by command, until: "+o.annotate("resume"))
+		d := o.wait(*s, reason.PausedByCommand, "paused by command, until: "+o.annotate("resume"))
 		d.Job = o.activeJob(*s)
 		return d
-	case step.Kind == SetWeight:
+	case step.Kind == spec.SetWeight:
 		return o.awaitSplit(s, step.Weight)
-	case step.Kind == MatchHeader, step.Kind == MatchCookie:
+	case step.Kind == spec.MatchHeader, step.Kind == spec.MatchCookie:
 		return o.awaitSplit(s, s.Weight)
-	case step.Kind == SetScale:
+	case step.Kind == spec.SetScale:
 		return o.awaitScale(s)
 	case s.Skipped:
 		return nil
-	case step.Kind == RunJob:
+	case step.Kind == spec.RunJob:
 		return o.awaitJob(s)
-	case step.Kind == Pause:
-		return o.wait(*s, AwaitingPromotion, "until somebody decides: "+o.annotate("promote")+" (or =abort)")
-	case step.Kind == RunAnalysis:
+	case step.Kind == spec.Pause:
+		return o.wait(*s, reason.AwaitingPromotion, "until somebody decides: "+o.annotate("promote")+" (or =abort)")
+	case step.Kind == spec.RunAnalysis:
 		return o.awaitVerdict(*s)
-	case step.Kind == Wait:
+	case step.Kind == spec.Wait:
 		until := s.StepSince.Add(step.Duration)
 		if until.After(o.Now) {
-			d := o.wait(*s, Waiting, "until "+until.Format(time.TimeOnly)+" UTC")
+			d := o.wait(*s, reason.Waiting, "until "+until.Format(time.TimeOnly)+" UTC")
 			d.Again = Earliest(d.Again, until)
 			return d
 		}
@@ -133,11 +136,11 @@ func (o Observation) await(s *State) *Decision {
 func (o Observation) awaitVerdict(s State) *Decision {
 	switch {
 	case o.planErr() != nil:
-		return o.wait(s, InvalidAnnotation, o.planErr().Error())
+		return o.wait(s, reason.InvalidAnnotation, o.planErr().Error())
 	case o.Plan != nil && !o.measurable(s):
 		return nil
 	case o.Plan != nil && !(s.Tally.Last == Pass && s.Tally.At.After(s.StepSince)):
-		return o.wait(s, AwaitingVerdict, "the analysis step needs a Pass")
+		return o.wait(s, reason.AwaitingVerdict, "the analysis step needs a Pass")
 	}
 	return nil
 }
@@ -145,22 +148,17 @@ func (o Observation) awaitVerdict(s State) *Decision {
 // gate is nil where the rollout may go on from here. It holds where the next step
 // gives the canary more traffic, or promotes, on the strength of the present one.
 func (o Observation) gate(s State) *Decision {
-	point := GatePromotion
+	point := spec.GatePromotion
 	if s.Step+1 < len(s.Steps) {
-		if !s.Steps[s.Step+1].raises(s.Weight) {
+		if !s.Steps[s.Step+1].Raises(s.Weight) {
 			return nil
 		}
-		point = GateRise
+		point = spec.GateRise
 	}
 	if waiting := o.awaitPass(s); waiting != nil {
 		return waiting
 	}
 	return o.awaitGates(s, point)
-}
-
-// raises says whether a step gives the canary more traffic than weight.
-func (s Step) raises(weight int) bool {
-	return s.Kind == SetWeight && s.Weight > weight || s.Kind == MatchHeader || s.Kind == MatchCookie
 }
 
 // awaitPass is nil where the last word on the present weight is a Pass. It must
@@ -179,9 +177,9 @@ func (o Observation) awaitPass(s State) *Decision {
 		return nil
 	}
 	if err := o.planErr(); err != nil {
-		return o.wait(s, InvalidAnnotation, err.Error())
+		return o.wait(s, reason.InvalidAnnotation, err.Error())
 	}
-	return o.wait(s, AwaitingVerdict, "going on needs a Pass at this weight; "+last)
+	return o.wait(s, reason.AwaitingVerdict, "going on needs a Pass at this weight; "+last)
 }
 
 // planErr is why nobody knows whether the rollout is to be judged, and how.
@@ -193,7 +191,7 @@ func (o Observation) planErr() error {
 }
 
 // wait keeps the weight and says so.
-func (o Observation) wait(s State, why Reason, what string) *Decision {
+func (o Observation) wait(s State, why reason.Reason, what string) *Decision {
 	if o.Problem != nil && o.SpecErr == nil {
 		what += "; meanwhile: " + o.Problem.Message // the next weight will have to wait for that
 	}
@@ -202,14 +200,14 @@ func (o Observation) wait(s State, why Reason, what string) *Decision {
 }
 
 // at is the decision to stand where s says.
-func (o Observation) at(s State, why Reason, message string) Decision {
+func (o Observation) at(s State, why reason.Reason, message string) Decision {
 	s.Routed = s.Routed || o.Traffic.Routed // left over from a canary that somebody deleted
 	d := Decision{
 		Reason:  why,
 		Message: o.say("%s", message),
 		Canary:  &CanaryGoal{State: s, Replicas: o.canaryReplicas(s)},
 		Weight:  Unrouted,
-		Phase:   Progressing,
+		Phase:   spec.Progressing,
 	}
 	if o.Traffic.Routed {
 		d.Weight, d.Match = o.raise(s), s.Match
@@ -217,8 +215,8 @@ func (o Observation) at(s State, why Reason, message string) Decision {
 	if o.SpecErr != nil && d.Weight == o.Traffic.Weight && d.Match == o.Traffic.Match {
 		d.Weight = KeepRoutes // which Ingresses to split cannot be known
 	}
-	if why == AwaitingPromotion || why == PausedByCommand {
-		d.Phase = Paused
+	if why == reason.AwaitingPromotion || why == reason.PausedByCommand {
+		d.Phase = spec.Paused
 	}
 	o.Canary = &CanaryStatus{State: s}
 	d.Again = Earliest(o.nextMeasurement(), after(o.end(s), o.Now))

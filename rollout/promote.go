@@ -1,6 +1,11 @@
 package rollout
 
-import "time"
+import (
+	"time"
+
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
+)
 
 // promote releases the template and waits, with the canary's weight as it is,
 // until stable is entirely the new version.
@@ -11,10 +16,10 @@ func (o Observation) promote(s State) Decision {
 		return o.bringBack(s)
 	}
 	if !o.Traffic.Routed || o.available() == 0 {
-		s.grant(0, Match{}) // a person took the routes away, or nothing is left to carry the weight
+		s.grant(0, spec.Match{}) // a person took the routes away, or nothing is left to carry the weight
 	}
-	d := o.at(s, Releasing, s.released())
-	d.Phase, d.Again = Promoting, time.Time{}
+	d := o.at(s, reason.Releasing, s.released())
+	d.Phase, d.Again = spec.Promoting, time.Time{}
 	if !s.carries() {
 		d.Canary.Replicas = o.Canary.Replicas // nothing to serve, nothing to add
 	}
@@ -22,7 +27,7 @@ func (o Observation) promote(s State) Decision {
 	case o.Stable.Hold != "":
 		d.Hold = Release
 	case o.Stable.Stalled:
-		d.Reason = PromotionStalled
+		d.Reason = reason.PromotionStalled
 		d.Message = o.say("the rolling update does not finish; the canary keeps serving weight %d", s.Weight)
 	}
 	return d
@@ -45,12 +50,12 @@ func (s State) released() string {
 func (o Observation) bringBack(s State) Decision {
 	s.Stage = StageReturning
 	d := Decision{
-		Reason:  TrafficReturning,
+		Reason:  reason.TrafficReturning,
 		Message: o.say("stable is the new version: its traffic comes back"),
 		Canary:  &CanaryGoal{State: s, Replicas: o.Canary.Replicas},
 		Weight:  o.returning(s),
 		Match:   s.Match,
-		Phase:   Promoting,
+		Phase:   spec.Promoting,
 	}
 	if d.Weight > 0 {
 		d.Again = Earliest(after(o.Traffic.Since.Add(o.Settle), o.Now), after(s.StepSince.Add(o.deadline()), o.Now))
@@ -61,7 +66,7 @@ func (o Observation) bringBack(s State) Decision {
 	d.Canary.State, d.Again = s, again
 	if gone {
 		d.Canary, d.Phase = nil, ""
-		d.Reason, d.Message = Promoted, o.say("promoted, every pod is the new version")
+		d.Reason, d.Message = reason.Promoted, o.say("promoted, every pod is the new version")
 	}
 	return d
 }

@@ -1,6 +1,11 @@
 package rollout
 
-import "time"
+import (
+	"time"
+
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
+)
 
 // rollBack ends the rollout for the reason that s holds: its traffic goes in
 // this very decision.
@@ -14,9 +19,9 @@ func (o Observation) rollBack(s State, notes []Note) Decision {
 // replicas as the record. The hold stays, so stable serves on.
 func (o Observation) rolledBack(s State) Decision {
 	verb, notes := o.commandAfterRollback(&s)
-	if verb == VerbPromoteFull {
+	if verb == spec.VerbPromoteFull {
 		s.Why, s.Message = "", ""
-		s.grant(0, Match{})
+		s.grant(0, spec.Match{})
 		return o.promote(s).with(notes)
 	}
 	gone, again := o.drain(&s)
@@ -26,20 +31,20 @@ func (o Observation) rolledBack(s State) Decision {
 		Notes:   notes,
 		Canary:  &CanaryGoal{State: s},
 		Weight:  Unrouted,
-		Phase:   RolledBack,
+		Phase:   spec.RolledBack,
 		Again:   again,
 	}
 	if !gone && o.Canary != nil {
 		d.Canary.Replicas = o.Canary.Replicas
 	}
-	if verb == VerbRetry {
-		d.Hold, d.Phase = RenewHold, Pending
+	if verb == spec.VerbRetry {
+		d.Hold, d.Phase = RenewHold, spec.Pending
 	}
 	return d
 }
 
 // retire removes a canary that has no purpose any more, after its traffic.
-func (o Observation) retire(s State, why Reason, message string) Decision {
+func (o Observation) retire(s State, why reason.Reason, message string) Decision {
 	s.Stage, s.Why, s.Message = StageRetiring, why, message
 	gone, again := o.drain(&s)
 	// The reason is on record before the canary goes: the hold goes first, and
@@ -50,7 +55,7 @@ func (o Observation) retire(s State, why Reason, message string) Decision {
 		Message: o.say("%s", message),
 		Canary:  &CanaryGoal{State: s, Replicas: o.Canary.Replicas},
 		Weight:  Unrouted,
-		Phase:   Pending, // the next one is, if something is held
+		Phase:   spec.Pending, // the next one is, if something is held
 		Again:   again,
 	}
 	if gone {

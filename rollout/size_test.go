@@ -4,35 +4,37 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 func TestSize(t *testing.T) {
 	cases := map[string]struct {
-		strategy Strategy
+		strategy spec.Strategy
 		weight   int
 		full     int32
-		steps    []Step
+		steps    []spec.Step
 		want     int32
 	}{
-		"a share that is no whole pod is rounded up":     {Canary, 10, 4, nil, 1},
-		"a whole share is not":                           {Canary, 25, 8, nil, 2},
-		"one percent above a whole share needs one more": {Canary, 26, 8, nil, 3},
-		"all traffic needs all pods":                     {Canary, 100, 7, nil, 7},
-		"without traffic there is one pod to look at":    {Canary, 0, 100, nil, 1},
-		"beside nothing there is one too":                {Canary, 50, 0, nil, 1},
-		"blue-green is full-size from the beginning":     {BlueGreen, 0, 7, nil, 7},
-		"and has a pod in any case":                      {BlueGreen, 0, 0, nil, 1},
-		"a scale is a least size":                        {Canary, 10, 10, scaled("3"), 3},
-		"a scale never keeps a weight from its pods":     {Canary, 50, 10, scaled("3"), 5},
-		"a scale may be a share":                         {Canary, 10, 10, scaled("25%"), 3},
-		"the last scale counts":                          {Canary, 10, 10, scaled("7", "2"), 2},
-		"a scale makes a green one smaller":              {BlueGreen, 0, 10, scaled("1"), 1},
-		"until it takes all traffic":                     {BlueGreen, 100, 10, scaled("1"), 10},
-		"a green one may follow the traffic":             {BlueGreen, 30, 10, scaled("traffic"), 3},
+		"a share that is no whole pod is rounded up":     {spec.Canary, 10, 4, nil, 1},
+		"a whole share is not":                           {spec.Canary, 25, 8, nil, 2},
+		"one percent above a whole share needs one more": {spec.Canary, 26, 8, nil, 3},
+		"all traffic needs all pods":                     {spec.Canary, 100, 7, nil, 7},
+		"without traffic there is one pod to look at":    {spec.Canary, 0, 100, nil, 1},
+		"beside nothing there is one too":                {spec.Canary, 50, 0, nil, 1},
+		"blue-green is full-size from the beginning":     {spec.BlueGreen, 0, 7, nil, 7},
+		"and has a pod in any case":                      {spec.BlueGreen, 0, 0, nil, 1},
+		"a scale is a least size":                        {spec.Canary, 10, 10, scaled("3"), 3},
+		"a scale never keeps a weight from its pods":     {spec.Canary, 50, 10, scaled("3"), 5},
+		"a scale may be a share":                         {spec.Canary, 10, 10, scaled("25%"), 3},
+		"the last scale counts":                          {spec.Canary, 10, 10, scaled("7", "2"), 2},
+		"a scale makes a green one smaller":              {spec.BlueGreen, 0, 10, scaled("1"), 1},
+		"until it takes all traffic":                     {spec.BlueGreen, 100, 10, scaled("1"), 10},
+		"a green one may follow the traffic":             {spec.BlueGreen, 30, 10, scaled("traffic"), 3},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			o := Observation{Spec: Spec{Strategy: c.strategy}}
+			o := Observation{Spec: spec.Spec{Strategy: c.strategy}}
 			if got := o.size(State{Baseline: c.full, Steps: c.steps, Step: max(0, len(c.steps)-1)}, c.weight); got != c.want {
 				t.Errorf("size(%d) beside %d is %d, want %d", c.weight, c.full, got, c.want)
 			}
@@ -41,14 +43,14 @@ func TestSize(t *testing.T) {
 }
 
 // scaled are steps that set scales, the last of which is the present one.
-func scaled(words ...string) []Step {
-	var steps []Step
+func scaled(words ...string) []spec.Step {
+	var steps []spec.Step
 	for _, word := range words {
-		step, err := parseStep("scale=" + word)
-		if err != nil {
+		var s spec.Step
+		if err := s.UnmarshalText([]byte("scale=" + word)); err != nil {
 			panic(err)
 		}
-		steps = append(steps, step)
+		steps = append(steps, s)
 	}
 	return steps
 }

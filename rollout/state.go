@@ -7,6 +7,9 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // State is what a rollout must remember. It is stored on the canary Deployment
@@ -21,8 +24,8 @@ type State struct {
 	// Steps are those the rollout began with: an edit of the annotation counts
 	// from the next rollout on, because an index into one list means nothing in
 	// another.
-	Steps []Step `json:"steps"`
-	Step  int    `json:"step"` // index into Steps; len(Steps): all done
+	Steps []spec.Step `json:"steps"`
+	Step  int         `json:"step"` // index into Steps; len(Steps): all done
 
 	StepSince time.Time `json:"stepSince"` // when Step began
 	Baseline  int32     `json:"baseline"`  // stable replicas when the rollout began
@@ -37,10 +40,10 @@ type State struct {
 	// are made, so that canary pods outlive them whatever happens.
 	Routed bool `json:"routed,omitempty"`
 
-	Weight  int       `json:"weight,omitempty"` // granted
-	Match   Match     `json:"match,omitzero"`   // granted
-	InForce time.Time `json:"inForce,omitzero"` // since when; zero: not yet
-	Tally   Tally     `json:"tally,omitzero"`
+	Weight  int        `json:"weight,omitempty"` // granted
+	Match   spec.Match `json:"match,omitzero"`   // granted
+	InForce time.Time  `json:"inForce,omitzero"` // since when; zero: not yet
+	Tally   Tally      `json:"tally,omitzero"`
 
 	Losses  int  `json:"losses,omitempty"`  // times that no canary pod was left
 	Paused  bool `json:"paused,omitempty"`  // by command
@@ -51,8 +54,8 @@ type State struct {
 	// carry it out twice.
 	CommandTaken string `json:"commandTaken,omitempty"`
 
-	Why     Reason `json:"why,omitempty"` // it ended early
-	Message string `json:"message,omitempty"`
+	Why     reason.Reason `json:"why,omitempty"` // it ended early
+	Message string        `json:"message,omitempty"`
 
 	// DrainSince is when the canary routes were first seen to be gone.
 	DrainSince time.Time `json:"drainSince,omitzero"`
@@ -94,13 +97,13 @@ func DecodeState(text string) (State, error) {
 	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&s); err != nil {
-		return State{}, fmt.Errorf("annotation %s: %w", AnnotationState, err)
+		return State{}, fmt.Errorf("annotation %s: %w", spec.AnnotationState, err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return State{}, fmt.Errorf("annotation %s: something follows the state", AnnotationState)
+		return State{}, fmt.Errorf("annotation %s: something follows the state", spec.AnnotationState)
 	}
 	if err := s.validate(); err != nil {
-		return State{}, fmt.Errorf("annotation %s: %w", AnnotationState, err)
+		return State{}, fmt.Errorf("annotation %s: %w", spec.AnnotationState, err)
 	}
 	return s, nil
 }
@@ -119,13 +122,13 @@ func (s State) validate() error {
 	case s.Baseline < 0:
 		return fmt.Errorf("baseline %d is negative", s.Baseline)
 	case !s.reached(s.Weight):
-		return fmt.Errorf("weight %d is no weight of %s up to step %d", s.Weight, FormatSteps(s.Steps), s.Step)
+		return fmt.Errorf("weight %d is no weight of %s up to step %d", s.Weight, spec.FormatSteps(s.Steps), s.Step)
 	case !s.matched(s.Match):
 		return fmt.Errorf("it matches what no step up to %d does", s.Step)
 	case len(s.Steps) == 0 && s.Stage != StageProgressing:
 		return nil // nothing to go through: this is what stateLost stored
 	}
-	return checkSteps(FormatSteps(s.Steps), s.Steps)
+	return spec.CheckSteps(s.Steps)
 }
 
 // carries says whether requests of users may come to the canary.
@@ -135,7 +138,7 @@ func (s State) carries() bool { return s.Weight > 0 || !s.Match.None() }
 // it.
 func (s State) granted() bool {
 	step := s.step()
-	return (step.Kind != SetWeight || step.Weight == s.Weight) && s.Match == s.match()
+	return (step.Kind != spec.SetWeight || step.Weight == s.Weight) && s.Match == s.match()
 }
 
 // carried says whether the canary carries, or its routes were in force. From then
@@ -146,12 +149,12 @@ func (s State) carried() bool { return s.carries() || !s.InForce.IsZero() }
 
 // reached says whether one of the steps up to the present one sets weight.
 func (s State) reached(weight int) bool {
-	return weight == 0 || slices.Contains(s.reachedSteps(), Step{Kind: SetWeight, Weight: weight})
+	return weight == 0 || slices.Contains(s.reachedSteps(), spec.Step{Kind: spec.SetWeight, Weight: weight})
 }
 
 // matched says whether m is what one of the steps up to the present one matches
 // with those before it: what the present one adds may wait for pods.
-func (s State) matched(m Match) bool {
+func (s State) matched(m spec.Match) bool {
 	for s.Step = len(s.reachedSteps()) - 1; s.Step >= 0; s.Step-- {
 		if s.match() == m {
 			return true
@@ -161,12 +164,12 @@ func (s State) matched(m Match) bool {
 }
 
 // reachedSteps are those up to the present one.
-func (s State) reachedSteps() []Step { return s.Steps[:min(s.Step+1, len(s.Steps))] }
+func (s State) reachedSteps() []spec.Step { return s.Steps[:min(s.Step+1, len(s.Steps))] }
 
 // step is the present step, or the zero Step when all are done.
-func (s State) step() Step {
+func (s State) step() spec.Step {
 	if s.Step >= len(s.Steps) {
-		return Step{}
+		return spec.Step{}
 	}
 	return s.Steps[s.Step]
 }
@@ -175,4 +178,19 @@ func (s State) step() Step {
 // fingerprint catches a change made while no webhook renamed the rollout.
 func (s State) superseded(stable Stable) bool {
 	return stable.Hold != "" && (stable.Hold != s.Rollout || stable.Template != s.Template)
+}
+
+// match is what the steps up to the present one match: the last header and the
+// last cookie that they name.
+func (s State) match() spec.Match {
+	var m spec.Match
+	for _, step := range s.reachedSteps() {
+		if step.Kind == spec.MatchHeader {
+			m.Header, m.Value, m.Pattern = step.Match.Header, step.Match.Value, step.Match.Pattern
+		}
+		if step.Kind == spec.MatchCookie {
+			m.Cookie = step.Match.Cookie
+		}
+	}
+	return m
 }

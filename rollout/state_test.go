@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -9,12 +10,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 func TestStateIsStoredAsAPersonWouldWriteIt(t *testing.T) {
 	s := rollout.State{
 		Rollout: "7", Template: "af31", Stage: rollout.StageProgressing, Baseline: 4,
-		Steps: []rollout.Step{weight(10), wait(5 * time.Minute), pause, analysis, weight(100)}, Step: 1, StepSince: noon, Began: noon,
+		Steps: []spec.Step{weight(10), wait(5 * time.Minute), pause, analysis, weight(100)}, Step: 1, StepSince: noon, Began: noon,
 		Routed: true, Weight: 10, InForce: noon,
 		Tally: rollout.Tally{At: noon.Add(time.Minute), Last: rollout.Pass},
 	}
@@ -72,6 +74,24 @@ func drawState(t *rapid.T) rollout.State {
 		CommandTaken: rapid.StringMatching(`|abort(:7)?`).Draw(t, "command"),
 		Message:      rapid.String().Draw(t, "message"), DrainSince: at("drain"),
 	}
+}
+
+// drawSteps draws a list that could have been parsed: the weights never fall.
+func drawSteps(t *rapid.T) []spec.Step {
+	w := rapid.IntRange(0, 100).Draw(t, "first weight")
+	steps := []spec.Step{weight(w)}
+	for range rapid.IntRange(0, 20).Draw(t, "more") {
+		word := rapid.SampledFrom([]string{
+			"weight", "5m", "pause", "analysis", "scale=3", "scale=50%", "scale=traffic", "job=smoke",
+			"header=X-Canary", "header=X-Region~eu-.*", "header=X-User:7", "cookie=canary",
+		}).Draw(t, "step")
+		if word == "weight" {
+			w = rapid.IntRange(w, 100).Draw(t, "weight")
+			word = fmt.Sprintf("%d%%", w)
+		}
+		steps = append(steps, step(word))
+	}
+	return steps
 }
 
 func TestDecodeStateRefuses(t *testing.T) {

@@ -3,12 +3,14 @@ package rollout
 import (
 	"testing"
 	"time"
+
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // parsed is a list of steps as a person writes it.
-func parsed(t *testing.T, text string) []Step {
+func parsed(t *testing.T, text string) []spec.Step {
 	t.Helper()
-	steps, err := ParseSteps(text)
+	steps, err := spec.ParseSteps(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,11 +36,11 @@ func TestLed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			steps := parsed(t, c.steps)
 			got, lead := led(steps)
-			if text := FormatSteps(got); text != c.want || lead != c.lead {
+			if text := spec.FormatSteps(got); text != c.want || lead != c.lead {
 				t.Errorf("%s, lead %v", text, lead)
 			}
-			if FormatSteps(steps) != c.steps {
-				t.Errorf("the user's steps are %s now", FormatSteps(steps))
+			if spec.FormatSteps(steps) != c.steps {
+				t.Errorf("the user's steps are %s now", spec.FormatSteps(steps))
 			}
 		})
 	}
@@ -60,7 +62,7 @@ func TestEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			began := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 			s := State{Began: began, Steps: parsed(t, c.steps)}
-			if got := (Observation{Spec: Spec{RolloutDeadline: c.deadline}}).end(s).Sub(began); got != c.want {
+			if got := (Observation{Spec: spec.Spec{RolloutDeadline: c.deadline}}).end(s).Sub(began); got != c.want {
 				t.Errorf("ends after %s, want %s", got, c.want)
 			}
 		})
@@ -92,14 +94,14 @@ func TestJudged(t *testing.T) {
 			s.Steps, s.Lead = led(parsed(t, c.steps))
 			judged, measurable := "", ""
 			for s.Step = range s.Steps {
-				if step := s.step(); step.Kind == SetWeight {
+				if step := s.step(); step.Kind == spec.SetWeight {
 					s.Weight = step.Weight
 				}
 				s.Match = s.match()
 				judged, measurable = judged+bit(o.judged(s)), measurable+bit(o.measurable(s))
 			}
 			if judged != c.judged || measurable != c.measurable {
-				t.Errorf("of %s judged: %s, want %s; measurable: %s, want %s", FormatSteps(s.Steps), judged, c.judged, measurable, c.measurable)
+				t.Errorf("of %s judged: %s, want %s; measurable: %s, want %s", spec.FormatSteps(s.Steps), judged, c.judged, measurable, c.measurable)
 			}
 		})
 	}

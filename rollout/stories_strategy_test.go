@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 const fromArgo = `
@@ -58,7 +60,7 @@ func greenUnseen(w *world) {
 func greenByHand(w *world) {
 	w.web.strategy = "blue-green"
 	w.apply("v2")
-	w.untilPhase(rollout.Paused)
+	w.untilPhase(spec.Paused)
 	w.run(time.Hour)
 	w.command("promote")
 	w.untilShare(100)
@@ -78,7 +80,7 @@ func badForTesters(w *world) {
 
 func abortedForTesters(w *world) {
 	w.apply("v2")
-	w.untilPhase(rollout.Paused)
+	w.untilPhase(spec.Paused)
 	w.run(10 * time.Minute)
 	w.command("abort")
 	w.rest()
@@ -103,7 +105,7 @@ func problemBetween(w *world) {
 
 func releasedForTesters(w *world) {
 	w.apply("v2")
-	w.untilPhase(rollout.Paused)
+	w.untilPhase(spec.Paused)
 	w.command("promote-full")
 	w.rest()
 }
@@ -112,7 +114,7 @@ func headerEdited(w *world) {
 	w.apply("v2")
 	w.untilMatched()
 	w.run(time.Minute)
-	w.editMatch(rollout.Match{Header: "X-Everybody"})
+	w.editMatch(spec.Match{Header: "X-Everybody"})
 	w.rest()
 }
 
@@ -131,7 +133,7 @@ func weightEditedAsHeaderComes(w *world) {
 
 func lookedAt(w *world) {
 	w.apply("v2")
-	w.untilPhase(rollout.Paused)
+	w.untilPhase(spec.Paused)
 	w.run(time.Hour)
 	w.command("promote")
 	w.rest()
@@ -139,7 +141,7 @@ func lookedAt(w *world) {
 
 func argoSteps(w *world) {
 	w.apply("v2")
-	w.untilPhase(rollout.Paused)
+	w.untilPhase(spec.Paused)
 	w.run(time.Minute)
 	w.command("promote")
 	w.rest()
@@ -220,7 +222,7 @@ func thirdWhileStarting(w *world) {
 
 func thirdWhilePaused(w *world) {
 	w.apply("v2")
-	w.untilPhase(rollout.Paused)
+	w.untilPhase(spec.Paused)
 	w.run(time.Minute)
 	w.apply("v3")
 	w.run(2 * time.Minute)
@@ -230,7 +232,7 @@ func thirdWhilePaused(w *world) {
 
 func thirdWhileReturning(w *world) {
 	w.apply("v2")
-	w.untilReason(rollout.TrafficReturning)
+	w.untilReason(reason.TrafficReturning)
 	w.apply("v3")
 	w.rest()
 }
@@ -239,7 +241,7 @@ func thirdWhileRollingBack(w *world) {
 	w.apply("v2")
 	w.untilShare(50)
 	w.command("abort")
-	w.untilPhase(rollout.RolledBack)
+	w.untilPhase(spec.RolledBack)
 	w.apply("v3")
 	w.rest()
 }

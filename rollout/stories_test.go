@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 var commonStories = map[string]story{
@@ -168,7 +170,7 @@ func losesPodsOnce(w *world) {
 func losesPodsThrice(w *world) {
 	w.apply("v2")
 	for range 3 {
-		w.until("traffic or the end", func() bool { return w.inForce.weight >= 10 || w.web.phase == rollout.RolledBack })
+		w.until("traffic or the end", func() bool { return w.inForce.weight >= 10 || w.web.phase == spec.RolledBack })
 		w.loseCanaryPods()
 		w.run(30 * time.Second)
 	}
@@ -177,7 +179,7 @@ func losesPodsThrice(w *world) {
 
 func pausedPromoted(w *world) {
 	w.apply("v2")
-	w.untilPhase(rollout.Paused)
+	w.untilPhase(spec.Paused)
 	w.run(10 * time.Minute)
 	w.command("promote")
 	w.rest()
@@ -185,7 +187,7 @@ func pausedPromoted(w *world) {
 
 func promotedEarly(w *world) {
 	w.apply("v2")
-	w.untilPhase(rollout.Paused)
+	w.untilPhase(spec.Paused)
 	w.run(5 * time.Second)
 	w.command("promote")
 	w.rest()
@@ -193,7 +195,7 @@ func promotedEarly(w *world) {
 
 func pausedAborted(w *world) {
 	w.apply("v2")
-	w.untilPhase(rollout.Paused)
+	w.untilPhase(spec.Paused)
 	w.command("abort")
 	w.rest()
 }
@@ -219,7 +221,7 @@ func pausedWhileStarting(w *world) {
 func retried(w *world) {
 	w.verdicts["v2"] = rollout.Fail
 	w.apply("v2")
-	w.untilPhase(rollout.RolledBack)
+	w.untilPhase(spec.RolledBack)
 	w.run(time.Minute)
 	w.fate("the database that v2 needs is up")
 	w.verdicts["v2"] = rollout.Pass
@@ -237,7 +239,7 @@ func promotedFully(w *world) {
 func promotedAfterRollback(w *world) {
 	w.verdicts["v2"] = rollout.Fail
 	w.apply("v2")
-	w.untilPhase(rollout.RolledBack)
+	w.untilPhase(spec.RolledBack)
 	w.run(time.Minute)
 	w.command("promote-full")
 	w.rest()
@@ -289,7 +291,7 @@ func stalls(w *world) {
 	w.untilShare(50)
 	w.fate("nodes are full: new pods do not start")
 	w.broken["v2"] = true
-	w.until("the canary serves while stable stalls", func() bool { return w.web.reason == rollout.PromotionStalled })
+	w.until("the canary serves while stable stalls", func() bool { return w.web.reason == reason.PromotionStalled })
 	w.run(5 * time.Minute)
 	w.fate("a node is added")
 	w.mend("v2")
@@ -298,7 +300,7 @@ func stalls(w *world) {
 
 func thirdWhilePromoting(w *world) {
 	w.apply("v2")
-	w.untilPhase(rollout.Promoting)
+	w.untilPhase(spec.Promoting)
 	w.run(3 * time.Second)
 	w.apply("v3")
 	w.rest()
@@ -402,7 +404,7 @@ func stateDamaged(w *world) {
 
 func stateDamagedWhilePromoting(w *world) {
 	w.apply("v2")
-	w.untilPhase(rollout.Promoting)
+	w.untilPhase(spec.Promoting)
 	w.run(3 * time.Second)
 	w.damage()
 	w.rest()
@@ -523,6 +525,6 @@ func (w *world) state() rollout.State {
 	return s
 }
 
-func (w *world) untilPhase(p rollout.Phase) {
+func (w *world) untilPhase(p spec.Phase) {
 	w.until("phase "+string(p), func() bool { return w.web.phase == p })
 }

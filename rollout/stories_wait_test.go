@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 const smoke = "0%, job=smoke, 50%, 1m"
@@ -47,7 +49,7 @@ func noCronJob(w *world) {
 func lateCronJob(w *world) {
 	w.noCronJob = true
 	w.apply("v2")
-	w.untilReason(rollout.JobUnavailable)
+	w.untilReason(reason.JobUnavailable)
 	w.run(5 * time.Minute)
 	w.fate("somebody makes the CronJob")
 	w.noCronJob = false
@@ -86,15 +88,15 @@ func smokeLost(w *world) {
 
 func gatesClosed(w *world) {
 	w.web.gates = gatesEverywhere
-	for _, point := range []rollout.GatePoint{rollout.GateStart, rollout.GateRise, rollout.GatePromotion} {
+	for _, point := range []spec.GatePoint{spec.GateStart, spec.GateRise, spec.GatePromotion} {
 		w.openOrClose(point)
 	}
 	w.apply("v2")
-	for _, point := range []rollout.GatePoint{rollout.GateStart, rollout.GateRise, rollout.GatePromotion} {
-		w.untilReason(rollout.AwaitingGate)
+	for _, point := range []spec.GatePoint{spec.GateStart, spec.GateRise, spec.GatePromotion} {
+		w.untilReason(reason.AwaitingGate)
 		w.run(time.Minute)
 		w.openOrClose(point)
-		w.until("it is noticed", func() bool { return w.web.reason != rollout.AwaitingGate })
+		w.until("it is noticed", func() bool { return w.web.reason != reason.AwaitingGate })
 	}
 	w.rest()
 }
@@ -105,15 +107,15 @@ func gateCloses(w *world) {
 	w.web.gates = gatesEverywhere
 	w.apply("v2")
 	w.until("the canary is to grow", func() bool { return w.canary != nil && len(w.canary.set.pods) == 2 })
-	w.openOrClose(rollout.GateRise)
+	w.openOrClose(spec.GateRise)
 	w.rest()
 }
 
 func fullAtGate(w *world) {
 	w.web.gates = gatesEverywhere
-	w.openOrClose(rollout.GatePromotion)
+	w.openOrClose(spec.GatePromotion)
 	w.apply("v2")
-	w.untilReason(rollout.AwaitingGate)
+	w.untilReason(reason.AwaitingGate)
 	w.run(time.Minute)
 	w.command("promote-full")
 	w.rest()
@@ -123,14 +125,14 @@ func fullAtGate(w *world) {
 func promotedAtGate(w *world) {
 	w.web.gates = "rise https://gate.example.com"
 	w.apply("v2")
-	w.untilPhase(rollout.Paused)
+	w.untilPhase(spec.Paused)
 	w.run(time.Minute)
-	w.openOrClose(rollout.GateRise)
+	w.openOrClose(spec.GateRise)
 	w.command("promote")
 	w.run(time.Minute)
 	w.command("promote")
 	w.run(time.Minute)
-	w.openOrClose(rollout.GateRise)
+	w.openOrClose(spec.GateRise)
 	w.rest()
 }
 
@@ -150,7 +152,7 @@ func forgottenCommand(w *world) {
 
 func neverOpens(w *world) {
 	w.web.gates, w.web.rolloutDeadline = gatesEverywhere, "20m"
-	w.openOrClose(rollout.GateRise)
+	w.openOrClose(spec.GateRise)
 	w.apply("v2")
 	w.rest()
 }
@@ -167,7 +169,7 @@ func neverSay(w *world) {
 func crashLoop(w *world) {
 	w.web.deadline = "2m"
 	w.apply("v2")
-	for w.web.phase != rollout.RolledBack {
+	for w.web.phase != spec.RolledBack {
 		w.run(3 * time.Second)
 		w.canaryPodsDie(1, 7*time.Second)
 	}
@@ -178,7 +180,7 @@ func crashLoop(w *world) {
 func crashNow(w *world) {
 	w.web.rolloutDeadline = "90m"
 	w.apply("v2")
-	for w.web.phase != rollout.RolledBack {
+	for w.web.phase != spec.RolledBack {
 		w.run(10 * time.Minute)
 		w.canaryPodsDie(9, 5*time.Second)
 	}

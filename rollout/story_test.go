@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden stories")
@@ -67,7 +67,7 @@ func TestStoriesEndTheSameWhereverTheManagerIsKilled(t *testing.T) {
 					t.Errorf("killed after %d writes, it ends: %s\nwant: %s\n%s", n, got, want, w.log.String())
 				}
 				for r := range w.oracle.events {
-					if r.Warning() && r != rollout.CanaryRoutesDeleted && warned[r] == 0 {
+					if r.Warning() && r != reason.CanaryRoutesDeleted && warned[r] == 0 {
 						t.Errorf("killed after %d writes, it warns of %s\n%s", n, r, w.log.String())
 					}
 				}
@@ -89,7 +89,7 @@ func (s story) begin(t *testing.T) *world {
 // down why, the manager finds the traffic gone, and nobody knows why.
 func sameEnd(want, got string) bool {
 	lost := regexp.MustCompile(`RolledBack, \w+`)
-	return got == want || strings.Contains(got, string(rollout.CanaryRoutesDeleted)) &&
+	return got == want || strings.Contains(got, string(reason.CanaryRoutesDeleted)) &&
 		lost.ReplaceAllString(got, "") == lost.ReplaceAllString(want, "")
 }
 

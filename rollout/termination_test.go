@@ -9,6 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // Whatever is observed, also what no cluster ever shows, there is a decision at
@@ -41,7 +43,7 @@ func (o anything) sound(t *rapid.T, d rollout.Decision) {
 		t.Fatalf("%q: %q", d.Reason, d.Message)
 	case d.Job != nil && (d.Canary == nil || d.Canary.State.Stage != rollout.StageProgressing):
 		t.Fatalf("a Job, but %+v", d.Canary)
-	case d.Ask != "" && !slices.ContainsFunc(o.Spec.Gates, func(g rollout.Gate) bool { return g.Before == d.Ask }):
+	case d.Ask != "" && !slices.ContainsFunc(o.Spec.Gates, func(g spec.Gate) bool { return g.Before == d.Ask }):
 		t.Fatalf("asks %q, and there is no such gate", d.Ask)
 	case d.Ask != "" && o.Gate != nil && o.Gate.Point == d.Ask && o.Gate.Open:
 		t.Fatalf("asks again what was answered: %q", d.Ask)
@@ -68,25 +70,25 @@ func drawObservation(t *rapid.T) anything {
 		Template: "v2", Replicas: pods.Draw(t, "replicas"), Available: pods.Draw(t, "available"),
 		Runs: flag("runs"), TemplateRuns: rapid.IntRange(0, 9).Draw(t, "template runs") == 0, RevisionsAgo: rapid.IntRange(0, 3).Draw(t, "revisions ago"),
 		Complete: flag("complete"), Rolling: flag("rolling"), Stalled: flag("stalled"),
-		Phase: rapid.SampledFrom([]rollout.Phase{rollout.Progressing, "", rollout.RolledBack}).Draw(t, "phase"),
+		Phase: rapid.SampledFrom([]spec.Phase{spec.Progressing, "", spec.RolledBack}).Draw(t, "phase"),
 	}
-	o.Spec = rollout.Spec{
-		Strategy: rapid.SampledFrom([]rollout.Strategy{rollout.Canary, rollout.BlueGreen}).Draw(t, "strategy"), Steps: drawSteps(t),
+	o.Spec = spec.Spec{
+		Strategy: rapid.SampledFrom([]spec.Strategy{spec.Canary, spec.BlueGreen}).Draw(t, "strategy"), Steps: drawSteps(t),
 		RolloutDeadline: rapid.SampledFrom([]time.Duration{0, time.Hour, 8000 * time.Hour}).Draw(t, "deadline"), RollbackWindow: rapid.IntRange(0, 2).Draw(t, "window"),
 	}
-	for _, point := range []rollout.GatePoint{rollout.GateStart, rollout.GateRise, rollout.GatePromotion} {
+	for _, point := range []spec.GatePoint{spec.GateStart, spec.GateRise, spec.GatePromotion} {
 		if flag(string(point)) {
-			o.Spec.Gates = append(o.Spec.Gates, rollout.Gate{Before: point})
+			o.Spec.Gates = append(o.Spec.Gates, spec.Gate{Before: point})
 		}
 	}
 	if rapid.IntRange(0, 9).Draw(t, "spec error") == 0 {
-		o.Spec, o.SpecErr = rollout.Spec{}, errDamaged
+		o.Spec, o.SpecErr = spec.Spec{}, errDamaged
 	}
 	if flag("has a canary") {
 		s := drawState(t)
 		s.Rollout, s.Template = rapid.SampledFrom([]string{"7", "7", "8"}).Draw(t, "of rollout"), rapid.SampledFrom([]string{"v2", "v2", "v3"}).Draw(t, "of template")
 		if s.Stage == rollout.StageRolledBack || s.Stage == rollout.StageRetiring {
-			s.Why = rollout.AnalysisFailed
+			s.Why = reason.AnalysisFailed
 		}
 		o.Canary = &rollout.CanaryStatus{State: s, Replicas: pods.Draw(t, "canary replicas"), Available: pods.Draw(t, "canary available")}
 	}
@@ -106,7 +108,7 @@ func (o *anything) drawAround(t *rapid.T, now time.Time) {
 		}
 	}
 	if one("a problem", 5) {
-		o.Problem = &rollout.Problem{Reason: rollout.NoService, Message: "none"}
+		o.Problem = &rollout.Problem{Reason: reason.NoService, Message: "none"}
 	}
 	if one("a plan", 2) {
 		o.Plan = &rollout.AnalysisPlan{Interval: time.Minute, StartingStep: rapid.IntRange(0, 9).Draw(t, "starting step"), NeedsTraffic: one("needs traffic", 2)}
@@ -121,7 +123,7 @@ func (o *anything) drawAround(t *rapid.T, now time.Time) {
 		o.Job = &rollout.JobStatus{Run: due.Run, Phase: phase.Draw(t, "phase of the Job"), Message: "as it is"}
 	}
 	if verb := rapid.SampledFrom([]string{"", "", "promote", "promote-full", "pause", "resume", "abort", "retry"}).Draw(t, "command"); verb != "" {
-		o.Command = &rollout.Command{Verb: verb}
+		o.Command = &spec.Command{Verb: verb}
 	}
 	if point := rollout.Next(o.Observation).Ask; point != "" && one("answered", 2) {
 		o.Gate = &rollout.GateAnswer{Point: point, Open: one("open", 2), Message: fmt.Sprint("as it is before ", point)}

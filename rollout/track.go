@@ -8,6 +8,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 const trackSuffix = "-canary"
@@ -34,15 +36,15 @@ func ChooseTrack(pod map[string]string, selector *metav1.LabelSelector, services
 	selectors := []labels.Selector{own}
 	for _, s := range services {
 		selectors = append(selectors, labels.SelectorFromSet(s))
-		if _, ok := s[LabelTrack]; ok {
-			preferred = LabelTrack
+		if _, ok := s[spec.LabelTrack]; ok {
+			preferred = spec.LabelTrack
 		}
 	}
 	if preferred != "" {
 		if track := trackOf(pod, []string{preferred}); distinct(pod, track, selectors) {
 			return track, nil
 		}
-		return nil, fmt.Errorf("canary pods would be selected as stable ones although their label %s differs: some selector does not use it; name a label that the Deployment's selector and every Service's have in common in %s", preferred, AnnotationTrackLabel)
+		return nil, fmt.Errorf("canary pods would be selected as stable ones although their label %s differs: some selector does not use it; name a label that the Deployment's selector and every Service's have in common in %s", preferred, spec.AnnotationTrackLabel)
 	}
 	keys := trackKeys(pod)
 	for size := 1; size <= min(3, len(keys)); size++ {

@@ -4,13 +4,15 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // Target is a Deployment whose traffic is split, and by what its canary pods
 // can be told apart.
 type Target struct {
 	Deployment *appsv1.Deployment // the user's; never modified
-	Spec       Spec
+	Spec       spec.Spec
 
 	// Rollout is the value of LabelRollout on the canary pods. "" while no
 	// rollout is held.
@@ -22,19 +24,6 @@ type Target struct {
 	// Track holds the pod labels whose value differs on canary pods, with the
 	// canary's value. Empty before the canary exists.
 	Track map[string]string
-}
-
-// Match is which requests go to the canary whatever the weight. Zero: none. The
-// header has the first word, then the cookie.
-type Match struct {
-	Header string `json:"header,omitempty"` // name
-
-	// Value or Pattern, a regular expression, is what the value of Header must be.
-	// Neither: "always" goes to the canary and "never" to stable.
-	Value   string `json:"value,omitempty"`
-	Pattern string `json:"pattern,omitempty"`
-
-	Cookie string `json:"cookie,omitempty"` // name; its value is "always" or "never"
 }
 
 // Traffic is what the router found: what is to be split, and how it is split
@@ -65,7 +54,7 @@ type Traffic struct {
 
 	// Match is what the canary Ingresses match. If they differ, it is that of one
 	// that matches something.
-	Match Match
+	Match spec.Match
 
 	// Previewed says that the preview Ingress exists. It is not counted in Routed.
 	Previewed bool

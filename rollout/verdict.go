@@ -1,6 +1,10 @@
 package rollout
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/headgate/headgate/rollout/reason"
+)
 
 // tally counts the measurement of this observation, if there is one. It sets
 // Why where the rollout must be rolled back for it.
@@ -24,9 +28,9 @@ func (o Observation) tally(s *State) []Note {
 	}
 	switch {
 	case m.Verdict == Fail && t.Failures > o.Plan.FailureLimit:
-		s.Why, s.Message = AnalysisFailed, fmt.Sprintf("at weight %d: %s", s.Weight, m.Message)
+		s.Why, s.Message = reason.AnalysisFailed, fmt.Sprintf("at weight %d: %s", s.Weight, m.Message)
 	case exceeds(t.Inconclusive, o.Plan.InconclusiveLimit), exceeds(t.Errors, o.Plan.ErrorLimit):
-		s.Why, s.Message = AnalysisLimitExceeded, fmt.Sprintf("at weight %d: %d measurements in a row were %s: %s", s.Weight, max(t.Inconclusive, t.Errors), m.Verdict, m.Message)
+		s.Why, s.Message = reason.AnalysisLimitExceeded, fmt.Sprintf("at weight %d: %d measurements in a row were %s: %s", s.Weight, max(t.Inconclusive, t.Errors), m.Verdict, m.Message)
 	}
 	// One note a change, not one a measurement: the tenth Pass is no news. A
 	// Fail always is.
@@ -36,11 +40,11 @@ func (o Observation) tally(s *State) []Note {
 	return []Note{{verdictReasons[m.Verdict], o.say("%s at weight %d: %s", m.Verdict, s.Weight, m.Message)}}
 }
 
-var verdictReasons = map[Verdict]Reason{
-	Pass:         MeasurementPassed,
-	Fail:         MeasurementFailed,
-	Inconclusive: MeasurementInconclusive,
-	Error:        MeasurementError,
+var verdictReasons = map[Verdict]reason.Reason{
+	Pass:         reason.MeasurementPassed,
+	Fail:         reason.MeasurementFailed,
+	Inconclusive: reason.MeasurementInconclusive,
+	Error:        reason.MeasurementError,
 }
 
 // exceeds treats limit 0 as none.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // jobTakes is how long a Job runs.
@@ -107,12 +108,12 @@ func (w *world) demand(pods int) {
 const gatesEverywhere = "start https://gate.example.com, rise https://gate.example.com, promotion https://gate.example.com"
 
 // hasGate says whether the user wants to be asked at point.
-func (w *world) hasGate(point rollout.GatePoint) bool {
+func (w *world) hasGate(point spec.GatePoint) bool {
 	return strings.Contains(w.web.gates, string(point))
 }
 
 // openOrClose is a gate that changes its mind.
-func (w *world) openOrClose(point rollout.GatePoint) {
+func (w *world) openOrClose(point spec.GatePoint) {
 	w.closed[point] = !w.closed[point]
 	does := "opens"
 	if w.closed[point] {
@@ -121,7 +122,7 @@ func (w *world) openOrClose(point rollout.GatePoint) {
 	w.say("gate", "%s before %s", does, point)
 }
 
-func (w *world) answer(point rollout.GatePoint) *rollout.GateAnswer {
+func (w *world) answer(point spec.GatePoint) *rollout.GateAnswer {
 	a := rollout.GateAnswer{Point: point, Open: !w.closed[point]}
 	if !a.Open {
 		a.Message = "https://gate.example.com answered 503"

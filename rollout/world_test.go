@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 const (
@@ -57,8 +59,8 @@ type world struct {
 	metricsDown  bool
 	problem      *rollout.Problem
 	webhookDown  bool
-	closed       map[rollout.GatePoint]bool // the gates that say no
-	trouble      string                     // what Kubernetes says of canary pods that are missing
+	closed       map[spec.GatePoint]bool // the gates that say no
+	trouble      string                  // what Kubernetes says of canary pods that are missing
 	noCronJob    bool
 	jobsFail     bool
 	controllerAt time.Time
@@ -75,7 +77,7 @@ type deployment struct {
 	replicas   int
 	paused     bool
 	hold       string
-	phase      rollout.Phase
+	phase      spec.Phase
 	command    string
 	generation int
 	observed   int // generation that the Deployment controller has acted on
@@ -84,7 +86,7 @@ type deployment struct {
 	plan    rollout.AnalysisPlan
 	planErr error
 
-	reason   rollout.Reason
+	reason   reason.Reason
 	message  string
 	sets     []replicaSet // oldest first
 	progress time.Time
@@ -121,7 +123,7 @@ func newRoute(rollout string, s split) route { return route{rollout, s, s.weight
 // that match.
 type split struct {
 	weight int
-	match  rollout.Match
+	match  spec.Match
 }
 
 var unrouted = split{weight: rollout.Unrouted}
@@ -150,7 +152,7 @@ func (s split) String() string {
 func newWorld(t failer, steps string) *world {
 	w := &world{
 		t: t, now: noon, start: noon, lag: 3 * time.Second,
-		broken: map[string]bool{}, verdicts: map[string]rollout.Verdict{}, closed: map[rollout.GatePoint]bool{},
+		broken: map[string]bool{}, verdicts: map[string]rollout.Verdict{}, closed: map[spec.GatePoint]bool{},
 		web: deployment{
 			template: "v1", replicas: 4, generation: 1, observed: 1, progress: noon,
 			asked: asked{strategy: "canary", steps: steps}, plan: rollout.AnalysisPlan{Interval: 30 * time.Second},
@@ -203,7 +205,7 @@ func (w *world) apply(template string) {
 		w.say("webhook", "lets it through: replicas is 0")
 	default:
 		w.web.hold = strconv.Itoa(w.web.generation + 1)
-		w.web.paused, w.web.phase = true, rollout.Pending
+		w.web.paused, w.web.phase = true, spec.Pending
 		w.say("webhook", "holds %s as rollout %s", template, w.web.hold)
 	}
 	delete(w.oracle.dead, trial{w.web.hold, template}) // applied anew under an old name: no webhook gave it one
@@ -278,7 +280,7 @@ func (w *world) edit(weight int) {
 }
 
 // editMatch does so with what they match.
-func (w *world) editMatch(m rollout.Match) {
+func (w *world) editMatch(m spec.Match) {
 	if !w.routed() {
 		return
 	}
@@ -323,7 +325,7 @@ func (w *world) deleteCanary() {
 		return
 	}
 	w.say("person", "deletes the canary Deployment")
-	if w.web.phase != rollout.RolledBack {
+	if w.web.phase != spec.RolledBack {
 		clear(w.oracle.dead) // nobody can know
 	}
 	clear(w.oracle.jobs)
@@ -415,7 +417,7 @@ func (w *world) untilShare(weight int) {
 	w.until(fmt.Sprintf("weight %d is in force", weight), func() bool { return w.inForce.weight == weight })
 }
 
-func (w *world) untilReason(r rollout.Reason) {
+func (w *world) untilReason(r reason.Reason) {
 	w.until(string(r), func() bool { return w.web.reason == r })
 }
 

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // complaint is what is wrong with one annotation.
@@ -38,21 +38,21 @@ func (r Request) complaints() (broken, stale []string) {
 // check parses everything that a user may write.
 func (r Request) check(annotations map[string]string) []complaint {
 	var list []complaint
-	if _, err := rollout.ParseSpec(annotations); err != nil {
+	if _, err := spec.ParseSpec(annotations); err != nil {
 		list = complaintsOf(err)
 	}
-	if text, ok := annotations[rollout.AnnotationCommand]; ok {
-		if _, err := rollout.ParseCommand(text); err != nil {
+	if text, ok := annotations[spec.AnnotationCommand]; ok {
+		if _, err := spec.ParseCommand(text); err != nil {
 			list = append(list, complaintsOf(err)...)
 		}
 	}
-	if text := annotations[rollout.AnnotationAnalysis]; text != "" && r.CheckAnalysis != nil {
-		list = append(list, about(rollout.AnnotationAnalysis, r.CheckAnalysis(text))...)
+	if text := annotations[spec.AnnotationAnalysis]; text != "" && r.CheckAnalysis != nil {
+		list = append(list, about(spec.AnnotationAnalysis, r.CheckAnalysis(text))...)
 	}
-	if text, ok := annotations[rollout.AnnotationGates]; ok && r.CheckGates != nil {
+	if text, ok := annotations[spec.AnnotationGates]; ok && r.CheckGates != nil {
 		// Gates that do not parse are none, and ParseSpec has complained.
-		gates, _ := rollout.ParseGates(text)
-		list = append(list, about(rollout.AnnotationGates, r.CheckGates(gates))...)
+		gates, _ := spec.ParseGates(text)
+		list = append(list, about(spec.AnnotationGates, r.CheckGates(gates))...)
 	}
 	return list
 }
@@ -75,7 +75,7 @@ func complaintsOf(err error) []complaint {
 		return list
 	}
 	c := complaint{text: err.Error()}
-	var wrong *rollout.AnnotationError
+	var wrong *spec.AnnotationError
 	if errors.As(err, &wrong) {
 		c.key = wrong.Key
 	}

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // Path is where the webhook server serves Deployments.
@@ -31,7 +31,7 @@ type Deployments struct {
 	CheckAnalysis func(text string) error
 
 	// CheckGates is as in Request. nil accepts every gate.
-	CheckGates func([]rollout.Gate) error
+	CheckGates func([]spec.Gate) error
 
 	// Registerer gets the metrics headgate_webhook_decisions_total{decision} and
 	// headgate_bypass_total{reason}. nil means that of controller-runtime.
@@ -121,7 +121,7 @@ func (d *Deployments) record(ctx context.Context, out Outcome) {
 	}
 	var fields []any // controller-runtime adds the object and the user
 	if out.Deployment != nil {
-		fields = append(fields, "rollout", out.Deployment.Annotations[rollout.AnnotationRollout])
+		fields = append(fields, "rollout", out.Deployment.Annotations[spec.AnnotationRollout])
 	}
 	if out.Bypass != "" {
 		fields = append(fields, "bypass", out.Bypass)

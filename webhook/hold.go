@@ -7,17 +7,18 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/utils/ptr"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // markers are the annotations that only Headgate writes on a user's Deployment.
-var markers = []string{rollout.AnnotationRollout, rollout.AnnotationPhase}
+var markers = []string{spec.AnnotationRollout, spec.AnnotationPhase}
 
 // isHeld reports whether the template of dep waits by Headgate's doing. A marker
 // without opt-in is nobody's, and one without a pause holds nothing.
 func isHeld(dep *appsv1.Deployment) bool {
-	_, marked := dep.Annotations[rollout.AnnotationRollout]
-	return rollout.OptedIn(dep.Annotations) && marked && dep.Spec.Paused
+	_, marked := dep.Annotations[spec.AnnotationRollout]
+	return spec.OptedIn(dep.Annotations) && marked && dep.Spec.Paused
 }
 
 // rolloutID names the rollout that a changed template starts. A write that
@@ -33,14 +34,14 @@ func (out *Outcome) hold(r Request) {
 	out.Decision = Held
 	dep := out.Deployment
 	dep.Spec.Paused = true
-	dep.Annotations[rollout.AnnotationRollout] = rolloutID(r.Old)
-	dep.Annotations[rollout.AnnotationPhase] = string(rollout.Pending)
+	dep.Annotations[spec.AnnotationRollout] = rolloutID(r.Old)
+	dep.Annotations[spec.AnnotationPhase] = string(spec.Pending)
 	// Whoever gave a command saw the template before. The Deployment controller
 	// copies annotations to the ReplicaSet, and kubectl rollout undo brings them back:
 	// an old promote-full would ship the new template unseen.
-	if command, ok := dep.Annotations[rollout.AnnotationCommand]; ok {
-		delete(dep.Annotations, rollout.AnnotationCommand)
-		out.warn("%s: %s was dropped: the template is new, give the command again if it is meant for this one", rollout.AnnotationCommand, command)
+	if command, ok := dep.Annotations[spec.AnnotationCommand]; ok {
+		delete(dep.Annotations, spec.AnnotationCommand)
+		out.warn("%s: %s was dropped: the template is new, give the command again if it is meant for this one", spec.AnnotationCommand, command)
 	}
 }
 
@@ -52,16 +53,16 @@ func (out *Outcome) stayHeld(r Request) {
 	if r.New.Spec.Paused && sameMarkers(r.Old, r.New) {
 		return
 	}
-	command := fmt.Sprintf("kubectl annotate deploy/%s %s", r.New.Name, rollout.AnnotationCommand)
+	command := fmt.Sprintf("kubectl annotate deploy/%s %s", r.New.Name, spec.AnnotationCommand)
 	out.warn("rollout %s is still held; to ship it now: %s=%s; to send it back: %s=%s",
-		r.Old.Annotations[rollout.AnnotationRollout], command, rollout.VerbPromoteFull, command, rollout.VerbAbort)
+		r.Old.Annotations[spec.AnnotationRollout], command, spec.VerbPromoteFull, command, spec.VerbAbort)
 }
 
 // holdUnlessPointless holds where traffic can be split at all.
 func (out *Outcome) holdUnlessPointless(r Request) {
-	if reason, why := r.pointless(); reason != "" {
+	if because, why := r.pointless(); because != "" {
 		out.Decision = Bypassed
-		out.Bypass = reason
+		out.Bypass = because
 		out.warn("this template goes out without a canary: %s", why)
 		return
 	}
@@ -72,12 +73,12 @@ func (out *Outcome) holdUnlessPointless(r Request) {
 }
 
 // pointless says why a canary of r.New cannot be; "" if it can.
-func (r Request) pointless() (reason rollout.Reason, why string) {
+func (r Request) pointless() (because reason.Reason, why string) {
 	switch {
 	case scaledToZero(r.Old) || scaledToZero(r.New):
-		return rollout.ScaledToZero, "with 0 replicas before or after there is no stable version to split traffic with"
+		return reason.ScaledToZero, "with 0 replicas before or after there is no stable version to split traffic with"
 	case r.New.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType:
-		return rollout.RecreateNotSupported, "strategy Recreate stops the old version first; set spec.strategy.type: RollingUpdate"
+		return reason.RecreateNotSupported, "strategy Recreate stops the old version first; set spec.strategy.type: RollingUpdate"
 	default:
 		return "", ""
 	}
@@ -95,8 +96,8 @@ func scaledToZero(dep *appsv1.Deployment) bool {
 // server may call twice in one request, and the second time r.New comes with the
 // hold of the first. Its marker tells that from a person's pause that goes on.
 func (r Request) unpauses() bool {
-	reason, _ := r.pointless()
-	again := reason == "" && r.New.Annotations[rollout.AnnotationRollout] == rolloutID(r.Old)
+	because, _ := r.pointless()
+	again := because == "" && r.New.Annotations[spec.AnnotationRollout] == rolloutID(r.Old)
 	return r.Old.Spec.Paused && (!r.New.Spec.Paused || again)
 }
 
@@ -104,7 +105,7 @@ func (r Request) unpauses() bool {
 // CD Replace or kubectl rollout undo knows none, or stale ones.
 func restoreMarkers(old, dep *appsv1.Deployment) {
 	removeMarkers(dep)
-	if !rollout.OptedIn(old.Annotations) {
+	if !spec.OptedIn(old.Annotations) {
 		return
 	}
 	for _, key := range markers {

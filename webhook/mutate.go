@@ -20,7 +20,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // Decision is one word for what became of a write. It is the label of the
@@ -54,7 +55,7 @@ type Request struct {
 
 	// CheckGates returns which of the gates in headgate.dev/gates the operator does
 	// not allow. It must be pure. nil accepts all.
-	CheckGates func([]rollout.Gate) error
+	CheckGates func([]spec.Gate) error
 }
 
 // Outcome is what becomes of a Request.
@@ -73,17 +74,17 @@ type Outcome struct {
 
 	// Bypass is why a template goes out without (the rest of) a canary: one of
 	// ScaledToZero, RecreateNotSupported, OptedOut. "" if none does.
-	Bypass rollout.Reason
+	Bypass reason.Reason
 }
 
 // Mutate decides about r. Its result as the New of the same Request is left as
 // it is: an API server that calls twice (reinvocationPolicy IfNeeded) is safe.
 func Mutate(r Request) Outcome {
 	out := Outcome{Decision: Allowed, Deployment: r.New.DeepCopy()}
-	if r.ByManager || !r.optedInBefore() && !rollout.OptedIn(r.New.Annotations) {
+	if r.ByManager || !r.optedInBefore() && !spec.OptedIn(r.New.Annotations) {
 		return out
 	}
-	if !rollout.OptedIn(r.New.Annotations) {
+	if !spec.OptedIn(r.New.Annotations) {
 		out.optOut(r)
 		return out
 	}
@@ -110,7 +111,7 @@ func (out *Outcome) create() {
 		out.warn("%s was copied while its template was held: the copy starts un-paused", out.Deployment.Name)
 	}
 	removeMarkers(out.Deployment)
-	delete(out.Deployment.Annotations, rollout.AnnotationCommand)
+	delete(out.Deployment.Annotations, spec.AnnotationCommand)
 }
 
 // update decides about a Deployment that is opted in after the write.
@@ -152,14 +153,14 @@ func (out *Outcome) optOut(r Request) {
 		out.Decision = Released
 		out.Deployment.Spec.Paused = false
 	}
-	out.Bypass = rollout.OptedOut
+	out.Bypass = reason.OptedOut
 	// kubectl rollout undo replaces all annotations by those of the revision it
 	// goes back to: who undoes too far opts out without knowing it.
-	out.warn("%s no longer has %s: its template goes out without a canary", r.New.Name, rollout.AnnotationStrategy)
+	out.warn("%s no longer has %s: its template goes out without a canary", r.New.Name, spec.AnnotationStrategy)
 }
 
 func (r Request) optedInBefore() bool {
-	return r.Old != nil && rollout.OptedIn(r.Old.Annotations)
+	return r.Old != nil && spec.OptedIn(r.Old.Annotations)
 }
 
 func (r Request) templateChanged() bool {
@@ -169,14 +170,14 @@ func (r Request) templateChanged() bool {
 // sameVersion reports whether the templates differ at most by when they were
 // restarted. A PUT that drops the mark of a restart is another restart.
 func (r Request) sameVersion() bool {
-	return apiequality.Semantic.DeepEqual(rollout.Unrestarted(r.Old.Spec.Template), rollout.Unrestarted(r.New.Spec.Template))
+	return apiequality.Semantic.DeepEqual(spec.Unrestarted(r.Old.Spec.Template), spec.Unrestarted(r.New.Spec.Template))
 }
 
 // isRollingRestart reports whether the version that runs is to start anew, and
 // the user wants no canary of that. One whose pause ends may never have run; where
 // the annotations do not parse nobody knows the wish, and a hold can be undone.
 func (r Request) isRollingRestart() bool {
-	spec, err := rollout.ParseSpec(r.New.Annotations)
-	return err == nil && spec.Restart == rollout.RestartRolling &&
+	wanted, err := spec.ParseSpec(r.New.Annotations)
+	return err == nil && wanted.Restart == spec.RestartRolling &&
 		r.templateChanged() && !r.unpauses() && r.sameVersion()
 }

@@ -11,7 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/webhook"
 )
 
@@ -73,7 +74,7 @@ type result struct {
 	Paused         bool
 	Rollout, Phase string
 	Command        string
-	Bypass         rollout.Reason
+	Bypass         reason.Reason
 	Warnings       []string
 	Denial         string
 }
@@ -125,7 +126,7 @@ func checkAnalysis(text string) error {
 	return nil
 }
 
-func checkGates(gates []rollout.Gate) error {
+func checkGates(gates []spec.Gate) error {
 	for _, g := range gates {
 		if strings.Contains(g.URL, "evil") {
 			return errors.New(`"` + g.URL + `" is not allowed`)
@@ -258,7 +259,7 @@ func TestTheManagerIsFree(t *testing.T) {
 }
 
 func TestOptingOutReleases(t *testing.T) {
-	released := result{Decision: webhook.Released, Bypass: rollout.OptedOut, Warnings: []string{leftBehind}}
+	released := result{Decision: webhook.Released, Bypass: reason.OptedOut, Warnings: []string{leftBehind}}
 	run(t, map[string]mutation{
 		"the strategy is removed while held":             {old: web(held), new: web(held, optedOut), want: released},
 		"all annotations are":                            {old: web(held), new: web(held, noAnnotations), want: released},
@@ -267,7 +268,7 @@ func TestOptingOutReleases(t *testing.T) {
 		"not held, nothing happens":                      {old: web(), new: web(optedOut), want: result{Decision: webhook.Allowed}},
 		"during promotion the phase goes, too":           {old: web(annotated("phase", "Promoting")), new: web(annotated("phase", "Promoting"), optedOut), want: result{Decision: webhook.Allowed}},
 		"a pause of the user stays":                      {old: web(paused(true)), new: web(paused(true), optedOut), want: result{Decision: webhook.Allowed, Paused: true}},
-		"an undo to a revision from before Headgate":     {old: web(), new: web(optedOut, image("v0")), want: result{Decision: webhook.Bypassed, Bypass: rollout.OptedOut, Warnings: []string{leftBehind}}},
+		"an undo to a revision from before Headgate":     {old: web(), new: web(optedOut, image("v0")), want: result{Decision: webhook.Bypassed, Bypass: reason.OptedOut, Warnings: []string{leftBehind}}},
 		"a Deployment that never opted in is left alone": {old: web(optedOut, paused(true), annotated("rollout", "5")), new: web(optedOut, image("v2"), annotated("rollout", "6")), want: result{Decision: webhook.Allowed, Rollout: "6"}},
 	})
 }
@@ -278,7 +279,7 @@ func TestAPauseOfTheUserIsTheUsers(t *testing.T) {
 		"un-pausing holds":                                    {old: web(paused(true)), new: web(), want: result{Decision: webhook.Held, Paused: true, Rollout: "7", Phase: "Pending", Warnings: []string{unpaused}}},
 		"un-pausing with a new image holds":                   {old: web(paused(true)), new: web(image("v2")), want: result{Decision: webhook.Held, Paused: true, Rollout: "7", Phase: "Pending"}},
 		"un-pausing and opting in holds":                      {old: web(paused(true), optedOut), new: web(), want: result{Decision: webhook.Held, Paused: true, Rollout: "7", Phase: "Pending", Warnings: []string{unpaused}}},
-		"un-pausing at 0 replicas does not":                   {old: web(paused(true), replicas(0)), new: web(replicas(0)), want: result{Decision: webhook.Bypassed, Bypass: rollout.ScaledToZero, Warnings: []string{atZero}}},
+		"un-pausing at 0 replicas does not":                   {old: web(paused(true), replicas(0)), new: web(replicas(0)), want: result{Decision: webhook.Bypassed, Bypass: reason.ScaledToZero, Warnings: []string{atZero}}},
 		"pausing is free":                                     {old: web(), new: web(paused(true)), want: result{Decision: webhook.Allowed, Paused: true}},
 		"a stale marker does not make it ours":                {old: web(paused(true), optedOut, annotated("rollout", "5")), new: web(paused(true), annotated("rollout", "5")), want: result{Decision: webhook.Allowed, Paused: true}},
 		"a hold that Headgate would not make is not believed": {old: web(paused(true)), new: web(paused(true), recreate, annotated("rollout", "7")), want: result{Decision: webhook.Allowed, Paused: true}},
@@ -298,12 +299,12 @@ func TestMarkersAreNotForOthers(t *testing.T) {
 }
 
 func TestWithNothingToSplitTheTemplatePasses(t *testing.T) {
-	zero := result{Decision: webhook.Bypassed, Bypass: rollout.ScaledToZero, Warnings: []string{atZero}}
+	zero := result{Decision: webhook.Bypassed, Bypass: reason.ScaledToZero, Warnings: []string{atZero}}
 	run(t, map[string]mutation{
 		"at 0 replicas":                         {old: web(replicas(0)), new: web(replicas(0), image("v2")), want: zero},
 		"up from 0 replicas":                    {old: web(replicas(0)), new: web(image("v2")), want: zero},
 		"down to 0 replicas":                    {old: web(), new: web(replicas(0), image("v2")), want: zero},
-		"with Recreate":                         {old: web(recreate), new: web(recreate, image("v2")), want: result{Decision: webhook.Bypassed, Bypass: rollout.RecreateNotSupported, Warnings: []string{recreates}}},
+		"with Recreate":                         {old: web(recreate), new: web(recreate, image("v2")), want: result{Decision: webhook.Bypassed, Bypass: reason.RecreateNotSupported, Warnings: []string{recreates}}},
 		"away from Recreate is held":            {old: web(recreate), new: web(image("v2")), want: result{Decision: webhook.Held, Paused: true, Rollout: "7", Phase: "Pending"}},
 		"no replicas written means one":         {old: web(noReplicas), new: web(noReplicas, image("v2")), want: result{Decision: webhook.Held, Paused: true, Rollout: "7", Phase: "Pending"}},
 		"scaling to 0 alone is nobody's matter": {old: web(), new: web(replicas(0)), want: result{Decision: webhook.Allowed}},

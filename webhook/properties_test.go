@@ -11,7 +11,7 @@ import (
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"pgregory.net/rapid"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/webhook"
 )
 
@@ -50,7 +50,7 @@ func drawRequest(t *rapid.T) webhook.Request {
 	return r
 }
 
-func optedIn(d *appsv1.Deployment) bool { return d != nil && rollout.OptedIn(d.Annotations) }
+func optedIn(d *appsv1.Deployment) bool { return d != nil && spec.OptedIn(d.Annotations) }
 
 func TestTheUsersFieldsAreNeverChanged(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

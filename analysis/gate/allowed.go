@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // Allowed are the addresses that gates may have: what the operator lists in
@@ -43,7 +43,7 @@ func (a *Allowed) UnmarshalText(text []byte) error {
 }
 
 // Check says which of gates is not allowed, and what is.
-func (a Allowed) Check(gates []rollout.Gate) error {
+func (a Allowed) Check(gates []spec.Gate) error {
 	for _, g := range gates {
 		p, err := parse(g.URL)
 		if err != nil {

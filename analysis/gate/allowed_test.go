@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 func TestUnmarshalAllowed(t *testing.T) {
@@ -118,7 +118,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := ""
-			if err := allowed(t, list).Check([]rollout.Gate{gateAt("http://gates.ci:8080/first"), gateAt(tt.url)}); err != nil {
+			if err := allowed(t, list).Check([]spec.Gate{gateAt("http://gates.ci:8080/first"), gateAt(tt.url)}); err != nil {
 				got = err.Error()
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -129,7 +129,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestByDefaultNoGateIsAllowed(t *testing.T) {
-	err := Allowed(nil).Check([]rollout.Gate{gateAt("https://gate.example.com/web?token=secret")})
+	err := Allowed(nil).Check([]spec.Gate{gateAt("https://gate.example.com/web?token=secret")})
 	want := `"https://gate.example.com/web" is not allowed: the operator allows no gates (HEADGATE_GATE_ADDRESSES)`
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
@@ -150,7 +150,7 @@ func TestNothingAllowedLeavesItsPrefix(t *testing.T) {
 		if rapid.Bool().Draw(t, "plausible") {
 			text = "https://gate.example.com/open" + text
 		}
-		if a.Check([]rollout.Gate{gateAt(text)}) != nil {
+		if a.Check([]spec.Gate{gateAt(text)}) != nil {
 			return
 		}
 		u, err := url.Parse(text)

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // Every example that a user may copy is valid, and its gates are among those that
@@ -26,11 +27,11 @@ func TestExamplesInDocs(t *testing.T) {
 		if err := yaml.UnmarshalStrict([]byte(text), &manifest); err != nil {
 			t.Fatal(err)
 		}
-		spec, err := rollout.ParseSpec(manifest.Metadata.Annotations)
+		wanted, err := spec.ParseSpec(manifest.Metadata.Annotations)
 		if err != nil {
 			t.Error(err)
 		}
-		if err := list.Check(spec.Gates); err != nil || len(spec.Gates) == 0 {
+		if err := list.Check(wanted.Gates); err != nil || len(wanted.Gates) == 0 {
 			t.Errorf("%v in %s", err, text)
 		}
 	}

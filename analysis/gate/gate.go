@@ -23,6 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/cache"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 const (
@@ -65,8 +66,8 @@ type question struct {
 // is closed, and takes half a minute at most. It does not fail: a gate that does not
 // answer, or that the operator does not allow, is closed. Where there is none the
 // way is open. The same question within five seconds gets the same answer.
-func (k *Gatekeeper) Ask(ctx context.Context, gates []rollout.Gate, q rollout.GateQuestion) rollout.GateAnswer {
-	var asked []rollout.Gate
+func (k *Gatekeeper) Ask(ctx context.Context, gates []spec.Gate, q rollout.GateQuestion) rollout.GateAnswer {
+	var asked []spec.Gate
 	for _, g := range gates {
 		if g.Before == q.Before {
 			asked = append(asked, g)
@@ -85,7 +86,7 @@ func (k *Gatekeeper) Ask(ctx context.Context, gates []rollout.Gate, q rollout.Ga
 }
 
 // firstClosed is which gate is closed and why; "" if all are open.
-func (k *Gatekeeper) firstClosed(ctx context.Context, gates []rollout.Gate, q rollout.GateQuestion) string {
+func (k *Gatekeeper) firstClosed(ctx context.Context, gates []spec.Gate, q rollout.GateQuestion) string {
 	body, err := json.Marshal(q)
 	if err != nil {
 		return err.Error() // cannot happen: it is strings and a number
@@ -93,7 +94,7 @@ func (k *Gatekeeper) firstClosed(ctx context.Context, gates []rollout.Gate, q ro
 	ctx, cancel := context.WithTimeout(ctx, maxAsk)
 	defer cancel()
 	for _, g := range gates {
-		if err := k.allowed.Check([]rollout.Gate{g}); err != nil {
+		if err := k.allowed.Check([]spec.Gate{g}); err != nil {
 			return err.Error()
 		}
 		if open, said := k.ask(ctx, g, body); !open {

@@ -17,9 +17,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
-var start = rollout.GateQuestion{Before: rollout.GateStart, Namespace: "shop", Deployment: "web", Rollout: "7"}
+var start = rollout.GateQuestion{Before: spec.GateStart, Namespace: "shop", Deployment: "web", Rollout: "7"}
 
 // serverOf answers by path and records the paths that it was asked for.
 func serverOf(t *testing.T, handlers map[string]http.HandlerFunc) (address string, asked func() []string) {
@@ -62,8 +63,8 @@ func allowed(t interface {
 	return a
 }
 
-func gateAt(url string) rollout.Gate {
-	return rollout.Gate{Before: rollout.GateStart, URL: url, Timeout: time.Minute}
+func gateAt(url string) spec.Gate {
+	return spec.Gate{Before: spec.GateStart, URL: url, Timeout: time.Minute}
 }
 
 func TestOnlyAYesOpens(t *testing.T) {
@@ -121,8 +122,8 @@ func TestOnlyAYesOpens(t *testing.T) {
 			if tt.timeout > 0 {
 				g.Timeout = tt.timeout
 			}
-			want := rollout.GateAnswer{Point: rollout.GateStart, Open: tt.want == "", Message: strings.ReplaceAll(tt.want, "{url}", tt.url)}
-			got := k.Ask(t.Context(), []rollout.Gate{g}, start)
+			want := rollout.GateAnswer{Point: spec.GateStart, Open: tt.want == "", Message: strings.ReplaceAll(tt.want, "{url}", tt.url)}
+			got := k.Ask(t.Context(), []spec.Gate{g}, start)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -148,9 +149,9 @@ func TestTheQuestion(t *testing.T) {
 		body, header, method = string(text), r.Header, r.Method
 	}})
 	g := gateAt(address + "/a")
-	g.Before = rollout.GateRise
-	keeper(t, address).Ask(t.Context(), []rollout.Gate{g}, rollout.GateQuestion{
-		Before: rollout.GateRise, Namespace: "shop", Deployment: "web", Rollout: "7", Weight: 25,
+	g.Before = spec.GateRise
+	keeper(t, address).Ask(t.Context(), []spec.Gate{g}, rollout.GateQuestion{
+		Before: spec.GateRise, Namespace: "shop", Deployment: "web", Rollout: "7", Weight: 25,
 	})
 	if want := `{"before":"rise","namespace":"shop","deployment":"web","rollout":"7","weight":25}`; body != want {
 		t.Errorf("body %s, want %s", body, want)
@@ -179,11 +180,11 @@ func TestGatesAreAskedInOrderUntilOneIsClosed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			address, asked := serverOf(t, answers)
-			var gates []rollout.Gate
+			var gates []spec.Gate
 			for _, text := range tt.gates {
 				point, path, _ := strings.Cut(text, " ")
 				g := gateAt(address + path)
-				g.Before = rollout.GatePoint(point)
+				g.Before = spec.GatePoint(point)
 				gates = append(gates, g)
 			}
 			if got := keeper(t, address).Ask(t.Context(), gates, start); got.Open != tt.open {
@@ -215,7 +216,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	for weight := range 5 {
 		q := start
 		q.Weight = weight
-		if got := k.Ask(t.Context(), []rollout.Gate{gateAt(s.URL)}, q); !got.Open {
+		if got := k.Ask(t.Context(), []spec.Gate{gateAt(s.URL)}, q); !got.Open {
 			t.Fatal(got)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/wait"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // maxBody is how much of an answer is read, for the connection to be used again.
@@ -41,7 +41,7 @@ func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse
 
 // ask sends body until there is an answer, or g.Retries are used up, and says
 // what the last one was.
-func (k *Gatekeeper) ask(ctx context.Context, g rollout.Gate, body []byte) (open bool, said string) {
+func (k *Gatekeeper) ask(ctx context.Context, g spec.Gate, body []byte) (open bool, said string) {
 	said = "was not asked: the gates before it took too long"
 	backoff := pauses
 	backoff.Steps = g.Retries + 1
@@ -60,7 +60,7 @@ func (k *Gatekeeper) ask(ctx context.Context, g rollout.Gate, body []byte) (open
 }
 
 // post is the status of one answer.
-func (k *Gatekeeper) post(ctx context.Context, g rollout.Gate, body []byte) (int, error) {
+func (k *Gatekeeper) post(ctx context.Context, g spec.Gate, body []byte) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, g.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.URL, bytes.NewReader(body))
@@ -68,7 +68,7 @@ func (k *Gatekeeper) post(ctx context.Context, g rollout.Gate, body []byte) (int
 		return 0, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", rollout.ManagedBy)
+	req.Header.Set("User-Agent", spec.ManagedBy)
 	// Present and empty, it is not sent and tells the transport that asking twice
 	// is harmless: a kept connection that the gate has just closed is then replaced
 	// by a new one.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // line is a connection that gives the answers in words, one a request and the last
@@ -38,7 +39,7 @@ func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
 const there = "https://gate.example.com/web"
 
 // ask is Ask in a time of its own.
-func ask(t *testing.T, l *line, gates ...rollout.Gate) (answer rollout.GateAnswer, took time.Duration) {
+func ask(t *testing.T, l *line, gates ...spec.Gate) (answer rollout.GateAnswer, took time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		k := keeper(t, "https://gate.example.com")
 		k.client.Transport = l
@@ -71,7 +72,7 @@ func TestRetries(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := &line{words: strings.Fields(tt.words)}
-			got, took := ask(t, l, rollout.Gate{Before: rollout.GateStart, URL: there, Timeout: 10 * time.Second, Retries: tt.retries})
+			got, took := ask(t, l, spec.Gate{Before: spec.GateStart, URL: there, Timeout: 10 * time.Second, Retries: tt.retries})
 			if got.Open != (tt.want == "") || strings.TrimPrefix(got.Message, `"`+there+`" `) != tt.want {
 				t.Errorf("got %+v, want %q", got, tt.want)
 			}
@@ -83,7 +84,7 @@ func TestRetries(t *testing.T) {
 }
 
 func TestAnAskEnds(t *testing.T) {
-	slow := rollout.Gate{Before: rollout.GateStart, URL: there, Timeout: 30 * time.Second, Retries: 10}
+	slow := spec.Gate{Before: spec.GateStart, URL: there, Timeout: 30 * time.Second, Retries: 10}
 	l := &line{words: []string{"silence"}}
 	got, took := ask(t, l, slow)
 	if want := `"` + there + `" did not answer: nothing within 30s`; took != 30*time.Second || got.Open || got.Message != want {
@@ -98,7 +99,7 @@ func TestALaterGateMayHaveNoTimeLeft(t *testing.T) {
 			time.Sleep(11 * time.Second)
 			return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
 		})
-		var gates []rollout.Gate
+		var gates []spec.Gate
 		for _, path := range []string{"/a", "/b", "/c", "/d"} {
 			gates = append(gates, gateAt("https://gate.example.com"+path))
 		}
@@ -125,25 +126,25 @@ func TestAnswersAreRememberedForFiveSeconds(t *testing.T) {
 	for name, tt := range map[string]struct {
 		words string
 		after time.Duration
-		gates []rollout.Gate
+		gates []spec.Gate
 		again rollout.GateQuestion
 		asked int
 	}{
-		"the same question":           {"200", 4999 * time.Millisecond, []rollout.Gate{g}, start, 1},
-		"the same after a no":         {"403", 4999 * time.Millisecond, []rollout.Gate{g}, start, 1},
-		"the same after no answer":    {"down", 4999 * time.Millisecond, []rollout.Gate{g}, start, 1},
-		"the same five seconds later": {"200", 5001 * time.Millisecond, []rollout.Gate{g}, start, 2},
-		"at another weight":           {"200", 0, []rollout.Gate{g}, heavier, 2},
-		"in another rollout":          {"200", 0, []rollout.Gate{g}, next, 2},
-		"of another gate":             {"200", 0, []rollout.Gate{other}, start, 2},
-		"of one more gate":            {"200", 0, []rollout.Gate{g, other}, start, 3},
+		"the same question":           {"200", 4999 * time.Millisecond, []spec.Gate{g}, start, 1},
+		"the same after a no":         {"403", 4999 * time.Millisecond, []spec.Gate{g}, start, 1},
+		"the same after no answer":    {"down", 4999 * time.Millisecond, []spec.Gate{g}, start, 1},
+		"the same five seconds later": {"200", 5001 * time.Millisecond, []spec.Gate{g}, start, 2},
+		"at another weight":           {"200", 0, []spec.Gate{g}, heavier, 2},
+		"in another rollout":          {"200", 0, []spec.Gate{g}, next, 2},
+		"of another gate":             {"200", 0, []spec.Gate{other}, start, 2},
+		"of one more gate":            {"200", 0, []spec.Gate{g, other}, start, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := &line{words: strings.Fields(tt.words)}
 				k := keeper(t, "https://gate.example.com")
 				k.client.Transport = l
-				first := k.Ask(t.Context(), []rollout.Gate{g}, start)
+				first := k.Ask(t.Context(), []spec.Gate{g}, start)
 				time.Sleep(tt.after)
 				if again := k.Ask(t.Context(), tt.gates, tt.again); again.Open != first.Open {
 					t.Errorf("first %+v, then %+v", first, again)
@@ -163,10 +164,10 @@ func TestWhatAShutdownCutShortIsNotRemembered(t *testing.T) {
 		k.client.Transport = l
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if got := k.Ask(ctx, []rollout.Gate{gateAt(there)}, start); got.Open {
+		if got := k.Ask(ctx, []spec.Gate{gateAt(there)}, start); got.Open {
 			t.Errorf("got %+v", got)
 		}
-		if got := k.Ask(t.Context(), []rollout.Gate{gateAt(there)}, start); !got.Open {
+		if got := k.Ask(t.Context(), []spec.Gate{gateAt(there)}, start); !got.Open {
 			t.Errorf("got %+v", got)
 		}
 	})

@@ -11,8 +11,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/certs"
-	"github.com/headgate/headgate/rollout"
+
 	"github.com/headgate/headgate/rollout/controller"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // cacheOptions keeps in memory what decisions read, and no more: a cluster has
@@ -22,7 +23,7 @@ func cacheOptions(keeper *certs.Keeper) cache.Options {
 	byObject := map[client.Object]cache.ByObject{
 		&appsv1.ReplicaSet{}:                     {Transform: slimReplicaSet},
 		&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: slimAutoscaler},
-		&batchv1.Job{}:                           {Label: labels.SelectorFromSet(labels.Set{rollout.LabelManagedBy: rollout.ManagedBy})},
+		&batchv1.Job{}:                           {Label: labels.SelectorFromSet(labels.Set{spec.LabelManagedBy: spec.ManagedBy})},
 	}
 	maps.Copy(byObject, keeper.CacheOptions())
 	return cache.Options{

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // apply makes d true, in the one order in which a kill between any two writes
@@ -71,23 +72,23 @@ func (r *Reconciler) keepCanary(ctx context.Context, s *seen, d rollout.Decision
 		s.canary = newCanary(s.dep, d.Canary.State.Rollout, s.target.Track, state, d.Canary.Replicas)
 		return r.Client.Create(ctx, s.canary, fieldOwner)
 	}
-	if s.canary.Annotations[rollout.AnnotationState] == state && *s.canary.Spec.Replicas == d.Canary.Replicas {
+	if s.canary.Annotations[spec.AnnotationState] == state && *s.canary.Spec.Replicas == d.Canary.Replicas {
 		return nil
 	}
-	s.canary, err = r.patch(ctx, s.canary, map[string]any{rollout.AnnotationState: state}, map[string]any{"replicas": d.Canary.Replicas})
+	s.canary, err = r.patch(ctx, s.canary, map[string]any{spec.AnnotationState: state}, map[string]any{"replicas": d.Canary.Replicas})
 	return err
 }
 
-// patch merges annotations and spec into dep, as the API server has it if it
+// patch merges annotations and fields of the spec into dep, as the API server has it if it
 // still is of dep's generation, and returns the result. A status that was
 // written meanwhile does not matter: pods come and go while metrics are asked,
 // and a verdict whose record was refused for that would be lost.
-func (r *Reconciler) patch(ctx context.Context, dep *appsv1.Deployment, annotations, spec map[string]any) (*appsv1.Deployment, error) {
+func (r *Reconciler) patch(ctx context.Context, dep *appsv1.Deployment, annotations, fields map[string]any) (*appsv1.Deployment, error) {
 	out, version := dep.DeepCopy(), dep.ResourceVersion
 	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
 		patch, err := json.Marshal(map[string]any{
 			"metadata": map[string]any{"resourceVersion": version, "annotations": annotations},
-			"spec":     spec,
+			"spec":     fields,
 		})
 		if err != nil {
 			return fmt.Errorf("encoding a patch: %w", err)
@@ -143,24 +144,24 @@ func (r *Reconciler) confirm(ctx context.Context, dep *appsv1.Deployment) (*apps
 // mark writes the user's Deployment: hold, phase and command, nothing else.
 func (r *Reconciler) mark(ctx context.Context, s *seen, d rollout.Decision) error {
 	annotations := map[string]any{}
-	spec := map[string]any{}
+	fields := map[string]any{}
 	if d.Phase != s.Stable.Phase {
-		annotations[rollout.AnnotationPhase] = orRemove(string(d.Phase))
+		annotations[spec.AnnotationPhase] = orRemove(string(d.Phase))
 	}
 	if d.TakeCommand {
-		annotations[rollout.AnnotationCommand] = nil
+		annotations[spec.AnnotationCommand] = nil
 	}
 	switch {
 	case d.Hold == rollout.Release && s.Stable.Hold != "":
-		annotations[rollout.AnnotationRollout] = nil
-		spec["paused"] = nil
+		annotations[spec.AnnotationRollout] = nil
+		fields["paused"] = nil
 	case d.Hold == rollout.RenewHold:
-		annotations[rollout.AnnotationRollout] = strconv.FormatInt(s.dep.Generation+1, 10)
+		annotations[spec.AnnotationRollout] = strconv.FormatInt(s.dep.Generation+1, 10)
 	}
 	if len(annotations) == 0 {
 		return nil
 	}
-	_, err := r.patch(ctx, s.dep, annotations, spec)
+	_, err := r.patch(ctx, s.dep, annotations, fields)
 	return err
 }
 

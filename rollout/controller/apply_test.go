@@ -18,6 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // ledger records every write, in order.
@@ -30,7 +32,7 @@ func (l *ledger) note(format string, args ...any) {
 func (l *ledger) Observe(context.Context, rollout.Target) (rollout.Traffic, error) {
 	return rollout.Traffic{}, nil
 }
-func (l *ledger) SetWeight(_ context.Context, _ rollout.Target, weight int, _ rollout.Match) error {
+func (l *ledger) SetWeight(_ context.Context, _ rollout.Target, weight int, _ spec.Match) error {
 	l.note("weight %d", weight)
 	return nil
 }
@@ -88,7 +90,7 @@ func newStage(t *testing.T, others ...client.Object) stage {
 	}
 	r := &Reconciler{Client: interceptor.NewClient(c, l.funcs()), Live: c, Router: l, Events: events.NewFakeRecorder(10), Now: func() time.Time { return time.Unix(0, 0) }}
 	s := &seen{dep: dep, canary: canary}
-	s.Stable = rollout.Stable{Hold: "7", Phase: rollout.Pending}
+	s.Stable = rollout.Stable{Hold: "7", Phase: spec.Pending}
 	s.Traffic = rollout.Traffic{Routed: true, Weight: 50}
 	return stage{r, s, l}
 }
@@ -102,38 +104,38 @@ func TestApplyOrder(t *testing.T) {
 		want     []string
 	}{
 		"after bad news the first write takes the traffic away": {
-			decision: rollout.Decision{Reason: rollout.AnalysisFailed, Canary: goal, Weight: rollout.Unrouted, Phase: rollout.RolledBack},
+			decision: rollout.Decision{Reason: reason.AnalysisFailed, Canary: goal, Weight: rollout.Unrouted, Phase: spec.RolledBack},
 			want:     []string{"remove routes", "patch web-canary", "patch web", "patch status of web"},
 		},
 		"a rise is on record before it is made": {
-			decision: rollout.Decision{Canary: goal, Weight: 75, Phase: rollout.Pending},
+			decision: rollout.Decision{Canary: goal, Weight: 75, Phase: spec.Pending},
 			want:     []string{"patch web-canary", "weight 75"},
 		},
 		"the reason for a release is on record before the release": {
-			decision: rollout.Decision{Canary: goal, Weight: 50, Hold: rollout.Release, Phase: rollout.Promoting},
+			decision: rollout.Decision{Canary: goal, Weight: 50, Hold: rollout.Release, Phase: spec.Promoting},
 			want:     []string{"patch web-canary", "weight 50", "patch web"},
 		},
 		"the record goes last": {
-			decision: rollout.Decision{Reason: rollout.Promoted, Weight: rollout.Unrouted},
+			decision: rollout.Decision{Reason: reason.Promoted, Weight: rollout.Unrouted},
 			gone:     true,
 			want:     []string{"patch web", "patch status of web", "remove services", "delete web-canary"},
 		},
 		"the record stays while there are routes": {
-			decision: rollout.Decision{Weight: rollout.Unrouted, Phase: rollout.Pending},
+			decision: rollout.Decision{Weight: rollout.Unrouted, Phase: spec.Pending},
 			want:     []string{"remove routes"},
 		},
 		"nothing shrinks stable once it may get its traffic back": {
-			decision: rollout.Decision{Canary: goal, Weight: 75, Phase: rollout.Pending, HoldScaleDown: true},
+			decision: rollout.Decision{Canary: goal, Weight: 75, Phase: spec.Pending, HoldScaleDown: true},
 			want:     []string{"patch web-canary", "patch web-autoscaler", "weight 75"},
 		},
 		"autoscalers are free again before the record goes": {
-			decision: rollout.Decision{Reason: rollout.Promoted, Weight: rollout.Unrouted},
+			decision: rollout.Decision{Reason: reason.Promoted, Weight: rollout.Unrouted},
 			gone:     true,
 			held:     true,
 			want:     []string{"patch web", "patch status of web", "patch web-autoscaler", "remove services", "delete web-canary"},
 		},
 		"a command is taken in the same write as the phase": {
-			decision: rollout.Decision{Canary: goal, Weight: rollout.KeepRoutes, Phase: rollout.Paused, TakeCommand: true},
+			decision: rollout.Decision{Canary: goal, Weight: rollout.KeepRoutes, Phase: spec.Paused, TakeCommand: true},
 			want:     []string{"patch web-canary", "patch web"},
 		},
 	}
@@ -165,7 +167,7 @@ func TestApplyRelease(t *testing.T) {
 	if err := s.Live.Get(t.Context(), client.ObjectKeyFromObject(s.dep), dep); err != nil {
 		t.Fatal(err)
 	}
-	if dep.Spec.Paused || dep.Annotations[rollout.AnnotationRollout] != "" || dep.Annotations[rollout.AnnotationPhase] != "" {
+	if dep.Spec.Paused || dep.Annotations[spec.AnnotationRollout] != "" || dep.Annotations[spec.AnnotationPhase] != "" {
 		t.Errorf("after a release: paused %v, annotations %v", dep.Spec.Paused, dep.Annotations)
 	}
 	if diff := cmp.Diff(stableDeployment().Spec.Template, dep.Spec.Template); diff != "" {
@@ -194,7 +196,7 @@ func TestApplyStale(t *testing.T) {
 	t.Run("a status that was written meanwhile loses no verdict", func(t *testing.T) {
 		s := newStage(t)
 		touch(t, s, s.canary.DeepCopy(), 0)
-		d := rollout.Decision{Canary: &rollout.CanaryGoal{State: rollout.State{Rollout: "7", Why: rollout.AnalysisFailed}, Replicas: 2}}
+		d := rollout.Decision{Canary: &rollout.CanaryGoal{State: rollout.State{Rollout: "7", Why: reason.AnalysisFailed}, Replicas: 2}}
 		if err := s.keepCanary(t.Context(), s.seen, d); err != nil {
 			t.Fatal(err)
 		}
@@ -202,7 +204,7 @@ func TestApplyStale(t *testing.T) {
 		if err := s.Live.Get(t.Context(), client.ObjectKeyFromObject(s.canary), canary); err != nil {
 			t.Fatal(err)
 		}
-		if state := canary.Annotations[rollout.AnnotationState]; !strings.Contains(state, "AnalysisFailed") {
+		if state := canary.Annotations[spec.AnnotationState]; !strings.Contains(state, "AnalysisFailed") {
 			t.Errorf("the state is %s", state)
 		}
 	})

@@ -14,6 +14,8 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // scaleDownMark is the value of AnnotationScaleDown.
@@ -34,7 +36,7 @@ type scaleDownMark struct {
 // markOf is the mark on hpa, if there is one. One that somebody damaged stands
 // for the default: a scale-down that stays off for ever would be worse.
 func markOf(hpa *autoscalingv2.HorizontalPodAutoscaler) (mark scaleDownMark, marked bool) {
-	text, marked := hpa.Annotations[rollout.AnnotationScaleDown]
+	text, marked := hpa.Annotations[spec.AnnotationScaleDown]
 	if !marked {
 		return scaleDownMark{}, false
 	}
@@ -58,13 +60,13 @@ func (e *hpaEdit) patch(resourceVersion string) ([]byte, error) {
 	if e.mark != nil {
 		text, err := json.Marshal(e.mark)
 		if err != nil {
-			return nil, fmt.Errorf("encoding %s: %w", rollout.AnnotationScaleDown, err)
+			return nil, fmt.Errorf("encoding %s: %w", spec.AnnotationScaleDown, err)
 		}
 		mark = string(text)
 	}
 	patch := map[string]any{"metadata": map[string]any{
 		"resourceVersion": resourceVersion,
-		"annotations":     map[string]any{rollout.AnnotationScaleDown: mark},
+		"annotations":     map[string]any{spec.AnnotationScaleDown: mark},
 	}}
 	if e.behavior != nil {
 		patch["spec"] = map[string]any{"behavior": e.behavior}
@@ -86,7 +88,7 @@ func holdEdit(hpa *autoscalingv2.HorizontalPodAutoscaler, deployment string) *hp
 	case marked:
 		// A GitOps tool would do it again, and again.
 		mark.Lost = true
-		return &hpaEdit{mark: &mark, note: rollout.Note{Reason: rollout.ScaleDownNotHeld, Message: fmt.Sprintf(
+		return &hpaEdit{mark: &mark, note: rollout.Note{Reason: reason.ScaleDownNotHeld, Message: fmt.Sprintf(
 			"somebody switched the scale-down of HorizontalPodAutoscaler %s on again: it stays on, and a rollback may meet fewer pods. Leave spec.behavior.scaleDown.selectPolicy out of git", hpa.Name)}}
 	case !shrinks(hpa) || untouchable(hpa) != "":
 		return nil
@@ -96,7 +98,7 @@ func holdEdit(hpa *autoscalingv2.HorizontalPodAutoscaler, deployment string) *hp
 		mark.SelectPolicy = ptr.To(autoscalingv2.MaxChangePolicySelect)
 	}
 	return &hpaEdit{mark: &mark, behavior: selectPolicy(autoscalingv2.DisabledPolicySelect), note: rollout.Note{
-		Reason: rollout.ScaleDownHeld, Message: fmt.Sprintf("HorizontalPodAutoscaler %s does not scale down until the rollout is over: traffic may come back at any moment", hpa.Name)}}
+		Reason: reason.ScaleDownHeld, Message: fmt.Sprintf("HorizontalPodAutoscaler %s does not scale down until the rollout is over: traffic may come back at any moment", hpa.Name)}}
 }
 
 // freeEdit puts back what holdEdit changed, as far as nobody else did since. nil:
@@ -110,7 +112,7 @@ func freeEdit(hpa *autoscalingv2.HorizontalPodAutoscaler) *hpaEdit {
 	if mark.Lost || policyOf(hpa) != autoscalingv2.DisabledPolicySelect {
 		return edit
 	}
-	edit.note = rollout.Note{Reason: rollout.ScaleDownRestored, Message: fmt.Sprintf("HorizontalPodAutoscaler %s scales down again as before", hpa.Name)}
+	edit.note = rollout.Note{Reason: reason.ScaleDownRestored, Message: fmt.Sprintf("HorizontalPodAutoscaler %s scales down again as before", hpa.Name)}
 	edit.behavior = selectPolicy(autoscalingv2.MaxChangePolicySelect)
 	if mark.SelectPolicy == nil && apiequality.Semantic.DeepEqual(hpa.Spec.Behavior, onlyDisabled) {
 		edit.behavior = json.RawMessage("null") // else somebody gave it rules meanwhile

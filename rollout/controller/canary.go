@@ -10,12 +10,13 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // newCanary is the canary Deployment for the template that dep has now.
 func newCanary(dep *appsv1.Deployment, id string, track map[string]string, state string, replicas int32) *appsv1.Deployment {
 	identity := maps.Clone(track)
-	identity[rollout.LabelRollout] = id
+	identity[spec.LabelRollout] = id
 
 	template := dep.Spec.Template.DeepCopy()
 	if template.Labels == nil {
@@ -25,7 +26,7 @@ func newCanary(dep *appsv1.Deployment, id string, track map[string]string, state
 	retarget(&template.Spec, dep.Spec.Template.Labels, track)
 
 	meta := rollout.OwnedMeta(dep, canaryName(dep), id)
-	meta.Annotations[rollout.AnnotationState] = state
+	meta.Annotations[spec.AnnotationState] = state
 	return &appsv1.Deployment{
 		ObjectMeta: meta,
 		Spec: appsv1.DeploymentSpec{
@@ -41,17 +42,17 @@ func newCanary(dep *appsv1.Deployment, id string, track map[string]string, state
 // retarget makes the (anti)affinity and spread terms by which pods refer to
 // their own kind refer to canary pods: copies would keep canary pods away from
 // stable ones, and on a small cluster unschedulable.
-func retarget(spec *corev1.PodSpec, own, track map[string]string) {
-	for i := range spec.TopologySpreadConstraints {
-		follow(spec.TopologySpreadConstraints[i].LabelSelector, own, track)
+func retarget(pod *corev1.PodSpec, own, track map[string]string) {
+	for i := range pod.TopologySpreadConstraints {
+		follow(pod.TopologySpreadConstraints[i].LabelSelector, own, track)
 	}
-	if spec.Affinity == nil {
+	if pod.Affinity == nil {
 		return
 	}
-	if a := spec.Affinity.PodAffinity; a != nil {
+	if a := pod.Affinity.PodAffinity; a != nil {
 		followTerms(a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution, own, track)
 	}
-	if a := spec.Affinity.PodAntiAffinity; a != nil {
+	if a := pod.Affinity.PodAntiAffinity; a != nil {
 		followTerms(a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution, own, track)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 func stableDeployment() *appsv1.Deployment {
@@ -19,9 +19,9 @@ func stableDeployment() *appsv1.Deployment {
 			Name: "web", Namespace: "shop", UID: "u1", Generation: 6, ResourceVersion: "100",
 			Labels: map[string]string{"app.kubernetes.io/instance": "shop", "helm.sh/chart": "web-1"},
 			Annotations: map[string]string{
-				rollout.AnnotationStrategy:                         "canary",
-				rollout.AnnotationRollout:                          "7",
-				rollout.AnnotationPhase:                            "Pending",
+				spec.AnnotationStrategy:                            "canary",
+				spec.AnnotationRollout:                             "7",
+				spec.AnnotationPhase:                               "Pending",
 				"argocd.argoproj.io/tracking-id":                   "shop:apps/Deployment:shop/web",
 				"kubectl.kubernetes.io/last-applied-configuration": "{}",
 			},
@@ -63,14 +63,14 @@ func TestNewCanary(t *testing.T) {
 	if diff := cmp.Diff(before, dep); diff != "" {
 		t.Errorf("the user's Deployment was changed (-before +after):\n%s", diff)
 	}
-	if diff := cmp.Diff(map[string]string{"app": "web-canary", "tier": "front", rollout.LabelRollout: "7"}, canary.Spec.Template.Labels); diff != "" {
+	if diff := cmp.Diff(map[string]string{"app": "web-canary", "tier": "front", spec.LabelRollout: "7"}, canary.Spec.Template.Labels); diff != "" {
 		t.Errorf("pod labels (-want +got):\n%s", diff)
 	}
 	wantMeta := metav1.ObjectMeta{
 		Name: "web-canary", Namespace: "shop",
-		Labels: map[string]string{rollout.LabelManagedBy: "headgate", rollout.LabelRollout: "7"},
+		Labels: map[string]string{spec.LabelManagedBy: "headgate", spec.LabelRollout: "7"},
 		Annotations: map[string]string{
-			rollout.AnnotationState:                      "{}",
+			spec.AnnotationState:                         "{}",
 			"argocd.argoproj.io/compare-options":         "IgnoreExtraneous",
 			"argocd.argoproj.io/ignore-resource-updates": "true",
 		},
@@ -88,10 +88,10 @@ func TestNewCanary(t *testing.T) {
 }
 
 func TestNewCanaryKeepsAwayFromItsOwnKind(t *testing.T) {
-	spec := newCanary(stableDeployment(), "7", map[string]string{"app": "web-canary"}, "{}", 1).Spec.Template.Spec
-	anti := spec.Affinity.PodAntiAffinity
+	pod := newCanary(stableDeployment(), "7", map[string]string{"app": "web-canary"}, "{}", 1).Spec.Template.Spec
+	anti := pod.Affinity.PodAntiAffinity
 	got := []string{
-		spec.TopologySpreadConstraints[0].LabelSelector.MatchLabels["app"],
+		pod.TopologySpreadConstraints[0].LabelSelector.MatchLabels["app"],
 		anti.RequiredDuringSchedulingIgnoredDuringExecution[0].LabelSelector.MatchLabels["app"],
 		anti.RequiredDuringSchedulingIgnoredDuringExecution[1].LabelSelector.MatchLabels["app"],
 		anti.PreferredDuringSchedulingIgnoredDuringExecution[0].PodAffinityTerm.LabelSelector.MatchExpressions[0].Values[0],

@@ -12,9 +12,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
-const fieldOwner = client.FieldOwner(rollout.FieldOwner)
+const fieldOwner = client.FieldOwner(spec.FieldOwner)
 
 // Reconciler carries out the rollouts of all opted-in Deployments.
 type Reconciler struct {

@@ -13,6 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // observeCoverage finds what is meant for the pods and would miss the canary's,
@@ -45,8 +47,8 @@ func (r *Reconciler) observeCoverage(ctx context.Context, s *seen) error {
 	}
 	slices.Sort(missed)
 	for _, name := range missed {
-		s.Gaps = append(s.Gaps, rollout.Note{Reason: rollout.CanaryNotCovered, Message: fmt.Sprintf(
-			"%s selects the stable pods and not the canary's, whose label differs: let it select both values, or name another label in %s", name, rollout.AnnotationTrackLabel)})
+		s.Gaps = append(s.Gaps, rollout.Note{Reason: reason.CanaryNotCovered, Message: fmt.Sprintf(
+			"%s selects the stable pods and not the canary's, whose label differs: let it select both values, or name another label in %s", name, spec.AnnotationTrackLabel)})
 	}
 	return nil
 }

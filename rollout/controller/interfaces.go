@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // Router moves traffic between stable and canary. Every method is idempotent
@@ -18,7 +19,7 @@ type Router interface {
 	// the stable ones as they are now, and carry weight (0..100) and match; and the
 	// preview, if Target.Spec wants one. Ingresses whose stable
 	// one no longer routes to t are deleted, after the others were written.
-	SetWeight(ctx context.Context, t rollout.Target, weight int, match rollout.Match) error
+	SetWeight(ctx context.Context, t rollout.Target, weight int, match spec.Match) error
 
 	// Remove deletes every canary Ingress of t, and the preview's: all traffic is
 	// stable's again.
@@ -35,7 +36,7 @@ type Gatekeeper interface {
 	// Ask asks those of gates that stand before q.Before, in their order, until one
 	// is closed. It does not fail: a gate that does not answer, or that the operator
 	// does not allow, is closed. It may answer from memory for a few seconds.
-	Ask(ctx context.Context, gates []rollout.Gate, q rollout.GateQuestion) rollout.GateAnswer
+	Ask(ctx context.Context, gates []spec.Gate, q rollout.GateQuestion) rollout.GateAnswer
 }
 
 // Judge looks at metrics.

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // jobs are the Jobs that test the canary.
@@ -25,7 +26,7 @@ type jobs struct {
 // instead of waiting.
 func (r *Reconciler) observeJob(ctx context.Context, s *seen) error {
 	var list batchv1.JobList
-	if err := r.Client.List(ctx, &list, client.InNamespace(s.canary.Namespace), client.MatchingLabels{rollout.LabelManagedBy: rollout.ManagedBy}); err != nil {
+	if err := r.Client.List(ctx, &list, client.InNamespace(s.canary.Namespace), client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}); err != nil {
 		return fmt.Errorf("listing the Jobs of Deployment %s/%s: %w", s.canary.Namespace, s.canary.Name, err)
 	}
 	for i := range list.Items {

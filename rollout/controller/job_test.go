@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // atJobStep is a rollout at a step that runs a Job of CronJob smoke, and a
@@ -46,7 +47,7 @@ func atJobStep(t *testing.T, objects ...client.Object) stage {
 	s := &seen{dep: dep, canary: canary}
 	s.Canary = &rollout.CanaryStatus{Replicas: 2, State: rollout.State{
 		Rollout: "7", Stage: rollout.StageProgressing, Weight: 10, Step: 1,
-		Steps: []rollout.Step{{Kind: rollout.SetWeight, Weight: 10}, {Kind: rollout.RunJob, Job: "smoke"}, {Kind: rollout.SetWeight, Weight: 20}},
+		Steps: []spec.Step{{Kind: spec.SetWeight, Weight: 10}, {Kind: spec.RunJob, Job: "smoke"}, {Kind: spec.SetWeight, Weight: 20}},
 	}}
 	s.target = rollout.Target{Deployment: dep, Rollout: "7"}
 	s.Spec.ProgressDeadline = 10 * time.Minute
@@ -88,7 +89,7 @@ func TestObserveJob(t *testing.T) {
 	}
 	labelled := func(key, value string) []client.Object {
 		return with(func(c *batchv1.CronJob) {
-			c.Spec.JobTemplate.Spec.Template.Labels = map[string]string{key: value, rollout.LabelRollout: "7"}
+			c.Spec.JobTemplate.Spec.Template.Labels = map[string]string{key: value, spec.LabelRollout: "7"}
 		})
 	}
 	job := func(kind batchv1.JobConditionType, reason, message string) []client.Object {

@@ -39,20 +39,20 @@ func jobName(canary, run string) string {
 // It lives until the canary goes, because a result that was collected before
 // anybody looked would be asked for a second time.
 func newJob(s *seen, cron *batchv1.CronJob, name, address string) *batchv1.Job {
-	spec := cron.Spec.JobTemplate.Spec.DeepCopy()
-	spec.Suspend, spec.TTLSecondsAfterFinished = nil, nil
-	spec.Selector, spec.ManualSelector = nil, nil // the API server's, for this very Job
-	if spec.ActiveDeadlineSeconds == nil {
+	jobSpec := cron.Spec.JobTemplate.Spec.DeepCopy()
+	jobSpec.Suspend, jobSpec.TTLSecondsAfterFinished = nil, nil
+	jobSpec.Selector, jobSpec.ManualSelector = nil, nil // the API server's, for this very Job
+	if jobSpec.ActiveDeadlineSeconds == nil {
 		// Rounded up: 0 would be over at once.
-		spec.ActiveDeadlineSeconds = ptr.To(int64((s.Spec.ProgressDeadline + time.Second - 1) / time.Second))
+		jobSpec.ActiveDeadlineSeconds = ptr.To(int64((s.Spec.ProgressDeadline + time.Second - 1) / time.Second))
 	}
 	env := jobEnv(s, address)
-	for _, containers := range [][]corev1.Container{spec.Template.Spec.InitContainers, spec.Template.Spec.Containers} {
+	for _, containers := range [][]corev1.Container{jobSpec.Template.Spec.InitContainers, jobSpec.Template.Spec.Containers} {
 		for i := range containers {
 			containers[i].Env = overriding(env, containers[i].Env)
 		}
 	}
-	return &batchv1.Job{ObjectMeta: rollout.OwnedMeta(s.canary, name, s.target.Rollout), Spec: *spec}
+	return &batchv1.Job{ObjectMeta: rollout.OwnedMeta(s.canary, name, s.target.Rollout), Spec: *jobSpec}
 }
 
 // jobEnv is what every container of a Job is told about what it tests.

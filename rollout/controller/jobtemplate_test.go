@@ -14,18 +14,18 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 func TestNewJob(t *testing.T) {
 	s := atJobStep(t)
 	cron := smoke()
 	cron.Spec.JobTemplate.ObjectMeta = metav1.ObjectMeta{Labels: map[string]string{"helm.sh/chart": "smoke-1"}}
-	spec := &cron.Spec.JobTemplate.Spec
-	spec.Suspend, spec.TTLSecondsAfterFinished = ptr.To(true), ptr.To[int32](0)
-	spec.Selector, spec.ManualSelector = &metav1.LabelSelector{}, ptr.To(true)
-	spec.BackoffLimit, spec.Completions, spec.Parallelism = ptr.To[int32](1), ptr.To[int32](2), ptr.To[int32](3)
-	pod := &spec.Template.Spec
+	jobSpec := &cron.Spec.JobTemplate.Spec
+	jobSpec.Suspend, jobSpec.TTLSecondsAfterFinished = ptr.To(true), ptr.To[int32](0)
+	jobSpec.Selector, jobSpec.ManualSelector = &metav1.LabelSelector{}, ptr.To(true)
+	jobSpec.BackoffLimit, jobSpec.Completions, jobSpec.Parallelism = ptr.To[int32](1), ptr.To[int32](2), ptr.To[int32](3)
+	pod := &jobSpec.Template.Spec
 	pod.InitContainers = []corev1.Container{{Name: "wait"}}
 	pod.Containers[0].Env = []corev1.EnvVar{
 		{Name: "URL", Value: "http://$(HEADGATE_CANARY_ADDRESS)/"},
@@ -49,7 +49,7 @@ func TestNewJob(t *testing.T) {
 	want := &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: "web-canary-7-1-0", Namespace: "shop",
-			Labels: map[string]string{rollout.LabelManagedBy: "headgate", rollout.LabelRollout: "7"},
+			Labels: map[string]string{spec.LabelManagedBy: "headgate", spec.LabelRollout: "7"},
 			Annotations: map[string]string{
 				"argocd.argoproj.io/compare-options":         "IgnoreExtraneous",
 				"argocd.argoproj.io/ignore-resource-updates": "true",

@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
 )
 
 // Metrics are what the controller exports. The nil Metrics export nothing.
@@ -53,7 +54,7 @@ func (m *Metrics) observe(key types.NamespacedName, o rollout.Observation, d rol
 	m.weight.WithLabelValues(key.Namespace, key.Name).Set(float64(max(0, d.Weight)))
 }
 
-func (m *Metrics) transition(why rollout.Reason) {
+func (m *Metrics) transition(why reason.Reason) {
 	if m != nil {
 		m.transitions.WithLabelValues(string(why)).Inc()
 	}

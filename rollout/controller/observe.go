@@ -18,6 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // seen is an observation together with the objects it was made of.
@@ -44,7 +46,7 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*se
 	}
 	s := &seen{dep: dep, condition: conditionOf(dep)}
 	s.Now, s.Settle, s.Drain = r.now(), r.Settle, r.Drain
-	s.Spec, s.SpecErr = rollout.ParseSpec(dep.Annotations)
+	s.Spec, s.SpecErr = spec.ParseSpec(dep.Annotations)
 	s.command()
 	if err := r.observeCanary(ctx, s); err != nil {
 		return nil, err
@@ -68,7 +70,7 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*se
 // concerns says whether a Deployment carries anything of Headgate's.
 func concerns(obj client.Object) bool {
 	a := obj.GetAnnotations()
-	if rollout.OptedIn(a) || a[rollout.AnnotationRollout] != "" || a[rollout.AnnotationPhase] != "" {
+	if spec.OptedIn(a) || a[spec.AnnotationRollout] != "" || a[spec.AnnotationPhase] != "" {
 		return true
 	}
 	dep, ok := obj.(*appsv1.Deployment)
@@ -76,15 +78,15 @@ func concerns(obj client.Object) bool {
 		return false
 	}
 	c := conditionOf(dep)
-	return c != nil && c.Reason != string(rollout.OptedOut) // the last sentence there is out of date
+	return c != nil && c.Reason != string(reason.OptedOut) // the last sentence there is out of date
 }
 
 func (s *seen) command() {
-	text, ok := s.dep.Annotations[rollout.AnnotationCommand]
+	text, ok := s.dep.Annotations[spec.AnnotationCommand]
 	if !ok {
 		return
 	}
-	command, err := rollout.ParseCommand(text)
+	command, err := spec.ParseCommand(text)
 	if err != nil {
 		s.CommandErr = err
 		return
@@ -100,14 +102,14 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *seen) error {
 	}
 	if !metav1.IsControlledBy(canary, s.dep) || canary.DeletionTimestamp != nil {
 		s.Problem = &rollout.Problem{
-			Reason:  rollout.NameTaken,
+			Reason:  reason.NameTaken,
 			Message: fmt.Sprintf("the canary is to be called %s, and there is another Deployment of that name, or one that is still being deleted: rename or remove it", canary.Name),
 		}
 		return nil
 	}
 	s.canary = canary
 	s.Canary = &rollout.CanaryStatus{Replicas: *canary.Spec.Replicas}
-	s.Canary.State, s.Canary.StateErr = rollout.DecodeState(canary.Annotations[rollout.AnnotationState])
+	s.Canary.State, s.Canary.StateErr = rollout.DecodeState(canary.Annotations[spec.AnnotationState])
 	if canary.Status.ObservedGeneration > 0 {
 		s.Canary.Available = canary.Status.AvailableReplicas
 	}
@@ -119,9 +121,9 @@ func (r *Reconciler) observeStable(ctx context.Context, s *seen) error {
 	seenLatest := status.ObservedGeneration >= dep.Generation
 	s.Stable = rollout.Stable{
 		Name:      dep.Name,
-		OptedIn:   rollout.OptedIn(dep.Annotations),
-		Hold:      dep.Annotations[rollout.AnnotationRollout],
-		Phase:     rollout.Phase(dep.Annotations[rollout.AnnotationPhase]),
+		OptedIn:   spec.OptedIn(dep.Annotations),
+		Hold:      dep.Annotations[spec.AnnotationRollout],
+		Phase:     spec.Phase(dep.Annotations[spec.AnnotationPhase]),
 		Template:  fingerprint(dep.Spec.Template),
 		Replicas:  *dep.Spec.Replicas,
 		Available: status.AvailableReplicas,
@@ -130,7 +132,7 @@ func (r *Reconciler) observeStable(ctx context.Context, s *seen) error {
 			status.UpdatedReplicas == *dep.Spec.Replicas && status.Replicas == status.UpdatedReplicas && status.AvailableReplicas == status.UpdatedReplicas,
 	}
 	if s.condition != nil {
-		s.Stable.Reason = rollout.Reason(s.condition.Reason)
+		s.Stable.Reason = reason.Reason(s.condition.Reason)
 	}
 	for _, c := range status.Conditions {
 		if c.Type == appsv1.DeploymentProgressing && c.Reason == "ProgressDeadlineExceeded" {
@@ -170,8 +172,8 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *seen) error {
 	s.target = rollout.Target{Deployment: s.dep, Spec: s.Spec, Rollout: s.Stable.Hold}
 	if s.canary != nil {
 		s.target.Track = maps.Clone(s.canary.Spec.Selector.MatchLabels)
-		s.target.Rollout = s.target.Track[rollout.LabelRollout]
-		delete(s.target.Track, rollout.LabelRollout)
+		s.target.Rollout = s.target.Track[spec.LabelRollout]
+		delete(s.target.Track, spec.LabelRollout)
 	}
 	var err error
 	if s.Traffic, err = r.Router.Observe(ctx, s.target); err != nil {
@@ -183,7 +185,7 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *seen) error {
 	}
 	if s.Problem == nil && s.dep.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
 		s.Problem = &rollout.Problem{
-			Reason:  rollout.RecreateNotSupported,
+			Reason:  reason.RecreateNotSupported,
 			Message: "strategy Recreate stops every stable pod before the first new one starts, which would undo all the care taken: use RollingUpdate",
 		}
 	}
@@ -219,7 +221,7 @@ func (r *Reconciler) observeCanaryPods(ctx context.Context, s *seen) error {
 func (s *seen) chooseTrack() {
 	track, err := rollout.ChooseTrack(s.dep.Spec.Template.Labels, s.dep.Spec.Selector, s.Traffic.Selectors, s.Spec.TrackLabel)
 	if err != nil {
-		s.Problem = &rollout.Problem{Reason: rollout.CanaryIndistinct, Message: err.Error()}
+		s.Problem = &rollout.Problem{Reason: reason.CanaryIndistinct, Message: err.Error()}
 		return
 	}
 	s.target.Track = track
@@ -270,7 +272,7 @@ func (s *seen) subject() rollout.Subject {
 // costs one restart of a canary. A rolling restart during a promotion leaves it
 // as it is, so that the promotion goes on.
 func fingerprint(t corev1.PodTemplateSpec) string {
-	b, err := json.Marshal(rollout.Unrestarted(t))
+	b, err := json.Marshal(spec.Unrestarted(t))
 	if err != nil {
 		return "" // cannot happen to what was decoded from JSON
 	}
@@ -283,8 +285,8 @@ func fingerprint(t corev1.PodTemplateSpec) string {
 // canary; unless the user wants a canary for it.
 func (s *seen) sameVersion(rs corev1.PodTemplateSpec) bool {
 	dep := s.dep.Spec.Template
-	if s.Spec.Restart == rollout.RestartRolling {
-		rs, dep = rollout.Unrestarted(rs), rollout.Unrestarted(dep)
+	if s.Spec.Restart == spec.RestartRolling {
+		rs, dep = spec.Unrestarted(rs), spec.Unrestarted(dep)
 	}
 	return sameTemplate(rs, dep)
 }

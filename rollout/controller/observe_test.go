@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // version is one template: an image, and when it was restarted ("": never).
@@ -20,7 +20,7 @@ type version struct{ image, restarted string }
 func (v version) of(dep *appsv1.Deployment) {
 	dep.Spec.Template.Spec.Containers[0].Image = v.image
 	if v.restarted != "" {
-		metav1.SetMetaDataAnnotation(&dep.Spec.Template.ObjectMeta, rollout.AnnotationRestartedAt, v.restarted)
+		metav1.SetMetaDataAnnotation(&dep.Spec.Template.ObjectMeta, spec.AnnotationRestartedAt, v.restarted)
 	}
 }
 
@@ -44,7 +44,7 @@ func TestObserveReplicaSets(t *testing.T) {
 	v1, v2, again := version{"web:v1", ""}, version{"web:v2", ""}, version{"web:v1", "10h"}
 	resting, rolling := result{Runs: true, TemplateRuns: true}, result{Runs: true, TemplateRuns: true, Rolling: true}
 	tests := map[string]struct {
-		restart rollout.Restart
+		restart spec.Restart
 		wanted  version
 		paused  bool
 		by      appsv1.DeploymentStrategyType
@@ -61,8 +61,8 @@ func TestObserveReplicaSets(t *testing.T) {
 		"a restart is no other version":            {wanted: again, active: []version{v1, again}, want: resting},
 		"nor is one whose mark was dropped":        {wanted: v1, active: []version{again}, want: resting},
 		"a restart in the middle of a rollout":     {wanted: again, active: []version{v1, v2}, want: rolling},
-		"a restart for which a canary is wanted":   {restart: rollout.RestartCanary, wanted: again, paused: true, active: []version{v1}, want: result{Runs: true}},
-		"one that went out without it":             {restart: rollout.RestartCanary, wanted: again, active: []version{v1, again}, want: rolling},
+		"a restart for which a canary is wanted":   {restart: spec.RestartCanary, wanted: again, paused: true, active: []version{v1}, want: result{Runs: true}},
+		"one that went out without it":             {restart: spec.RestartCanary, wanted: again, active: []version{v1, again}, want: rolling},
 		"annotations do not say what is wanted":    {restart: "unreadable", wanted: again, active: []version{v1, again}, want: rolling},
 		"a held restart, where none wants to hold": {wanted: again, paused: true, active: []version{v1}, want: resting},
 	}
@@ -72,7 +72,7 @@ func TestObserveReplicaSets(t *testing.T) {
 			tt.wanted.of(dep)
 			dep.Spec.Paused, dep.Spec.Strategy.Type = tt.paused, tt.by
 			s := &seen{dep: dep}
-			if s.Spec.Restart = rollout.RestartRolling; tt.restart != "" {
+			if s.Spec.Restart = spec.RestartRolling; tt.restart != "" {
 				s.Spec.Restart = tt.restart
 			}
 			var sets []client.Object

@@ -8,7 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // annotationTemplate is on a ReplicaSet whose template Slim has dropped, in memory
@@ -85,12 +85,12 @@ func setIdentity(rs *appsv1.ReplicaSet) string {
 
 // identity is the fingerprint of t, and when it was restarted.
 func identity(t corev1.PodTemplateSpec) string {
-	return fingerprint(unhashed(t)) + "/" + t.Annotations[rollout.AnnotationRestartedAt]
+	return fingerprint(unhashed(t)) + "/" + t.Annotations[spec.AnnotationRestartedAt]
 }
 
 // version is as much of an identity as makes a version; see sameVersion.
 func (s *seen) version(identity string) string {
-	if s.Spec.Restart == rollout.RestartRolling {
+	if s.Spec.Restart == spec.RestartRolling {
 		identity, _, _ = strings.Cut(identity, "/")
 	}
 	return identity

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // past is one ReplicaSet of a history.
@@ -33,7 +33,7 @@ func TestRevisionsAgo(t *testing.T) {
 	again := func(v version, at string) version { v.restarted = at; return v }
 	tests := map[string]struct {
 		wanted  version
-		restart rollout.Restart
+		restart spec.Restart
 		sets    []past
 		want    int
 	}{
@@ -53,14 +53,14 @@ func TestRevisionsAgo(t *testing.T) {
 		"a restart makes the running one no newer":   {v4, "", []past{{v3, "2", 0}, {v4, "3", 0}, {again(v3, "10h"), "5", 4}}, 0},
 		"in whatever order they are listed":          {v4, "", []past{{again(v3, "10h"), "5", 4}, {v4, "3", 0}, {v3, "2", 0}}, 0},
 		"a restarted one without its mark":           {v1, "", []past{{again(v1, "10h"), "1", 0}, {v2, "2", 4}}, 1},
-		"restarts are versions to whom a canary is":  {v2, rollout.RestartCanary, []past{{v2, "2", 0}, {again(v2, "10h"), "3", 0}, {v3, "4", 4}}, 2},
-		"and one without its mark is then not known": {v1, rollout.RestartCanary, []past{{again(v1, "10h"), "1", 0}, {v2, "2", 4}}, 0},
+		"restarts are versions to whom a canary is":  {v2, spec.RestartCanary, []past{{v2, "2", 0}, {again(v2, "10h"), "3", 0}, {v3, "4", 4}}, 2},
+		"and one without its mark is then not known": {v1, spec.RestartCanary, []past{{again(v1, "10h"), "1", 0}, {v2, "2", 4}}, 0},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := &seen{dep: stableDeployment()}
 			tt.wanted.of(s.dep)
-			s.Spec.RollbackWindow, s.Spec.Restart = 3, rollout.RestartRolling
+			s.Spec.RollbackWindow, s.Spec.Restart = 3, spec.RestartRolling
 			if tt.restart != "" {
 				s.Spec.Restart = tt.restart
 			}

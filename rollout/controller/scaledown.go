@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
 )
 
 // observeScaleDown finds the autoscalers that may shrink stable all the same.
@@ -22,7 +23,7 @@ func (r *Reconciler) observeScaleDown(ctx context.Context, s *seen) error {
 	for i := range autoscalers {
 		hpa := &autoscalers[i]
 		if why := untouchable(hpa); why != "" && shrinks(hpa) {
-			s.Gaps = append(s.Gaps, rollout.Note{Reason: rollout.ScaleDownNotHeld, Message: fmt.Sprintf(
+			s.Gaps = append(s.Gaps, rollout.Note{Reason: reason.ScaleDownNotHeld, Message: fmt.Sprintf(
 				"HorizontalPodAutoscaler %s may shrink stable while the canary has its traffic, and a rollback then meets fewer pods. It is not written, because %s", hpa.Name, why)})
 		}
 	}

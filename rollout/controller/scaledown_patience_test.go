@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
 )
 
 // wouldShrink is an autoscaler that says it sees too little load for what is
@@ -28,7 +29,7 @@ func wouldShrink(hpa *autoscalingv2.HorizontalPodAutoscaler) {
 func TestScaleDownStaysHeldUntilTheLoadIsSeen(t *testing.T) {
 	type edit = func(*autoscalingv2.HorizontalPodAutoscaler)
 	promoted := func(age time.Duration) *appsv1.DeploymentCondition {
-		return &appsv1.DeploymentCondition{Reason: string(rollout.Promoted), LastTransitionTime: metav1.NewTime(now.Add(-age))}
+		return &appsv1.DeploymentCondition{Reason: string(reason.Promoted), LastTransitionTime: metav1.NewTime(now.Add(-age))}
 	}
 	tests := map[string]struct {
 		edits     []edit
@@ -39,7 +40,7 @@ func TestScaleDownStaysHeldUntilTheLoadIsSeen(t *testing.T) {
 		"it sees the load":                      {nil, promoted(0), rollout.Decision{}, time.Time{}},
 		"it would shrink stable":                {[]edit{wouldShrink}, promoted(time.Minute), rollout.Decision{}, now.Add(4 * time.Minute)},
 		"it would for five minutes":             {[]edit{wouldShrink}, promoted(5 * time.Minute), rollout.Decision{}, time.Time{}},
-		"the rollout is over by this decision":  {[]edit{wouldShrink}, promoted(time.Hour), rollout.Decision{Reason: rollout.AbortedByCommand}, now.Add(5 * time.Minute)},
+		"the rollout is over by this decision":  {[]edit{wouldShrink}, promoted(time.Hour), rollout.Decision{Reason: reason.AbortedByCommand}, now.Add(5 * time.Minute)},
 		"nothing was said yet":                  {[]edit{wouldShrink}, nil, rollout.Decision{}, now.Add(5 * time.Minute)},
 		"it shrinks slowly, by somebody's word": {[]edit{wouldShrink, selects("Max")}, promoted(0), rollout.Decision{}, time.Time{}},
 		"it would shrink another Deployment":    {[]edit{wouldShrink, retargeted("Deployment", "api")}, promoted(0), rollout.Decision{}, time.Time{}},

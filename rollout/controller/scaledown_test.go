@@ -18,6 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // autoscaler scales the stable Deployment, by every default.
@@ -47,7 +49,7 @@ func selects(p autoscalingv2.ScalingPolicySelect) func(*autoscalingv2.Horizontal
 // mark is an autoscaler that is held.
 func mark(hpa *autoscalingv2.HorizontalPodAutoscaler, text string) {
 	selects(autoscalingv2.DisabledPolicySelect)(hpa)
-	hpa.Annotations[rollout.AnnotationScaleDown] = text
+	hpa.Annotations[spec.AnnotationScaleDown] = text
 }
 
 func belongsTo(apiVersion, kind string) func(*autoscalingv2.HorizontalPodAutoscaler) {
@@ -286,7 +288,7 @@ func retargeted(kind, name string) func(*autoscalingv2.HorizontalPodAutoscaler) 
 }
 
 func unmarked(hpa *autoscalingv2.HorizontalPodAutoscaler) {
-	delete(hpa.Annotations, rollout.AnnotationScaleDown)
+	delete(hpa.Annotations, spec.AnnotationScaleDown)
 }
 
 // The manager was dead while somebody deleted the Deployment, or all there was of
@@ -405,7 +407,7 @@ func TestObserveScaleDown(t *testing.T) {
 			}
 			var want []rollout.Note
 			if tt.want != "" {
-				want = []rollout.Note{{Reason: rollout.ScaleDownNotHeld, Message: tt.want}}
+				want = []rollout.Note{{Reason: reason.ScaleDownNotHeld, Message: tt.want}}
 			}
 			if diff := cmp.Diff(want, s.Gaps); diff != "" {
 				t.Errorf("gaps (-want +got):\n%s", diff)

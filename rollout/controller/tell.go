@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // tell says where the rollout is: in the condition, and, where that changed, in
@@ -60,7 +61,7 @@ func action(d rollout.Decision) string {
 
 func conditionOf(dep *appsv1.Deployment) *appsv1.DeploymentCondition {
 	for i := range dep.Status.Conditions {
-		if dep.Status.Conditions[i].Type == rollout.ConditionType {
+		if dep.Status.Conditions[i].Type == spec.ConditionType {
 			return &dep.Status.Conditions[i]
 		}
 	}
@@ -72,7 +73,7 @@ func conditionOf(dep *appsv1.Deployment) *appsv1.DeploymentCondition {
 func (r *Reconciler) writeCondition(ctx context.Context, s *seen, d rollout.Decision) error {
 	now := metav1.NewTime(s.Now)
 	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": []map[string]any{{
-		"type":               rollout.ConditionType,
+		"type":               spec.ConditionType,
 		"status":             conditionStatus(d),
 		"reason":             d.Reason,
 		"message":            d.Message,
@@ -92,7 +93,7 @@ func (r *Reconciler) writeCondition(ctx context.Context, s *seen, d rollout.Deci
 // person is needed, and Unknown on the way.
 func conditionStatus(d rollout.Decision) corev1.ConditionStatus {
 	switch {
-	case d.Reason.Warning() || d.Phase == rollout.RolledBack:
+	case d.Reason.Warning() || d.Phase == spec.RolledBack:
 		return corev1.ConditionFalse
 	case d.Phase == "":
 		return corev1.ConditionTrue

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // The same trouble at two moments is told in the same words.
@@ -225,7 +226,7 @@ func TestTroubleOfSeveralPods(t *testing.T) {
 
 func TestObserveTrouble(t *testing.T) {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-		Name: "web-canary-1", Namespace: "shop", Labels: map[string]string{"app": "web-canary", rollout.LabelRollout: "7"},
+		Name: "web-canary-1", Namespace: "shop", Labels: map[string]string{"app": "web-canary", spec.LabelRollout: "7"},
 	}}
 	unscheduled("full")(&pod.Status)
 	foreign := pod.DeepCopy()

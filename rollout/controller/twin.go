@@ -11,6 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // observeTwin finds what a canary pod and a stable pod cannot both have: a volume
@@ -19,8 +21,8 @@ import (
 func (r *Reconciler) observeTwin(ctx context.Context, s *seen) error {
 	pod := &s.dep.Spec.Template.Spec
 	if ports := nodePorts(pod); len(ports) > 0 {
-		s.Gaps = append(s.Gaps, rollout.Note{Reason: rollout.CanaryNeedsFreeNode, Message: fmt.Sprintf(
-			"host port %s: a canary pod needs a node where it is free; otherwise the rollout waits at weight 0 until %s ends it", strings.Join(ports, ", "), rollout.AnnotationProgressDeadline)})
+		s.Gaps = append(s.Gaps, rollout.Note{Reason: reason.CanaryNeedsFreeNode, Message: fmt.Sprintf(
+			"host port %s: a canary pod needs a node where it is free; otherwise the rollout waits at weight 0 until %s ends it", strings.Join(ports, ", "), spec.AnnotationProgressDeadline)})
 	}
 	var err error
 	for i := 0; s.Problem == nil && err == nil && i < len(pod.Volumes); i++ {
@@ -48,9 +50,9 @@ func (r *Reconciler) unshared(ctx context.Context, s *seen, volume corev1.Volume
 	if slices.Contains(modes, corev1.ReadWriteMany) || slices.Contains(modes, corev1.ReadOnlyMany) || len(modes) == 0 {
 		return nil, nil
 	}
-	return &rollout.Problem{Reason: rollout.VolumeNotShared, Message: fmt.Sprintf(
+	return &rollout.Problem{Reason: reason.VolumeNotShared, Message: fmt.Sprintf(
 		"volume %s is PersistentVolumeClaim %s, which is %s: a canary pod on another node than the stable ones could not mount it. Use a ReadWriteMany volume, or release without a canary: kubectl annotate deployment/%s %s=%s",
-		volume.Name, key.Name, modes[0], s.dep.Name, rollout.AnnotationCommand, rollout.VerbPromoteFull)}, nil
+		volume.Name, key.Name, modes[0], s.dep.Name, spec.AnnotationCommand, spec.VerbPromoteFull)}, nil
 }
 
 // nodePorts are the ports of the node that a pod takes for itself, as it says.

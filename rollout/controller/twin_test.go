@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
 )
 
 func TestObserveTwinVolumes(t *testing.T) {
@@ -45,7 +46,7 @@ func TestObserveTwinVolumes(t *testing.T) {
 			}
 			var want *rollout.Problem
 			if tt.want != "" {
-				want = &rollout.Problem{Reason: rollout.VolumeNotShared, Message: tt.want}
+				want = &rollout.Problem{Reason: reason.VolumeNotShared, Message: tt.want}
 			}
 			if diff := cmp.Diff(want, s.Problem); diff != "" {
 				t.Errorf("problem (-want +got):\n%s", diff)
@@ -73,7 +74,7 @@ func claims(t *testing.T, modes []corev1.PersistentVolumeAccessMode) client.Clie
 }
 
 func TestObserveTwinKeepsTheFirstProblem(t *testing.T) {
-	first := &rollout.Problem{Reason: rollout.CanaryIndistinct}
+	first := &rollout.Problem{Reason: reason.CanaryIndistinct}
 	s := &seen{dep: stableDeployment()}
 	s.Problem = first
 	s.dep.Spec.Template.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{
@@ -113,7 +114,7 @@ func TestObserveTwinPorts(t *testing.T) {
 			}
 			var want []rollout.Note
 			if tt.want != "" {
-				want = []rollout.Note{{Reason: rollout.CanaryNeedsFreeNode, Message: "host port " + tt.want + ": a canary pod needs a node where it is free; otherwise the rollout waits at weight 0 until headgate.dev/progress-deadline ends it"}}
+				want = []rollout.Note{{Reason: reason.CanaryNeedsFreeNode, Message: "host port " + tt.want + ": a canary pod needs a node where it is free; otherwise the rollout waits at weight 0 until headgate.dev/progress-deadline ends it"}}
 			}
 			if diff := cmp.Diff(want, s.Gaps); diff != "" {
 				t.Errorf("gaps (-want +got):\n%s", diff)

@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // ownerIndex finds ReplicaSets by the UID of the Deployment that controls them.
@@ -67,7 +67,7 @@ func ownerOf(obj client.Object) []string {
 }
 
 func active(obj client.Object) []string {
-	if a := obj.GetAnnotations(); a[rollout.AnnotationRollout] != "" || a[rollout.AnnotationPhase] != "" {
+	if a := obj.GetAnnotations(); a[spec.AnnotationRollout] != "" || a[spec.AnnotationPhase] != "" {
 		return []string{"true"}
 	}
 	return nil
@@ -102,13 +102,13 @@ func (r *Reconciler) rolloutsOf(ctx context.Context, obj client.Object) []ctrl.R
 // other, because it may come to serve dep's preview host, or cease to.
 func mayMatter(obj client.Object, dep *appsv1.Deployment) bool {
 	_, isIngress := obj.(*netv1.Ingress)
-	return obj.GetNamespace() == dep.Namespace || obj.GetNamespace() == "" || isIngress && dep.Annotations[rollout.AnnotationPreviewHost] != ""
+	return obj.GetNamespace() == dep.Namespace || obj.GetNamespace() == "" || isIngress && dep.Annotations[spec.AnnotationPreviewHost] != ""
 }
 
 // rolloutOfJob is the rollout whose canary a Job tests.
 func (r *Reconciler) rolloutOfJob(ctx context.Context, obj client.Object) []ctrl.Request {
 	owner := metav1.GetControllerOf(obj)
-	if owner == nil || owner.Kind != "Deployment" || obj.GetLabels()[rollout.LabelManagedBy] != rollout.ManagedBy {
+	if owner == nil || owner.Kind != "Deployment" || obj.GetLabels()[spec.LabelManagedBy] != spec.ManagedBy {
 		return nil
 	}
 	canary := &appsv1.Deployment{}

@@ -11,16 +11,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // TestRolloutsOf: whoever comes to serve a preview host, in whatever namespace, is
 // to be noticed; nothing else of other namespaces is.
 func TestRolloutsOf(t *testing.T) {
 	held := func(namespace, preview string) *appsv1.Deployment {
-		dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web", Annotations: map[string]string{rollout.AnnotationRollout: "7"}}}
+		dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web", Annotations: map[string]string{spec.AnnotationRollout: "7"}}}
 		if preview != "" {
-			dep.Annotations[rollout.AnnotationPreviewHost] = preview
+			dep.Annotations[spec.AnnotationPreviewHost] = preview
 		}
 		return dep
 	}

@@ -8,7 +8,8 @@ import (
 
 	netv1 "k8s.io/api/networking/v1"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // slow is a built-in metric, summed over all Ingresses, and a question of the
@@ -30,7 +31,7 @@ metrics:
 func TestSeveralIngressesAndOwnQuery(t *testing.T) {
 	t.Parallel()
 	var second *netv1.Ingress
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, 8s, 100%", rollout.AnnotationAnalysis: slow}, func(s *service) {
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, 8s, 100%", spec.AnnotationAnalysis: slow}, func(s *service) {
 		s.Scrape = true
 		second = s.Ingress()
 		second.Name = "partners"
@@ -39,15 +40,15 @@ func TestSeveralIngressesAndOwnQuery(t *testing.T) {
 	})
 	s.must(shared.AwaitRoute(s.within(20*time.Second), second.Spec.Rules[0].Host))
 	other := s.send(second.Spec.Rules[0].Host)
-	s.await(20*time.Second, rollout.Ready)
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.Promoted)
+	s.await(time.Minute, reason.Promoted)
 	s.gone(30 * time.Second)
 	s.sharesMatch(s.load.Report(), "v2", 50, 100)
 	s.sharesMatch(other.Report(), "v2", 50, 100)
 
 	s.ship("v3", map[string]string{"LATENCY": "300ms"})
-	if message := s.await(time.Minute, rollout.AnalysisFailed); !strings.Contains(message, "median-latency") {
+	if message := s.await(time.Minute, reason.AnalysisFailed); !strings.Contains(message, "median-latency") {
 		t.Errorf("the condition does not name the metric: %s", message)
 	}
 	time.Sleep(settle + drain)

@@ -12,7 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 	"github.com/headgate/headgate/test/lab/load"
 )
@@ -24,7 +25,7 @@ func TestStableIsNotShrunkBeforeAPromotion(t *testing.T) {
 	t.Parallel()
 	s := newScaled(t, "100%, pause")
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	s.hpa.Spec.MaxReplicas = 2 * full
 	s.apply(s.scaler(func(hpa *autoscalingv2.HorizontalPodAutoscaler) { hpa.Spec.MaxReplicas = 2 * full }))
 	more := s.send(s.Host())
@@ -39,8 +40,8 @@ func TestStableIsNotShrunkBeforeAPromotion(t *testing.T) {
 	if r := more.Stop(); len(r.FailedByRollout()) > 0 || r.Share("v2") < 1 {
 		t.Errorf("more load, for v2 alone: %s", r)
 	}
-	s.annotate(rollout.AnnotationCommand, "promote")
-	s.await(2*time.Minute, rollout.Promoted)
+	s.annotate(spec.AnnotationCommand, "promote")
+	s.await(2*time.Minute, reason.Promoted)
 	s.gone(20 * time.Second)
 	s.awaitRestored()
 	s.neverShrunk()
@@ -78,8 +79,8 @@ func (s *scaled) neverShrunk() {
 // the canary had traffic, and when it could have none any more.
 func (s *scaled) heldWhileThereWasTraffic() {
 	s.Helper()
-	s.said(rollout.ScaleDownHeld, "HorizontalPodAutoscaler web ")
-	s.said(rollout.ScaleDownRestored, "HorizontalPodAutoscaler web ")
+	s.said(reason.ScaleDownHeld, "HorizontalPodAutoscaler web ")
+	s.said(reason.ScaleDownRestored, "HorizontalPodAutoscaler web ")
 	writes, weights := s.scalerWrites(), s.weights.held()
 	if len(writes) != 2 {
 		s.Fatalf("the autoscaler was written %d times: %v", len(writes), writes)
@@ -105,11 +106,11 @@ func TestStableIsNotShrunkBeforeAnAbort(t *testing.T) {
 		}}
 	})
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	s.awaitLimited()
 	aborted := time.Now()
-	s.annotate(rollout.AnnotationCommand, "abort")
-	s.await(20*time.Second, rollout.AbortedByCommand)
+	s.annotate(spec.AnnotationCommand, "abort")
+	s.await(20*time.Second, reason.AbortedByCommand)
 	canary := s.canary()
 	s.must(shared.Await(s.within(30*time.Second), canary, func() error { return none(canary) }))
 	s.awaitRestored()
@@ -130,11 +131,11 @@ func TestStableThatShrinksGetsItsTrafficBackInPortions(t *testing.T) {
 	t.Parallel()
 	s := newScaled(t, "100%, pause", selects(autoscalingv2.MinChangePolicySelect))
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.AwaitingPromotion)
-	s.said(rollout.ScaleDownNotHeld, "selectPolicy is Min, which is your choice")
+	s.await(time.Minute, reason.AwaitingPromotion)
+	s.said(reason.ScaleDownNotHeld, "selectPolicy is Min, which is your choice")
 	s.awaitSize(1)
-	s.annotate(rollout.AnnotationCommand, "promote")
-	s.await(3*time.Minute, rollout.Promoted)
+	s.annotate(spec.AnnotationCommand, "promote")
+	s.await(3*time.Minute, reason.Promoted)
 	s.gone(20 * time.Second)
 	s.over()
 	s.cameBackInPortions()
@@ -176,8 +177,8 @@ func TestAutoscalerOfSomebodyElse(t *testing.T) {
 		hpa.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(owner, corev1.SchemeGroupVersion.WithKind("ConfigMap"))}
 	})
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.AwaitingPromotion)
-	s.said(rollout.ScaleDownNotHeld, "it belongs to ConfigMap scaler")
+	s.await(time.Minute, reason.AwaitingPromotion)
+	s.said(reason.ScaleDownNotHeld, "it belongs to ConfigMap scaler")
 	s.awaitRestored()
 	if writes := s.scalerWrites(); len(writes) > 0 {
 		t.Errorf("the autoscaler was written: %v", writes)
@@ -191,7 +192,7 @@ func TestGitOpsAndAutoscaler(t *testing.T) {
 	t.Parallel()
 	s := newScaled(t, "50%, pause")
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 
 	// Applied, by its owner and by another: nothing changes.
 	s.apply(s.scaler())
@@ -207,11 +208,11 @@ func TestGitOpsAndAutoscaler(t *testing.T) {
 		s.switchOn()
 		s.awaitScaler(lost)
 	}
-	s.said(rollout.ScaleDownNotHeld, "somebody switched the scale-down")
+	s.said(reason.ScaleDownNotHeld, "somebody switched the scale-down")
 	s.awaitSize(full / 2)
 
-	s.annotate(rollout.AnnotationCommand, "abort")
-	s.await(20*time.Second, rollout.AbortedByCommand)
+	s.annotate(spec.AnnotationCommand, "abort")
+	s.await(20*time.Second, reason.AbortedByCommand)
 	s.awaitRestored()
 	if writes := s.scalerWrites(); len(writes) != 4 {
 		t.Errorf("want it held, held again, given up and unmarked; the writes are %v", writes)
@@ -236,7 +237,7 @@ func (s *scaled) switchOn() {
 }
 
 func lost(hpa *autoscalingv2.HorizontalPodAutoscaler) error {
-	if mark := hpa.Annotations[rollout.AnnotationScaleDown]; !strings.Contains(mark, `"lost":true`) || hpa.Spec.Behavior != nil {
+	if mark := hpa.Annotations[spec.AnnotationScaleDown]; !strings.Contains(mark, `"lost":true`) || hpa.Spec.Behavior != nil {
 		return fmt.Errorf("want it given up, the mark is %q and selectPolicy %s", mark, selectPolicy(hpa))
 	}
 	return nil
@@ -249,7 +250,7 @@ func TestAutoscalerThatComesAndGoesInTheMiddle(t *testing.T) {
 	s := newUnscaled(t, "50%, pause")
 	s.apply(lab.Sample{Namespace: s.Namespace, Name: "other", Version: "v1"}.Deployment())
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	s.scale()
 	s.awaitHeld()
 	for _, target := range []struct {
@@ -271,7 +272,7 @@ func TestAutoscalerOfADeploymentDeletedInTheMiddle(t *testing.T) {
 	t.Parallel()
 	s := newScaled(t, "50%, pause")
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	s.awaitHeld()
 	s.over()
 	s.must(shared.Client().Delete(t.Context(), s.deployment()))

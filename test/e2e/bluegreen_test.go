@@ -8,16 +8,17 @@ import (
 
 	netv1 "k8s.io/api/networking/v1"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 )
 
 // newBlueGreen is newService with 2 replicas and the other strategy.
 func newBlueGreen(t *testing.T, annotations map[string]string) *service {
 	t.Helper()
-	annotations[rollout.AnnotationStrategy] = string(rollout.BlueGreen)
+	annotations[spec.AnnotationStrategy] = string(spec.BlueGreen)
 	s := newService(t, annotations, func(s *service) { s.Replicas = 2 })
-	s.await(20*time.Second, rollout.Ready)
+	s.await(20*time.Second, reason.Ready)
 	return s
 }
 
@@ -26,16 +27,16 @@ func newBlueGreen(t *testing.T, annotations map[string]string) *service {
 // is one write, and what comes after it is judged.
 func TestBlueGreenByDefault(t *testing.T) {
 	t.Parallel()
-	s := newBlueGreen(t, map[string]string{rollout.AnnotationAnalysis: good})
+	s := newBlueGreen(t, map[string]string{spec.AnnotationAnalysis: good})
 	s.ship("v2", nil)
 	s.carrying(100, 2)
-	s.await(time.Minute, rollout.Waiting) // for 5m
-	if notes := s.notes(rollout.AnalysisSkipped); len(notes) != 1 || !strings.Contains(notes[0], "weight 0") {
+	s.await(time.Minute, reason.Waiting) // for 5m
+	if notes := s.notes(reason.AnalysisSkipped); len(notes) != 1 || !strings.Contains(notes[0], "weight 0") {
 		t.Errorf("events say of what was not judged: %q", notes)
 	}
-	s.annotate(rollout.AnnotationCommand, "promote")
-	s.await(time.Minute, rollout.Promoted)
-	if notes := s.notes(rollout.MeasurementPassed); len(notes) != 1 || !strings.Contains(notes[0], "at weight 100") {
+	s.annotate(spec.AnnotationCommand, "promote")
+	s.await(time.Minute, reason.Promoted)
+	if notes := s.notes(reason.MeasurementPassed); len(notes) != 1 || !strings.Contains(notes[0], "at weight 100") {
 		t.Errorf("events say of what was judged: %q", notes)
 	}
 	s.gone(30 * time.Second)
@@ -53,13 +54,13 @@ func TestBlueGreenByDefault(t *testing.T) {
 func TestBlueGreenSwitchesBack(t *testing.T) {
 	t.Parallel()
 	s := newBlueGreen(t, map[string]string{
-		rollout.AnnotationSteps:    "0%, 2s, 100%, 5s",
-		rollout.AnnotationAnalysis: good,
+		spec.AnnotationSteps:    "0%, 2s, 100%, 5s",
+		spec.AnnotationAnalysis: good,
 	})
-	s.Annotations[rollout.AnnotationPreviewHost] = "preview." + s.Host()
+	s.Annotations[spec.AnnotationPreviewHost] = "preview." + s.Host()
 	s.ship("v2", map[string]string{"ERROR_RATE": "0.3"})
 	s.carrying(100, 2)
-	s.await(time.Minute, rollout.AnalysisFailed)
+	s.await(time.Minute, reason.AnalysisFailed)
 	verdict := time.Now()
 	s.must(shared.AwaitGone(s.within(20*time.Second), s.preview()))
 	s.emptied(time.Minute)
@@ -67,7 +68,7 @@ func TestBlueGreenSwitchesBack(t *testing.T) {
 		t.Errorf("the canary Ingress was written by %v", got)
 	}
 	s.ship("v3", nil)
-	s.await(2*time.Minute, rollout.Promoted)
+	s.await(2*time.Minute, reason.Promoted)
 	s.gone(30 * time.Second)
 	r := s.over()
 	if last := r.LastOf("v2"); last.IsZero() || last.After(verdict.Add(settle)) {
@@ -82,18 +83,18 @@ func TestBlueGreenSwitchesBack(t *testing.T) {
 // everybody else sees the old one, until a person switches.
 func TestBlueGreenPreview(t *testing.T) {
 	t.Parallel()
-	s := newBlueGreen(t, map[string]string{rollout.AnnotationSteps: "0%, pause, 100%, 5s"})
-	s.Annotations[rollout.AnnotationPreviewHost] = "preview." + s.Host()
+	s := newBlueGreen(t, map[string]string{spec.AnnotationSteps: "0%, pause, 100%, 5s"})
+	s.Annotations[spec.AnnotationPreviewHost] = "preview." + s.Host()
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	s.carrying(0, 2)
 	s.must(shared.AwaitRoute(s.within(20*time.Second), "preview."+s.Host()))
 	testers := s.send("preview." + s.Host())
 	s.split(crowd{"testers", testers, "v2"}, crowd{"users", s.load, "v1"})
-	s.annotate(rollout.AnnotationCommand, "promote")
-	s.await(time.Minute, rollout.Waiting)
+	s.annotate(spec.AnnotationCommand, "promote")
+	s.await(time.Minute, reason.Waiting)
 	s.split(crowd{"testers", testers, "v2"}, crowd{"users", s.load, "v2"})
-	s.await(time.Minute, rollout.Promoted)
+	s.await(time.Minute, reason.Promoted)
 	s.gone(30 * time.Second)
 	s.split(crowd{"testers after the end", testers, ""})
 	if v1 := testers.Stop().Versions()["v1"]; v1 > 0 {
@@ -110,30 +111,30 @@ func TestBlueGreenPreview(t *testing.T) {
 // serve it later, it is theirs.
 func TestPreviewHostRefused(t *testing.T) {
 	t.Parallel()
-	s := newBlueGreen(t, map[string]string{rollout.AnnotationSteps: "0%, pause, 100%, pause"})
+	s := newBlueGreen(t, map[string]string{spec.AnnotationSteps: "0%, pause, 100%, pause"})
 	ours := "preview." + s.Host()
-	s.Annotations[rollout.AnnotationPreviewHost] = "preview.example.org"
+	s.Annotations[spec.AnnotationPreviewHost] = "preview.example.org"
 	s.ship("v2", nil)
-	s.awaitWords(time.Minute, rollout.PreviewHostRefused, "no subdomain")
+	s.awaitWords(time.Minute, reason.PreviewHostRefused, "no subdomain")
 	theirs := s.elsewhere(ours)
-	s.annotate(rollout.AnnotationPreviewHost, ours)
-	s.awaitWords(time.Minute, rollout.PreviewHostRefused, theirs.Namespace+"/web")
+	s.annotate(spec.AnnotationPreviewHost, ours)
+	s.awaitWords(time.Minute, reason.PreviewHostRefused, theirs.Namespace+"/web")
 	if got := s.routeWrites(); len(got) > 0 {
 		t.Errorf("the canary Ingress was written all the same: %v", got)
 	}
 	s.must(shared.Client().Delete(t.Context(), theirs))
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	s.must(shared.AwaitRoute(s.within(20*time.Second), ours))
 
 	theirs = s.elsewhere(ours)
 	s.must(shared.AwaitGone(s.within(20*time.Second), s.preview()))
-	s.annotate(rollout.AnnotationCommand, "promote")
-	s.await(time.Minute, rollout.PreviewHostRefused)
+	s.annotate(spec.AnnotationCommand, "promote")
+	s.await(time.Minute, reason.PreviewHostRefused)
 	s.split(crowd{"users", s.load, "v1"})
 	s.must(shared.Client().Delete(t.Context(), theirs))
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	s.split(crowd{"users", s.load, "v2"})
-	s.annotate(rollout.AnnotationCommand, "abort")
+	s.annotate(spec.AnnotationCommand, "abort")
 	s.emptied(time.Minute)
 	s.must(shared.AwaitGone(s.within(20*time.Second), s.preview()))
 	if got := s.weights.all(); !slices.Equal(got, []int{0, 100, -1}) {

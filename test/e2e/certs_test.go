@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 )
 
@@ -78,7 +78,7 @@ func writeAllTheTime(ctx context.Context, t *testing.T) *atomic.Pointer[error] {
 
 func dryRun(ctx context.Context) error {
 	dep := lab.Sample{Namespace: metav1.NamespaceDefault, Name: "probe", Version: "v1"}.Deployment()
-	dep.Annotations = map[string]string{rollout.AnnotationStrategy: "canary"}
+	dep.Annotations = map[string]string{spec.AnnotationStrategy: "canary"}
 	return shared.Client().Create(ctx, dep, client.DryRunAll)
 }
 

@@ -16,7 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 )
 
@@ -40,7 +41,7 @@ func (s *service) chronicle() *chronicle {
 	s.Helper()
 	c := &chronicle{service: s}
 	c.watch(&appsv1.DeploymentList{})
-	c.watch(&netv1.IngressList{}, client.MatchingLabels{rollout.LabelManagedBy: rollout.ManagedBy})
+	c.watch(&netv1.IngressList{}, client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy})
 	return c
 }
 
@@ -136,7 +137,7 @@ type past struct {
 }
 
 func (p *past) stable(dep *appsv1.Deployment) {
-	if hold := dep.Annotations[rollout.AnnotationRollout]; hold != p.hold {
+	if hold := dep.Annotations[spec.AnnotationRollout]; hold != p.hold {
 		p.hold = hold
 		if hold != "" {
 			p.full = 0
@@ -147,7 +148,7 @@ func (p *past) stable(dep *appsv1.Deployment) {
 
 func (p *past) canary(m moment, dep *appsv1.Deployment) {
 	p.Helper()
-	id := dep.Labels[rollout.LabelRollout]
+	id := dep.Labels[spec.LabelRollout]
 	was := p.canaries[id]
 	if m.gone || was != nil && *dep.Spec.Replicas < *was.Spec.Replicas {
 		since, routed := p.unrouted[id]
@@ -166,7 +167,7 @@ func (p *past) canary(m moment, dep *appsv1.Deployment) {
 
 func (p *past) route(m moment, ing *netv1.Ingress) {
 	p.Helper()
-	id := ing.Labels[rollout.LabelRollout]
+	id := ing.Labels[spec.LabelRollout]
 	if m.gone {
 		delete(p.routes[id], ing.Name)
 		if len(p.routes[id]) == 0 {
@@ -206,7 +207,7 @@ func (p *past) raised(id string, weight int) {
 const canaryWeight = "nginx.ingress.kubernetes.io/canary-weight"
 
 // awaitRollout is await for what the condition says about one rollout.
-func (s *service) awaitRollout(limit time.Duration, id string, want rollout.Reason) {
+func (s *service) awaitRollout(limit time.Duration, id string, want reason.Reason) {
 	s.Helper()
 	dep := s.deployment()
 	s.must(shared.Await(s.within(limit), dep, func() error {
@@ -263,7 +264,7 @@ func (s *service) nothingLeft() {
 // marked are the names of what list holds that Headgate made.
 func (s *service) marked(list client.ObjectList) []string {
 	s.Helper()
-	s.must(shared.Client().List(s.Context(), list, client.InNamespace(s.Namespace), client.MatchingLabels{rollout.LabelManagedBy: rollout.ManagedBy}))
+	s.must(shared.Client().List(s.Context(), list, client.InNamespace(s.Namespace), client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}))
 	var names []string
 	s.must(meta.EachListItem(list, func(item runtime.Object) error {
 		names = append(names, fmt.Sprintf("%T %s", item, item.(client.Object).GetName()))

@@ -6,7 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 )
 
@@ -14,24 +15,24 @@ import (
 // not by a command that is meant for another.
 func TestForgottenPause(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause", rollout.AnnotationRolloutDeadline: "20s"}, func(s *service) { s.Replicas = 2 })
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause", spec.AnnotationRolloutDeadline: "20s"}, func(s *service) { s.Replicas = 2 })
+	s.await(20*time.Second, reason.Ready)
 	began := time.Now()
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 
-	s.annotate(rollout.AnnotationCommand, "abort:1")
+	s.annotate(spec.AnnotationCommand, "abort:1")
 	s.must(lab.Poll(s.within(10*time.Second), func() error {
-		if notes := s.notes(rollout.CommandRefused); len(notes) != 1 || !strings.Contains(notes[0], "abort:1 is refused: it is meant for rollout 1") {
+		if notes := s.notes(reason.CommandRefused); len(notes) != 1 || !strings.Contains(notes[0], "abort:1 is refused: it is meant for rollout 1") {
 			return fmt.Errorf("refused were %q, want abort:1", notes)
 		}
 		return nil
 	}))
-	if reason, _ := s.condition(); reason != string(rollout.AwaitingPromotion) || s.weights.now() != 50 {
-		t.Errorf("after a command for another rollout it is %s at weight %d, want AwaitingPromotion at 50", reason, s.weights.now())
+	if now, _ := s.condition(); now != string(reason.AwaitingPromotion) || s.weights.now() != 50 {
+		t.Errorf("after a command for another rollout it is %s at weight %d, want AwaitingPromotion at 50", now, s.weights.now())
 	}
 
-	s.awaitWords(30*time.Second, rollout.RolloutDeadlineExceeded, "it was not done 20s after it began, at step 2 of 2")
+	s.awaitWords(30*time.Second, reason.RolloutDeadlineExceeded, "it was not done 20s after it began, at step 2 of 2")
 	ended := time.Now()
 	if took := ended.Sub(began); took < 20*time.Second {
 		t.Errorf("it was rolled back after %s, want 20s", took)
@@ -51,14 +52,14 @@ func TestForgottenPause(t *testing.T) {
 // not begin its time anew, and is explained.
 func TestCanaryThatCrashes(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: ladder, rollout.AnnotationProgressDeadline: "12s"}, func(s *service) { s.Replicas = 1 })
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: ladder, spec.AnnotationProgressDeadline: "12s"}, func(s *service) { s.Replicas = 1 })
+	s.await(20*time.Second, reason.Ready)
 	s.patch(map[string]any{"spec": map[string]any{"minReadySeconds": 3}})
 	began := time.Now()
 	s.ship("v2", map[string]string{"CRASH_AFTER": "1500ms"})
 	const why = "container app ended with exit code 1 (Error)"
-	s.awaitWords(20*time.Second, rollout.CanaryStarting, why)
-	s.awaitWords(30*time.Second, rollout.ProgressDeadlineExceeded, "after 12s: 0 of 1 canary pods are Available: "+why)
+	s.awaitWords(20*time.Second, reason.CanaryStarting, why)
+	s.awaitWords(30*time.Second, reason.ProgressDeadlineExceeded, "after 12s: 0 of 1 canary pods are Available: "+why)
 	if took := time.Since(began); took < 12*time.Second {
 		t.Errorf("it was rolled back after %s, want 12s", took)
 	}

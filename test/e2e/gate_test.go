@@ -19,6 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 )
 
@@ -29,44 +31,44 @@ func TestGates(t *testing.T) {
 	g := startGates(t)
 	at := "http://" + gateAddress()
 	s := newService(t, map[string]string{
-		rollout.AnnotationSteps: "50%, 100%",
-		rollout.AnnotationGates: fmt.Sprintf("start %[1]s/start, rise %[1]s/rise, promotion %[1]s/promotion", at),
+		spec.AnnotationSteps: "50%, 100%",
+		spec.AnnotationGates: fmt.Sprintf("start %[1]s/start, rise %[1]s/rise, promotion %[1]s/promotion", at),
 	}, func(s *service) { s.Replicas = 2 })
-	s.await(20*time.Second, rollout.Ready)
+	s.await(20*time.Second, reason.Ready)
 
 	s.ship("v2", nil)
 	first := s.hold()
-	s.awaitWords(30*time.Second, rollout.AwaitingGate, `the gate before start opens: "`+at+`/start" answered 403 Forbidden`)
+	s.awaitWords(30*time.Second, reason.AwaitingGate, `the gate before start opens: "`+at+`/start" answered 403 Forbidden`)
 	g.stop()
-	s.awaitWords(30*time.Second, rollout.AwaitingGate, `"`+at+`/start" did not answer: connection refused`)
+	s.awaitWords(30*time.Second, reason.AwaitingGate, `"`+at+`/start" did not answer: connection refused`)
 	s.noCanary()
-	g.set(true, rollout.GateStart, 0)
-	g.set(true, rollout.GateRise, 0)
+	g.set(true, spec.GateStart, 0)
+	g.set(true, spec.GateRise, 0)
 	g.start()
-	s.awaitWords(time.Minute, rollout.AwaitingGate, `weight 50, until the gate before rise opens: "`+at+`/rise" answered 403 Forbidden`)
-	g.set(true, rollout.GateRise, 50)
-	s.awaitWords(time.Minute, rollout.AwaitingGate, "weight 100, until the gate before promotion opens")
-	s.annotate(rollout.AnnotationCommand, "promote-full")
-	s.await(time.Minute, rollout.Promoted)
+	s.awaitWords(time.Minute, reason.AwaitingGate, `weight 50, until the gate before rise opens: "`+at+`/rise" answered 403 Forbidden`)
+	g.set(true, spec.GateRise, 50)
+	s.awaitWords(time.Minute, reason.AwaitingGate, "weight 100, until the gate before promotion opens")
+	s.annotate(spec.AnnotationCommand, "promote-full")
+	s.await(time.Minute, reason.Promoted)
 	s.gone(30 * time.Second)
 
-	g.set(false, rollout.GateStart, 0)
+	g.set(false, spec.GateStart, 0)
 	s.ship("v3", nil)
 	second := s.hold()
-	s.awaitWords(30*time.Second, rollout.AwaitingGate, "the gate before start opens")
-	s.annotate(rollout.AnnotationCommand, "promote-full")
-	s.await(20*time.Second, rollout.Bypassed, rollout.Ready) // the rolling update may be over
+	s.awaitWords(30*time.Second, reason.AwaitingGate, "the gate before start opens")
+	s.annotate(spec.AnnotationCommand, "promote-full")
+	s.await(20*time.Second, reason.Bypassed, reason.Ready) // the rolling update may be over
 	s.must(shared.Available(s.within(time.Minute), s.deployment()))
 	s.sharesMatch(s.over(), "v2", 50)
 	if got := s.weights.all(); !slices.Equal(got, []int{0, 50, 100, -1}) {
 		t.Errorf("weights were %v", got)
 	}
-	question := func(before rollout.GatePoint, id string, weight int) string {
+	question := func(before spec.GatePoint, id string, weight int) string {
 		return fmt.Sprintf(`{"before":%q,"namespace":%q,"deployment":"web","rollout":%q,"weight":%d}`, before, s.Namespace, id, weight)
 	}
 	want := []string{
-		question(rollout.GateStart, first, 0), question(rollout.GateRise, first, 0), question(rollout.GateRise, first, 50),
-		question(rollout.GatePromotion, first, 100), question(rollout.GateStart, second, 0),
+		question(spec.GateStart, first, 0), question(spec.GateRise, first, 0), question(spec.GateRise, first, 50),
+		question(spec.GatePromotion, first, 100), question(spec.GateStart, second, 0),
 	}
 	if diff := cmp.Diff(want, g.questions()); diff != "" {
 		t.Errorf("questions (-want +got):\n%s", diff)
@@ -78,8 +80,8 @@ func TestGateThatTheOperatorDoesNotAllow(t *testing.T) {
 	t.Parallel()
 	dep := lab.Sample{Namespace: newNamespace(t), Name: "web", Version: "v1"}.Deployment()
 	dep.Annotations = map[string]string{
-		rollout.AnnotationStrategy: "canary",
-		rollout.AnnotationGates:    "start http://metadata.internal/token",
+		spec.AnnotationStrategy: "canary",
+		spec.AnnotationGates:    "start http://metadata.internal/token",
 	}
 	want := `annotation headgate.dev/gates: "http://metadata.internal/token" is not allowed: the operator allows gates at http://` + gateAddress()
 	if err := shared.Client().Create(t.Context(), dep); err == nil || !strings.Contains(err.Error(), want) {
@@ -114,7 +116,7 @@ type gates struct {
 
 // gate is a point and the weight that the canary has there.
 type gate struct {
-	point  rollout.GatePoint
+	point  spec.GatePoint
 	weight int
 }
 
@@ -162,7 +164,7 @@ func (g *gates) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // set opens or closes the gate of point for the question at weight.
-func (g *gates) set(open bool, point rollout.GatePoint, weight int) {
+func (g *gates) set(open bool, point spec.GatePoint, weight int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.open[gate{point, weight}] = open

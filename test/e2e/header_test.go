@@ -7,7 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab/load"
 )
 
@@ -26,10 +27,10 @@ func (s *service) sendWith(headers ...string) *load.Load {
 // the rollout ends.
 func TestHeaderAndCookie(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "0%, header=X-Canary:beta, cookie=canary, pause, 25%, pause"})
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: "0%, header=X-Canary:beta, cookie=canary, pause, 25%, pause"})
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	chosen := []crowd{
 		{"the header", s.sendWith("X-Canary", "beta"), "v2"},
 		{"the header, and the cookie never", s.sendWith("X-Canary", "beta", "Cookie", "canary=never"), "v2"},
@@ -38,8 +39,8 @@ func TestHeaderAndCookie(t *testing.T) {
 		{"the cookie never, and another header", s.sendWith("X-Canary", "gamma", "Cookie", "canary=never"), "v1"},
 	}
 	s.split(append(chosen, crowd{"users", s.load, "v1"})...)
-	s.annotate(rollout.AnnotationCommand, "promote")
-	s.awaitWords(time.Minute, rollout.AwaitingPromotion, "weight 25")
+	s.annotate(spec.AnnotationCommand, "promote")
+	s.awaitWords(time.Minute, reason.AwaitingPromotion, "weight 25")
 	s.answers(s.load, time.Now(), 200)
 	s.split(chosen...)
 	for i, c := range chosen {
@@ -49,7 +50,7 @@ func TestHeaderAndCookie(t *testing.T) {
 		chosen[i].version = "v1"
 	}
 
-	s.annotate(rollout.AnnotationCommand, "abort")
+	s.annotate(spec.AnnotationCommand, "abort")
 	s.emptied(time.Minute)
 	s.split(chosen...)
 	for _, c := range chosen {
@@ -66,13 +67,13 @@ func TestHeaderAndCookie(t *testing.T) {
 func TestTestersFindItBad(t *testing.T) {
 	t.Parallel()
 	s := newService(t, map[string]string{
-		rollout.AnnotationSteps:    "0%, header=X-Region~^eu-(west|north)$, pause, 50%, 5s",
-		rollout.AnnotationAnalysis: good,
+		spec.AnnotationSteps:    "0%, header=X-Region~^eu-(west|north)$, pause, 50%, 5s",
+		spec.AnnotationAnalysis: good,
 	})
-	s.await(20*time.Second, rollout.Ready)
+	s.await(20*time.Second, reason.Ready)
 	west, south := s.sendWith("X-Region", "eu-west"), s.sendWith("X-Region", "eu-south")
 	s.ship("v2", map[string]string{"ERROR_RATE": "0.3"})
-	if message := s.await(time.Minute, rollout.AnalysisFailed); !strings.Contains(message, "at weight 0: success-rate") {
+	if message := s.await(time.Minute, reason.AnalysisFailed); !strings.Contains(message, "at weight 0: success-rate") {
 		t.Errorf("the condition does not say what was measured: %s", message)
 	}
 	verdict := time.Now()

@@ -13,7 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 )
 
@@ -24,7 +25,7 @@ func TestSmokeTestBeforeAnyTraffic(t *testing.T) {
 	s := newTested(t)
 	s.smokeTest(map[string]string{"EXPECT_VERSION": "v3"})
 	s.ship("v2", nil)
-	s.awaitWords(time.Minute, rollout.JobFailed, "BackoffLimitExceeded")
+	s.awaitWords(time.Minute, reason.JobFailed, "BackoffLimitExceeded")
 	canary := s.canary()
 	s.must(shared.Await(s.within(30*time.Second), canary, func() error { return none(canary) }))
 	failed := s.job(s.hold())
@@ -34,7 +35,7 @@ func TestSmokeTestBeforeAnyTraffic(t *testing.T) {
 
 	s.smokeTest(map[string]string{"EXPECT_VERSION": "v3", "DELAY": "3s"})
 	s.ship("v3", nil)
-	s.awaitWords(time.Minute, rollout.JobRunning, "weight 0, the Job of CronJob smoke-test")
+	s.awaitWords(time.Minute, reason.JobRunning, "weight 0, the Job of CronJob smoke-test")
 	job := s.job(s.hold())
 	want := map[string]string{
 		"HEADGATE_CANARY_ADDRESS": "web-canary." + s.Namespace + ".svc:80",
@@ -51,7 +52,7 @@ func TestSmokeTestBeforeAnyTraffic(t *testing.T) {
 	}
 	passed := s.completed(job)
 	s.must(shared.AwaitGone(s.within(30*time.Second), failed))
-	s.await(time.Minute, rollout.Promoted)
+	s.await(time.Minute, reason.Promoted)
 	s.gone(30 * time.Second)
 	s.noJob()
 	r := s.over()
@@ -73,11 +74,11 @@ func TestSmokeTestThatHangs(t *testing.T) {
 	s := newTested(t)
 	s.smokeTest(map[string]string{"DELAY": "1h"})
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.JobRunning)
+	s.await(time.Minute, reason.JobRunning)
 	job := s.job(s.hold())
 	pod := s.podOf(job)
-	s.annotate(rollout.AnnotationCommand, "abort")
-	s.await(20*time.Second, rollout.AbortedByCommand)
+	s.annotate(spec.AnnotationCommand, "abort")
+	s.await(20*time.Second, reason.AbortedByCommand)
 	s.must(shared.AwaitGone(s.within(20*time.Second), job))
 	s.must(shared.AwaitGone(s.within(20*time.Second), pod))
 
@@ -85,7 +86,7 @@ func TestSmokeTestThatHangs(t *testing.T) {
 		job.Spec.ActiveDeadlineSeconds = new(int64(3))
 	})
 	s.ship("v3", nil)
-	s.awaitWords(time.Minute, rollout.JobFailed, "ran out of time: it was not done after 3s")
+	s.awaitWords(time.Minute, reason.JobFailed, "ran out of time: it was not done after 3s")
 	s.neverSeen("v2", "v3")
 }
 
@@ -95,20 +96,20 @@ func TestSmokeTestThatCannotBeMade(t *testing.T) {
 	t.Parallel()
 	s := newTested(t)
 	s.ship("v2", nil)
-	s.awaitWords(time.Minute, rollout.JobUnavailable, "there is no CronJob smoke-test: create one with suspend: true")
+	s.awaitWords(time.Minute, reason.JobUnavailable, "there is no CronJob smoke-test: create one with suspend: true")
 
 	s.smokeTest(nil, func(job *batchv1.JobTemplateSpec) {
 		job.Spec.Template.Labels = map[string]string{"app": s.Name}
 	})
 	s.poke()
-	s.awaitWords(time.Minute, rollout.JobUnavailable, "the pods of CronJob smoke-test would be taken for the application's")
+	s.awaitWords(time.Minute, reason.JobUnavailable, "the pods of CronJob smoke-test would be taken for the application's")
 	if jobs := s.jobs(); len(jobs) > 0 {
 		t.Errorf("there is Job %s all the same", jobs[0].Name)
 	}
 
 	s.smokeTest(nil)
 	s.poke()
-	s.await(time.Minute, rollout.Promoted)
+	s.await(time.Minute, reason.Promoted)
 	s.gone(30 * time.Second)
 	s.noJob()
 	s.over()
@@ -117,8 +118,8 @@ func TestSmokeTestThatCannotBeMade(t *testing.T) {
 // newTested is a service whose rollouts begin with a smoke test.
 func newTested(t *testing.T) *service {
 	t.Helper()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "job=smoke-test, 50%, 100%"}, func(s *service) { s.Replicas = 2 })
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: "job=smoke-test, 50%, 100%"}, func(s *service) { s.Replicas = 2 })
+	s.await(20*time.Second, reason.Ready)
 	return s
 }
 
@@ -153,7 +154,7 @@ func (s *service) job(id string) *batchv1.Job {
 	var job *batchv1.Job
 	s.must(lab.Poll(s.within(20*time.Second), func() error {
 		for _, j := range s.jobs() {
-			if j.Labels[rollout.LabelRollout] == id {
+			if j.Labels[spec.LabelRollout] == id {
 				job = &j
 				return nil
 			}

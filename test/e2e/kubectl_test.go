@@ -15,7 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 )
 
@@ -104,9 +105,9 @@ func (s *service) hold() string {
 	s.Helper()
 	dep := s.deployment()
 	s.must(shared.Client().Get(s.Context(), client.ObjectKeyFromObject(dep), dep))
-	id := dep.Annotations[rollout.AnnotationRollout]
+	id := dep.Annotations[spec.AnnotationRollout]
 	if dep.Spec.Paused != (id != "") {
-		s.Errorf("paused %v, but %s is %q", dep.Spec.Paused, rollout.AnnotationRollout, id)
+		s.Errorf("paused %v, but %s is %q", dep.Spec.Paused, spec.AnnotationRollout, id)
 	}
 	return id
 }
@@ -115,7 +116,7 @@ func (s *service) awaitRelease(limit time.Duration) {
 	s.Helper()
 	dep := s.deployment()
 	s.must(shared.Await(s.within(limit), dep, func() error {
-		if id := dep.Annotations[rollout.AnnotationRollout]; id != "" || dep.Spec.Paused {
+		if id := dep.Annotations[spec.AnnotationRollout]; id != "" || dep.Spec.Paused {
 			return fmt.Errorf("held as rollout %q, paused: %v", id, dep.Spec.Paused)
 		}
 		return nil
@@ -127,11 +128,11 @@ func newQuiet(t *testing.T) *service {
 	t.Helper()
 	s := &service{T: t, Sample: lab.Sample{
 		Name: "web", Version: "v1", Replicas: 1, Namespace: newNamespace(t),
-		Annotations: map[string]string{rollout.AnnotationStrategy: "canary"},
+		Annotations: map[string]string{spec.AnnotationStrategy: "canary"},
 	}}
 	s.kubectl("apply", "-f", s.file("v1")).done()
 	s.must(shared.Available(s.within(time.Minute), s.deployment()))
-	s.await(20*time.Second, rollout.Ready)
+	s.await(20*time.Second, reason.Ready)
 	return s
 }
 
@@ -167,7 +168,7 @@ func TestKubectlNewTemplate(t *testing.T) {
 			if s.hold() == "" {
 				t.Error("the new template is not held")
 			}
-			s.await(20*time.Second, rollout.NoService)
+			s.await(20*time.Second, reason.NoService)
 			ship(s, "v2", "v1").done()
 			s.awaitRelease(20 * time.Second)
 			if now := s.podNames("v1"); !slices.Equal(pods, now) {
@@ -196,8 +197,8 @@ func TestKubectlPause(t *testing.T) {
 // traffic.
 func newShop(t *testing.T) *service {
 	t.Helper()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause"}, func(s *service) { s.Replicas = 2 })
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause"}, func(s *service) { s.Replicas = 2 })
+	s.await(20*time.Second, reason.Ready)
 	return s
 }
 
@@ -205,7 +206,7 @@ func newShop(t *testing.T) *service {
 func (s *service) try(version string) (hold string) {
 	s.Helper()
 	s.kubectl("set", "image", web, image(version)).done()
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	return s.hold()
 }
 
@@ -225,7 +226,7 @@ func TestKubectlDuringACanary(t *testing.T) {
 	s.kubectl("set", "image", web, image("v2")).done()
 	status := make(chan reply, 1)
 	go func() { status <- s.kubectl("rollout", "status", web, "--timeout=2m") }()
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	held := s.hold()
 
 	s.kubectl("rollout", "undo", web).refuses("no rollout history found")
@@ -257,7 +258,7 @@ func TestKubectlDuringACanary(t *testing.T) {
 	if n := len(s.podNames("v1")); n > 0 {
 		t.Errorf("rollout status ended while %d pods ran v1", n)
 	}
-	s.await(time.Minute, rollout.Promoted)
+	s.await(time.Minute, reason.Promoted)
 	s.unharmed()
 }
 
@@ -268,12 +269,12 @@ func TestKubectlUndo(t *testing.T) {
 	s := newShop(t)
 	s.try("v2")
 	s.kubectl("annotate", web, "headgate.dev/command=promote").done()
-	s.await(time.Minute, rollout.Promoted)
+	s.await(time.Minute, reason.Promoted)
 	s.kubectl("rollout", "undo", web).done()
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	s.kubectl("rollout", "undo", web).refuses("paused")
 	s.kubectl("annotate", web, "headgate.dev/command=promote-full").done()
-	s.await(time.Minute, rollout.Promoted)
+	s.await(time.Minute, reason.Promoted)
 	s.awaitPods(20*time.Second, "v2", 0)
 	s.unharmed()
 }
@@ -294,14 +295,14 @@ func TestKubectlRestart(t *testing.T) {
 	}
 	s.kubectl("annotate", web, "headgate.dev/restart=canary").done()
 	s.kubectl("rollout", "restart", web).done()
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	s.kubectl("annotate", web, "headgate.dev/command=promote").done()
-	s.await(time.Minute, rollout.Promoted)
+	s.await(time.Minute, reason.Promoted)
 	s.unharmed()
 	var list corev1.EventList
 	s.must(shared.Client().List(s.Context(), &list, client.InNamespace(s.Namespace)))
 	for _, e := range list.Items {
-		if e.Reason == string(rollout.Bypassed) {
+		if e.Reason == string(reason.Bypassed) {
 			t.Errorf("a restart was reported as a bypass: %s", e.Message)
 		}
 	}
@@ -313,7 +314,7 @@ func TestKubectlAfterARollback(t *testing.T) {
 	s := newShop(t)
 	failed := s.try("v2")
 	s.kubectl("annotate", web, "headgate.dev/command=abort").done()
-	s.await(20*time.Second, rollout.AbortedByCommand)
+	s.await(20*time.Second, reason.AbortedByCommand)
 	s.kubectl("rollout", "status", web, "--timeout=2s").refuses("timed out")
 	s.kubectl("rollout", "undo", web).refuses("no rollout history found")
 	s.kubectl("rollout", "restart", web).refuses("can't restart paused deployment")
@@ -361,7 +362,7 @@ func TestKubectlScaleToZero(t *testing.T) {
 
 	held := s.try("v3")
 	scale(0)
-	s.await(20*time.Second, rollout.ScaledToZero)
+	s.await(20*time.Second, reason.ScaledToZero)
 	s.awaitWeight(20*time.Second, -1)
 	if now := s.hold(); now != held {
 		t.Errorf("at 0 replicas: held as rollout %q, want %q", now, held)
@@ -373,9 +374,9 @@ func TestKubectlScaleToZero(t *testing.T) {
 
 	s.try("v1") // which ran before
 	scale(0)
-	s.await(20*time.Second, rollout.ScaledToZero)
+	s.await(20*time.Second, reason.ScaledToZero)
 	scale(2) // Kubernetes brings the ReplicaSet of v1 back
-	s.await(20*time.Second, rollout.Bypassed)
+	s.await(20*time.Second, reason.Bypassed)
 	s.gone(30 * time.Second)
 	s.awaitRelease(20 * time.Second)
 }
@@ -386,7 +387,7 @@ func TestKubectlScaleToZeroBeforeTheCanary(t *testing.T) {
 	t.Parallel()
 	s := newQuiet(t)
 	s.kubectl("set", "image", web, image("v2")).done()
-	s.await(20*time.Second, rollout.NoService)
+	s.await(20*time.Second, reason.NoService)
 	s.kubectl("scale", web, "--replicas=0").done()
 	s.awaitRelease(20 * time.Second)
 	s.kubectl("scale", web, "--replicas=1").done()

@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // TestThirdVersion: wherever the second version is when the third comes, its
@@ -18,37 +19,37 @@ func TestThirdVersion(t *testing.T) {
 	for when, tt := range map[string]struct {
 		steps string
 		env   map[string]string // of v2
-		reach func(*service) rollout.Reason
+		reach func(*service) reason.Reason
 		both  bool // v1 and v2 serve while v3 is tried out
 	}{
 		"while the canary starts": {
 			steps: "50%, pause",
 			env:   map[string]string{"NEVER_READY": "true"},
-			reach: func(s *service) rollout.Reason {
-				s.await(time.Minute, rollout.CanaryStarting)
-				return rollout.CanaryStarting
+			reach: func(s *service) reason.Reason {
+				s.await(time.Minute, reason.CanaryStarting)
+				return reason.CanaryStarting
 			},
 		},
 		"while it is paused by command": {
 			steps: "50%, pause",
-			reach: func(s *service) rollout.Reason {
-				s.await(time.Minute, rollout.AwaitingPromotion)
-				return s.tell("pause", rollout.PausedByCommand)
+			reach: func(s *service) reason.Reason {
+				s.await(time.Minute, reason.AwaitingPromotion)
+				return s.tell("pause", reason.PausedByCommand)
 			},
 		},
 		"while it is rolled back": {
 			steps: "50%, pause",
-			reach: func(s *service) rollout.Reason {
-				s.await(time.Minute, rollout.AwaitingPromotion)
-				return s.tell("abort", rollout.AbortedByCommand)
+			reach: func(s *service) reason.Reason {
+				s.await(time.Minute, reason.AwaitingPromotion)
+				return s.tell("abort", reason.AbortedByCommand)
 			},
 		},
 		"while it is promoted": {
 			steps: "50%, pause",
 			env:   map[string]string{"STARTUP_DELAY": "2s"},
-			reach: func(s *service) rollout.Reason {
-				s.await(time.Minute, rollout.AwaitingPromotion)
-				s.tell("promote", rollout.Releasing)
+			reach: func(s *service) reason.Reason {
+				s.await(time.Minute, reason.AwaitingPromotion)
+				s.tell("promote", reason.Releasing)
 				dep := s.deployment()
 				s.must(shared.Await(s.within(time.Minute), dep, func() error {
 					if n := dep.Status.UpdatedReplicas; n < 1 || n > 3 {
@@ -56,7 +57,7 @@ func TestThirdVersion(t *testing.T) {
 					}
 					return nil
 				}))
-				return rollout.Releasing
+				return reason.Releasing
 			},
 			both: true,
 		},
@@ -64,42 +65,42 @@ func TestThirdVersion(t *testing.T) {
 		// traffic: what stable cannot take yet stays with the canary.
 		"while its traffic returns": {
 			steps: "100%, pause",
-			reach: func(s *service) rollout.Reason {
-				s.await(time.Minute, rollout.AwaitingPromotion)
+			reach: func(s *service) reason.Reason {
+				s.await(time.Minute, reason.AwaitingPromotion)
 				s.Replicas = 2
 				(&unscaled{s}).to(2)
 				s.awaitPods(20*time.Second, "v1", 2)
-				s.annotate(rollout.AnnotationCommand, "promote")
-				s.await(time.Minute, rollout.TrafficReturning)
+				s.annotate(spec.AnnotationCommand, "promote")
+				s.await(time.Minute, reason.TrafficReturning)
 				s.awaitWeight(20*time.Second, 38)
-				return rollout.TrafficReturning
+				return reason.TrafficReturning
 			},
 		},
 	} {
 		t.Run(when, func(t *testing.T) {
 			t.Parallel()
-			s := newService(t, map[string]string{rollout.AnnotationSteps: tt.steps})
+			s := newService(t, map[string]string{spec.AnnotationSteps: tt.steps})
 			c := s.chronicle()
-			s.await(20*time.Second, rollout.Ready)
+			s.await(20*time.Second, reason.Ready)
 			s.ship("v2", tt.env)
 			was := tt.reach(s)
 			s.ship("v3", nil)
-			third := s.applied.Annotations[rollout.AnnotationRollout]
-			s.awaitRollout(time.Minute, third, rollout.AwaitingPromotion)
+			third := s.applied.Annotations[spec.AnnotationRollout]
+			s.awaitRollout(time.Minute, third, reason.AwaitingPromotion)
 			if both := len(s.podNames("v1")) > 0 && len(s.podNames("v2")) > 0; both != tt.both {
 				t.Errorf("beside v3 there are %v of v1 and %v of v2", s.podNames("v1"), s.podNames("v2"))
 			}
-			s.annotate(rollout.AnnotationCommand, "promote:"+third)
-			s.awaitRollout(time.Minute, third, rollout.Promoted)
+			s.annotate(spec.AnnotationCommand, "promote:"+third)
+			s.awaitRollout(time.Minute, third, reason.Promoted)
 			s.onlyLeft("v3")
 			if r := s.over(); tt.env["NEVER_READY"] != "" && r.Versions()["v2"] > 0 {
 				t.Errorf("a version that was never ready answered: %s", r)
 			}
 			c.check()
-			if all, want := c.reasons(), fmt.Sprintf("%s %s %s", was, rollout.Superseded, rollout.CanaryStarting); strings.Count(all, want) != 1 {
+			if all, want := c.reasons(), fmt.Sprintf("%s %s %s", was, reason.Superseded, reason.CanaryStarting); strings.Count(all, want) != 1 {
 				t.Errorf("the condition said %s, want %s in it", all, want)
 			}
-			if n := len(s.notes(rollout.Superseded)); n != 1 {
+			if n := len(s.notes(reason.Superseded)); n != 1 {
 				t.Errorf("%d events say Superseded, want 1", n)
 			}
 		})
@@ -107,9 +108,9 @@ func TestThirdVersion(t *testing.T) {
 }
 
 // tell gives a command and waits for what comes of it.
-func (s *service) tell(command string, want rollout.Reason) rollout.Reason {
+func (s *service) tell(command string, want reason.Reason) reason.Reason {
 	s.Helper()
-	s.annotate(rollout.AnnotationCommand, command)
+	s.annotate(spec.AnnotationCommand, command)
 	s.await(20*time.Second, want)
 	return want
 }
@@ -123,26 +124,26 @@ func TestAnnotationsEditedInTheMiddle(t *testing.T) {
 		patient = "{interval: 3s, minRequests: 1000000, metrics: [{name: success-rate, condition: '>= 99%'}]}"
 		gloomy  = "{interval: 3s, metrics: [{name: mood, query: 'vector(0)', condition: '>= 1'}]}"
 	)
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, 1s, 100%", rollout.AnnotationAnalysis: patient})
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, 1s, 100%", spec.AnnotationAnalysis: patient})
 	c := s.chronicle()
-	s.await(20*time.Second, rollout.Ready)
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.AwaitingVerdict)
-	s.reannotate(map[string]string{rollout.AnnotationSteps: "25%, pause", rollout.AnnotationAnalysis: good})
-	s.await(time.Minute, rollout.Promoted)
+	s.await(time.Minute, reason.AwaitingVerdict)
+	s.reannotate(map[string]string{spec.AnnotationSteps: "25%, pause", spec.AnnotationAnalysis: good})
+	s.await(time.Minute, reason.Promoted)
 	s.onlyLeft("v2")
 	if got := s.weights.all(); !slices.Equal(got, []int{0, 50, 100, -1}) {
 		t.Errorf("with the steps that it began with v2 gets 50 and 100; weights were %v", got)
 	}
 
 	s.ship("v3", nil)
-	s.await(time.Minute, rollout.AwaitingPromotion)
-	s.reannotate(map[string]string{rollout.AnnotationAnalysis: gloomy})
-	if message := s.await(time.Minute, rollout.AnalysisFailed); !strings.Contains(message, "mood") {
+	s.await(time.Minute, reason.AwaitingPromotion)
+	s.reannotate(map[string]string{spec.AnnotationAnalysis: gloomy})
+	if message := s.await(time.Minute, reason.AnalysisFailed); !strings.Contains(message, "mood") {
 		t.Errorf("the condition does not name the metric: %s", message)
 	}
-	s.annotate(rollout.AnnotationCommand, "promote-full")
-	s.await(time.Minute, rollout.Promoted)
+	s.annotate(spec.AnnotationCommand, "promote-full")
+	s.await(time.Minute, reason.Promoted)
 	s.onlyLeft("v3")
 	s.over()
 	c.check()

@@ -12,7 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 )
 
@@ -26,27 +27,27 @@ func TestMalformedAnnotations(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct{ key, value, want string }{
-		"an unknown strategy":           {rollout.AnnotationStrategy, "gradual", "canary or blue-green"},
-		"a weight above 100":            {rollout.AnnotationSteps, "10%, 120%", `"120%"`},
-		"a falling weight":              {rollout.AnnotationSteps, "50%, 10%", "never falls"},
-		"no steps":                      {rollout.AnnotationSteps, "", "e.g. headgate.dev/steps"},
-		"steps without a weight":        {rollout.AnnotationSteps, "5m, pause", "no weight"},
-		"a step that is none":           {rollout.AnnotationSteps, "10%, soon", `"soon"`},
-		"an unknown metric":             {rollout.AnnotationAnalysis, "happiness >= 99%", "happiness"},
-		"a condition that is none":      {rollout.AnnotationAnalysis, "success-rate is good", "success-rate"},
-		"PromQL that does not parse":    {rollout.AnnotationAnalysis, "metrics: [{name: x, query: 'sum(rate(', condition: '< 1'}]", "sum(rate("},
-		"an unknown query variable":     {rollout.AnnotationAnalysis, "metrics: [{name: x, query: 'up{a=\"{{pod}}\"}', condition: '< 1'}]", "pod"},
-		"a Service name that is none":   {rollout.AnnotationService, "Web_1", `"Web_1"`},
-		"an Ingress name that is none":  {rollout.AnnotationIngress, "web,,", `""`},
-		"a label key that is none":      {rollout.AnnotationTrackLabel, "a b", `"a b"`},
-		"a deadline that is none":       {rollout.AnnotationProgressDeadline, "ten minutes", `"ten minutes"`},
-		"an unknown command":            {rollout.AnnotationCommand, "hurry", "promote-full"},
+		"an unknown strategy":           {spec.AnnotationStrategy, "gradual", "canary or blue-green"},
+		"a weight above 100":            {spec.AnnotationSteps, "10%, 120%", `"120%"`},
+		"a falling weight":              {spec.AnnotationSteps, "50%, 10%", "never falls"},
+		"no steps":                      {spec.AnnotationSteps, "", "e.g. headgate.dev/steps"},
+		"steps without a weight":        {spec.AnnotationSteps, "5m, pause", "no weight"},
+		"a step that is none":           {spec.AnnotationSteps, "10%, soon", `"soon"`},
+		"an unknown metric":             {spec.AnnotationAnalysis, "happiness >= 99%", "happiness"},
+		"a condition that is none":      {spec.AnnotationAnalysis, "success-rate is good", "success-rate"},
+		"PromQL that does not parse":    {spec.AnnotationAnalysis, "metrics: [{name: x, query: 'sum(rate(', condition: '< 1'}]", "sum(rate("},
+		"an unknown query variable":     {spec.AnnotationAnalysis, "metrics: [{name: x, query: 'up{a=\"{{pod}}\"}', condition: '< 1'}]", "pod"},
+		"a Service name that is none":   {spec.AnnotationService, "Web_1", `"Web_1"`},
+		"an Ingress name that is none":  {spec.AnnotationIngress, "web,,", `""`},
+		"a label key that is none":      {spec.AnnotationTrackLabel, "a b", `"a b"`},
+		"a deadline that is none":       {spec.AnnotationProgressDeadline, "ten minutes", `"ten minutes"`},
+		"an unknown command":            {spec.AnnotationCommand, "hurry", "promote-full"},
 		"a mistyped annotation":         {"headgate.dev/step", "10%", "there is no such annotation"},
-		"an analysis step with nothing": {rollout.AnnotationSteps, "10%, analysis", "what to measure"},
+		"an analysis step with nothing": {spec.AnnotationSteps, "10%, analysis", "what to measure"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := dep.DeepCopy()
-			want.Annotations = map[string]string{rollout.AnnotationStrategy: "canary"}
+			want.Annotations = map[string]string{spec.AnnotationStrategy: "canary"}
 			want.Annotations[tt.key] = tt.value
 			want.Spec.Template.Spec.Containers[0].Image = lab.Image("v2")
 			err := shared.Client().Patch(t.Context(), want, client.MergeFrom(dep))
@@ -69,33 +70,33 @@ func TestMalformedAnnotations(t *testing.T) {
 func TestWeightsThatWouldLie(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		reason rollout.Reason
+		reason reason.Reason
 		want   string // in the message
 		spoil  func(*spoilt)
 		mend   func(*spoilt)
 	}{
 		"no Service selects the pods": {
-			rollout.NoService, "Service",
+			reason.NoService, "Service",
 			func(s *spoilt) { s.svc.Spec.Selector = map[string]string{"app": "other"} },
 			func(s *spoilt) { s.svc.Spec.Selector = map[string]string{"app": "web"}; s.update(s.svc) },
 		},
 		"no Ingress routes to the Service": {
-			rollout.NoIngress, "Ingress",
+			reason.NoIngress, "Ingress",
 			func(s *spoilt) { s.backend().Name = "other" },
 			func(s *spoilt) { s.backend().Name = "web"; s.update(s.ing) },
 		},
 		"an Ingress class that nobody is known to honour": {
-			rollout.IngressClassUnknown, "somebody-else",
+			reason.IngressClassUnknown, "somebody-else",
 			func(s *spoilt) { s.ing.Spec.IngressClassName = new("somebody-else") },
 			func(s *spoilt) { s.ing.Spec.IngressClassName = new(lab.IngressClass); s.update(s.ing) },
 		},
 		"an unrelated object has the canary's name": {
-			rollout.NameTaken, "web-canary",
+			reason.NameTaken, "web-canary",
 			func(s *spoilt) { s.create(s.other("web-canary")) },
 			func(s *spoilt) { s.must(shared.Client().Delete(s.Context(), s.other("web-canary"))) },
 		},
 		"a Service also selects other pods": {
-			rollout.ServiceSelectsOthers, "select",
+			reason.ServiceSelectsOthers, "select",
 			func(s *spoilt) {
 				other := s.other("other")
 				other.Spec.Selector.MatchLabels = map[string]string{"tier": "front", "who": "other"}
@@ -115,19 +116,19 @@ func TestWeightsThatWouldLie(t *testing.T) {
 			s.create(s.svc, s.ing, s.dep)
 			s.must(shared.Available(s.within(time.Minute), s.dep))
 			s.patch(map[string]any{
-				"metadata": map[string]any{"annotations": map[string]any{rollout.AnnotationStrategy: "canary", rollout.AnnotationSteps: "50%, 1s, 100%"}},
+				"metadata": map[string]any{"annotations": map[string]any{spec.AnnotationStrategy: "canary", spec.AnnotationSteps: "50%, 1s, 100%"}},
 				"spec":     map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": map[string]any{"edition": "two"}}}},
 			})
 			if message := s.await(30*time.Second, tt.reason); !strings.Contains(message, tt.want) {
 				t.Errorf("the condition does not say %q: %s", tt.want, message)
 			}
 			var list netv1.IngressList
-			s.must(shared.Client().List(t.Context(), &list, client.InNamespace(s.Namespace), client.MatchingLabels{rollout.LabelManagedBy: rollout.ManagedBy}))
+			s.must(shared.Client().List(t.Context(), &list, client.InNamespace(s.Namespace), client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}))
 			if len(list.Items) > 0 {
 				t.Errorf("traffic was touched all the same: %s", list.Items[0].Name)
 			}
 			tt.mend(s)
-			s.await(2*time.Minute, rollout.Promoted)
+			s.await(2*time.Minute, reason.Promoted)
 		})
 	}
 }
@@ -142,16 +143,16 @@ func TestPolicyThatMissesCanaryPods(t *testing.T) {
 		Spec:       netv1.NetworkPolicySpec{PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}},
 	})
 	s.must(shared.Available(s.within(time.Minute), s.dep))
-	s.annotate(rollout.AnnotationStrategy, "canary")
-	s.annotate(rollout.AnnotationSteps, "50%, 1s")
-	s.await(20*time.Second, rollout.Ready)
+	s.annotate(spec.AnnotationStrategy, "canary")
+	s.annotate(spec.AnnotationSteps, "50%, 1s")
+	s.await(20*time.Second, reason.Ready)
 	s.patch(map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": map[string]any{"edition": "two"}}}}})
-	s.await(time.Minute, rollout.Promoted)
+	s.await(time.Minute, reason.Promoted)
 	var events eventsv1.EventList
 	s.must(shared.Client().List(t.Context(), &events, client.InNamespace(s.Namespace)))
 	said := 0
 	for _, e := range events.Items {
-		if e.Reason == string(rollout.CanaryNotCovered) && strings.Contains(e.Note, "NetworkPolicy to-the-database") {
+		if e.Reason == string(reason.CanaryNotCovered) && strings.Contains(e.Note, "NetworkPolicy to-the-database") {
 			said++
 		}
 	}

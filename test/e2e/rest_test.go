@@ -8,7 +8,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 )
 
@@ -35,10 +36,10 @@ func TestDeploymentsThatDidNotOptInAreNotDelayed(t *testing.T) {
 		s.annotate("example.com/note", "hello")
 	})
 	calls("the opt-in", 1, func() {
-		s.Annotations = map[string]string{rollout.AnnotationStrategy: "canary"}
+		s.Annotations = map[string]string{spec.AnnotationStrategy: "canary"}
 		s.ship("v2", nil)
 	})
-	s.await(20*time.Second, rollout.Ready)
+	s.await(20*time.Second, reason.Ready)
 	calls("scaling, status and unrelated annotations of one that did", 0, func() {
 		(&unscaled{s}).to(2)
 		s.annotate("example.com/note", "bye")
@@ -59,18 +60,18 @@ func (s *service) webhookCalls() int {
 // TestNothingIsWrittenAtRest: while nothing happens Headgate writes nothing, in
 // whatever state a rollout rests.
 func TestNothingIsWrittenAtRest(t *testing.T) {
-	waiting := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause"})
+	waiting := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause"})
 	waiting.withAutoscaler()
-	waiting.await(20*time.Second, rollout.Ready)
+	waiting.await(20*time.Second, reason.Ready)
 	waiting.ship("v2", nil)
-	waiting.await(time.Minute, rollout.AwaitingPromotion)
-	failed := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause"})
+	waiting.await(time.Minute, reason.AwaitingPromotion)
+	failed := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause"})
 	failed.withAutoscaler()
-	failed.await(20*time.Second, rollout.Ready)
+	failed.await(20*time.Second, reason.Ready)
 	failed.ship("v2", nil)
-	failed.await(time.Minute, rollout.AwaitingPromotion)
-	failed.annotate(rollout.AnnotationCommand, "abort")
-	failed.await(time.Minute, rollout.AbortedByCommand)
+	failed.await(time.Minute, reason.AwaitingPromotion)
+	failed.annotate(spec.AnnotationCommand, "abort")
+	failed.await(time.Minute, reason.AbortedByCommand)
 	canary := failed.canary()
 	failed.must(shared.Await(failed.within(time.Minute), canary, func() error { return none(canary) }))
 
@@ -84,8 +85,8 @@ func TestNothingIsWrittenAtRest(t *testing.T) {
 		t.Errorf("written at rest: %s %s %s/%s %s", w.Verb, w.Resource, w.Namespace, w.Name, w.Subresource)
 	}
 	failed.over()
-	waiting.annotate(rollout.AnnotationCommand, "promote")
-	waiting.await(time.Minute, rollout.Promoted)
+	waiting.annotate(spec.AnnotationCommand, "promote")
+	waiting.await(time.Minute, reason.Promoted)
 	waiting.gone(30 * time.Second)
 	waiting.over()
 }
@@ -100,24 +101,24 @@ func none(dep *appsv1.Deployment) error {
 // TestHoldIsNotUndoneByAccident: nobody but Headgate lets a held template out.
 func TestHoldIsNotUndoneByAccident(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause"})
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause"})
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.AwaitingPromotion)
-	held := s.applied.Annotations[rollout.AnnotationRollout]
+	s.await(time.Minute, reason.AwaitingPromotion)
+	held := s.applied.Annotations[spec.AnnotationRollout]
 
 	// As `kubectl replace` and Argo CD's Replace=true: markers and pause are not there.
 	s.must(shared.Client().Update(t.Context(), s.Deployment()))
 	s.patch(map[string]any{"spec": map[string]any{"paused": false}})
-	s.patch(map[string]any{"metadata": map[string]any{"annotations": map[string]any{rollout.AnnotationRollout: nil}}})
+	s.patch(map[string]any{"metadata": map[string]any{"annotations": map[string]any{spec.AnnotationRollout: nil}}})
 
 	dep := s.deployment()
 	s.must(shared.Client().Get(t.Context(), client.ObjectKeyFromObject(dep), dep))
-	if !dep.Spec.Paused || dep.Annotations[rollout.AnnotationRollout] != held {
-		t.Errorf("paused %v, %s=%q; want held as %q", dep.Spec.Paused, rollout.AnnotationRollout, dep.Annotations[rollout.AnnotationRollout], held)
+	if !dep.Spec.Paused || dep.Annotations[spec.AnnotationRollout] != held {
+		t.Errorf("paused %v, %s=%q; want held as %q", dep.Spec.Paused, spec.AnnotationRollout, dep.Annotations[spec.AnnotationRollout], held)
 	}
-	s.annotate(rollout.AnnotationCommand, "promote-full:"+held)
-	s.await(time.Minute, rollout.Promoted)
+	s.annotate(spec.AnnotationCommand, "promote-full:"+held)
+	s.await(time.Minute, reason.Promoted)
 	s.gone(30 * time.Second)
 	s.over()
 }

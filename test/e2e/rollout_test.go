@@ -9,20 +9,21 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 const ladder = "10%, 5s, 50%, 5s, 100%, 5s"
 
 func TestGoodVersionIsPromoted(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: ladder, rollout.AnnotationAnalysis: good})
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: ladder, spec.AnnotationAnalysis: good})
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", nil)
-	if !s.applied.Spec.Paused || s.applied.Annotations[rollout.AnnotationRollout] == "" {
+	if !s.applied.Spec.Paused || s.applied.Annotations[spec.AnnotationRollout] == "" {
 		t.Errorf("the answer to the apply shows no hold: paused %v, annotations %v", s.applied.Spec.Paused, s.applied.Annotations)
 	}
-	s.await(2*time.Minute, rollout.Promoted)
+	s.await(2*time.Minute, reason.Promoted)
 	promoted := time.Now()
 	s.gone(20 * time.Second)
 	time.Sleep(2 * time.Second)
@@ -38,10 +39,10 @@ func TestGoodVersionIsPromoted(t *testing.T) {
 
 func TestBadVersionIsRolledBack(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "25%, 8s, 50%, 8s, 100%, 8s", rollout.AnnotationAnalysis: good})
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: "25%, 8s, 50%, 8s, 100%, 8s", spec.AnnotationAnalysis: good})
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", map[string]string{"ERROR_RATE": "0.2"})
-	message := s.await(2*time.Minute, rollout.AnalysisFailed)
+	message := s.await(2*time.Minute, reason.AnalysisFailed)
 	verdict := time.Now()
 	if !strings.Contains(message, "success-rate") || !strings.Contains(message, "want >= 99%") {
 		t.Errorf("the condition does not say what was measured: %s", message)
@@ -66,20 +67,20 @@ func TestBadVersionIsRolledBack(t *testing.T) {
 	}
 	dep := s.deployment()
 	s.must(shared.Client().Get(t.Context(), client.ObjectKeyFromObject(dep), dep))
-	if !dep.Spec.Paused || dep.Annotations[rollout.AnnotationPhase] != string(rollout.RolledBack) {
-		t.Errorf("after the rollback: paused %v, phase %q; want held and RolledBack", dep.Spec.Paused, dep.Annotations[rollout.AnnotationPhase])
+	if !dep.Spec.Paused || dep.Annotations[spec.AnnotationPhase] != string(spec.RolledBack) {
+		t.Errorf("after the rollback: paused %v, phase %q; want held and RolledBack", dep.Spec.Paused, dep.Annotations[spec.AnnotationPhase])
 	}
 }
 
 func TestThirdVersionWhileTheSecondIsAtFifty(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, 8s, 100%, 1s"})
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, 8s, 100%, 1s"})
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", nil)
 	s.awaitWeight(time.Minute, 50)
 	time.Sleep(settle)
 	s.ship("v3", nil)
-	s.await(2*time.Minute, rollout.Promoted)
+	s.await(2*time.Minute, reason.Promoted)
 	s.gone(20 * time.Second)
 	time.Sleep(time.Second)
 	r := s.over()
@@ -94,14 +95,14 @@ func TestThirdVersionWhileTheSecondIsAtFifty(t *testing.T) {
 
 func TestRevertToStableInTheMiddle(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause"})
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause"})
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", nil)
 	s.awaitWeight(time.Minute, 50)
-	s.await(20*time.Second, rollout.AwaitingPromotion)
+	s.await(20*time.Second, reason.AwaitingPromotion)
 	pods := s.podNames("v1")
 	s.ship("v1", nil)
-	s.await(20*time.Second, rollout.StableRestored)
+	s.await(20*time.Second, reason.StableRestored)
 	reverted := time.Now()
 	s.gone(30 * time.Second)
 	r := s.over()
@@ -118,10 +119,10 @@ func TestRevertToStableInTheMiddle(t *testing.T) {
 
 func TestCanaryThatNeverBecomesReady(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: ladder, rollout.AnnotationProgressDeadline: "8s"})
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: ladder, spec.AnnotationProgressDeadline: "8s"})
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", map[string]string{"NEVER_READY": "true"})
-	s.await(time.Minute, rollout.ProgressDeadlineExceeded)
+	s.await(time.Minute, reason.ProgressDeadlineExceeded)
 	time.Sleep(settle + drain)
 	r := s.over()
 	if n := r.Versions()["v2"]; n > 0 {
@@ -134,10 +135,10 @@ func TestCanaryThatNeverBecomesReady(t *testing.T) {
 
 func TestScalingInTheMiddle(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause, 100%, 2s"})
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause, 100%, 2s"})
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	s.Replicas = 8
 	s.patch(map[string]any{"spec": map[string]any{"replicas": 8}})
 	canary := s.canary()
@@ -148,18 +149,18 @@ func TestScalingInTheMiddle(t *testing.T) {
 		return nil
 	}))
 	s.awaitPods(20*time.Second, "v1", 8)
-	s.annotate(rollout.AnnotationCommand, "promote")
-	s.await(2*time.Minute, rollout.Promoted)
+	s.annotate(spec.AnnotationCommand, "promote")
+	s.await(2*time.Minute, reason.Promoted)
 	s.gone(20 * time.Second)
 	s.over()
 }
 
 func TestDeploymentDeletedInTheMiddle(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause"})
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause"})
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	r := s.load.Stop()
 	if failed := r.FailedByRollout(); len(failed) > 0 {
 		t.Errorf("the rollout broke answers: %s", r)
@@ -171,10 +172,10 @@ func TestDeploymentDeletedInTheMiddle(t *testing.T) {
 
 func TestOptInRemovedInTheMiddle(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause"})
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause"})
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	s.Annotations = nil
 	s.ship("v2", nil)
 	if s.applied.Spec.Paused {

@@ -12,7 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 	"github.com/headgate/headgate/test/lab/load"
 )
@@ -20,11 +21,11 @@ import (
 // newHalfway is a service whose v2 has half the traffic and waits.
 func newHalfway(t *testing.T, env map[string]string) (*service, *chronicle) {
 	t.Helper()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause, 100%"})
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause, 100%"})
 	c := s.chronicle()
-	s.await(20*time.Second, rollout.Ready)
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", env)
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	return s, c
 }
 
@@ -76,8 +77,8 @@ func TestRoutesEditedAndAdded(t *testing.T) {
 	if diff := cmp.Diff(map[string][]int{"web-canary": {0, 50}, "partners-canary": {50}}, c.weights()); diff != "" {
 		t.Errorf("weights (-want +got):\n%s", diff)
 	}
-	s.annotate(rollout.AnnotationCommand, "promote")
-	s.await(time.Minute, rollout.Promoted)
+	s.annotate(spec.AnnotationCommand, "promote")
+	s.await(time.Minute, reason.Promoted)
 	s.onlyLeft("v2")
 	s.over()
 	c.check()
@@ -113,8 +114,8 @@ func TestServiceAndIngressRenamed(t *testing.T) {
 		t.Errorf("weights (-want +got):\n%s", diff)
 	}
 
-	s.annotate(rollout.AnnotationCommand, "promote")
-	s.await(time.Minute, rollout.Promoted)
+	s.annotate(spec.AnnotationCommand, "promote")
+	s.await(time.Minute, reason.Promoted)
 	s.onlyLeft("v2")
 	s.unharmed()
 	c.check()
@@ -126,10 +127,10 @@ func TestRouteDeletedAndCreated(t *testing.T) {
 	t.Parallel()
 	for kind, tt := range map[string]struct {
 		object func(lab.Sample) client.Object
-		want   rollout.Reason
+		want   reason.Reason
 	}{
-		"Ingress": {func(s lab.Sample) client.Object { return s.Ingress() }, rollout.NoIngress},
-		"Service": {func(s lab.Sample) client.Object { return s.Service() }, rollout.NoService},
+		"Ingress": {func(s lab.Sample) client.Object { return s.Ingress() }, reason.NoIngress},
+		"Service": {func(s lab.Sample) client.Object { return s.Service() }, reason.NoService},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -157,10 +158,10 @@ func TestRouteDeletedAndCreated(t *testing.T) {
 			outage(func() {})
 			s.bothAnswer(s.load)
 			outage(func() {
-				s.annotate(rollout.AnnotationCommand, "promote")
+				s.annotate(spec.AnnotationCommand, "promote")
 				s.await(20*time.Second, tt.want)
 			})
-			s.await(time.Minute, rollout.Promoted)
+			s.await(time.Minute, reason.Promoted)
 			s.onlyLeft("v2")
 			s.asApplied()
 			c.check()
@@ -184,15 +185,15 @@ func TestServiceEditedToSelectTheCanary(t *testing.T) {
 	s.must(shared.Available(s.within(time.Minute), s.dep))
 	s.must(shared.AwaitRoute(s.within(20*time.Second), s.Host()))
 	s.load = s.send(s.Host())
-	s.annotate(rollout.AnnotationStrategy, "canary")
-	s.annotate(rollout.AnnotationSteps, "50%, pause, 100%")
-	s.await(20*time.Second, rollout.Ready)
+	s.annotate(spec.AnnotationStrategy, "canary")
+	s.annotate(spec.AnnotationSteps, "50%, pause, 100%")
+	s.await(20*time.Second, reason.Ready)
 	s.try("v2")
 	s.overwrite(s.svc, map[string]any{"spec": map[string]any{"selector": map[string]any{"app": nil, "tier": "front"}}})
-	s.annotate(rollout.AnnotationCommand, "promote")
-	s.await(20*time.Second, rollout.CanaryIndistinct, rollout.ServiceSelectsOthers)
+	s.annotate(spec.AnnotationCommand, "promote")
+	s.await(20*time.Second, reason.CanaryIndistinct, reason.ServiceSelectsOthers)
 	s.overwrite(s.svc, map[string]any{"spec": map[string]any{"selector": map[string]any{"app": "web"}}})
-	s.await(time.Minute, rollout.Promoted)
+	s.await(time.Minute, reason.Promoted)
 	s.nothingLeft()
 	s.unharmed()
 }

@@ -16,7 +16,8 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 	"github.com/headgate/headgate/test/lab/controlplane"
 	"github.com/headgate/headgate/test/lab/podmetrics"
@@ -52,8 +53,8 @@ func newScaled(t *testing.T, steps string, edits ...func(*autoscalingv2.Horizont
 func newUnscaled(t *testing.T, steps string) *scaled {
 	t.Helper()
 	s := &scaled{}
-	s.service = newService(t, map[string]string{rollout.AnnotationSteps: steps}, func(s *service) { s.autoscaled = true })
-	s.await(20*time.Second, rollout.Ready)
+	s.service = newService(t, map[string]string{spec.AnnotationSteps: steps}, func(s *service) { s.autoscaled = true })
+	s.await(20*time.Second, reason.Ready)
 	return s
 }
 
@@ -110,7 +111,7 @@ func (s *scaled) awaitHeld() {
 }
 
 func held(hpa *autoscalingv2.HorizontalPodAutoscaler) error {
-	if mark := hpa.Annotations[rollout.AnnotationScaleDown]; mark == "" || selectPolicy(hpa) != autoscalingv2.DisabledPolicySelect {
+	if mark := hpa.Annotations[spec.AnnotationScaleDown]; mark == "" || selectPolicy(hpa) != autoscalingv2.DisabledPolicySelect {
 		return fmt.Errorf("want it held, the mark is %q and selectPolicy %s", mark, selectPolicy(hpa))
 	}
 	return nil
@@ -135,7 +136,7 @@ func (s *scaled) awaitLimited() {
 func (s *scaled) awaitRestored() {
 	s.Helper()
 	now := s.awaitScaler(func(hpa *autoscalingv2.HorizontalPodAutoscaler) error {
-		if mark, marked := hpa.Annotations[rollout.AnnotationScaleDown]; marked {
+		if mark, marked := hpa.Annotations[spec.AnnotationScaleDown]; marked {
 			return fmt.Errorf("it is still marked: %s", mark)
 		}
 		return nil
@@ -173,7 +174,7 @@ func (s *scaled) scalerWrites() []controlplane.Write {
 
 // said checks that an event on the Deployment gives reason, with part in its text.
 // Events are written a moment after what they tell.
-func (s *scaled) said(reason rollout.Reason, part string) {
+func (s *scaled) said(reason reason.Reason, part string) {
 	s.Helper()
 	s.must(lab.Poll(s.within(10*time.Second), func() error {
 		var events eventsv1.EventList

@@ -25,7 +25,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 	"github.com/headgate/headgate/test/lab/load"
 )
@@ -64,7 +65,7 @@ func newService(t *testing.T, annotations map[string]string, prepare ...func(*se
 	s.weights = watchWeights(t, s.Namespace)
 	s.must(shared.AwaitRoute(s.within(20*time.Second), s.Host()))
 	s.load = s.send(s.Host())
-	s.Annotations = map[string]string{rollout.AnnotationStrategy: "canary"}
+	s.Annotations = map[string]string{spec.AnnotationStrategy: "canary"}
 	maps.Copy(s.Annotations, annotations)
 	s.ship("v1", nil)
 	return s
@@ -170,7 +171,7 @@ func (s *service) previewService() *corev1.Service {
 }
 
 // await waits until the condition has one of reasons and returns its message.
-func (s *service) await(limit time.Duration, reasons ...rollout.Reason) string {
+func (s *service) await(limit time.Duration, reasons ...reason.Reason) string {
 	s.Helper()
 	dep, message := s.deployment(), ""
 	s.must(shared.Await(s.within(limit), dep, func() error {
@@ -187,7 +188,7 @@ func (s *service) await(limit time.Duration, reasons ...rollout.Reason) string {
 }
 
 // awaitWords is await for one reason and words in its message.
-func (s *service) awaitWords(limit time.Duration, reason rollout.Reason, words string) {
+func (s *service) awaitWords(limit time.Duration, reason reason.Reason, words string) {
 	s.Helper()
 	dep := s.deployment()
 	s.must(shared.Await(s.within(limit), dep, func() error {
@@ -199,7 +200,7 @@ func (s *service) awaitWords(limit time.Duration, reason rollout.Reason, words s
 }
 
 // notes are the texts of the events of a reason.
-func (s *service) notes(reason rollout.Reason) []string {
+func (s *service) notes(reason reason.Reason) []string {
 	s.Helper()
 	var list eventsv1.EventList
 	s.must(shared.Client().List(s.Context(), &list, client.InNamespace(s.Namespace)))
@@ -221,7 +222,7 @@ func (s *service) poke() {
 
 func condition(dep *appsv1.Deployment) (reason, message string) {
 	for _, c := range dep.Status.Conditions {
-		if c.Type == rollout.ConditionType {
+		if c.Type == spec.ConditionType {
 			return c.Reason, c.Message
 		}
 	}
@@ -280,7 +281,7 @@ func (s *service) asApplied() {
 	}
 	now := maps.Clone(dep.Annotations)
 	maps.DeleteFunc(now, func(key, _ string) bool {
-		return strings.HasPrefix(key, "deployment.kubernetes.io/") || dep.Spec.Paused && (key == rollout.AnnotationRollout || key == rollout.AnnotationPhase)
+		return strings.HasPrefix(key, "deployment.kubernetes.io/") || dep.Spec.Paused && (key == spec.AnnotationRollout || key == spec.AnnotationPhase)
 	})
 	if len(now)+len(s.Annotations) > 0 && !maps.Equal(s.Annotations, now) {
 		s.Errorf("annotations (-applied +now):\n%s", cmp.Diff(s.Annotations, now))
@@ -393,7 +394,7 @@ type span struct{ from, to time.Time }
 func watchWeights(t *testing.T, namespace string) *weights {
 	t.Helper()
 	w := &weights{changes: []change{{time.Now(), -1}}}
-	events, err := shared.Client().Watch(t.Context(), &netv1.IngressList{}, client.InNamespace(namespace), client.MatchingLabels{rollout.LabelManagedBy: rollout.ManagedBy})
+	events, err := shared.Client().Watch(t.Context(), &netv1.IngressList{}, client.InNamespace(namespace), client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy})
 	if err != nil {
 		t.Fatal(err)
 	}

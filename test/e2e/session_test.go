@@ -5,7 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab/load"
 )
 
@@ -24,15 +25,15 @@ func (s *service) visit() crowd {
 // brings everybody to stable.
 func TestSessionsKeepTheirVersion(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause, 75%, pause"})
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause, 75%, pause"})
 	ing := s.Ingress()
 	ing.Annotations = map[string]string{"nginx.ingress.kubernetes.io/affinity": "cookie"}
 	s.apply(ing)
 	s.given = s.routes()
-	s.await(20*time.Second, rollout.Ready)
+	s.await(20*time.Second, reason.Ready)
 	users := []crowd{s.visit(), s.visit(), s.visit()}
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 
 	began := time.Now()
 	for newcomers := map[string]int{}; newcomers["v1"] < 3 || newcomers["v2"] < 3; {
@@ -42,8 +43,8 @@ func TestSessionsKeepTheirVersion(t *testing.T) {
 	}
 	s.answers(s.load, began, 200)
 	s.split(users...)
-	s.annotate(rollout.AnnotationCommand, "promote")
-	s.awaitWords(time.Minute, rollout.AwaitingPromotion, "weight 75")
+	s.annotate(spec.AnnotationCommand, "promote")
+	s.awaitWords(time.Minute, reason.AwaitingPromotion, "weight 75")
 	s.answers(s.load, time.Now(), 200)
 	s.split(users...)
 	for i, u := range users {
@@ -52,8 +53,8 @@ func TestSessionsKeepTheirVersion(t *testing.T) {
 		}
 		users[i].version = "v1"
 	}
-	s.annotate(rollout.AnnotationCommand, "abort")
-	s.await(time.Minute, rollout.AbortedByCommand)
+	s.annotate(spec.AnnotationCommand, "abort")
+	s.await(time.Minute, reason.AbortedByCommand)
 	s.emptied(time.Minute)
 	s.split(users...)
 	for _, u := range users {

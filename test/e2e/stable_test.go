@@ -8,7 +8,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 )
 
@@ -17,7 +18,7 @@ import (
 func newUncalled(t *testing.T, env map[string]string) *service {
 	t.Helper()
 	s := &service{T: t, Sample: lab.Sample{Name: "web", Replicas: 2, Annotations: map[string]string{
-		rollout.AnnotationStrategy: "canary", rollout.AnnotationSteps: "50%, 100%",
+		spec.AnnotationStrategy: "canary", spec.AnnotationSteps: "50%, 100%",
 	}}}
 	s.Namespace = newNamespace(t)
 	s.apply(s.Service())
@@ -36,16 +37,16 @@ func TestTheRunningVersionIsDown(t *testing.T) {
 	t.Parallel()
 	s := newUncalled(t, map[string]string{"NEVER_READY": "true"})
 	s.ship("v2", nil)
-	s.awaitWords(30*time.Second, rollout.StableUnavailable, rollout.AnnotationCommand+"=promote-full")
+	s.awaitWords(30*time.Second, reason.StableUnavailable, spec.AnnotationCommand+"=promote-full")
 	s.noCanary()
 	if s.hold() == "" || len(s.podNames("v2")) > 0 {
 		t.Error("the fix went out by itself")
 	}
-	s.annotate(rollout.AnnotationCommand, "promote-full")
+	s.annotate(spec.AnnotationCommand, "promote-full")
 	s.must(shared.Available(s.within(time.Minute), s.deployment()))
 	s.must(shared.AwaitRoute(s.within(20*time.Second), s.Host()))
 	s.load = s.send(s.Host())
-	s.await(20*time.Second, rollout.Ready)
+	s.await(20*time.Second, reason.Ready)
 	if versions := s.over().Versions(); versions["v2"] == 0 || len(versions) > 1 {
 		t.Errorf("the answers are %v, want v2's only", versions)
 	}
@@ -56,7 +57,7 @@ func TestTheRunningVersionIsDown(t *testing.T) {
 func TestRecreateIsNoSilentBypass(t *testing.T) {
 	t.Parallel()
 	s := newUncalled(t, nil)
-	s.await(20*time.Second, rollout.Ready)
+	s.await(20*time.Second, reason.Ready)
 	s.Version = "v2"
 	dep := s.Deployment()
 	dep.Spec.Strategy = appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}
@@ -64,7 +65,7 @@ func TestRecreateIsNoSilentBypass(t *testing.T) {
 	s.awaitPods(time.Minute, "v2", 2)
 	s.noCanary()
 	s.must(lab.Poll(s.within(20*time.Second), func() error {
-		if notes := s.notes(rollout.Bypassed); len(notes) != 1 || !strings.Contains(notes[0], "without a canary") {
+		if notes := s.notes(reason.Bypassed); len(notes) != 1 || !strings.Contains(notes[0], "without a canary") {
 			return fmt.Errorf("events Bypassed are %q, want one", notes)
 		}
 		return nil

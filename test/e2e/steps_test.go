@@ -10,7 +10,8 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // argoSteps is spec.strategy.canary.steps of a Rollout of Argo Rollouts.
@@ -37,19 +38,19 @@ const argoSteps = `
 // scale never keeps a weight from the pods that carry it, which start slowly here.
 func TestStepsOfArgoRollouts(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: argoSteps, rollout.AnnotationAnalysis: good})
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: argoSteps, spec.AnnotationAnalysis: good})
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", map[string]string{"STARTUP_DELAY": "2s"})
 	s.carrying(25, 3)
-	s.await(20*time.Second, rollout.Waiting)
+	s.await(20*time.Second, reason.Waiting)
 	testers := s.sendWith("X-Canary", "beta")
 	s.carrying(50, 3)
 	s.split(crowd{"testers", testers, "v2"})
 	s.unbroken(testers, "testers")
 	s.carrying(100, 4)
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	s.split(crowd{"users", s.load, "v2"})
-	s.annotate(rollout.AnnotationCommand, "abort")
+	s.annotate(spec.AnnotationCommand, "abort")
 	s.emptied(time.Minute)
 	s.sharesMatch(s.over(), "v2", 25, 50)
 	if got := s.weights.all(); !slices.Equal(got, []int{0, 25, 50, 100, -1}) {
@@ -74,8 +75,8 @@ func TestStepsThatHaveNoMeaningHere(t *testing.T) {
 		"[{setCanaryScale: {replicas: 1, weight: 25}}, {setWeight: 10}]":       "exactly one of",
 		"[{setWieght: 10}]": `"setWieght"`,
 	} {
-		s.kubectl("annotate", web, rollout.AnnotationSteps+"="+steps).refuses(want)
-		s.kubectl("apply", "-f", s.annotatedFile(rollout.AnnotationSteps, steps)).refuses(want)
+		s.kubectl("annotate", web, spec.AnnotationSteps+"="+steps).refuses(want)
+		s.kubectl("apply", "-f", s.annotatedFile(spec.AnnotationSteps, steps)).refuses(want)
 	}
 }
 
@@ -96,12 +97,12 @@ func (s *service) annotatedFile(key, value string) string {
 func TestStartingStep(t *testing.T) {
 	t.Parallel()
 	s := newService(t, map[string]string{
-		rollout.AnnotationSteps:    "25%, 5s, 50%, 5s, 75%",
-		rollout.AnnotationAnalysis: "{interval: 3s, startingStep: 2, metrics: [{name: success-rate, condition: '>= 99%'}]}",
+		spec.AnnotationSteps:    "25%, 5s, 50%, 5s, 75%",
+		spec.AnnotationAnalysis: "{interval: 3s, startingStep: 2, metrics: [{name: success-rate, condition: '>= 99%'}]}",
 	})
-	s.await(20*time.Second, rollout.Ready)
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", map[string]string{"ERROR_RATE": "0.3", "STARTUP_DELAY": "2s"})
-	if message := s.await(time.Minute, rollout.AnalysisFailed); !strings.Contains(message, "at weight 50: success-rate") {
+	if message := s.await(time.Minute, reason.AnalysisFailed); !strings.Contains(message, "at weight 50: success-rate") {
 		t.Errorf("the condition does not say what was measured: %s", message)
 	}
 	s.emptied(time.Minute)

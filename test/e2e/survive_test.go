@@ -12,7 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 )
 
@@ -22,27 +23,27 @@ import (
 // the rollout says something new; the first time, right after it has held the
 // autoscaler.
 func TestManagerKilledAtEveryPhase(t *testing.T) {
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause, 100%", rollout.AnnotationAnalysis: good}).withAutoscaler()
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause, 100%", spec.AnnotationAnalysis: good}).withAutoscaler()
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", nil)
 	kills := map[string]bool{}
 	dep := s.deployment()
 	s.must(shared.Await(s.within(6*time.Minute), dep, func() error {
-		reason, message := condition(dep)
-		if reason == string(rollout.Promoted) {
+		now, message := condition(dep)
+		if now == string(reason.Promoted) {
 			return nil
 		}
-		if reason != string(rollout.Ready) && !kills[reason] {
-			kills[reason] = true
+		if now != string(reason.Ready) && !kills[now] {
+			kills[now] = true
 			killManagers(s.service)
-			if reason == string(rollout.AwaitingPromotion) {
+			if now == string(reason.AwaitingPromotion) {
 				s.commandSoon("promote")
 			}
 		}
-		return fmt.Errorf("%s: %s", reason, message)
+		return fmt.Errorf("%s: %s", now, message)
 	}))
 	s.gone(time.Minute)
-	for _, phase := range []rollout.Reason{rollout.CanaryStarting, rollout.RoutesSettling, rollout.WeightSet, rollout.AwaitingPromotion, rollout.Releasing, rollout.TrafficReturning} {
+	for _, phase := range []reason.Reason{reason.CanaryStarting, reason.RoutesSettling, reason.WeightSet, reason.AwaitingPromotion, reason.Releasing, reason.TrafficReturning} {
 		if !kills[string(phase)] {
 			t.Errorf("no manager was killed at %s; only at %v", phase, kills)
 		}
@@ -61,7 +62,7 @@ func TestManagerKilledAtEveryPhase(t *testing.T) {
 func (s *service) commandSoon(command string) {
 	s.Helper()
 	s.must(lab.Poll(s.within(time.Minute), func() error {
-		patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, rollout.AnnotationCommand, command)
+		patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, spec.AnnotationCommand, command)
 		return shared.Client().Patch(s.Context(), s.deployment(), client.RawPatch(types.MergePatchType, patch))
 	}))
 }
@@ -69,8 +70,8 @@ func (s *service) commandSoon(command string) {
 // TestManagerKilledAfterTheVerdict: whoever comes next must not give the version
 // that failed any traffic again.
 func TestManagerKilledAfterTheVerdict(t *testing.T) {
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, 10s, 100%", rollout.AnnotationAnalysis: good})
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, 10s, 100%", spec.AnnotationAnalysis: good})
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", map[string]string{"ERROR_RATE": "0.3"})
 	s.awaitWeight(time.Minute, 50)
 	s.awaitWeight(time.Minute, -1)
@@ -89,13 +90,13 @@ func TestManagerKilledAfterTheVerdict(t *testing.T) {
 }
 
 func TestPrometheusStoppedForAMinute(t *testing.T) {
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, 5s, 100%", rollout.AnnotationAnalysis: good})
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, 5s, 100%", spec.AnnotationAnalysis: good})
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", nil)
 	s.awaitWeight(time.Minute, 50)
 	shared.Prometheus.Stop()
 	stopped := time.Now()
-	s.await(time.Minute, rollout.AwaitingVerdict)
+	s.await(time.Minute, reason.AwaitingVerdict)
 	for time.Since(stopped) < time.Minute {
 		time.Sleep(time.Second)
 		if now := s.weights.now(); now != 50 {
@@ -103,16 +104,16 @@ func TestPrometheusStoppedForAMinute(t *testing.T) {
 		}
 	}
 	s.must(shared.Prometheus.Start(s.within(30 * time.Second)))
-	s.await(time.Minute, rollout.Promoted)
+	s.await(time.Minute, reason.Promoted)
 	s.gone(30 * time.Second)
 	s.over()
 }
 
 func TestManagerAndWebhookGone(t *testing.T) {
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause"})
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause"})
+	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", nil)
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 
 	scaleManagers(s, 0)
 	t.Run("pods are replaced", func(t *testing.T) {
@@ -142,8 +143,8 @@ func TestManagerAndWebhookGone(t *testing.T) {
 	})
 	time.Sleep(2 * time.Second)
 	scaleManagers(s, 2)
-	s.annotate(rollout.AnnotationCommand, "promote")
-	s.await(2*time.Minute, rollout.Promoted)
+	s.annotate(spec.AnnotationCommand, "promote")
+	s.await(2*time.Minute, reason.Promoted)
 	s.gone(30 * time.Second)
 	s.over()
 }

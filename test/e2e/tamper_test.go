@@ -14,7 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 )
 
@@ -43,14 +44,14 @@ func TestCanaryRoutesTamperedWith(t *testing.T) {
 	s.bothAnswer(s.load)
 
 	s.must(shared.Client().Delete(t.Context(), s.canaryIngress()))
-	s.await(20*time.Second, rollout.CanaryRoutesDeleted)
+	s.await(20*time.Second, reason.CanaryRoutesDeleted)
 	canary := s.canary()
 	s.must(shared.Await(s.within(30*time.Second), canary, func() error { return none(canary) }))
 	s.ship("v3", nil)
-	third := s.applied.Annotations[rollout.AnnotationRollout]
-	s.awaitRollout(time.Minute, third, rollout.AwaitingPromotion)
-	s.annotate(rollout.AnnotationCommand, "promote")
-	s.awaitRollout(time.Minute, third, rollout.Promoted)
+	third := s.applied.Annotations[spec.AnnotationRollout]
+	s.awaitRollout(time.Minute, third, reason.AwaitingPromotion)
+	s.annotate(spec.AnnotationCommand, "promote")
+	s.awaitRollout(time.Minute, third, reason.Promoted)
 	s.onlyLeft("v3")
 	s.over()
 	c.check()
@@ -78,7 +79,7 @@ func TestWeightLoweredWhilePodsAreGone(t *testing.T) {
 	available(2)
 	s.awaitWeight(20*time.Second, 50)
 	s.ship("v1", nil)
-	s.await(20*time.Second, rollout.StableRestored)
+	s.await(20*time.Second, reason.StableRestored)
 	s.onlyLeft("v1")
 	s.over()
 	c.check()
@@ -136,7 +137,7 @@ func (s *service) canaryServiceIsKept() {
 		}
 		return err
 	}
-	s.overwrite(s.canaryService(), map[string]any{"spec": map[string]any{"selector": map[string]any{rollout.LabelRollout: "0"}}})
+	s.overwrite(s.canaryService(), map[string]any{"spec": map[string]any{"selector": map[string]any{spec.LabelRollout: "0"}}})
 	s.must(lab.Poll(s.within(20*time.Second), kept))
 	s.must(shared.Client().Delete(s.Context(), s.canaryService()))
 	s.must(lab.Poll(s.within(20*time.Second), kept))

@@ -13,20 +13,21 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // TestNoRoomInTheQuota: the canary waits at weight 0, says why, and does not wait
 // for ever; if room is made in time, it goes on by itself.
 func TestNoRoomInTheQuota(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, 100%", rollout.AnnotationProgressDeadline: "10s"}, func(s *service) { s.Replicas = 2 })
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, 100%", spec.AnnotationProgressDeadline: "10s"}, func(s *service) { s.Replicas = 2 })
+	s.await(20*time.Second, reason.Ready)
 	s.limitPods(2)
 	pods := s.podNames("v1")
 	s.ship("v2", nil)
-	s.awaitWords(30*time.Second, rollout.CanaryStarting, "exceeded quota: pods")
-	s.awaitWords(30*time.Second, rollout.ProgressDeadlineExceeded, "0 of 1 canary pods are Available: ")
+	s.awaitWords(30*time.Second, reason.CanaryStarting, "exceeded quota: pods")
+	s.awaitWords(30*time.Second, reason.ProgressDeadlineExceeded, "0 of 1 canary pods are Available: ")
 	if _, message := s.condition(); !strings.Contains(message, "exceeded quota: pods") {
 		t.Errorf("the condition does not say what was in the way: %s", message)
 	}
@@ -34,14 +35,14 @@ func TestNoRoomInTheQuota(t *testing.T) {
 		t.Errorf("routes were made for a canary without pods: weights %v", got)
 	}
 
-	s.Annotations[rollout.AnnotationProgressDeadline] = "1m"
+	s.Annotations[spec.AnnotationProgressDeadline] = "1m"
 	s.ship("v3", nil)
-	s.awaitWords(30*time.Second, rollout.CanaryStarting, "exceeded quota: pods")
+	s.awaitWords(30*time.Second, reason.CanaryStarting, "exceeded quota: pods")
 	if now := s.podNames("v1"); !slices.Equal(pods, now) {
 		t.Errorf("stable pods were %v, now %v", pods, now)
 	}
 	s.limitPods(5)
-	s.await(time.Minute, rollout.Promoted)
+	s.await(time.Minute, reason.Promoted)
 	s.gone(30 * time.Second)
 	if n := s.over().Versions()["v2"]; n > 0 {
 		t.Errorf("%d answers came from v2, which had no pods", n)
@@ -53,8 +54,8 @@ func TestNoRoomInTheQuota(t *testing.T) {
 // stable pods are no more than said.
 func TestPodsThatCannotHaveATwin(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, 100%"}, func(s *service) { s.Replicas = 2 })
-	s.await(20*time.Second, rollout.Ready)
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, 100%"}, func(s *service) { s.Replicas = 2 })
+	s.await(20*time.Second, reason.Ready)
 	s.apply(&corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: "orders"},
 		Spec: corev1.PersistentVolumeClaimSpec{
@@ -68,17 +69,17 @@ func TestPodsThatCannotHaveATwin(t *testing.T) {
 		PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "orders"},
 	}}}
 	s.shipAs(dep)
-	s.awaitWords(30*time.Second, rollout.VolumeNotShared, "PersistentVolumeClaim orders, which is ReadWriteOnce")
+	s.awaitWords(30*time.Second, reason.VolumeNotShared, "PersistentVolumeClaim orders, which is ReadWriteOnce")
 	s.noCanary()
 	if n := len(s.podNames("v2")); s.hold() == "" || n > 0 {
 		t.Errorf("%d pods run v2, want it held", n)
 	}
-	s.annotate(rollout.AnnotationCommand, "promote-full")
+	s.annotate(spec.AnnotationCommand, "promote-full")
 	s.must(shared.Available(s.within(time.Minute), s.deployment()))
 	if now := s.weights.all(); len(now) > 0 || len(s.podNames("v2")) != 2 {
 		t.Errorf("released by command, pods of v2 are %v and weights were %v", s.podNames("v2"), now)
 	}
-	s.await(20*time.Second, rollout.Ready)
+	s.await(20*time.Second, reason.Ready)
 
 	s.apply(&policyv1.PodDisruptionBudget{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: "none-away"},
@@ -88,11 +89,11 @@ func TestPodsThatCannotHaveATwin(t *testing.T) {
 	dep = s.Deployment()
 	dep.Spec.Template.Spec.Containers[0].Ports[0].HostPort = 8080
 	s.shipAs(dep)
-	s.await(time.Minute, rollout.Promoted)
+	s.await(time.Minute, reason.Promoted)
 	s.gone(30 * time.Second)
-	for reason, want := range map[rollout.Reason]string{
-		rollout.CanaryNeedsFreeNode: "host port 8080",
-		rollout.CanaryNotCovered:    "PodDisruptionBudget none-away",
+	for reason, want := range map[reason.Reason]string{
+		reason.CanaryNeedsFreeNode: "host port 8080",
+		reason.CanaryNotCovered:    "PodDisruptionBudget none-away",
 	} {
 		if notes := s.notes(reason); len(notes) != 1 || !strings.Contains(notes[0], want) {
 			t.Errorf("events %s are %q, want one with %s", reason, notes, want)

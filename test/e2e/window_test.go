@@ -5,32 +5,33 @@ import (
 	"testing"
 	"time"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // TestRollbackWindow: what was stable not long ago goes out again at once; what is
 // older goes through the steps.
 func TestRollbackWindow(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{rollout.AnnotationSteps: "50%, pause", rollout.AnnotationRollbackWindow: "2"}, func(s *service) { s.Replicas = 2 })
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause", spec.AnnotationRollbackWindow: "2"}, func(s *service) { s.Replicas = 2 })
 	s.load.Stop()                                        // what makes the history is not what is tried
 	for _, version := range []string{"v2", "v3", "v4"} { // revisions 2 to 4
-		s.await(20*time.Second, rollout.Ready, rollout.Promoted)
+		s.await(20*time.Second, reason.Ready, reason.Promoted)
 		s.ship(version, nil)
-		s.annotate(rollout.AnnotationCommand, "promote-full")
+		s.annotate(spec.AnnotationCommand, "promote-full")
 		s.must(shared.Available(s.within(time.Minute), s.deployment()))
 	}
 	s.gone(30 * time.Second)
 	s.load = s.send(s.Host())
 	s.kubectl("rollout", "undo", web, "--to-revision=1").done()
-	s.await(time.Minute, rollout.AwaitingPromotion)
+	s.await(time.Minute, reason.AwaitingPromotion)
 	s.kubectl("set", "image", web, image("v4")).done()
-	s.await(20*time.Second, rollout.StableRestored)
+	s.await(20*time.Second, reason.StableRestored)
 	s.gone(30 * time.Second)
 	canaries := s.writes("deployments", s.canary().Name)
 
 	s.kubectl("rollout", "undo", web, "--to-revision=2").done()
-	s.awaitWords(20*time.Second, rollout.WithinRollbackWindow, "revisions ago: 2")
+	s.awaitWords(20*time.Second, reason.WithinRollbackWindow, "revisions ago: 2")
 	s.kubectl("rollout", "status", web, "--timeout=1m").done()
 	s.awaitPods(20*time.Second, "v2", 2)
 	s.awaitPods(20*time.Second, "v4", 0)

@@ -13,7 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // follower turns what the API server shows of a rollout into the timeline:
@@ -43,7 +44,7 @@ func (s *story) follow(ctx context.Context, version string) (*follower, error) {
 	if f.events, err = s.lab.Client().Watch(ctx, &eventsv1.EventList{}, in); err != nil {
 		return nil, err
 	}
-	f.ingresses, err = s.lab.Client().Watch(ctx, &netv1.IngressList{}, in, client.MatchingLabels{rollout.LabelManagedBy: rollout.ManagedBy})
+	f.ingresses, err = s.lab.Client().Watch(ctx, &netv1.IngressList{}, in, client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy})
 	return f, err
 }
 
@@ -54,7 +55,7 @@ func (f *follower) stop() {
 }
 
 // until follows the rollout to its end and says whether that is the one wanted.
-func (f *follower) until(ctx context.Context, end rollout.Reason) (bool, error) {
+func (f *follower) until(ctx context.Context, end reason.Reason) (bool, error) {
 	for {
 		e, err := f.next(ctx)
 		if err != nil {
@@ -70,7 +71,7 @@ func (f *follower) until(ctx context.Context, end rollout.Reason) (bool, error) 
 				continue
 			}
 			f.event(obj)
-			if reason := rollout.Reason(obj.Reason); reason == end {
+			if reason := reason.Reason(obj.Reason); reason == end {
 				return true, nil
 			} else if endings[reason] {
 				return false, fmt.Errorf("%s ended otherwise than it should: %s: %s", f.version, reason, obj.Note)
@@ -94,13 +95,13 @@ func (f *follower) next(ctx context.Context) (watch.Event, error) {
 }
 
 // endings are the ways in which a rollout of the demo can end.
-var endings = map[rollout.Reason]bool{
-	rollout.Promoted: true, rollout.AnalysisFailed: true, rollout.ProgressDeadlineExceeded: true,
-	rollout.CanaryUnavailable: true, rollout.CanaryRoutesDeleted: true, rollout.InvalidState: true,
+var endings = map[reason.Reason]bool{
+	reason.Promoted: true, reason.AnalysisFailed: true, reason.ProgressDeadlineExceeded: true,
+	reason.CanaryUnavailable: true, reason.CanaryRoutesDeleted: true, reason.InvalidState: true,
 }
 
 func (f *follower) deployment(dep *appsv1.Deployment) {
-	id := dep.Annotations[rollout.AnnotationRollout]
+	id := dep.Annotations[spec.AnnotationRollout]
 	if f.held || id == "" || !dep.Spec.Paused || !strings.HasSuffix(dep.Spec.Template.Spec.Containers[0].Image, f.version) {
 		return
 	}
@@ -152,21 +153,21 @@ func (f *follower) event(e *eventsv1.Event) {
 	if _, rest, ok := strings.Cut(note, ": "); ok {
 		note = rest // without the number of the rollout
 	}
-	switch rollout.Reason(e.Reason) {
-	case rollout.CanaryStarting, rollout.RoutesSettling:
+	switch reason.Reason(e.Reason) {
+	case reason.CanaryStarting, reason.RoutesSettling:
 		f.out.at(when, "canary", "%s", note)
-	case rollout.MeasurementPassed:
+	case reason.MeasurementPassed:
 		f.out.at(when, "Pass", "%s", strings.TrimPrefix(note, "Pass "))
-	case rollout.MeasurementFailed:
+	case reason.MeasurementFailed:
 		f.verdict = when
 		f.out.at(when, "Fail", "%s", strings.TrimPrefix(note, "Fail "))
-	case rollout.MeasurementInconclusive, rollout.MeasurementError:
+	case reason.MeasurementInconclusive, reason.MeasurementError:
 		f.out.at(when, "no word", "%s", note)
-	case rollout.Releasing, rollout.TrafficReturning:
+	case reason.Releasing, reason.TrafficReturning:
 		f.out.at(when, "promote", "%s", note)
-	case rollout.Promoted:
+	case reason.Promoted:
 		f.out.at(when, "promoted", "%s", note)
-	case rollout.AnalysisFailed:
+	case reason.AnalysisFailed:
 		f.out.at(when, "rollback", "%s", note)
 	default: // the weight says it
 	}

@@ -14,16 +14,17 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 	"github.com/headgate/headgate/test/lab/load"
 )
 
 // optIn is all that a user adds.
 var optIn = map[string]string{
-	rollout.AnnotationStrategy: "canary",
-	rollout.AnnotationSteps:    "10%, 10s, 25%, 10s, 50%, 10s, 100%, 10s",
-	rollout.AnnotationAnalysis: "{interval: 5s, metrics: [{name: success-rate, condition: '>= 99%'}]}",
+	spec.AnnotationStrategy: "canary",
+	spec.AnnotationSteps:    "10%, 10s, 25%, 10s, 50%, 10s, 100%, 10s",
+	spec.AnnotationAnalysis: "{interval: 5s, metrics: [{name: success-rate, condition: '>= 99%'}]}",
 }
 
 // story is the demo from the user's first apply on.
@@ -108,7 +109,7 @@ func (s *story) goodVersion(ctx context.Context, pods map[string]bool) error {
 		return err
 	}
 	defer f.stop()
-	s.summary.Promoted, err = f.until(ctx, rollout.Promoted)
+	s.summary.Promoted, err = f.until(ctx, reason.Promoted)
 	s.summary.SecondsToFirstWeight = f.firstWeight.Sub(f.applied).Seconds()
 	return err
 }
@@ -120,7 +121,7 @@ func (s *story) badVersion(ctx context.Context) error {
 		return err
 	}
 	defer f.stop()
-	if s.summary.RolledBack, err = f.until(ctx, rollout.AnalysisFailed); err != nil {
+	if s.summary.RolledBack, err = f.until(ctx, reason.AnalysisFailed); err != nil {
 		return err
 	}
 	time.Sleep(3 * time.Second) // would it answer once more?

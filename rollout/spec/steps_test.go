@@ -1,4 +1,4 @@
-package rollout_test
+package spec_test
 
 import (
 	"strings"
@@ -8,100 +8,92 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
-func weight(w int) rollout.Step          { return rollout.Step{Kind: rollout.SetWeight, Weight: w} }
-func scale(c rollout.Scale) rollout.Step { return rollout.Step{Kind: rollout.SetScale, Scale: c} }
+func weight(w int) spec.Step       { return spec.Step{Kind: spec.SetWeight, Weight: w} }
+func scale(c spec.Scale) spec.Step { return spec.Step{Kind: spec.SetScale, Scale: c} }
 
-func header(name, value, pattern string) rollout.Step {
-	return rollout.Step{Kind: rollout.MatchHeader, Match: rollout.Match{Header: name, Value: value, Pattern: pattern}}
+func header(name, value, pattern string) spec.Step {
+	return spec.Step{Kind: spec.MatchHeader, Match: spec.Match{Header: name, Value: value, Pattern: pattern}}
 }
 
-func wait(d time.Duration) rollout.Step { return rollout.Step{Kind: rollout.Wait, Duration: d} }
-
-// step reads one step.
-func step(word string) (s rollout.Step) {
-	if err := s.UnmarshalText([]byte(word)); err != nil {
-		panic(err)
-	}
-	return s
-}
+func wait(d time.Duration) spec.Step { return spec.Step{Kind: spec.Wait, Duration: d} }
 
 var (
-	pause    = rollout.Step{Kind: rollout.Pause}
-	analysis = rollout.Step{Kind: rollout.RunAnalysis}
+	pause    = spec.Step{Kind: spec.Pause}
+	analysis = spec.Step{Kind: spec.RunAnalysis}
 )
 
 func TestParseSteps(t *testing.T) {
 	cases := map[string]struct {
 		text string
-		want []rollout.Step
+		want []spec.Step
 	}{
 		"weights and waits": {
 			"10%, 5m, 100%",
-			[]rollout.Step{weight(10), wait(5 * time.Minute), weight(100)},
+			[]spec.Step{weight(10), wait(5 * time.Minute), weight(100)},
 		},
 		"every kind of step, without spaces": {
 			"0%,pause,1h30m,analysis,2d",
-			[]rollout.Step{weight(0), pause, wait(90 * time.Minute), analysis, wait(48 * time.Hour)},
+			[]spec.Step{weight(0), pause, wait(90 * time.Minute), analysis, wait(48 * time.Hour)},
 		},
 		"one line broken over several": {
 			"10%,\n  30s,\n  100%\n",
-			[]rollout.Step{weight(10), wait(30 * time.Second), weight(100)},
+			[]spec.Step{weight(10), wait(30 * time.Second), weight(100)},
 		},
 		"the same weight again is a weight that does not fall": {
 			"20%, pause, 20%",
-			[]rollout.Step{weight(20), pause, weight(20)},
+			[]spec.Step{weight(20), pause, weight(20)},
 		},
 		"a list of Argo Rollouts": {
 			"- setWeight: 20\n- pause: {}\n- setWeight: 40\n- pause: {duration: 10}\n- pause:\n    duration: 1h\n",
-			[]rollout.Step{weight(20), pause, weight(40), wait(10 * time.Second), wait(time.Hour)},
+			[]spec.Step{weight(20), pause, weight(40), wait(10 * time.Second), wait(time.Hour)},
 		},
 		"seconds of Argo Rollouts in quotes": {
 			`- setWeight: 20` + "\n" + `- pause: {duration: "300"}`,
-			[]rollout.Step{weight(20), wait(5 * time.Minute)},
+			[]spec.Step{weight(20), wait(5 * time.Minute)},
 		},
 		"a bare analysis and a bare pause in a list": {
 			"\n- setWeight: 0\n- analysis: {}\n- analysis:\n- pause:\n",
-			[]rollout.Step{weight(0), analysis, analysis, pause},
+			[]spec.Step{weight(0), analysis, analysis, pause},
 		},
 		"a list under a comment, with words of the one-line form": {
 			"# slowly\n- 5%\n- 1m\n- pause\n",
-			[]rollout.Step{weight(5), wait(time.Minute), pause},
+			[]spec.Step{weight(5), wait(time.Minute), pause},
 		},
 		"a list in JSON": {
 			`[{"setWeight": 5}, {"pause": {"duration": "1m"}}]`,
-			[]rollout.Step{weight(5), wait(time.Minute)},
+			[]spec.Step{weight(5), wait(time.Minute)},
 		},
 		"scales": {
 			"scale=3, scale=50%, scale = traffic, 10%",
-			[]rollout.Step{scale(rollout.Scale{Replicas: 3}), scale(rollout.Scale{Percent: 50}), scale(rollout.Scale{Traffic: true}), weight(10)},
+			[]spec.Step{scale(spec.Scale{Replicas: 3}), scale(spec.Scale{Percent: 50}), scale(spec.Scale{Traffic: true}), weight(10)},
 		},
-		"a header that says always or never": {"header=X-Canary, 10%", []rollout.Step{header("X-Canary", "", ""), weight(10)}},
-		"a header with a value":              {"header=X-Canary:beta/2.0~x:y, 10%", []rollout.Step{header("X-Canary", "beta/2.0~x:y", ""), weight(10)}},
-		"a header with a regular expression": {`header=X-Region~^(eu|us)-[0-9]+\.a=b:c~$, 10%`, []rollout.Step{header("X-Region", "", `^(eu|us)-[0-9]+\.a=b:c~$`), weight(10)}},
-		"a cookie":                           {"0%, cookie=canary_1", []rollout.Step{weight(0), {Kind: rollout.MatchCookie, Match: rollout.Match{Cookie: "canary_1"}}}},
-		"a Job":                              {"0%, job=smoke-test.v2", []rollout.Step{weight(0), {Kind: rollout.RunJob, Job: "smoke-test.v2"}}},
+		"a header that says always or never": {"header=X-Canary, 10%", []spec.Step{header("X-Canary", "", ""), weight(10)}},
+		"a header with a value":              {"header=X-Canary:beta/2.0~x:y, 10%", []spec.Step{header("X-Canary", "beta/2.0~x:y", ""), weight(10)}},
+		"a header with a regular expression": {`header=X-Region~^(eu|us)-[0-9]+\.a=b:c~$, 10%`, []spec.Step{header("X-Region", "", `^(eu|us)-[0-9]+\.a=b:c~$`), weight(10)}},
+		"a cookie":                           {"0%, cookie=canary_1", []spec.Step{weight(0), {Kind: spec.MatchCookie, Match: spec.Match{Cookie: "canary_1"}}}},
+		"a Job":                              {"0%, job=smoke-test.v2", []spec.Step{weight(0), {Kind: spec.RunJob, Job: "smoke-test.v2"}}},
 		"new words in a list": {
 			"- scale=1\n- header=X-Canary:beta\n- cookie=canary\n- job=smoke\n- 10%\n",
-			[]rollout.Step{scale(rollout.Scale{Replicas: 1}), header("X-Canary", "beta", ""), {Kind: rollout.MatchCookie, Match: rollout.Match{Cookie: "canary"}}, {Kind: rollout.RunJob, Job: "smoke"}, weight(10)},
+			[]spec.Step{scale(spec.Scale{Replicas: 1}), header("X-Canary", "beta", ""), {Kind: spec.MatchCookie, Match: spec.Match{Cookie: "canary"}}, {Kind: spec.RunJob, Job: "smoke"}, weight(10)},
 		},
 		"canary scales of Argo Rollouts": {
 			"- setCanaryScale: {replicas: 3}\n- setCanaryScale:\n    weight: 25\n- setWeight: 20\n- setCanaryScale: {matchTrafficWeight: true}\n",
-			[]rollout.Step{scale(rollout.Scale{Replicas: 3}), scale(rollout.Scale{Percent: 25}), weight(20), scale(rollout.Scale{Traffic: true})},
+			[]spec.Step{scale(spec.Scale{Replicas: 3}), scale(spec.Scale{Percent: 25}), weight(20), scale(spec.Scale{Traffic: true})},
 		},
 		"a header route of Argo Rollouts, exact": {
 			"- setWeight: 0\n- setHeaderRoute:\n    name: set-header-1\n    match:\n    - headerName: Custom-Header1\n      headerValue:\n        exact: Mozilla\n",
-			[]rollout.Step{weight(0), header("Custom-Header1", "Mozilla", "")},
+			[]spec.Step{weight(0), header("Custom-Header1", "Mozilla", "")},
 		},
 		"a header route of Argo Rollouts, by regular expression": {
 			"- setWeight: 0\n- setHeaderRoute: {match: [{headerName: X-Region, headerValue: {regex: \"eu-.*\"}}]}\n",
-			[]rollout.Step{weight(0), header("X-Region", "", "eu-.*")},
+			[]spec.Step{weight(0), header("X-Region", "", "eu-.*")},
 		},
 		"a header route of Argo Rollouts, by prefix, of which nothing is an expression": {
 			"- setWeight: 0\n- setHeaderRoute: {match: [{headerName: Agent, headerValue: {prefix: \"v1.2\"}}]}\n",
-			[]rollout.Step{weight(0), header("Agent", "", `^v1\.2.*`)},
+			[]spec.Step{weight(0), header("Agent", "", `^v1\.2.*`)},
 		},
 		"as many steps as are allowed": {
 			strings.Repeat("1m,", 99) + "5%",
@@ -110,7 +102,7 @@ func TestParseSteps(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := rollout.ParseSteps(c.text)
+			got, err := spec.ParseSteps(c.text)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -121,8 +113,8 @@ func TestParseSteps(t *testing.T) {
 	}
 }
 
-func repeat(s rollout.Step, n int) []rollout.Step {
-	steps := make([]rollout.Step, n)
+func repeat(s spec.Step, n int) []spec.Step {
+	steps := make([]spec.Step, n)
 	for i := range steps {
 		steps[i] = s
 	}
@@ -179,7 +171,7 @@ func TestParseStepsErrors(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			steps, err := rollout.ParseSteps(c.text)
+			steps, err := spec.ParseSteps(c.text)
 			if err == nil {
 				t.Fatalf("no error, but steps %v", steps)
 			}
@@ -242,7 +234,7 @@ func TestParseStepsErrorsOfOtherKinds(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			steps, err := rollout.ParseSteps(c.text)
+			steps, err := spec.ParseSteps(c.text)
 			if err == nil {
 				t.Fatalf("no error, but steps %v", steps)
 			}
@@ -254,27 +246,27 @@ func TestParseStepsErrorsOfOtherKinds(t *testing.T) {
 }
 
 // drawSteps draws any list of steps that is allowed.
-func drawSteps(t *rapid.T) []rollout.Step {
+func drawSteps(t *rapid.T) []spec.Step {
 	w := rapid.IntRange(0, 100).Draw(t, "first weight")
-	steps := []rollout.Step{weight(w)}
+	steps := []spec.Step{weight(w)}
 	for range rapid.IntRange(0, 20).Draw(t, "more") {
 		switch rapid.IntRange(0, 8).Draw(t, "kind") {
 		case 4:
 			steps = append(steps, scale(rapid.OneOf(
-				rapid.Just(rollout.Scale{Traffic: true}),
-				rapid.Map(rapid.IntRange(1, 100), func(n int) rollout.Scale { return rollout.Scale{Percent: n} }),
-				rapid.Map(rapid.Int32Range(1, 10000), func(n int32) rollout.Scale { return rollout.Scale{Replicas: n} }),
+				rapid.Just(spec.Scale{Traffic: true}),
+				rapid.Map(rapid.IntRange(1, 100), func(n int) spec.Scale { return spec.Scale{Percent: n} }),
+				rapid.Map(rapid.Int32Range(1, 10000), func(n int32) spec.Scale { return spec.Scale{Replicas: n} }),
 			).Draw(t, "scale")))
 		case 5:
 			name := rapid.StringMatching(`[A-Za-z0-9_-]{1,9}`)
-			steps = append(steps, rapid.SampledFrom([]rollout.Step{
+			steps = append(steps, rapid.SampledFrom([]spec.Step{
 				header(name.Draw(t, "header"), "", ""),
 				header(name.Draw(t, "header"), rapid.StringMatching(`[/\-._~a-zA-Z0-9:]{1,9}`).Draw(t, "value"), ""),
 				header(name.Draw(t, "header"), "", rapid.SampledFrom(patterns).Draw(t, "pattern")),
-				{Kind: rollout.MatchCookie, Match: rollout.Match{Cookie: name.Draw(t, "cookie")}},
+				{Kind: spec.MatchCookie, Match: spec.Match{Cookie: name.Draw(t, "cookie")}},
 			}).Draw(t, "match"))
 		case 6:
-			steps = append(steps, rollout.Step{Kind: rollout.RunJob, Job: rapid.StringMatching(`[a-z0-9]([a-z0-9-]{0,9}[a-z0-9])?`).Draw(t, "job")})
+			steps = append(steps, spec.Step{Kind: spec.RunJob, Job: rapid.StringMatching(`[a-z0-9]([a-z0-9-]{0,9}[a-z0-9])?`).Draw(t, "job")})
 		case 0:
 			w = rapid.IntRange(w, 100).Draw(t, "weight")
 			steps = append(steps, weight(w))
@@ -283,7 +275,7 @@ func drawSteps(t *rapid.T) []rollout.Step {
 		case 2:
 			steps = append(steps, wait(time.Duration(rapid.IntRange(1, 365*24*60).Draw(t, "minutes"))*time.Minute))
 		default:
-			steps = append(steps, rapid.SampledFrom([]rollout.Step{pause, analysis}).Draw(t, "word"))
+			steps = append(steps, rapid.SampledFrom([]spec.Step{pause, analysis}).Draw(t, "word"))
 		}
 	}
 	return steps
@@ -294,8 +286,8 @@ var patterns = []string{`eu-.*`, `^(a|b)=c~d:e$`, `\.[0-9]+`, `a{2}&b?`, `:`}
 func TestFormattedStepsParseBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := drawSteps(t)
-		text := rollout.FormatSteps(want)
-		got, err := rollout.ParseSteps(text)
+		text := spec.FormatSteps(want)
+		got, err := spec.ParseSteps(text)
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
@@ -306,9 +298,9 @@ func TestFormattedStepsParseBack(t *testing.T) {
 }
 
 func TestStepsReadAsAPersonWritesThem(t *testing.T) {
-	steps := []rollout.Step{weight(0), wait(90 * time.Second), wait(10 * time.Minute), wait(time.Hour), wait(24 * time.Hour), wait(25 * time.Hour), pause, analysis}
+	steps := []spec.Step{weight(0), wait(90 * time.Second), wait(10 * time.Minute), wait(time.Hour), wait(24 * time.Hour), wait(25 * time.Hour), pause, analysis}
 	want := "0%, 1m30s, 10m, 1h, 1d, 25h, pause, analysis"
-	if got := rollout.FormatSteps(steps); got != want {
+	if got := spec.FormatSteps(steps); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -319,25 +311,25 @@ func FuzzParseSteps(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		steps, err := rollout.ParseSteps(text)
+		steps, err := spec.ParseSteps(text)
 		if err != nil {
 			return
 		}
 		last := -1
 		for _, s := range steps {
 			switch s.Kind {
-			case rollout.SetWeight:
+			case spec.SetWeight:
 				if s.Weight < last || s.Weight > 100 {
 					t.Errorf("%q: weight %d after %d", text, s.Weight, last)
 				}
 				last = s.Weight
-			case rollout.Wait:
+			case spec.Wait:
 				if s.Duration <= 0 {
 					t.Errorf("%q: waits %s", text, s.Duration)
 				}
 			}
 		}
-		again, err := rollout.ParseSteps(rollout.FormatSteps(steps))
+		again, err := spec.ParseSteps(spec.FormatSteps(steps))
 		if diff := cmp.Diff(steps, again); err != nil || diff != "" || last < 0 {
 			t.Errorf("%q: last weight %d: %v %s", text, last, err, diff)
 		}

@@ -1,4 +1,4 @@
-package rollout
+package spec
 
 import (
 	"os"
@@ -9,7 +9,7 @@ import (
 
 // The page names every annotation, and what it shows as steps are steps.
 func TestRolloutsPage(t *testing.T) {
-	text, err := os.ReadFile("../docs/rollouts.md")
+	text, err := os.ReadFile("../../docs/rollouts.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,6 @@
-package rollout
+// Package reason has one word for each thing that a rollout can be, or that can
+// happen to it.
+package reason
 
 // Reason is one word for why the rollout is where it is. The same constant is
 // the reason of the condition, of the event and of the log line, and the label
@@ -79,10 +81,17 @@ const (
 	CanaryLost              Reason = "CanaryLost"          // traffic went back for now: no canary pod is Available
 )
 
-// Problem is a precondition that does not hold. Message says what to change.
-type Problem struct {
-	Reason  Reason
-	Message string
-}
+// Warning says whether an event with this reason should stand out.
+func (r Reason) Warning() bool { return warnings[r] }
 
-func (p *Problem) Error() string { return p.Message }
+var warnings = map[Reason]bool{
+	PromotionStalled: true, AnalysisFailed: true, AnalysisLimitExceeded: true,
+	ProgressDeadlineExceeded: true, CanaryUnavailable: true, CanaryRoutesDeleted: true,
+	InvalidState: true, InvalidAnnotation: true, HoldRemoved: true, Bypassed: true,
+	NoService: true, NoIngress: true, ServiceNotSupported: true, ServiceSelectsOthers: true,
+	IngressNotSupported: true, IngressClassUnknown: true, ForeignCanary: true, NameTaken: true,
+	CanaryIndistinct: true, StableUnavailable: true, ScaledToZero: true, RecreateNotSupported: true,
+	RolloutDeadlineExceeded: true, JobFailed: true, JobUnavailable: true, VolumeNotShared: true,
+	PreviewHostRefused: true, CanaryNeedsFreeNode: true, ScaleDownNotHeld: true,
+	CanaryNotCovered: true, MeasurementFailed: true, MeasurementError: true, CommandRefused: true, CanaryLost: true,
+}

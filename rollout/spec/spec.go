@@ -1,4 +1,4 @@
-package rollout
+package spec
 
 import (
 	"errors"
@@ -27,7 +27,8 @@ var defaultSteps = map[Strategy]string{
 	BlueGreen: "0%, analysis, 100%, 5m",
 }
 
-const defaultProgressDeadline = 10 * time.Minute
+// DefaultProgressDeadline is ProgressDeadline where the user names none.
+const DefaultProgressDeadline = 10 * time.Minute
 
 // Spec is what the user wrote in the annotations of a Deployment, parsed.
 type Spec struct {
@@ -67,7 +68,7 @@ func ParseSpec(annotations map[string]string) (Spec, error) {
 		Services:         parse(&p, AnnotationService, nil, names(validation.IsDNS1123Label)),
 		Ingresses:        parse(&p, AnnotationIngress, nil, names(validation.IsDNS1123Subdomain)),
 		TrackLabel:       parse(&p, AnnotationTrackLabel, "", parseLabelKey),
-		ProgressDeadline: parse(&p, AnnotationProgressDeadline, defaultProgressDeadline, parseDuration),
+		ProgressDeadline: parse(&p, AnnotationProgressDeadline, DefaultProgressDeadline, parseDuration),
 		RolloutDeadline:  parse(&p, AnnotationRolloutDeadline, 0, parseDuration),
 		PreviewHost:      parse(&p, AnnotationPreviewHost, "", parseHost),
 		Gates:            parse(&p, AnnotationGates, nil, ParseGates),

@@ -1,4 +1,4 @@
-package rollout
+package spec
 
 // What a user writes on a Deployment. Strategy opts in; every other key is
 // optional and means nothing without it.

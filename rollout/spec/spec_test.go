@@ -1,4 +1,4 @@
-package rollout_test
+package spec_test
 
 import (
 	"errors"
@@ -10,27 +10,27 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 func TestParseSpec(t *testing.T) {
 	m := time.Minute
 	cases := map[string]struct {
 		annotations map[string]string
-		want        rollout.Spec
+		want        spec.Spec
 	}{
 		"a canary needs one word": {
 			map[string]string{"headgate.dev/strategy": "canary"},
-			rollout.Spec{
-				Strategy: rollout.Canary, ProgressDeadline: 10 * m, Restart: rollout.RestartRolling,
-				Steps: []rollout.Step{weight(10), wait(5 * m), weight(25), wait(5 * m), weight(50), wait(5 * m), weight(75), wait(5 * m), weight(100), wait(5 * m)},
+			spec.Spec{
+				Strategy: spec.Canary, ProgressDeadline: 10 * m, Restart: spec.RestartRolling,
+				Steps: []spec.Step{weight(10), wait(5 * m), weight(25), wait(5 * m), weight(50), wait(5 * m), weight(75), wait(5 * m), weight(100), wait(5 * m)},
 			},
 		},
 		"so does blue-green, whose analysis step passes without an analysis": {
 			map[string]string{"headgate.dev/strategy": "blue-green"},
-			rollout.Spec{
-				Strategy: rollout.BlueGreen, ProgressDeadline: 10 * m, Restart: rollout.RestartRolling,
-				Steps: []rollout.Step{weight(0), analysis, weight(100), wait(5 * m)},
+			spec.Spec{
+				Strategy: spec.BlueGreen, ProgressDeadline: 10 * m, Restart: spec.RestartRolling,
+				Steps: []spec.Step{weight(0), analysis, weight(100), wait(5 * m)},
 			},
 		},
 		"everything that can be written": {
@@ -49,13 +49,13 @@ func TestParseSpec(t *testing.T) {
 				"headgate.dev/restart":           "canary",
 				"headgate.dev/command":           "abort",
 			},
-			rollout.Spec{
-				Strategy: rollout.Canary, Steps: []rollout.Step{weight(5), analysis}, Analysis: "p99 <= 500ms\n",
+			spec.Spec{
+				Strategy: spec.Canary, Steps: []spec.Step{weight(5), analysis}, Analysis: "p99 <= 500ms\n",
 				Services: []string{"web", "web-internal"}, Ingresses: []string{"web.example.org"},
 				TrackLabel: "app.kubernetes.io/name", ProgressDeadline: 24 * time.Hour,
 				RolloutDeadline: 48 * time.Hour, PreviewHost: "preview.web.example.com", RollbackWindow: 3,
-				Gates:   []rollout.Gate{{Before: rollout.GateStart, URL: "https://gate.example.com", Timeout: 10 * time.Second}},
-				Restart: rollout.RestartCanary,
+				Gates:   []spec.Gate{{Before: spec.GateStart, URL: "https://gate.example.com", Timeout: 10 * time.Second}},
+				Restart: spec.RestartCanary,
 			},
 		},
 		"what Headgate and others write is not read": {
@@ -63,16 +63,16 @@ func TestParseSpec(t *testing.T) {
 				"headgate.dev/strategy": "canary", "headgate.dev/steps": "5%",
 				"headgate.dev/rollout": "7", "headgate.dev/phase": "Pending", "example.org/steps": "x",
 			},
-			rollout.Spec{Strategy: rollout.Canary, Steps: []rollout.Step{weight(5)}, ProgressDeadline: 10 * m, Restart: rollout.RestartRolling},
+			spec.Spec{Strategy: spec.Canary, Steps: []spec.Step{weight(5)}, ProgressDeadline: 10 * m, Restart: spec.RestartRolling},
 		},
 		"a mistyped command does not stop the rollout": {
 			map[string]string{"headgate.dev/strategy": "canary", "headgate.dev/steps": "5%", "headgate.dev/command": "abrt"},
-			rollout.Spec{Strategy: rollout.Canary, Steps: []rollout.Step{weight(5)}, ProgressDeadline: 10 * m, Restart: rollout.RestartRolling},
+			spec.Spec{Strategy: spec.Canary, Steps: []spec.Step{weight(5)}, ProgressDeadline: 10 * m, Restart: spec.RestartRolling},
 		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := rollout.ParseSpec(c.annotations)
+			got, err := spec.ParseSpec(c.annotations)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -156,18 +156,18 @@ func TestParseSpecErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			annotations := map[string]string{"headgate.dev/strategy": "canary"}
 			annotations["headgate.dev/"+c.key] = c.value
-			got, err := rollout.ParseSpec(annotations)
+			got, err := spec.ParseSpec(annotations)
 			if err == nil {
 				t.Fatalf("no error, but %+v", got)
 			}
 			if diff := cmp.Diff(c.want, err.Error()); diff != "" {
 				t.Error(diff)
 			}
-			var wrong *rollout.AnnotationError
+			var wrong *spec.AnnotationError
 			if !errors.As(err, &wrong) {
 				t.Errorf("%T is no AnnotationError", err)
 			}
-			if diff := cmp.Diff(rollout.Spec{}, got); diff != "" {
+			if diff := cmp.Diff(spec.Spec{}, got); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -179,7 +179,7 @@ func TestParseSpecReportsEverythingAtOnce(t *testing.T) {
 		"headgate.dev/strategy": "", "headgate.dev/steps": "x", "headgate.dev/service": "X",
 		"headgate.dev/a": "", "headgate.dev/b": "",
 	}
-	_, err := rollout.ParseSpec(annotations)
+	_, err := spec.ParseSpec(annotations)
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -198,7 +198,7 @@ func TestEveryExampleParses(t *testing.T) {
 	for _, key := range []string{"strategy", "steps", "analysis", "service", "ingress", "track-label", "progress-deadline", "rollout-deadline", "preview-host", "gates", "rollback-window", "restart"} {
 		annotations := map[string]string{"headgate.dev/strategy": "canary"}
 		annotations["headgate.dev/"+key] = ""
-		_, err := rollout.ParseSpec(annotations)
+		_, err := spec.ParseSpec(annotations)
 		if err == nil {
 			t.Fatalf("%s: an empty value is accepted", key)
 		}
@@ -207,7 +207,7 @@ func TestEveryExampleParses(t *testing.T) {
 			t.Fatalf("no example in %v", err)
 		}
 		annotations["headgate.dev/"+key] = example
-		if _, err := rollout.ParseSpec(annotations); err != nil {
+		if _, err := spec.ParseSpec(annotations); err != nil {
 			t.Errorf("the example does not parse: %v", err)
 		}
 	}
@@ -225,7 +225,7 @@ func TestOptedIn(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			if got := rollout.OptedIn(c.annotations); got != c.want {
+			if got := spec.OptedIn(c.annotations); got != c.want {
 				t.Errorf("got %t, want %t", got, c.want)
 			}
 		})
@@ -238,13 +238,13 @@ func TestUnrestarted(t *testing.T) {
 	}
 	restarted := template(map[string]string{"kubectl.kubernetes.io/restartedAt": "2026-11-22T10:00:00Z", "example.org/note": "x"})
 	before := restarted.DeepCopy()
-	if diff := cmp.Diff(template(map[string]string{"example.org/note": "x"}), rollout.Unrestarted(restarted)); diff != "" {
+	if diff := cmp.Diff(template(map[string]string{"example.org/note": "x"}), spec.Unrestarted(restarted)); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(*before, restarted); diff != "" {
 		t.Error("the template was modified:", diff)
 	}
-	if diff := cmp.Diff(template(nil), rollout.Unrestarted(template(nil))); diff != "" {
+	if diff := cmp.Diff(template(nil), spec.Unrestarted(template(nil))); diff != "" {
 		t.Error("one that was never restarted:", diff)
 	}
 }
@@ -252,8 +252,8 @@ func TestUnrestarted(t *testing.T) {
 func TestParseCommand(t *testing.T) {
 	for _, verb := range []string{"promote", "promote-full", "pause", "resume", "abort", "retry"} {
 		for _, id := range []string{"", "7"} {
-			want := rollout.Command{Verb: verb, Rollout: id}
-			got, err := rollout.ParseCommand(want.String())
+			want := spec.Command{Verb: verb, Rollout: id}
+			got, err := spec.ParseCommand(want.String())
 			if diff := cmp.Diff(want, got); err != nil || diff != "" {
 				t.Errorf("%s: %v %s", want, err, diff)
 			}
@@ -274,7 +274,7 @@ func TestParseCommandErrors(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := rollout.ParseCommand(c.text)
+			got, err := spec.ParseCommand(c.text)
 			if err == nil {
 				t.Fatalf("no error, but %+v", got)
 			}

@@ -1,4 +1,4 @@
-package rollout
+package spec
 
 import (
 	"fmt"
@@ -14,6 +14,25 @@ const (
 	maxGateTimeout     = 30 * time.Second // a worker of the controller waits for it
 	maxGates           = 10
 	maxGateRetries     = 10
+)
+
+// Gate is a URL that is asked whether the rollout may go on.
+type Gate struct {
+	Before  GatePoint
+	URL     string
+	Timeout time.Duration // of one request
+	Retries int           // of a request that got no answer, before it counts as a no
+}
+
+// GatePoint is where a rollout asks. It asks nobody once a person said
+// promote-full, nor for a template that needs no canary.
+type GatePoint string
+
+// The points.
+const (
+	GateStart     GatePoint = "start"     // before the canary is created
+	GateRise      GatePoint = "rise"      // before each step that gives the canary more traffic
+	GatePromotion GatePoint = "promotion" // before stable becomes the new version
 )
 
 // ParseGates reads the value of headgate.dev/gates: one line of points and URLs,
@@ -83,7 +102,7 @@ func (g Gate) check() error {
 	case !isGateURL(g.URL):
 		return wrong(g.URL, "a gate has an http or https URL, without user and fragment")
 	case g.Timeout > maxGateTimeout:
-		return wrong(formatDuration(g.Timeout), "a gate is given at most "+formatDuration(maxGateTimeout)+" to answer")
+		return wrong(FormatDuration(g.Timeout), "a gate is given at most "+FormatDuration(maxGateTimeout)+" to answer")
 	case g.Retries < 0 || g.Retries > maxGateRetries:
 		return wrong(fmt.Sprint(g.Retries), fmt.Sprintf("retries are 0..%d", maxGateRetries))
 	}

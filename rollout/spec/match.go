@@ -1,9 +1,22 @@
-package rollout
+package spec
 
 import (
 	"regexp"
 	"strings"
 )
+
+// Match is which requests go to the canary whatever the weight. Zero: none. The
+// header has the first word, then the cookie.
+type Match struct {
+	Header string `json:"header,omitempty"` // name
+
+	// Value or Pattern, a regular expression, is what the value of Header must be.
+	// Neither: "always" goes to the canary and "never" to stable.
+	Value   string `json:"value,omitempty"`
+	Pattern string `json:"pattern,omitempty"`
+
+	Cookie string `json:"cookie,omitempty"` // name; its value is "always" or "never"
+}
 
 // None says whether no request matches.
 func (m Match) None() bool { return m == Match{} }
@@ -71,8 +84,8 @@ func (m Match) header() string {
 	return m.Header
 }
 
-// besides says what comes besides a weight.
-func (m Match) besides() string {
+// Besides says what comes besides a weight: ", besides header X-Canary".
+func (m Match) Besides() string {
 	var words string
 	if m.Header != "" {
 		words += ", besides header " + m.header()
@@ -81,19 +94,4 @@ func (m Match) besides() string {
 		words += ", besides cookie " + m.Cookie
 	}
 	return words
-}
-
-// match is what the steps up to the present one match: the last header and the
-// last cookie that they name.
-func (s State) match() Match {
-	var m Match
-	for _, step := range s.reachedSteps() {
-		if step.Kind == MatchHeader {
-			m.Header, m.Value, m.Pattern = step.Match.Header, step.Match.Value, step.Match.Pattern
-		}
-		if step.Kind == MatchCookie {
-			m.Cookie = step.Match.Cookie
-		}
-	}
-	return m
 }

@@ -1,4 +1,4 @@
-package rollout
+package spec
 
 import (
 	"fmt"
@@ -34,18 +34,23 @@ const (
 	RunJob      StepKind = "job"      // for a Job to succeed
 )
 
-// waitsForPods says that no person can end the wait of this step: what it waits
+// WaitsForPods says that no person can end the wait of this step: what it waits
 // for are pods and routers.
-func (s Step) waitsForPods() bool {
+func (s Step) WaitsForPods() bool {
 	return s.Kind == SetWeight || s.Kind == SetScale || s.Kind == MatchHeader || s.Kind == MatchCookie
+}
+
+// Raises says whether a step gives the canary more traffic than weight.
+func (s Step) Raises(weight int) bool {
+	return s.Kind == SetWeight && s.Weight > weight || s.Kind == MatchHeader || s.Kind == MatchCookie
 }
 
 const (
 	maxSteps = 100
 
-	// maxDuration keeps every sum of durations far from overflow. Who wants to
+	// MaxDuration keeps every sum of durations far from overflow. Who wants to
 	// wait longer wants a person to decide.
-	maxDuration = 365 * 24 * time.Hour
+	MaxDuration = 365 * 24 * time.Hour
 )
 
 // String is the form that ParseSteps reads: "10%", "5m", "pause", "job=smoke".
@@ -54,7 +59,7 @@ func (s Step) String() string {
 	case SetWeight:
 		return strconv.Itoa(s.Weight) + "%"
 	case Wait:
-		return formatDuration(s.Duration)
+		return FormatDuration(s.Duration)
 	case SetScale:
 		return string(s.Kind) + "=" + s.Scale.String()
 	case MatchHeader:
@@ -135,7 +140,7 @@ func parseStep(word string) (Step, error) {
 
 func notAStep(word string) error {
 	return wrong(word, fmt.Sprintf("a step is a weight (10%%), a time to wait (30s, 5m, 1h, at most %s), pause, analysis, "+
-		"scale=3, header=X-Canary, cookie=canary or job=smoke-test", formatDuration(maxDuration)))
+		"scale=3, header=X-Canary, cookie=canary or job=smoke-test", FormatDuration(MaxDuration)))
 }
 
 // namedStep reads arg and blames word.
@@ -178,6 +183,11 @@ func weightStep(word, number string) (Step, error) {
 	return Step{Kind: SetWeight, Weight: weight}, nil
 }
 
+// CheckSteps says what is wrong with steps as a whole: their number, and the order
+// of their weights.
+func CheckSteps(steps []Step) error { return checkSteps(FormatSteps(steps), steps) }
+
+// checkSteps blames text.
 func checkSteps(text string, steps []Step) error {
 	if len(steps) > maxSteps {
 		return wrong(fmt.Sprintf("%.20s...", text), fmt.Sprintf("has %d steps, at most %d are allowed", len(steps), maxSteps))
@@ -205,14 +215,14 @@ func parseDuration(text string) (time.Duration, error) {
 		n, _ := strconv.Atoi(days)
 		d, err = time.Duration(n)*24*time.Hour, nil
 	}
-	if err != nil || d <= 0 || d > maxDuration {
-		return 0, wrong(text, fmt.Sprintf("a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most %s", formatDuration(maxDuration)))
+	if err != nil || d <= 0 || d > MaxDuration {
+		return 0, wrong(text, fmt.Sprintf("a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most %s", FormatDuration(MaxDuration)))
 	}
 	return d, nil
 }
 
-// formatDuration is d.String() without the zeros: "5m", not "5m0s".
-func formatDuration(d time.Duration) string {
+// FormatDuration is d.String() without the zeros: "5m", not "5m0s".
+func FormatDuration(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d >= day && d%day == 0 {
 		return strconv.Itoa(int(d/day)) + "d"

@@ -1,0 +1,13 @@
+package rollout
+
+import (
+	"github.com/headgate/headgate/rollout/reason"
+)
+
+// Problem is a precondition that does not hold. Message says what to change.
+type Problem struct {
+	Reason  reason.Reason
+	Message string
+}
+
+func (p *Problem) Error() string { return p.Message }
