@@ -5,166 +5,187 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// obey carries out the command that is on the Deployment, in a rollout that is
-// going through its steps.
-func (o Observation) obey(s *State) []Note {
-	verb, notes := o.command(s)
+// obey carries out the command on the Deployment, in a rollout that goes through
+// its steps. nil: the rollout goes on.
+func (p *pass) obey() *Decision {
+	verb := p.command()
+	if verb == "" {
+		return nil
+	}
+	if why := p.unfitForSteps(verb); why != "" {
+		p.refuse(why)
+		return nil
+	}
+	p.note(reason.CommandTaken, "%s", verb)
 	switch verb {
 	case spec.VerbAbort:
-		s.Why, s.Message = reason.AbortedByCommand, "aborted by command"
+		return p.rollBack(reason.AbortedByCommand, "aborted by command")
 	case spec.VerbPause:
-		s.Paused = true
+		p.state.Paused = true
 	case spec.VerbResume:
-		if !s.Paused {
-			return o.refused("nothing is paused by command")
-		}
-		s.Paused = false
-		if s.step().WaitsForPods() {
-			s.StepSince = o.Now // the deadline of its pods begins anew
-		}
+		p.resume()
 	case spec.VerbPromote:
-		if !o.skip(s) {
-			return o.refused("there is no wait to end here; promote-full goes on without the steps that are left")
-		}
+		p.skip()
 	case spec.VerbPromoteFull:
-		s.Stage = StagePromoting
-	case spec.VerbRetry:
-		return o.refused("retry is for a rollout that was rolled back")
+		d := p.promote()
+		return &d
 	}
-	return notes
+	return nil
 }
 
-// tooLate is for a command that meets a verdict which ends the rollout: whoever
-// said promote-full had not seen that, and has to say it again.
-func (o Observation) tooLate(s *State) []Note {
-	verb, notes := o.command(s)
-	if verb != "" {
-		return o.refused("the rollout is being rolled back")
-	}
-	return notes
-}
-
-// skip ends the present wait, if there is one. It does not go on to the next
-// step: whether the next weight may come is for its pods and the verdict.
-func (o Observation) skip(s *State) bool {
-	paused, skipped := s.Paused, s.Skipped
-	s.Paused = false
-	if !s.step().WaitsForPods() {
-		s.Skipped = true
-		return paused || !skipped
-	}
-	if paused {
-		s.StepSince = o.Now
-	}
-	return paused
-}
-
-// commandAfterRollback: a person may try again, or release all the same.
-func (o Observation) commandAfterRollback(s *State) (string, []Note) {
-	verb, notes := o.command(s)
-	switch verb {
-	case spec.VerbRetry:
-		// One write renews the hold and takes the command away: there is no state
-		// between the two to remember.
-		s.CommandTaken = ""
-		return verb, notes
-	case spec.VerbPromoteFull, "":
-		return verb, notes
-	default:
-		return "", o.refused("the rollout was rolled back; there is retry and promote-full")
-	}
-}
-
-// stillRolledBack keeps to a rollback whose record, the canary Deployment,
-// somebody deleted: what failed must not begin again by itself.
-func (o Observation) stillRolledBack() Decision {
-	d := Decision{Weight: Unrouted, Phase: spec.RolledBack}
+// unfitForSteps says why verb means nothing while the rollout goes through its
+// steps. "": it means something.
+func (p *pass) unfitForSteps(verb string) string {
+	s := p.state
 	switch {
-	case o.says(spec.VerbPromoteFull):
-		return o.releaseByCommand()
-	case o.says(spec.VerbRetry):
-		d.Hold, d.Phase = RenewHold, spec.Pending
-		d.Notes = []Note{{reason.CommandTaken, o.say(spec.VerbRetry)}}
-		return d
-	}
-	return o.refuseCommand(d, "the rollout was rolled back; there is retry and promote-full")
-}
-
-// commandWhilePending: a rollout that begins now is told as if it had begun, so
-// that nobody has to wait for that; one that cannot begin can only be let
-// through.
-func (o Observation) commandWhilePending() Decision {
-	if o.says(spec.VerbPromoteFull) {
-		return o.releaseByCommand()
-	}
-	d := o.pending()
-	if d.Canary == nil {
-		return o.refuseCommand(d, "the rollout has not begun; there is promote-full")
-	}
-	return d
-}
-
-func (o Observation) releaseByCommand() Decision {
-	return Decision{
-		Weight: Unrouted, Hold: Release,
-		Reason: reason.Bypassed, Message: o.say("released without a canary, by command"),
-	}
-}
-
-// says whether the command on the Deployment is verb, about this rollout.
-func (o Observation) says(verb string) bool {
-	return o.Command != nil && o.Command.Verb == verb && o.aboutThis()
-}
-
-// command is the verb to carry out now, "" for none, and marks it as taken.
-func (o Observation) command(s *State) (string, []Note) {
-	text := o.commandText()
-	taken := s.CommandTaken == text
-	s.CommandTaken = text
-	switch {
-	case taken: // or there is none
-		return "", nil
-	case o.CommandErr != nil:
-		return "", o.refused(o.CommandErr.Error())
-	case !o.aboutThis():
-		return "", o.refused("it is meant for rollout " + o.Command.Rollout)
-	}
-	return o.Command.Verb, []Note{{reason.CommandTaken, o.say("%s", o.Command.Verb)}}
-}
-
-// commandText tells one command from the next. "" means that there is none.
-func (o Observation) commandText() string {
-	switch {
-	case o.CommandErr != nil:
-		return o.CommandErr.Error()
-	case o.Command != nil:
-		return o.Command.String()
+	case verb == spec.VerbResume && !s.Paused:
+		return "nothing is paused by command"
+	case verb == spec.VerbPromote && !s.Paused && (s.Skipped || !p.skippable()):
+		return "there is no wait to end here; promote-full goes on without the steps that are left"
+	case verb == spec.VerbRetry:
+		return "retry is for a rollout that was rolled back"
 	}
 	return ""
 }
 
-// refuseCommand is for where no command makes sense.
-func (o Observation) refuseCommand(d Decision, why string) Decision {
+// resume ends a pause by command. The deadline of pods and routers begins anew.
+func (p *pass) resume() {
+	p.state.Paused = false
+	if !p.skippable() {
+		p.state.StepSince = p.Now
+	}
+}
+
+// skip ends a pause by command and the wait of the present step. It does not go on
+// to the next step: whether the next weight may come depends on its pods and on
+// the verdict.
+func (p *pass) skip() {
+	if p.skippable() {
+		p.state.Paused, p.state.Skipped = false, true
+		return
+	}
+	p.resume()
+}
+
+// skippable says whether a person may end the wait of the present step.
+func (p *pass) skippable() bool {
+	step := p.state.step()
+	return step.Kind == "" || behaviours[step.Kind].skippable()
+}
+
+// commandAfterRollback is the command to carry out on a rollout that was rolled
+// back: a person may try again, or release all the same. "": none.
+func (p *pass) commandAfterRollback() string {
+	verb := p.command()
+	switch verb {
+	case "":
+		return ""
+	case spec.VerbRetry:
+		// One write renews the hold and takes the command away: there is no state
+		// between the two to remember.
+		p.state.CommandTaken = ""
+	case spec.VerbPromoteFull:
+	default:
+		p.refuse("the rollout was rolled back; there is retry and promote-full")
+		return ""
+	}
+	p.note(reason.CommandTaken, "%s", verb)
+	return verb
+}
+
+// stillRolledBack keeps to a rollback whose record, the canary Deployment,
+// somebody deleted: what failed must not begin again by itself.
+func (p *pass) stillRolledBack() Decision {
+	d := Decision{Phase: spec.RolledBack}
 	switch {
-	case o.Canary != nil && o.Canary.State.CommandTaken == o.commandText(): // or there is none
-	case o.CommandErr != nil:
-		d.Notes = append(d.Notes, o.refused(o.CommandErr.Error())...)
-	case o.Command != nil:
-		d.Notes = append(d.Notes, o.refused(why)...)
+	case p.commandIs(spec.VerbPromoteFull):
+		return p.releaseByCommand()
+	case p.commandIs(spec.VerbRetry):
+		d.Hold, d.Phase = RenewHold, spec.Pending
+		p.note(reason.CommandTaken, spec.VerbRetry)
+		return d
+	}
+	return p.refusingCommands(d, "the rollout was rolled back; there is retry and promote-full")
+}
+
+// commandWhilePending obeys as if the rollout had begun, where it can begin now,
+// so that nobody has to wait for that. A rollout that cannot begin can only be
+// released.
+func (p *pass) commandWhilePending() Decision {
+	if p.commandIs(spec.VerbPromoteFull) {
+		return p.releaseByCommand()
+	}
+	d := p.pending()
+	if d.Canary == nil {
+		return p.refusingCommands(d, "the rollout has not begun; there is promote-full")
 	}
 	return d
 }
 
-func (o Observation) refused(why string) []Note {
-	word := spec.AnnotationCommand
-	if o.Command != nil {
-		word = o.Command.String()
+func (p *pass) releaseByCommand() Decision {
+	return Decision{Hold: Release, Reason: reason.Bypassed, Message: p.say("released without a canary, by command")}
+}
+
+// commandIs says whether the command on the Deployment is verb, about this
+// rollout.
+func (p *pass) commandIs(verb string) bool {
+	return p.Command != nil && p.Command.Verb == verb && p.aboutThis()
+}
+
+// command is the verb to carry out now, and marks it as taken. "": none. It
+// refuses a command that cannot be read or that is about another rollout.
+func (p *pass) command() string {
+	text := p.commandText()
+	taken := p.state.CommandTaken == text
+	p.state.CommandTaken = text
+	switch {
+	case taken: // or there is none
+		return ""
+	case p.CommandErr != nil:
+		p.refuse(p.CommandErr.Error())
+		return ""
+	case !p.aboutThis():
+		p.refuse("it is meant for rollout " + p.Command.Rollout)
+		return ""
 	}
-	return []Note{{reason.CommandRefused, o.say("%s is refused: %s", word, why)}}
+	return p.Command.Verb
+}
+
+// commandText tells one command from the next. "": there is none.
+func (p *pass) commandText() string {
+	switch {
+	case p.CommandErr != nil:
+		return p.CommandErr.Error()
+	case p.Command != nil:
+		return p.Command.String()
+	}
+	return ""
+}
+
+// refusingCommands is d, where no command makes sense, with a note for the
+// command that is there.
+func (p *pass) refusingCommands(d Decision, why string) Decision {
+	switch {
+	case p.Canary != nil && p.recorded.CommandTaken == p.commandText(): // or there is none
+	case p.CommandErr != nil:
+		p.refuse(p.CommandErr.Error())
+	case p.Command != nil:
+		p.refuse(why)
+	}
+	return d
+}
+
+// refuse notes that the command is refused, and why.
+func (p *pass) refuse(why string) {
+	word := spec.AnnotationCommand
+	if p.Command != nil {
+		word = p.Command.String()
+	}
+	p.note(reason.CommandRefused, "%s is refused: %s", word, why)
 }
 
 // aboutThis: a command may name the rollout it is meant for, so that a slow
 // finger does not abort the next one.
-func (o Observation) aboutThis() bool {
-	return o.Command.Rollout == "" || o.Command.Rollout == o.Stable.Hold
+func (p *pass) aboutThis() bool {
+	return p.Command.Rollout == "" || p.Command.Rollout == p.Stable.Hold
 }

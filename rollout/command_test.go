@@ -151,7 +151,7 @@ func late(o *rollout.Observation) {
 }
 
 func rolledBack(o *rollout.Observation) {
-	o.Canary.State.Stage, o.Canary.State.Why = rollout.StageRolledBack, reason.AnalysisFailed
+	o.Canary.State.Mode, o.Canary.State.Why = rollout.ModeRolledBack, reason.AnalysisFailed
 	o.Canary.State.DrainSince = noon.Add(-time.Hour)
 	o.Canary.Replicas, o.Canary.Available = 0, 0
 	o.Traffic = rollout.Traffic{}
@@ -162,11 +162,11 @@ func recordless(o *rollout.Observation) {
 }
 
 func promoting(o *rollout.Observation) {
-	o.Canary.State.Stage, o.Canary.State.Step, o.Stable.Hold = rollout.StagePromoting, 3, ""
+	o.Canary.State.Mode, o.Canary.State.Step, o.Stable.Hold = rollout.ModePromoting, 3, ""
 }
 
 func retiring(o *rollout.Observation) {
-	o.Canary.State.Stage, o.Canary.State.Why = rollout.StageRetiring, reason.Superseded
+	o.Canary.State.Mode, o.Canary.State.Why = rollout.ModeRetiring, reason.Superseded
 }
 
 func idle(o *rollout.Observation) {

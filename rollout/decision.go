@@ -9,42 +9,41 @@ import (
 
 // Decision is what should be true, and why.
 type Decision struct {
+	// Needs is what this decision is made without. Where it asks for something,
+	// the caller answers it in the Observation and calls Next again; it does not
+	// carry this decision out.
+	Needs Needs
+
 	// Reason and Message are the condition, the event and the log line. Message
 	// holds nothing that changes while nothing happens. An empty Reason leaves
 	// the condition as it is.
 	Reason  reason.Reason
 	Message string
 
-	// Notes are what happened besides: one event and one log line each.
+	// Notes are what else happened: one event and one log line each.
 	Notes []Note
 
 	// Canary is what the canary Deployment should be. nil: it should not exist.
 	Canary *CanaryGoal
 
-	// Weight is what every canary Ingress should carry, 0..100, or Unrouted, or
-	// KeepRoutes.
-	Weight int
+	// Routes is what should become of the canary Ingresses.
+	Routes RoutesGoal
 
-	// Match is what they should match besides. It means nothing where Weight is
-	// negative.
-	Match spec.Match
-
-	// Ask is the point whose gates are to be asked: with their answer as
-	// Observation.Gate the decision may be another one. "": none.
-	Ask spec.GatePoint
-
-	// Job is the Job that should exist. nil: none; one of the same rollout that is
-	// not at its end has then no purpose any more.
+	// Job is the Job that should exist. nil: none. An unfinished Job of this
+	// rollout that is not the one named here serves nothing and should go.
 	Job *JobGoal
 
-	// HoldScaleDown says that nothing should shrink stable: traffic may come back
-	// to it at any moment.
+	// HoldScaleDown says that no autoscaler should shrink stable: traffic may come
+	// back to it at any moment.
 	HoldScaleDown bool
 
-	Hold  HoldGoal
-	Phase spec.Phase // on the user's Deployment; "" means no annotation
+	// Hold is what should become of the hold on the user's Deployment.
+	Hold HoldGoal
 
-	// TakeCommand says that AnnotationCommand has been dealt with and should go.
+	// Phase is for the user's Deployment. "" means no annotation.
+	Phase spec.Phase
+
+	// TakeCommand says that spec.AnnotationCommand was dealt with and should go.
 	TakeCommand bool
 
 	// Again is when to look next if nothing changes until then. Zero: not at
@@ -52,11 +51,23 @@ type Decision struct {
 	Again time.Time
 }
 
-// Weights that are not weights.
-const (
-	Unrouted   = -1 // no canary Ingress should exist
-	KeepRoutes = -2 // whatever is there should stay as it is
-)
+// Needs is what a decision depends on and the observation does not hold, because
+// it is slow or costs something: it is asked only when it is due. The zero value
+// needs nothing.
+type Needs struct {
+	// Measurement asks for Observation.Measurement.
+	Measurement bool
+
+	// Job asks for Observation.Job: the status of this Job. nil: no Job.
+	Job *JobGoal
+
+	// Gates asks for Observation.Gate: the answer of the gates at this point.
+	// "": no gates.
+	Gates spec.GatePoint
+}
+
+// None says whether nothing is needed.
+func (n Needs) None() bool { return n == Needs{} }
 
 // CanaryGoal is what the canary Deployment should be.
 type CanaryGoal struct {
@@ -69,9 +80,9 @@ type HoldGoal int
 
 // The goals for a hold.
 const (
-	KeepHold  HoldGoal = iota
-	Release            // let the native rolling update begin
-	RenewHold          // hold the same template as a new rollout
+	KeepHold  HoldGoal = iota // leave it as it is
+	Release                   // let the native rolling update begin
+	RenewHold                 // hold the same template as a new rollout
 )
 
 // Note is something that happened, for an event and a log line.

@@ -31,32 +31,38 @@ type GateAnswer struct {
 const gateInterval = 10 * time.Second
 
 // awaitGates is nil where no gate of point is closed.
-func (o Observation) awaitGates(s State, point spec.GatePoint) *Decision {
-	if o.SpecErr != nil {
-		return o.wait(s, reason.InvalidAnnotation, o.SpecErr.Error())
+func (p *pass) awaitGates(point spec.GatePoint) *Decision {
+	if p.SpecErr != nil {
+		return p.waitAtStep(reason.InvalidAnnotation, p.SpecErr.Error())
 	}
-	if o.open(point) {
+	if p.gatesOpen(point) {
 		return nil
 	}
-	d := o.wait(s, reason.AwaitingGate, o.closed(point))
-	d.Ask, d.Again = point, Earliest(d.Again, o.Now.Add(gateInterval))
+	d := p.waitAtStep(reason.AwaitingGate, p.gatesClosed(point))
+	d.Again = Earliest(d.Again, p.Now.Add(gateInterval))
 	return d
 }
 
-// open says whether every gate of point said yes, or there is none.
-func (o Observation) open(point spec.GatePoint) bool {
-	for _, g := range o.Spec.Gates {
+// gatesOpen says whether every gate of point said yes, or there is none. Where
+// the gates were not asked it notes that they have to be.
+func (p *pass) gatesOpen(point spec.GatePoint) bool {
+	for _, g := range p.Spec.Gates {
 		if g.Before == point {
-			return o.Gate != nil && o.Gate.Point == point && o.Gate.Open
+			if p.Gate == nil || p.Gate.Point != point {
+				p.unanswered = point
+				return false
+			}
+			return p.Gate.Open
 		}
 	}
 	return true
 }
 
-func (o Observation) closed(point spec.GatePoint) string {
+// gatesClosed says what the rollout waits for.
+func (p *pass) gatesClosed(point spec.GatePoint) string {
 	message := fmt.Sprintf("until the gate before %s opens", point)
-	if o.Gate != nil && o.Gate.Point == point {
-		message += ": " + o.Gate.Message
+	if p.Gate != nil && p.Gate.Point == point {
+		message += ": " + p.Gate.Message
 	}
 	return message
 }

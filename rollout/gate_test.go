@@ -58,8 +58,8 @@ func TestGates(t *testing.T) {
 				c.at(&o)
 			}
 			d := rollout.Next(o)
-			if d.Ask != c.ask {
-				t.Fatalf("asks %q, at %s: %s", d.Ask, d.Reason, d.Message)
+			if d.Needs.Gates != c.ask {
+				t.Fatalf("asks %q, at %s: %s", d.Needs.Gates, d.Reason, d.Message)
 			}
 			if c.ask == "" {
 				if d.Reason != c.open {
@@ -73,11 +73,11 @@ func TestGates(t *testing.T) {
 				t.Errorf("closed: %s: %s, again at %s", d.Reason, d.Message, d.Again)
 			}
 			o.Gate = &rollout.GateAnswer{Point: c.ask, Open: true}
-			if d = rollout.Next(o); d.Reason != c.open || d.Ask != "" {
-				t.Errorf("open: %s: %s, asks %q", d.Reason, d.Message, d.Ask)
+			if d = rollout.Next(o); d.Reason != c.open || d.Needs.Gates != "" {
+				t.Errorf("open: %s: %s, asks %q", d.Reason, d.Message, d.Needs.Gates)
 			}
 			o.Gate.Point = "another"
-			if d = rollout.Next(o); d.Ask != c.ask {
+			if d = rollout.Next(o); d.Needs.Gates != c.ask {
 				t.Errorf("an answer to something else opened it: %s: %s", d.Reason, d.Message)
 			}
 		})

@@ -42,9 +42,6 @@ func TestJobs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := running()
 			o.Plan, o.Canary.State.Steps[1], o.Job = nil, step("job=smoke"), c.job
-			if diff := cmp.Diff(due, o.JobDue()); diff != "" {
-				t.Error("due:", diff)
-			}
 			if c.at != nil {
 				c.at(&o)
 			}
@@ -67,8 +64,8 @@ func TestJobDue(t *testing.T) {
 		"not at another step":       {func(o *rollout.Observation) { o.Canary.State.Step = 2 }, ""},
 		"not behind the last step":  {func(o *rollout.Observation) { o.Canary.State.Step = 3 }, ""},
 		"not once it was skipped":   {func(o *rollout.Observation) { o.Canary.State.Skipped = true }, ""},
-		"not after a rollback":      {func(o *rollout.Observation) { o.Canary.State.Stage = rollout.StageRolledBack }, ""},
-		"not while promoting":       {func(o *rollout.Observation) { o.Canary.State.Stage = rollout.StagePromoting }, ""},
+		"not after a rollback":      {func(o *rollout.Observation) { o.Canary.State.Mode = rollout.ModeRolledBack }, ""},
+		"not while promoting":       {func(o *rollout.Observation) { o.Canary.State.Mode = rollout.ModePromoting }, ""},
 		"not without a canary":      {func(o *rollout.Observation) { o.Canary = nil }, ""},
 		"not with a damaged state":  {func(o *rollout.Observation) { o.Canary.StateErr = errDamaged }, ""},
 	}
@@ -78,7 +75,7 @@ func TestJobDue(t *testing.T) {
 			o.Canary.State.Steps[1] = step("job=smoke")
 			c.change(&o)
 			got := ""
-			if due := o.JobDue(); due != nil {
+			if due := rollout.Next(o).Needs.Job; due != nil {
 				got = due.Run
 			}
 			if got != c.want {

@@ -82,16 +82,13 @@ func (w *world) pass() {
 	p := pass{w: w, seen: w.look(stale)}
 	p.stale = p.seen.version != w.seen.version
 	p.o = w.observe(p.seen)
-	if p.o.MeasurementDue() {
-		p.o.Measurement = w.measure(p)
-	}
-	p.o.Job = w.jobStatus(p.seen, p.o.JobDue())
-	if point := rollout.Next(p.o).Ask; point != "" {
-		p.o.Gate = w.answer(point)
+	p.d = rollout.Next(p.o)
+	for !p.d.Needs.None() {
+		w.answerNeeds(&p)
+		p.d = rollout.Next(p.o)
 	}
 	unchanged := w.observe(p.seen)
 	unchanged.Measurement, unchanged.Job, unchanged.Gate = p.o.Measurement, p.o.Job, p.o.Gate
-	p.d = rollout.Next(p.o)
 	if !reflect.DeepEqual(p.o, unchanged) {
 		w.fail("Next changed what it was given")
 	}
@@ -102,6 +99,20 @@ func (w *world) pass() {
 	w.manager.dirty = p.stale // the caches catch up
 	w.oracle.decided(&p)
 	p.apply()
+}
+
+// answerNeeds puts into the observation what the decision needs.
+func (w *world) answerNeeds(p *pass) {
+	needs := p.d.Needs
+	if needs.Measurement {
+		p.o.Measurement = w.measure(*p)
+	}
+	if needs.Job != nil {
+		p.o.Job = w.jobStatus(p.seen, needs.Job)
+	}
+	if needs.Gates != "" {
+		p.o.Gate = w.answer(needs.Gates)
+	}
 }
 
 // observe is what a snapshot means.
@@ -228,18 +239,12 @@ func (p *pass) write(obj object, what string, change func()) bool {
 }
 
 func (p *pass) lower() bool {
-	now := p.o.Traffic
-	lower := p.d.Weight < now.Weight || p.d.Match.None() && !now.Match.None()
+	goal, reduced := p.d.Routes.Reduced(p.o.Traffic)
 	switch {
-	case p.d.Weight == rollout.KeepRoutes || !now.Routed || p.d.Weight >= 0 && !lower:
+	case !reduced:
 		return true
-	case p.d.Weight >= 0:
-		// What is to match besides is not on record yet; that nothing is, is urgent.
-		goal := split{min(p.d.Weight, now.Weight), now.Match}
-		if p.d.Match.None() {
-			goal.match = p.d.Match
-		}
-		return p.setSplit(goal, func() bool { return true })
+	case goal.Kind == rollout.SplitRoutes:
+		return p.setSplit(split{goal.Weight, goal.Match}, func() bool { return true })
 	}
 	for i, r := range p.seen.routes.routes {
 		if r.rollout != "" && !p.setRoute(i, route{}) {
@@ -251,10 +256,10 @@ func (p *pass) lower() bool {
 
 // raise looks again at what more traffic rests on.
 func (p *pass) raise() bool {
-	if p.d.Weight < 0 {
+	if p.d.Routes.Kind != rollout.SplitRoutes {
 		return true
 	}
-	is, goal := split{p.o.Traffic.Weight, p.o.Traffic.Match}, split{p.d.Weight, p.d.Match}
+	is, goal := split{p.o.Traffic.Weight, p.o.Traffic.Match}, split{p.d.Routes.Weight, p.d.Routes.Match}
 	return p.setSplit(goal, func() bool {
 		same := !goal.exceeds(is) || p.seen.version[stableObject] == p.w.seen.version[stableObject] &&
 			p.seen.version[canaryObject] == p.w.seen.version[canaryObject]

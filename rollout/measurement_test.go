@@ -16,11 +16,11 @@ func running() rollout.Observation {
 		Now: noon.Add(time.Minute), Settle: settle, Drain: drain,
 		Stable: rollout.Stable{Name: "web", OptedIn: true, Hold: "7", Template: "v2", Replicas: 4, Available: 4, Runs: true},
 		Canary: &rollout.CanaryStatus{Replicas: 1, Available: 1, State: rollout.State{
-			Rollout: "7", Template: "v2", Stage: rollout.StageProgressing, Baseline: 4, Routed: true,
+			Rollout: "7", Template: "v2", Mode: rollout.ModeProgressing, Baseline: 4, Routed: true,
 			Steps: []spec.Step{weight(10), wait(5 * time.Minute), weight(50)}, Step: 1, StepSince: noon, Began: noon,
 			Weight: 10, InForce: noon,
 		}},
-		Spec:    spec.Spec{Strategy: spec.Canary},
+		Spec:    spec.Spec{Strategy: spec.Canary, Steps: []spec.Step{weight(10)}},
 		Traffic: rollout.Traffic{Routed: true, Current: true, Weight: 10, Since: noon.Add(-settle)},
 		Plan:    &rollout.AnalysisPlan{Interval: time.Minute},
 	}
@@ -60,7 +60,7 @@ func TestMeasurementDue(t *testing.T) {
 		"not without a plan":                    {func(o *rollout.Observation) { o.Plan = nil }, false},
 		"not without a canary":                  {func(o *rollout.Observation) { o.Canary = nil }, false},
 		"not with a state that cannot be read":  {func(o *rollout.Observation) { o.Canary.StateErr = errDamaged }, false},
-		"not while promoting":                   {func(o *rollout.Observation) { o.Canary.State.Stage = rollout.StagePromoting }, false},
+		"not while promoting":                   {func(o *rollout.Observation) { o.Canary.State.Mode = rollout.ModePromoting }, false},
 		"not for a version that is not wanted any more": {func(o *rollout.Observation) {
 			o.Stable.Hold, o.Stable.Template = "9", "v3"
 		}, false},
@@ -77,8 +77,8 @@ func TestMeasurementDue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := running()
 			c.change(&o)
-			if got := o.MeasurementDue(); got != c.want {
-				t.Errorf("MeasurementDue() = %v", got)
+			if got := rollout.Next(o).Needs.Measurement; got != c.want {
+				t.Errorf("a measurement is needed: %v", got)
 			}
 		})
 	}
@@ -105,8 +105,8 @@ func TestVerdictsAreCounted(t *testing.T) {
 			o.Canary.State.Tally = before
 			o.Measurement = &rollout.Measurement{Verdict: c.verdict, Message: "as measured"}
 			d := rollout.Next(o)
-			if d.Weight != 10 || d.Canary.State.Tally != c.want {
-				t.Errorf("weight %d, tally %+v, want %+v", d.Weight, d.Canary.State.Tally, c.want)
+			if d.Routes.Weight != 10 || d.Canary.State.Tally != c.want {
+				t.Errorf("weight %d, tally %+v, want %+v", d.Routes.Weight, d.Canary.State.Tally, c.want)
 			}
 			var note reason.Reason
 			if len(d.Notes) > 0 {
@@ -144,8 +144,8 @@ func TestVerdictsRollBack(t *testing.T) {
 			o.Measurement = &rollout.Measurement{Verdict: c.verdict, Message: "as measured"}
 			d := rollout.Next(o)
 			want := "rollout 7: rolled back, stable serves all traffic: " + c.message + ". To try the same template again: kubectl annotate deployment/web headgate.dev/command=retry"
-			if d.Weight != rollout.Unrouted || d.Phase != spec.RolledBack || d.Reason != c.reason || d.Message != want {
-				t.Errorf("weight %d, phase %s, %s: %s", d.Weight, d.Phase, d.Reason, d.Message)
+			if d.Routes.Kind != rollout.NoRoutes || d.Phase != spec.RolledBack || d.Reason != c.reason || d.Message != want {
+				t.Errorf("weight %d, phase %s, %s: %s", d.Routes.Weight, d.Phase, d.Reason, d.Message)
 			}
 		})
 	}

@@ -62,7 +62,7 @@ func TestIdle(t *testing.T) {
 				t.Error(diff)
 			}
 			d.Reason, d.Message = "", ""
-			if diff := cmp.Diff(rollout.Decision{Weight: rollout.Unrouted}, d); diff != "" {
+			if diff := cmp.Diff(rollout.Decision{}, d); diff != "" {
 				t.Errorf("at rest nothing else is decided\n%s", diff)
 			}
 		})
@@ -99,7 +99,7 @@ func TestHeldWithoutCanary(t *testing.T) {
 			o := held()
 			c.change(&o)
 			d := rollout.Next(o)
-			if d.Reason != c.reason || d.Hold != c.hold || (d.Canary != nil) != c.canary || d.Weight != rollout.Unrouted {
+			if d.Reason != c.reason || d.Hold != c.hold || (d.Canary != nil) != c.canary || d.Routes.Kind != rollout.NoRoutes {
 				t.Errorf("%+v", d)
 			}
 		})
@@ -127,8 +127,8 @@ func TestGrantedWeightIsPutBack(t *testing.T) {
 			o.Canary.Replicas, o.Canary.Available = 2, c.available
 			// The router remembers what it wrote last: that may still be in force.
 			o.Traffic.Weight, o.Traffic.Lowest = max(c.written, 50), c.written
-			if d := rollout.Next(o); d.Weight != c.want {
-				t.Errorf("weight %d, want %d", d.Weight, c.want)
+			if d := rollout.Next(o); d.Routes.Weight != c.want {
+				t.Errorf("weight %d, want %d", d.Routes.Weight, c.want)
 			}
 		})
 	}
@@ -138,30 +138,30 @@ func TestGrantedWeightIsPutBack(t *testing.T) {
 // bring back what Headgate held.
 func TestScaledToZeroWithCanary(t *testing.T) {
 	cases := map[string]struct {
-		stage        rollout.Stage
+		mode         rollout.Mode
 		change       func(*rollout.Stable)
 		reason       reason.Reason
 		hold         rollout.HoldGoal
 		keepsTraffic bool
 	}{
-		"to 0": {rollout.StageProgressing, func(s *rollout.Stable) { s.Replicas = 0 }, reason.ScaledToZero, rollout.KeepHold, false},
+		"to 0": {rollout.ModeProgressing, func(s *rollout.Stable) { s.Replicas = 0 }, reason.ScaledToZero, rollout.KeepHold, false},
 		"back, and the held template is what comes": {
-			rollout.StageProgressing, func(s *rollout.Stable) { s.TemplateRuns = true }, reason.Bypassed, rollout.Release, false,
+			rollout.ModeProgressing, func(s *rollout.Stable) { s.TemplateRuns = true }, reason.Bypassed, rollout.Release, false,
 		},
 		"back after a rollback, and the held template is what comes": {
-			rollout.StageRolledBack, func(s *rollout.Stable) { s.TemplateRuns = true }, reason.Bypassed, rollout.Release, false,
+			rollout.ModeRolledBack, func(s *rollout.Stable) { s.TemplateRuns = true }, reason.Bypassed, rollout.Release, false,
 		},
 		"while it is promoted, the template runs as it should": {
-			rollout.StagePromoting, func(s *rollout.Stable) { s.TemplateRuns = true }, reason.Releasing, rollout.Release, true,
+			rollout.ModePromoting, func(s *rollout.Stable) { s.TemplateRuns = true }, reason.Releasing, rollout.Release, true,
 		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			o := running()
-			o.Canary.State.Stage = c.stage
+			o.Canary.State.Mode = c.mode
 			c.change(&o.Stable)
 			d := rollout.Next(o)
-			if d.Reason != c.reason || d.Hold != c.hold || (d.Weight > 0) != c.keepsTraffic {
+			if d.Reason != c.reason || d.Hold != c.hold || (d.Routes.Weight > 0) != c.keepsTraffic {
 				t.Errorf("%+v", d)
 			}
 		})
@@ -205,12 +205,12 @@ func TestWhatMatchesReturnsLast(t *testing.T) {
 	s.Steps = []spec.Step{header("X-Canary", "", ""), weight(100)}
 	s.Step, s.Weight, s.Match = 2, 100, spec.Match{Header: "X-Canary"}
 	o.Traffic.Weight, o.Traffic.Lowest, o.Traffic.Match = 100, 100, s.Match
-	if d := rollout.Next(o); d.Weight != 69 || d.Match != s.Match {
-		t.Errorf("weight %d, match %+v", d.Weight, d.Match)
+	if d := rollout.Next(o); d.Routes.Weight != 69 || d.Routes.Match != s.Match {
+		t.Errorf("weight %d, match %+v", d.Routes.Weight, d.Routes.Match)
 	}
 	o.Stable.Replicas, o.Stable.Available = 4, 4
-	if d := rollout.Next(o); d.Weight != rollout.Unrouted {
-		t.Errorf("weight %d, match %+v, and stable can take it all", d.Weight, d.Match)
+	if d := rollout.Next(o); d.Routes.Kind != rollout.NoRoutes {
+		t.Errorf("weight %d, match %+v, and stable can take it all", d.Routes.Weight, d.Routes.Match)
 	}
 }
 

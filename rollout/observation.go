@@ -33,9 +33,9 @@ type Observation struct {
 
 	Plan        *AnalysisPlan // nil: no analysis is configured
 	PlanErr     error         // it is configured but cannot be read
-	Measurement *Measurement  // taken for this observation, where MeasurementDue
-	Gate        *GateAnswer   // to what a decision on this observation asked; nil: not asked
-	Job         *JobStatus    // of JobDue; nil: there is none
+	Measurement *Measurement  // answers Needs.Measurement; nil: not taken
+	Gate        *GateAnswer   // answers Needs.Gates; nil: not asked
+	Job         *JobStatus    // answers Needs.Job; nil: not looked for
 	Command     *spec.Command // nil: nobody asked for anything
 	CommandErr  error         // somebody did, unintelligibly
 }
@@ -88,64 +88,4 @@ type CanaryStatus struct {
 	// Kubernetes: a quota, no node with room, an image that cannot be pulled. "" is
 	// none that is known. It holds nothing that changes while nothing happens.
 	Trouble string
-}
-
-// MeasurementDue says whether Measurement should be filled before Next is
-// called.
-func (o Observation) MeasurementDue() bool {
-	due := o.nextMeasurement()
-	return !due.IsZero() && !due.After(o.Now)
-}
-
-// nextMeasurement is when to measure next. Zero: not before something else
-// changes.
-func (o Observation) nextMeasurement() time.Time {
-	if o.Plan == nil || o.Canary == nil || o.Canary.StateErr != nil {
-		return time.Time{}
-	}
-	s := o.Canary.State
-	switch {
-	case s.Stage != StageProgressing || s.superseded(o.Stable) || s.InForce.IsZero(),
-		!o.Traffic.isAt(s.Weight, s.Match),
-		!o.measurable(s):
-		return time.Time{}
-	}
-	// The first look is one interval after the weight came into force, or was put
-	// right after somebody edited it: a window that begins earlier would hold
-	// answers given under another weight.
-	from := s.InForce
-	for _, t := range []time.Time{o.Traffic.Since.Add(o.Settle), s.Tally.At} {
-		if t.After(from) {
-			from = t
-		}
-	}
-	return from.Add(o.Plan.Interval)
-}
-
-// judged says whether going on from the present step needs a Pass. While what that
-// step brings is not granted yet, the traffic is that of the step before.
-func (o Observation) judged(s State) bool {
-	step, first := s.Step, o.Plan.StartingStep
-	if s.Lead {
-		first++
-	}
-	if !s.granted() {
-		step--
-	}
-	return s.step().Kind == spec.RunAnalysis || s.carries() && step >= first
-}
-
-// measurable says whether there is something to measure at the present step.
-func (o Observation) measurable(s State) bool {
-	return o.judged(s) && (s.carries() || !o.Plan.NeedsTraffic)
-}
-
-// inForce says whether routers act on weight and match by now.
-func (o Observation) inForce(weight int, match spec.Match) bool {
-	return o.Traffic.isAt(weight, match) && !o.Traffic.Since.Add(o.Settle).After(o.Now)
-}
-
-// isAt says whether weight and match are what is written.
-func (t Traffic) isAt(weight int, match spec.Match) bool {
-	return t.Routed && t.Current && t.Weight == weight && t.Match == match
 }

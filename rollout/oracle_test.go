@@ -75,11 +75,11 @@ func (k *oracle) decided(p *pass) {
 	switch {
 	case !d.Again.IsZero() && !d.Again.After(o.Now):
 		k.w.fail("Again %s is not in the future of %s: %+v", d.Again, o.Now, d)
-	case d.Weight >= 0 && d.Canary == nil:
-		k.w.fail("weight %d without a canary", d.Weight)
-	case d.Weight < rollout.KeepRoutes || d.Weight > 100:
-		k.w.fail("weight %d", d.Weight)
-	case d.Weight >= 0 && !d.HoldScaleDown:
+	case d.Routes.Kind != rollout.NoRoutes && d.Canary == nil:
+		k.w.fail("routes %+v without a canary", d.Routes)
+	case d.Routes.Weight < 0 || d.Routes.Weight > 100:
+		k.w.fail("weight %d", d.Routes.Weight)
+	case d.Routes.Kind == rollout.SplitRoutes && !d.HoldScaleDown:
 		k.w.fail("there are to be routes, and stable may be shrunk")
 	case d.HoldScaleDown && d.Canary == nil:
 		k.w.fail("nothing is rolled out, and stable may not be shrunk")
@@ -88,8 +88,8 @@ func (k *oracle) decided(p *pass) {
 	}
 	k.heard(o)
 	p.fatal = k.fatal(o)
-	if p.fatal && d.Weight >= 0 {
-		k.w.fail("a Fail, an abort or the deadline leaves weight %d", d.Weight)
+	if p.fatal && d.Routes.Kind != rollout.NoRoutes {
+		k.w.fail("a Fail, an abort or the deadline leaves routes %+v", d.Routes)
 	}
 }
 
@@ -115,7 +115,7 @@ func runOf(s rollout.State, step int) string {
 
 // fatal says whether the traffic must go with the very next write.
 func (k *oracle) fatal(o rollout.Observation) bool {
-	if o.Canary == nil || o.Canary.StateErr != nil || o.Canary.State.Stage != rollout.StageProgressing {
+	if o.Canary == nil || o.Canary.StateErr != nil || o.Canary.State.Mode != rollout.ModeProgressing {
 		return false
 	}
 	s := o.Canary.State
@@ -145,7 +145,7 @@ func (k *oracle) overdue() {
 	}
 	if k.endsFor != w.seen.version {
 		k.endsFor, k.ends = w.seen.version, never
-		if o := w.observe(w.seen); o.Canary.StateErr == nil && o.Canary.State.Stage == rollout.StageProgressing {
+		if o := w.observe(w.seen); o.Canary.StateErr == nil && o.Canary.State.Mode == rollout.ModeProgressing {
 			k.ends = k.end(o)
 		}
 	}
@@ -168,8 +168,8 @@ func (k *oracle) rests() {
 	}
 	s := k.stored(w.seen.canary)
 	for _, j := range w.jobs {
-		if j.phase == rollout.JobActive && (s.Stage != rollout.StageProgressing || j.run != runOf(s, s.Step)) {
-			w.fail("Job %s runs on, at step %d of rollout %s, %s", j.run, s.Step, s.Rollout, s.Stage)
+		if j.phase == rollout.JobActive && (s.Mode != rollout.ModeProgressing || j.run != runOf(s, s.Step)) {
+			w.fail("Job %s runs on, at step %d of rollout %s, %s", j.run, s.Step, s.Rollout, s.Mode)
 		}
 	}
 	held := w.scaler.held || w.scaler.demand == 0 || w.scaler.own
@@ -209,7 +209,7 @@ func (k *oracle) wrote(p *pass, obj object, before, after snapshot) {
 }
 
 func (k *oracle) wroteRoutes(p *pass, before, after split) {
-	if after.exceeds(before) && p.d.Weight >= 0 {
+	if after.exceeds(before) && p.d.Routes.Kind == rollout.SplitRoutes {
 		k.raised(before, after)
 	}
 	if after.weight < before.weight && before.weight > 0 {
@@ -222,13 +222,13 @@ func (k *oracle) raised(was, is split) {
 	w := k.w
 	canary, scaler := w.seen.canary, w.seen.scaler
 	s, err := rollout.DecodeState(canary.state)
-	if s.Stage == rollout.StageReturning && is.weight <= was.weight && is.match == s.Match {
+	if s.Mode == rollout.ModeReturning && is.weight <= was.weight && is.match == s.Match {
 		return // put back: what returns does so by weight
 	}
 	switch full := max(s.Baseline, w.seen.stable.Replicas, 1); {
 	case err != nil:
 		w.fail("traffic rises to %s without a state: %v", is, err)
-	case k.dead[trialOf(s)], s.Stage != rollout.StageProgressing && s.Stage != rollout.StagePromoting:
+	case k.dead[trialOf(s)], s.Mode != rollout.ModeProgressing && s.Mode != rollout.ModePromoting:
 		w.fail("rollout %s is over, but its traffic rises to %s", s.Rollout, is)
 	case canary.template != s.Template:
 		w.fail("traffic rises to %s on pods of %s, not %s", is, canary.template, s.Template)
@@ -249,8 +249,8 @@ func (k *oracle) wroteJobs(before, after []job) {
 	made := after[len(after)-1]
 	s := k.stored(k.w.seen.canary)
 	_, again := k.jobs[made.run]
-	if again || made.run != runOf(s, s.Step) || s.Stage != rollout.StageProgressing || s.Paused || k.dead[trialOf(s)] {
-		k.w.fail("Job %s is made at step %d of rollout %s, %s; made before: %v", made.run, s.Step, s.Rollout, s.Stage, again)
+	if again || made.run != runOf(s, s.Step) || s.Mode != rollout.ModeProgressing || s.Paused || k.dead[trialOf(s)] {
+		k.w.fail("Job %s is made at step %d of rollout %s, %s; made before: %v", made.run, s.Step, s.Rollout, s.Mode, again)
 	}
 	k.jobs[made.run] = made.phase
 }
@@ -262,15 +262,15 @@ func (k *oracle) lowered(p *pass, weight int) {
 		return
 	}
 	s := o.Canary.State
-	promoting := s.Stage == rollout.StagePromoting || s.Stage == rollout.StageReturning
+	promoting := s.Mode == rollout.ModePromoting || s.Mode == rollout.ModeReturning
 	superseded := !stable.OptedIn || s.Template != stable.Template || stable.Hold != "" && stable.Hold != s.Rollout
-	if !promoting || superseded || s.Stage == rollout.StagePromoting && weight >= s.Weight {
+	if !promoting || superseded || s.Mode == rollout.ModePromoting && weight >= s.Weight {
 		return
 	}
 	full := max(s.Baseline, stable.Replicas, 1)
-	overdue := s.Stage == rollout.StageReturning && !s.StepSince.Add(k.deadline(o)).After(o.Now)
+	overdue := s.Mode == rollout.ModeReturning && !s.StepSince.Add(k.deadline(o)).After(o.Now)
 	switch {
-	case s.Stage == rollout.StagePromoting && !stable.Complete:
+	case s.Mode == rollout.ModePromoting && !stable.Complete:
 		k.w.fail("weight falls to %d before stable is complete", weight)
 	case int32(100-max(weight, 0))*full > 125*stable.Available && !overdue:
 		k.w.fail("weight falls to %d, but only %d of %d pods' worth of stable pods are Available", weight, stable.Available, full)
@@ -300,11 +300,11 @@ func (k *oracle) wroteCanary(p *pass, before, after canarySeen) {
 	switch known := before.exists && err == nil; {
 	case !known && splitOf(is).reaches():
 		k.w.fail("a rollout begins with %s", splitOf(is))
-	case !before.exists && is.Stage == rollout.StageProgressing:
+	case !before.exists && is.Mode == rollout.ModeProgressing:
 		k.passedGate(p, is, spec.GateStart)
-	case is.Stage == rollout.StageProgressing && (int32(is.Weight)*max(is.Baseline, p.o.Stable.Replicas, 1)+99)/100 > after.replicas:
+	case is.Mode == rollout.ModeProgressing && (int32(is.Weight)*max(is.Baseline, p.o.Stable.Replicas, 1)+99)/100 > after.replicas:
 		k.w.fail("%d canary pods for weight %d", after.replicas, is.Weight)
-	case k.dead[trialOf(is)] && is.Stage == rollout.StageProgressing:
+	case k.dead[trialOf(is)] && is.Mode == rollout.ModeProgressing:
 		k.w.fail("rollout %s goes on after its end", is.Rollout)
 	case known && trialOf(is) != trialOf(was):
 	case known && is.Tally.Failures < was.Tally.Failures:
@@ -313,7 +313,7 @@ func (k *oracle) wroteCanary(p *pass, before, after canarySeen) {
 	if before.exists && err == nil && trialOf(is) == trialOf(was) {
 		k.wentOn(p, was, is)
 	}
-	if is.Stage == rollout.StageRolledBack {
+	if is.Mode == rollout.ModeRolledBack {
 		k.dead[trialOf(is)] = true
 	}
 }
@@ -333,7 +333,7 @@ func (k *oracle) wentOn(p *pass, was, is rollout.State) {
 	if splitOf(is).exceeds(splitOf(was)) {
 		k.granted(p, was, is)
 	}
-	if was.Stage == rollout.StageProgressing && is.Stage == rollout.StagePromoting && !k.full[trialOf(is)] {
+	if was.Mode == rollout.ModeProgressing && is.Mode == rollout.ModePromoting && !k.full[trialOf(is)] {
 		k.passedGate(p, is, spec.GatePromotion)
 	}
 }

@@ -9,26 +9,26 @@ import (
 
 // promote releases the template and waits, with the canary's weight as it is,
 // until stable is entirely the new version.
-func (o Observation) promote(s State) Decision {
-	s.Stage = StagePromoting
-	if o.Stable.Hold == "" && o.Stable.Complete {
-		s.Stage, s.StepSince = StageReturning, o.Now
-		return o.bringBack(s)
+func (p *pass) promote() Decision {
+	p.state.Mode = ModePromoting
+	if p.Stable.Hold == "" && p.Stable.Complete {
+		p.state.StepSince = p.Now
+		return p.bringBack()
 	}
-	if !o.Traffic.Routed || o.available() == 0 {
-		s.grant(0, spec.Match{}) // a person took the routes away, or nothing is left to carry the weight
+	if !p.Traffic.Routed || p.canaryAvailable() == 0 {
+		p.state.grant(0, spec.Match{}) // a person took the routes away, or no pod is left to serve the weight
 	}
-	d := o.at(s, reason.Releasing, s.released())
+	d := p.stay(reason.Releasing, p.state.released())
 	d.Phase, d.Again = spec.Promoting, time.Time{}
-	if !s.carries() {
-		d.Canary.Replicas = o.Canary.Replicas // nothing to serve, nothing to add
+	if !p.state.hasTraffic() {
+		d.Canary.Replicas = p.Canary.Replicas // it serves nothing, so it needs no more pods
 	}
 	switch {
-	case o.Stable.Hold != "":
+	case p.Stable.Hold != "":
 		d.Hold = Release
-	case o.Stable.Stalled:
+	case p.Stable.Stalled:
 		d.Reason = reason.PromotionStalled
-		d.Message = o.say("the rolling update does not finish; the canary keeps serving weight %d", s.Weight)
+		d.Message = p.say("the rolling update does not finish; the canary keeps serving weight %d", p.state.Weight)
 	}
 	return d
 }
@@ -39,7 +39,7 @@ func (s State) released() string {
 	if s.Step < len(s.Steps) {
 		why = "released by command, without the steps that were left"
 	}
-	if s.carries() {
+	if s.hasTraffic() {
 		meanwhile = ", the canary keeps its traffic"
 	}
 	return why + ": stable becomes the new version" + meanwhile
@@ -47,45 +47,48 @@ func (s State) released() string {
 
 // bringBack returns the traffic to a stable that is the new version, no more at
 // a time than its pods take, and then removes the canary.
-func (o Observation) bringBack(s State) Decision {
-	s.Stage = StageReturning
+func (p *pass) bringBack() Decision {
+	p.state.Mode = ModeReturning
 	d := Decision{
 		Reason:  reason.TrafficReturning,
-		Message: o.say("stable is the new version: its traffic comes back"),
-		Canary:  &CanaryGoal{State: s, Replicas: o.Canary.Replicas},
-		Weight:  o.returning(s),
-		Match:   s.Match,
+		Message: p.say("stable is the new version: its traffic comes back"),
+		Canary:  &CanaryGoal{State: p.state, Replicas: p.Canary.Replicas},
 		Phase:   spec.Promoting,
 	}
-	if d.Weight > 0 {
-		d.Again = Earliest(after(o.Traffic.Since.Add(o.Settle), o.Now), after(s.StepSince.Add(o.deadline()), o.Now))
+	if weight := p.returningWeight(); weight > 0 {
+		d.Routes = splitRoutes(weight, p.state.Match)
+		d.Again = Earliest(ifAfter(p.Traffic.Since.Add(p.Settle), p.Now), ifAfter(p.state.StepSince.Add(p.progressDeadline()), p.Now))
 		return d
 	}
-	d.Weight = Unrouted
-	gone, again := o.drain(&s)
-	d.Canary.State, d.Again = s, again
-	if gone {
+	drained, again := p.drain()
+	d.Canary.State, d.Again = p.state, again
+	if drained {
 		d.Canary, d.Phase = nil, ""
-		d.Reason, d.Message = reason.Promoted, o.say("promoted, every pod is the new version")
+		d.Reason, d.Message = reason.Promoted, p.say("promoted, every pod is the new version")
 	}
 	return d
 }
 
-// returning is the lowest weight that leaves stable with at most a quarter more
-// traffic than its Available pods were sized for. An autoscaler may have shrunk
-// stable while the canary carried the traffic; what returns makes it grow
+// returningWeight is the lowest weight that leaves stable with at most a quarter
+// more traffic than its Available pods were sized for. An autoscaler may have
+// shrunk stable while the canary had the traffic; what returns makes it grow
 // again.
-func (o Observation) returning(s State) int {
-	now, full := o.Traffic.Lowest, s.full(o.Stable)
-	switch overdue := !s.StepSince.Add(o.deadline()).After(o.Now); {
-	case !o.Traffic.Routed || o.available() == 0:
+//
+// Example: all traffic takes 8 pods and 2 stable pods are Available. They take
+// 2/8 * 125% = 31% of the traffic, so the canary keeps 69. With 7 pods Available
+// they take all of it.
+//
+// The share is in percent, not in whole pods: a quarter of two pods is no pod, and
+// an autoscaler that sees no more load than before adds none.
+func (p *pass) returningWeight() int {
+	now, all := p.Traffic.Lowest, p.state.podsForAll(p.Stable)
+	switch overdue := !p.state.StepSince.Add(p.progressDeadline()).After(p.Now); {
+	case !p.Traffic.Routed || p.canaryAvailable() == 0:
 		return 0
 	case overdue:
-		full = o.Stable.Replicas // nobody scales it up again: this is the size it is meant to have
-	case !o.inForce(now, s.Match):
+		all = p.Stable.Replicas // nothing scales it up again: this is the size it is meant to have
+	case !p.inForce(now, p.state.Match):
 		return now
 	}
-	// In percent, not in whole pods: a quarter of two pods is no pod, and an
-	// autoscaler that sees no more load than before adds none.
-	return max(0, min(now, 100-carries(o.Stable.Available*125, full*100)))
+	return max(0, min(now, 100-servableWeight(p.Stable.Available*125, all*100)))
 }

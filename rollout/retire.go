@@ -7,35 +7,35 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// rollBack ends the rollout for the reason that s holds: its traffic goes in
-// this very decision.
-func (o Observation) rollBack(s State, notes []Note) Decision {
-	s.Stage = StageRolledBack
-	s.Paused = false
-	return o.rolledBack(s).with(notes)
+// rollBack ends the rollout: its traffic goes away in this very decision.
+func (p *pass) rollBack(because reason.Reason, message string) *Decision {
+	p.state.Why, p.state.Message = because, message
+	p.state.Mode = ModeRolledBack
+	p.state.Paused = false
+	d := p.rolledBack()
+	return &d
 }
 
 // rolledBack takes the traffic away, lets the canary drain, and keeps it at 0
 // replicas as the record. The hold stays, so stable serves on.
-func (o Observation) rolledBack(s State) Decision {
-	verb, notes := o.commandAfterRollback(&s)
+func (p *pass) rolledBack() Decision {
+	verb := p.commandAfterRollback()
 	if verb == spec.VerbPromoteFull {
-		s.Why, s.Message = "", ""
-		s.grant(0, spec.Match{})
-		return o.promote(s).with(notes)
+		p.state.Why, p.state.Message = "", ""
+		p.state.grant(0, spec.Match{})
+		return p.promote()
 	}
-	gone, again := o.drain(&s)
+	drained, again := p.drain()
 	d := Decision{
-		Reason:  s.Why,
-		Message: o.say("rolled back, stable serves all traffic: %s. To try the same template again: %s", s.Message, o.annotate("retry")),
-		Notes:   notes,
-		Canary:  &CanaryGoal{State: s},
-		Weight:  Unrouted,
-		Phase:   spec.RolledBack,
-		Again:   again,
+		Reason: p.state.Why,
+		Message: p.say("rolled back, stable serves all traffic: %s. To try the same template again: %s",
+			p.state.Message, p.annotate(spec.VerbRetry)),
+		Canary: &CanaryGoal{State: p.state},
+		Phase:  spec.RolledBack,
+		Again:  again,
 	}
-	if !gone && o.Canary != nil {
-		d.Canary.Replicas = o.Canary.Replicas
+	if !drained && p.Canary != nil {
+		d.Canary.Replicas = p.Canary.Replicas
 	}
 	if verb == spec.VerbRetry {
 		d.Hold, d.Phase = RenewHold, spec.Pending
@@ -43,39 +43,42 @@ func (o Observation) rolledBack(s State) Decision {
 	return d
 }
 
-// retire removes a canary that has no purpose any more, after its traffic.
-func (o Observation) retire(s State, why reason.Reason, message string) Decision {
-	s.Stage, s.Why, s.Message = StageRetiring, why, message
-	gone, again := o.drain(&s)
-	// The reason is on record before the canary goes: the hold goes first, and
-	// without it nobody could tell a restored template from one never held.
-	gone = gone && o.Canary.State.Stage == StageRetiring
+// retire removes a canary that serves no purpose any more, after its traffic.
+func (p *pass) retire(because reason.Reason, message string) Decision {
+	p.state.Mode, p.state.Why, p.state.Message = ModeRetiring, because, message
+	drained, again := p.drain()
 	d := Decision{
-		Reason:  why,
-		Message: o.say("%s", message),
-		Canary:  &CanaryGoal{State: s, Replicas: o.Canary.Replicas},
-		Weight:  Unrouted,
-		Phase:   spec.Pending, // the next one is, if something is held
+		Reason:  because,
+		Message: p.say("%s", message),
+		Canary:  &CanaryGoal{State: p.state, Replicas: p.Canary.Replicas},
+		Phase:   spec.Pending, // of the next rollout, if something is held
 		Again:   again,
 	}
-	if gone {
+	// The reason is on record before the canary goes. The hold goes first, and
+	// without it a restored template looks like one that was never held.
+	if drained && p.recorded.Mode == ModeRetiring {
 		d.Canary = nil
 	}
 	switch {
-	case !o.Stable.OptedIn, o.Stable.TemplateRuns:
+	case !p.Stable.OptedIn, p.Stable.TemplateRuns:
 		d.Hold, d.Phase = Release, ""
-	case o.Stable.Hold == "":
+	case p.Stable.Hold == "":
 		d.Phase = ""
 	}
-	return o.refuseCommand(d, "the canary is being removed")
+	return p.refusingCommands(d, "the canary is being removed")
 }
 
 // drain says whether canary pods may go: their routes have been gone for as long
-// as routers take to notice and requests take to end. Canary pods outlive
-// their traffic.
-func (o Observation) drain(s *State) (gone bool, again time.Time) {
+// as routers take to notice and requests take to end. Canary pods outlive their
+// traffic.
+//
+//	routes seen to be gone    routers know    last request ends
+//	─────────┼──────────────────────┼────────────────┼──────► pods may go
+//	         │◄──── Settle, 5s ────►│◄── Drain, 30s ─►│
+func (p *pass) drain() (drained bool, again time.Time) {
+	s := &p.state
 	switch {
-	case o.Traffic.Routed:
+	case p.Traffic.Routed:
 		s.Routed, s.DrainSince = true, time.Time{}
 		return false, time.Time{}
 	case !s.Routed:
@@ -83,8 +86,8 @@ func (o Observation) drain(s *State) (gone bool, again time.Time) {
 	case s.DrainSince.IsZero():
 		// Counted from when the routes are seen to be gone, not from when that
 		// was decided: the delete may have been refused for an hour.
-		s.DrainSince = o.Now
+		s.DrainSince = p.Now
 	}
-	until := s.DrainSince.Add(o.Settle + o.Drain)
-	return !until.After(o.Now), after(until, o.Now)
+	until := s.DrainSince.Add(p.Settle + p.Drain)
+	return !until.After(p.Now), ifAfter(until, p.Now)
 }

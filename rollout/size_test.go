@@ -34,8 +34,11 @@ func TestSize(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			o := Observation{Spec: spec.Spec{Strategy: c.strategy}}
-			if got := o.size(State{Baseline: c.full, Steps: c.steps, Step: max(0, len(c.steps)-1)}, c.weight); got != c.want {
+			p := &pass{
+				Observation: Observation{Spec: spec.Spec{Strategy: c.strategy}},
+				state:       State{Baseline: c.full, Steps: c.steps, Step: max(0, len(c.steps)-1)},
+			}
+			if got := p.size(c.weight); got != c.want {
 				t.Errorf("size(%d) beside %d is %d, want %d", c.weight, c.full, got, c.want)
 			}
 		})
@@ -55,21 +58,21 @@ func scaled(words ...string) []spec.Step {
 	return steps
 }
 
-// A canary of the size for a weight carries it, and one pod fewer does not.
-func TestSizeIsTheLeastThatCarries(t *testing.T) {
+// A canary of the size for a weight serves it, and one pod fewer does not.
+func TestSizeIsTheLeastThatServesTheWeight(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weight, full := rapid.IntRange(0, 100).Draw(t, "weight"), rapid.Int32Range(1, 10000).Draw(t, "full")
-		size := Observation{}.size(State{Baseline: full}, weight)
-		if got := carries(size, full); got < weight {
-			t.Fatalf("%d of %d pods carry %d, not %d", size, full, got, weight)
+		size := (&pass{state: State{Baseline: full}}).size(weight)
+		if got := servableWeight(size, full); got < weight {
+			t.Fatalf("%d of %d pods serve %d, not %d", size, full, got, weight)
 		}
-		if got := carries(size-1, full); size > 1 && got >= weight {
-			t.Fatalf("%d of %d pods carry %d already", size-1, full, got)
+		if got := servableWeight(size-1, full); size > 1 && got >= weight {
+			t.Fatalf("%d of %d pods serve %d already", size-1, full, got)
 		}
 	})
 }
 
-func TestFullIsNeverLessThanWhenTheRolloutBegan(t *testing.T) {
+func TestPodsForAllAreNeverFewerThanWhenTheRolloutBegan(t *testing.T) {
 	cases := map[string]struct{ baseline, replicas, want int32 }{
 		"as it was":                   {4, 4, 4},
 		"an autoscaler has shrunk it": {8, 2, 8},
@@ -78,8 +81,8 @@ func TestFullIsNeverLessThanWhenTheRolloutBegan(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			if got := (State{Baseline: c.baseline}).full(Stable{Replicas: c.replicas}); got != c.want {
-				t.Errorf("full() = %d, want %d", got, c.want)
+			if got := (State{Baseline: c.baseline}).podsForAll(Stable{Replicas: c.replicas}); got != c.want {
+				t.Errorf("podsForAll() = %d, want %d", got, c.want)
 			}
 		})
 	}

@@ -19,7 +19,7 @@ import (
 type State struct {
 	Rollout  string `json:"rollout"`  // value of AnnotationRollout that it is about
 	Template string `json:"template"` // fingerprint of the pod template it is about
-	Stage    Stage  `json:"stage"`
+	Mode     Mode   `json:"mode"`
 
 	// Steps are those the rollout began with: an edit of the annotation counts
 	// from the next rollout on, because an index into one list means nothing in
@@ -71,17 +71,18 @@ type Tally struct {
 	Errors       int       `json:"errors,omitempty"`       // in a row
 }
 
-// Stage is the part of its life that a rollout with a canary is in. It is finer
-// than Phase, and for Headgate's own use.
-type Stage string
+// Mode is what Headgate does with a canary: it decides which rules apply. It is
+// stored and is for Headgate's own use. spec.Phase is for people and scripts: it
+// is on the user's Deployment, and a rollout without a canary has one too.
+type Mode string
 
-// The stages.
+// The modes.
 const (
-	StageProgressing Stage = "Progressing"
-	StagePromoting   Stage = "Promoting"  // released: stable becomes the new version
-	StageReturning   Stage = "Returning"  // stable is: its traffic comes back
-	StageRolledBack  Stage = "RolledBack" // traffic away, hold stays
-	StageRetiring    Stage = "Retiring"   // the canary has no purpose any more
+	ModeProgressing Mode = "Progressing" // the canary goes through the steps
+	ModePromoting   Mode = "Promoting"   // released: stable becomes the new version
+	ModeReturning   Mode = "Returning"   // stable is the new version: its traffic comes back
+	ModeRolledBack  Mode = "RolledBack"  // the traffic goes away, the hold stays
+	ModeRetiring    Mode = "Retiring"    // the canary serves no purpose any more
 )
 
 // Encode is the inverse of DecodeState.
@@ -109,62 +110,27 @@ func DecodeState(text string) (State, error) {
 }
 
 func (s State) validate() error {
-	stages := []Stage{StageProgressing, StagePromoting, StageReturning, StageRolledBack, StageRetiring}
+	modes := []Mode{ModeProgressing, ModePromoting, ModeReturning, ModeRolledBack, ModeRetiring}
 	switch {
-	case !slices.Contains(stages, s.Stage):
-		return fmt.Errorf("stage %q is unknown", s.Stage)
+	case !slices.Contains(modes, s.Mode):
+		return fmt.Errorf("mode %q is unknown", s.Mode)
 	case s.Rollout == "":
 		return fmt.Errorf("rollout is missing")
 	case s.Step < 0 || s.Step > len(s.Steps):
 		return fmt.Errorf("step %d of %d", s.Step, len(s.Steps))
-	case s.Stage == StageProgressing && s.Began.IsZero():
+	case s.Mode == ModeProgressing && s.Began.IsZero():
 		return fmt.Errorf("nobody knows when it began")
 	case s.Baseline < 0:
 		return fmt.Errorf("baseline %d is negative", s.Baseline)
-	case !s.reached(s.Weight):
+	case !s.reachedWeight(s.Weight):
 		return fmt.Errorf("weight %d is no weight of %s up to step %d", s.Weight, spec.FormatSteps(s.Steps), s.Step)
-	case !s.matched(s.Match):
+	case !s.reachedMatch(s.Match):
 		return fmt.Errorf("it matches what no step up to %d does", s.Step)
-	case len(s.Steps) == 0 && s.Stage != StageProgressing:
-		return nil // nothing to go through: this is what stateLost stored
+	case len(s.Steps) == 0 && s.Mode != ModeProgressing:
+		return nil // there are no steps: this replaced a state that could not be read
 	}
 	return spec.CheckSteps(s.Steps)
 }
-
-// carries says whether requests of users may come to the canary.
-func (s State) carries() bool { return s.Weight > 0 || !s.Match.None() }
-
-// granted says whether the canary has what the steps up to the present one give
-// it.
-func (s State) granted() bool {
-	step := s.step()
-	return (step.Kind != spec.SetWeight || step.Weight == s.Weight) && s.Match == s.match()
-}
-
-// carried says whether the canary carries, or its routes were in force. From then
-// on the absence of routes means that the traffic was taken away, by Headgate
-// just before it was killed or by a person, and never that they are still to be
-// made.
-func (s State) carried() bool { return s.carries() || !s.InForce.IsZero() }
-
-// reached says whether one of the steps up to the present one sets weight.
-func (s State) reached(weight int) bool {
-	return weight == 0 || slices.Contains(s.reachedSteps(), spec.Step{Kind: spec.SetWeight, Weight: weight})
-}
-
-// matched says whether m is what one of the steps up to the present one matches
-// with those before it: what the present one adds may wait for pods.
-func (s State) matched(m spec.Match) bool {
-	for s.Step = len(s.reachedSteps()) - 1; s.Step >= 0; s.Step-- {
-		if s.match() == m {
-			return true
-		}
-	}
-	return m.None()
-}
-
-// reachedSteps are those up to the present one.
-func (s State) reachedSteps() []spec.Step { return s.Steps[:min(s.Step+1, len(s.Steps))] }
 
 // step is the present step, or the zero Step when all are done.
 func (s State) step() spec.Step {
@@ -174,23 +140,76 @@ func (s State) step() spec.Step {
 	return s.Steps[s.Step]
 }
 
-// superseded says whether s is about another template than the one held. The
-// fingerprint catches a change made while no webhook renamed the rollout.
-func (s State) superseded(stable Stable) bool {
-	return stable.Hold != "" && (stable.Hold != s.Rollout || stable.Template != s.Template)
+// reachedSteps are the steps up to and including the present one.
+func (s State) reachedSteps() []spec.Step { return s.Steps[:min(s.Step+1, len(s.Steps))] }
+
+// hasTraffic says whether requests of users may come to the canary.
+func (s State) hasTraffic() bool { return s.Weight > 0 || !s.Match.None() }
+
+// hadRoutes says whether the canary has traffic, or its routes were in force. From
+// then on the absence of routes means that the traffic was taken away, by Headgate
+// just before it was killed or by a person, and never that the routes are still to
+// be made.
+func (s State) hadRoutes() bool { return s.hasTraffic() || !s.InForce.IsZero() }
+
+// granted says whether the canary has the traffic that the steps up to the present
+// one give it.
+func (s State) granted() bool {
+	step := s.step()
+	if step.Kind == "" {
+		return s.Match == s.plannedMatch()
+	}
+	return behaviours[step.Kind].granted(s, step)
 }
 
-// match is what the steps up to the present one match: the last header and the
-// last cookie that they name.
-func (s State) match() spec.Match {
+// grant gives the canary other traffic, about which nothing is known yet.
+func (s *State) grant(weight int, match spec.Match) {
+	s.Weight, s.Match = weight, match
+	s.InForce = time.Time{}
+	s.Tally = Tally{Failures: s.Tally.Failures}
+}
+
+// plannedMatch is what the steps up to the present one match: the last header and
+// the last cookie that they name.
+func (s State) plannedMatch() spec.Match { return matchAfter(s.reachedSteps()) }
+
+func matchAfter(steps []spec.Step) spec.Match {
 	var m spec.Match
-	for _, step := range s.reachedSteps() {
-		if step.Kind == spec.MatchHeader {
-			m.Header, m.Value, m.Pattern = step.Match.Header, step.Match.Value, step.Match.Pattern
-		}
-		if step.Kind == spec.MatchCookie {
-			m.Cookie = step.Match.Cookie
-		}
+	for _, step := range steps {
+		m = behaviours[step.Kind].match(step, m)
 	}
 	return m
+}
+
+// plannedScale is what the last of the steps up to the present one says about the
+// size of the canary.
+func (s State) plannedScale() spec.Scale {
+	var c spec.Scale
+	for _, step := range s.reachedSteps() {
+		c = behaviours[step.Kind].scale(step, c)
+	}
+	return c
+}
+
+// reachedWeight says whether one of the steps up to the present one sets weight.
+func (s State) reachedWeight(weight int) bool {
+	return weight == 0 || slices.Contains(s.reachedSteps(), spec.Step{Kind: spec.SetWeight, Weight: weight})
+}
+
+// reachedMatch says whether one of the steps up to the present one, together with
+// those before it, matches m. The traffic of the present step may wait for pods.
+func (s State) reachedMatch(m spec.Match) bool {
+	steps := s.reachedSteps()
+	for n := range len(steps) {
+		if matchAfter(steps[:n+1]) == m {
+			return true
+		}
+	}
+	return m.None()
+}
+
+// superseded says whether s is about another template than the one held. The
+// fingerprint finds a change that no webhook gave a new rollout.
+func (s State) superseded(stable Stable) bool {
+	return stable.Hold != "" && (stable.Hold != s.Rollout || stable.Template != s.Template)
 }

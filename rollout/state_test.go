@@ -15,12 +15,12 @@ import (
 
 func TestStateIsStoredAsAPersonWouldWriteIt(t *testing.T) {
 	s := rollout.State{
-		Rollout: "7", Template: "af31", Stage: rollout.StageProgressing, Baseline: 4,
+		Rollout: "7", Template: "af31", Mode: rollout.ModeProgressing, Baseline: 4,
 		Steps: []spec.Step{weight(10), wait(5 * time.Minute), pause, analysis, weight(100)}, Step: 1, StepSince: noon, Began: noon,
 		Routed: true, Weight: 10, InForce: noon,
 		Tally: rollout.Tally{At: noon.Add(time.Minute), Last: rollout.Pass},
 	}
-	want := `{"rollout":"7","template":"af31","stage":"Progressing",` +
+	want := `{"rollout":"7","template":"af31","mode":"Progressing",` +
 		`"steps":["10%","5m","pause","analysis","100%"],"step":1,"stepSince":"2026-01-01T12:00:00Z","baseline":4,` +
 		`"began":"2026-01-01T12:00:00Z","routed":true,"weight":10,"inForce":"2026-01-01T12:00:00Z","tally":{"at":"2026-01-01T12:01:00Z","last":"Pass"}}`
 	text, err := s.Encode()
@@ -60,9 +60,9 @@ func drawState(t *rapid.T) rollout.State {
 	return rollout.State{
 		Rollout:  rapid.StringMatching(`[1-9][0-9]{0,5}`).Draw(t, "rollout"),
 		Template: rapid.StringMatching(`[0-9a-f]{16}`).Draw(t, "template"),
-		Stage: rapid.SampledFrom([]rollout.Stage{
-			rollout.StageProgressing, rollout.StagePromoting, rollout.StageReturning, rollout.StageRolledBack, rollout.StageRetiring,
-		}).Draw(t, "stage"),
+		Mode: rapid.SampledFrom([]rollout.Mode{
+			rollout.ModeProgressing, rollout.ModePromoting, rollout.ModeReturning, rollout.ModeRolledBack, rollout.ModeRetiring,
+		}).Draw(t, "mode"),
 		Steps: steps, Step: step, StepSince: at("step since"), Began: noon,
 		Baseline: rapid.Int32Range(0, 100).Draw(t, "baseline"),
 		Routed:   rapid.Bool().Draw(t, "routed"), Weight: granted.weight, Match: granted.match, Lead: rapid.Bool().Draw(t, "lead"), InForce: at("in force"),
@@ -95,7 +95,7 @@ func drawSteps(t *rapid.T) []spec.Step {
 }
 
 func TestDecodeStateRefuses(t *testing.T) {
-	good := `{"rollout":"7","template":"af31","stage":"Progressing","steps":["10%","5m","100%"],"step":1,"stepSince":"2026-01-01T12:00:00Z","baseline":4,"began":"2026-01-01T12:00:00Z"}`
+	good := `{"rollout":"7","template":"af31","mode":"Progressing","steps":["10%","5m","100%"],"step":1,"stepSince":"2026-01-01T12:00:00Z","baseline":4,"began":"2026-01-01T12:00:00Z"}`
 	if _, err := rollout.DecodeState(good); err != nil {
 		t.Fatal(err)
 	}
@@ -112,8 +112,8 @@ func TestDecodeStateRefuses(t *testing.T) {
 		"another thing behind it":                  {good + "}", "something follows the state"},
 		"a field of a newer version":               {with(`"step":1`, `"step":1,"steep":1`), `json: unknown field "steep"`},
 		"no rollout":                               {with(`"7"`, `""`), "rollout is missing"},
-		"a stage of a newer version":               {with("Progressing", "Dancing"), `stage "Dancing" is unknown`},
-		"no stage":                                 {with("Progressing", ""), `stage "" is unknown`},
+		"a mode of a newer version":                {with("Progressing", "Dancing"), `mode "Dancing" is unknown`},
+		"no mode":                                  {with("Progressing", ""), `mode "" is unknown`},
 		"a step before the first":                  {with(`"step":1`, `"step":-1`), "step -1 of 3"},
 		"a step behind the end":                    {with(`"step":1`, `"step":4`), "step 4 of 3"},
 		"no steps":                                 {with(`["10%","5m","100%"],"step":1`, `[],"step":0`), `"": has no weight, so the new version would never see traffic`},
@@ -151,8 +151,8 @@ func TestDecodeStateRefuses(t *testing.T) {
 // What is stored when a state could not be read has no steps, and must itself
 // be readable, or nothing would ever remember that the traffic went away.
 func TestDecodeStateWithoutSteps(t *testing.T) {
-	for _, stage := range []rollout.Stage{rollout.StageRolledBack, rollout.StageRetiring} {
-		text, err := rollout.State{Rollout: "7", Stage: stage, Routed: true}.Encode()
+	for _, mode := range []rollout.Mode{rollout.ModeRolledBack, rollout.ModeRetiring} {
+		text, err := rollout.State{Rollout: "7", Mode: mode, Routed: true}.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}

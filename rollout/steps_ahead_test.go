@@ -35,7 +35,7 @@ func TestLed(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			steps := parsed(t, c.steps)
-			got, lead := led(steps)
+			got, lead := withLeadingWeight(steps)
 			if text := spec.FormatSteps(got); text != c.want || lead != c.lead {
 				t.Errorf("%s, lead %v", text, lead)
 			}
@@ -61,8 +61,11 @@ func TestEnd(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			began := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-			s := State{Began: began, Steps: parsed(t, c.steps)}
-			if got := (Observation{Spec: spec.Spec{RolloutDeadline: c.deadline}}).end(s).Sub(began); got != c.want {
+			p := &pass{
+				Observation: Observation{Spec: spec.Spec{RolloutDeadline: c.deadline}},
+				state:       State{Began: began, Steps: parsed(t, c.steps)},
+			}
+			if got := p.rolloutDeadline().Sub(began); got != c.want {
 				t.Errorf("ends after %s, want %s", got, c.want)
 			}
 		})
@@ -89,16 +92,16 @@ func TestJudged(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			o := Observation{Plan: &AnalysisPlan{StartingStep: c.starting, NeedsTraffic: true}}
+			p := &pass{Observation: Observation{Plan: &AnalysisPlan{StartingStep: c.starting, NeedsTraffic: true}}}
 			var s State
-			s.Steps, s.Lead = led(parsed(t, c.steps))
+			s.Steps, s.Lead = withLeadingWeight(parsed(t, c.steps))
 			judged, measurable := "", ""
 			for s.Step = range s.Steps {
 				if step := s.step(); step.Kind == spec.SetWeight {
 					s.Weight = step.Weight
 				}
-				s.Match = s.match()
-				judged, measurable = judged+bit(o.judged(s)), measurable+bit(o.measurable(s))
+				s.Match = s.plannedMatch()
+				judged, measurable = judged+bit(p.judged(s)), measurable+bit(p.measurable(s))
 			}
 			if judged != c.judged || measurable != c.measurable {
 				t.Errorf("of %s judged: %s, want %s; measurable: %s, want %s", spec.FormatSteps(s.Steps), judged, c.judged, measurable, c.measurable)

@@ -35,18 +35,18 @@ func (o anything) sound(t *rapid.T, d rollout.Decision) {
 	switch {
 	case !d.Again.IsZero() && !d.Again.After(o.Now):
 		t.Fatalf("again at %s, and it is %s", d.Again, o.Now)
-	case d.Weight > 100 || d.Weight < rollout.KeepRoutes:
-		t.Fatalf("weight %d", d.Weight)
-	case d.Weight >= 0 && (d.Canary == nil || !d.HoldScaleDown):
+	case d.Routes.Weight > 100 || d.Routes.Weight < 0:
+		t.Fatalf("weight %d", d.Routes.Weight)
+	case d.Routes.Kind != rollout.NoRoutes && (d.Canary == nil || !d.HoldScaleDown):
 		t.Fatalf("routes, but canary %v, scale-down held %v", d.Canary, d.HoldScaleDown)
 	case (d.Reason == "") != (d.Message == ""):
 		t.Fatalf("%q: %q", d.Reason, d.Message)
-	case d.Job != nil && (d.Canary == nil || d.Canary.State.Stage != rollout.StageProgressing):
+	case d.Job != nil && (d.Canary == nil || d.Canary.State.Mode != rollout.ModeProgressing):
 		t.Fatalf("a Job, but %+v", d.Canary)
-	case d.Ask != "" && !slices.ContainsFunc(o.Spec.Gates, func(g spec.Gate) bool { return g.Before == d.Ask }):
-		t.Fatalf("asks %q, and there is no such gate", d.Ask)
-	case d.Ask != "" && o.Gate != nil && o.Gate.Point == d.Ask && o.Gate.Open:
-		t.Fatalf("asks again what was answered: %q", d.Ask)
+	case d.Needs.Gates != "" && !slices.ContainsFunc(o.Spec.Gates, func(g spec.Gate) bool { return g.Before == d.Needs.Gates }):
+		t.Fatalf("asks %q, and there is no such gate", d.Needs.Gates)
+	case d.Needs.Gates != "" && o.Gate != nil && o.Gate.Point == d.Needs.Gates && o.Gate.Open:
+		t.Fatalf("asks again what was answered: %q", d.Needs.Gates)
 	}
 	if d.Canary == nil {
 		return
@@ -87,7 +87,7 @@ func drawObservation(t *rapid.T) anything {
 	if flag("has a canary") {
 		s := drawState(t)
 		s.Rollout, s.Template = rapid.SampledFrom([]string{"7", "7", "8"}).Draw(t, "of rollout"), rapid.SampledFrom([]string{"v2", "v2", "v3"}).Draw(t, "of template")
-		if s.Stage == rollout.StageRolledBack || s.Stage == rollout.StageRetiring {
+		if s.Mode == rollout.ModeRolledBack || s.Mode == rollout.ModeRetiring {
 			s.Why = reason.AnalysisFailed
 		}
 		o.Canary = &rollout.CanaryStatus{State: s, Replicas: pods.Draw(t, "canary replicas"), Available: pods.Draw(t, "canary available")}
@@ -115,17 +115,17 @@ func (o *anything) drawAround(t *rapid.T, now time.Time) {
 	} else if one("a plan that cannot be read", 5) {
 		o.PlanErr = errDamaged
 	}
-	if o.MeasurementDue() {
+	if rollout.Next(o.Observation).Needs.Measurement {
 		o.Measurement = &rollout.Measurement{Verdict: rapid.SampledFrom([]rollout.Verdict{rollout.Pass, rollout.Fail, rollout.Error}).Draw(t, "verdict"), Message: "as measured"}
 	}
-	if due := o.JobDue(); due != nil && one("a Job", 2) {
+	if due := rollout.Next(o.Observation).Needs.Job; due != nil && one("a Job", 2) {
 		phase := rapid.SampledFrom([]rollout.JobPhase{rollout.JobSucceeded, rollout.JobMissing, rollout.JobUnmakable, rollout.JobActive, rollout.JobFailedPhase})
 		o.Job = &rollout.JobStatus{Run: due.Run, Phase: phase.Draw(t, "phase of the Job"), Message: "as it is"}
 	}
 	if verb := rapid.SampledFrom([]string{"", "", "promote", "promote-full", "pause", "resume", "abort", "retry"}).Draw(t, "command"); verb != "" {
 		o.Command = &spec.Command{Verb: verb}
 	}
-	if point := rollout.Next(o.Observation).Ask; point != "" && one("answered", 2) {
+	if point := rollout.Next(o.Observation).Needs.Gates; point != "" && one("answered", 2) {
 		o.Gate = &rollout.GateAnswer{Point: point, Open: one("open", 2), Message: fmt.Sprint("as it is before ", point)}
 	}
 }

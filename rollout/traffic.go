@@ -71,3 +71,8 @@ type Traffic struct {
 	// the settle time counts from here. Zero when not Routed.
 	Since time.Time
 }
+
+// isAt says whether weight and match are what is written.
+func (t Traffic) isAt(weight int, match spec.Match) bool {
+	return t.Routed && t.Current && t.Weight == weight && t.Match == match
+}

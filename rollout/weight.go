@@ -2,172 +2,134 @@ package rollout
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 )
 
 // awaitSplit brings weight, and what the steps match, into force: pods first,
-// then routes without traffic, then the traffic.
-func (o Observation) awaitSplit(s *State, weight int) *Decision {
-	match, granted := s.match(), s.granted()
-	if granted && !s.InForce.IsZero() {
-		return nil // it was; a gate may hold this step for long
+// then routes without traffic, then the traffic. nil: it is in force.
+func (p *pass) awaitSplit(weight int) *Decision {
+	match := p.state.plannedMatch()
+	if p.state.granted() && !p.state.InForce.IsZero() {
+		return nil // it was in force; a gate may hold this step for long
 	}
-	if waiting := o.awaitPassAgain(s); waiting != nil {
+	if waiting := p.awaitPassAgain(); waiting != nil {
 		return waiting
 	}
-	if why, what := o.obstacle(*s, weight); why != "" {
-		return o.untilDeadline(*s, fmt.Sprintf("weight %d was not in force", weight), why, what)
+	if because, what := p.obstacle(weight); because != "" {
+		return p.untilDeadline(fmt.Sprintf("weight %d was not in force", weight), because, what)
 	}
-	if !s.carries() && !o.inForce(0, spec.Match{}) {
-		return o.openRoutes(*s)
+	if !p.state.hasTraffic() && !p.inForce(0, spec.Match{}) {
+		return p.openRoutes()
 	}
-	if !granted {
-		if waiting := o.awaitFirstGate(*s); waiting != nil {
+	if !p.state.granted() {
+		if waiting := p.awaitFirstGate(); waiting != nil {
 			return waiting
 		}
-		s.grant(weight, match)
+		p.state.grant(weight, match)
 	}
-	if !o.inForce(weight, match) {
-		d := o.at(*s, reason.WeightSet, fmt.Sprintf("step %d of %d, weight %d%s", s.Step+1, len(s.Steps), weight, match.Besides()))
-		d.Again = Earliest(d.Again, after(o.Traffic.Since.Add(o.Settle), o.Now))
+	if !p.inForce(weight, match) {
+		d := p.stay(reason.WeightSet, fmt.Sprintf("%s, weight %d%s", p.stepOf(), weight, match.Besides()))
+		d.Again = Earliest(d.Again, ifAfter(p.Traffic.Since.Add(p.Settle), p.Now))
 		return &d
 	}
-	s.InForce = o.Now
+	p.state.InForce = p.Now
 	return nil
 }
 
-// awaitPassAgain is nil unless the Pass that led to the present step was followed
-// by something else, while pods were starting for it: then s goes back to the gate,
-// past the wait before it.
-func (o Observation) awaitPassAgain(s *State) *Decision {
-	if s.granted() || s.Step == 0 || !s.step().Raises(s.Weight) {
+// awaitPassAgain is nil unless another verdict followed the Pass that led to the
+// present step, while pods were starting for it. Then the rollout goes back to
+// the step before, past its wait, and needs a Pass again.
+func (p *pass) awaitPassAgain() *Decision {
+	if p.state.granted() || p.state.Step == 0 || !adds(p.state.step(), p.state.Weight) {
 		return nil
 	}
-	back := *s
-	back.begin(s.Step-1, o.Now)
-	back.Skipped = true
-	waiting := o.awaitPass(back)
-	if waiting != nil {
-		*s = back
+	present := p.state
+	p.state.begin(p.state.Step-1, p.Now)
+	p.state.Skipped = true
+	waiting := p.awaitPass()
+	if waiting == nil {
+		p.state = present
 	}
 	return waiting
 }
 
-// awaitFirstGate asks at the first step what is asked of every other at the end of
-// the one before it.
-func (o Observation) awaitFirstGate(s State) *Decision {
-	if s.Step > 0 || !s.step().Raises(s.Weight) {
+// awaitFirstGate asks the gates before a rise at the first step. At every other
+// step they are asked at the end of the step before it.
+func (p *pass) awaitFirstGate() *Decision {
+	if p.state.Step > 0 || !adds(p.state.step(), p.state.Weight) {
 		return nil
 	}
-	return o.awaitGates(s, spec.GateRise)
+	return p.awaitGates(spec.GateRise)
 }
 
 // obstacle is what must change before weight can come into force. "": nothing.
-func (o Observation) obstacle(s State, weight int) (reason.Reason, string) {
-	need := o.size(s, weight)
+func (p *pass) obstacle(weight int) (because reason.Reason, what string) {
+	need := p.size(weight)
 	switch {
-	case o.available() < need:
-		return reason.CanaryStarting, fmt.Sprintf("waiting for %d canary pods to be Available before weight %d%s", need, weight, o.trouble())
-	case s.carries() && s.granted():
-		return "", "" // granted already: what came up since is for the next weight
-	case o.SpecErr != nil:
-		return reason.InvalidAnnotation, o.SpecErr.Error()
-	case o.Problem != nil:
-		return o.Problem.Reason, o.Problem.Message
+	case p.canaryAvailable() < need:
+		return reason.CanaryStarting, fmt.Sprintf("waiting for %d canary pods to be Available before weight %d%s", need, weight, p.trouble())
+	case p.state.hasTraffic() && p.state.granted():
+		return "", "" // granted already: a problem that came up since is for the next weight
+	case p.SpecErr != nil:
+		return reason.InvalidAnnotation, p.SpecErr.Error()
+	case p.Problem != nil:
+		return p.Problem.Reason, p.Problem.Message
 	}
 	return "", ""
 }
 
-// awaitScale is nil once as many canary pods are Available as the step asks for.
-func (o Observation) awaitScale(s *State) *Decision {
-	if need := o.size(*s, s.Weight); o.available() < need {
-		return o.untilDeadline(*s, fmt.Sprintf("the canary was not at its scale of %d pods", need), reason.CanaryStarting,
-			fmt.Sprintf("waiting for %d canary pods to be Available%s", need, o.trouble()))
-	}
-	return nil
-}
-
 // trouble is why canary pods do not become Available, if that is known.
-func (o Observation) trouble() string {
-	if o.Canary == nil || o.Canary.Trouble == "" {
+func (p *pass) trouble() string {
+	if p.Canary == nil || p.Canary.Trouble == "" {
 		return ""
 	}
-	return ": " + o.Canary.Trouble
+	return ": " + p.Canary.Trouble
 }
 
-// untilDeadline waits for an obstacle to go. Only for that: a manager that was
-// dead for an hour finds pods that are Available, and goes on. If it does not go,
-// the rollout ends because of missed.
-func (o Observation) untilDeadline(s State, missed string, why reason.Reason, what string) *Decision {
-	deadline := s.StepSince.Add(o.deadline())
-	if deadline.After(o.Now) {
-		d := o.at(s, why, what)
-		d.Again = Earliest(Earliest(d.Again, deadline), o.Now.Add(recheck))
+// untilDeadline waits for an obstacle to go, and rolls back at the deadline. Only
+// an obstacle is bounded so: a manager that was dead for an hour finds pods that
+// are Available, and goes on. Missed says what did not come about in time.
+func (p *pass) untilDeadline(missed string, because reason.Reason, what string) *Decision {
+	deadline := p.state.StepSince.Add(p.progressDeadline())
+	if deadline.After(p.Now) {
+		d := p.stay(because, what)
+		d.Again = Earliest(Earliest(d.Again, deadline), p.Now.Add(recheck))
 		return &d
 	}
-	if why == reason.CanaryStarting {
-		what = fmt.Sprintf("%d of %d canary pods are Available%s", o.available(), o.canaryReplicas(s), o.trouble())
+	if because == reason.CanaryStarting {
+		what = fmt.Sprintf("%d of %d canary pods are Available%s", p.canaryAvailable(), p.canaryReplicas(), p.trouble())
 	}
-	s.Why, s.Message = reason.ProgressDeadlineExceeded, fmt.Sprintf("%s after %s: %s", missed, spec.FormatDuration(o.deadline()), what)
-	d := o.rollBack(s, nil)
-	return &d
+	return p.rollBack(reason.ProgressDeadlineExceeded,
+		fmt.Sprintf("%s after %s: %s", missed, spec.FormatDuration(p.progressDeadline()), what))
 }
 
 // openRoutes makes routes that carry nothing yet. That they may exist is on
 // record before they do, so that canary pods outlive them whatever happens.
-func (o Observation) openRoutes(s State) *Decision {
-	s.Routed = true
-	d := o.at(s, reason.RoutesSettling, "the canary routes exist, at weight 0; waiting until routers have seen them")
-	d.Weight = 0
-	d.Again = Earliest(d.Again, after(o.Traffic.Since.Add(o.Settle), o.Now))
+func (p *pass) openRoutes() *Decision {
+	p.state.Routed = true
+	d := p.stay(reason.RoutesSettling, "the canary routes exist, at weight 0; waiting until routers have seen them")
+	d.Routes = splitRoutes(0, d.Routes.Match)
+	d.Again = Earliest(d.Again, ifAfter(p.Traffic.Since.Add(p.Settle), p.Now))
 	return &d
 }
 
-// raise is the granted weight, or as much of it as the Available pods carry where
-// the routes carry less: a weight that somebody lowered by hand is not put back
-// onto pods that are gone.
-func (o Observation) raise(s State) int {
-	now := o.Traffic.Lowest
-	if s.Weight <= now {
-		return s.Weight
+// weightForPods is the granted weight, or where the routes carry less, as much of
+// it as the Available pods can serve: a weight that somebody lowered by hand is
+// not put back onto pods that are gone.
+//
+// Example: granted 50 with 4 pods for all traffic, lowered by hand to 10, 1
+// canary pod Available: 25.
+func (p *pass) weightForPods() int {
+	now := p.Traffic.Lowest
+	if p.state.Weight <= now {
+		return p.state.Weight
 	}
-	return max(now, min(s.Weight, carries(o.available(), s.full(o.Stable))))
+	return max(now, min(p.state.Weight, servableWeight(p.canaryAvailable(), p.state.podsForAll(p.Stable))))
 }
 
-// canaryReplicas is the size for the weight of the present step, never less
-// than there is: a canary only grows until its traffic is gone.
-func (o Observation) canaryReplicas(s State) int32 {
-	weight := s.Weight
-	if step := s.step(); step.Kind == spec.SetWeight && s.Stage == StageProgressing {
-		weight = max(weight, step.Weight)
-	}
-	size := o.size(s, weight)
-	if o.Canary != nil {
-		size = max(size, o.Canary.Replicas)
-	}
-	return size
-}
-
-// grant gives the canary other traffic, about which nothing is known yet.
-func (s *State) grant(weight int, match spec.Match) {
-	s.Weight, s.Match = weight, match
-	s.InForce = time.Time{}
-	s.Tally = Tally{Failures: s.Tally.Failures}
-}
-
-func (o Observation) available() int32 {
-	if o.Canary == nil {
-		return 0
-	}
-	return o.Canary.Available
-}
-
-func (o Observation) deadline() time.Duration {
-	if o.Spec.ProgressDeadline > 0 {
-		return o.Spec.ProgressDeadline
-	}
-	return spec.DefaultProgressDeadline
+// inForce says whether routers act on weight and match by now.
+func (p *pass) inForce(weight int, match spec.Match) bool {
+	return p.Traffic.isAt(weight, match) && !p.Traffic.Since.Add(p.Settle).After(p.Now)
 }

@@ -126,7 +126,8 @@ type split struct {
 	match  spec.Match
 }
 
-var unrouted = split{weight: rollout.Unrouted}
+// unrouted is what no canary Ingress carries.
+var unrouted = split{weight: -1}
 
 // reaches says whether requests come to the canary.
 func (s split) reaches() bool { return s.weight > 0 || !s.match.None() }

@@ -45,19 +45,15 @@ func (r *Reconciler) apply(ctx context.Context, s *seen, d rollout.Decision) err
 }
 
 func (r *Reconciler) takeTraffic(ctx context.Context, s *seen, d rollout.Decision) error {
-	switch was := s.Traffic; {
-	case !was.Routed && !was.Previewed:
+	goal, reduced := d.Routes.Reduced(s.Traffic)
+	switch {
+	case !reduced:
 		return nil
-	case d.Weight == rollout.Unrouted:
+	case goal.Kind == rollout.NoRoutes:
 		return r.Router.Remove(ctx, s.target)
-	case d.Weight >= 0 && (d.Weight < was.Weight || d.Match.None() && !was.Match.None()):
-		match := was.Match // what is to match besides is not on record yet
-		if d.Match.None() {
-			match = d.Match
-		}
-		return r.Router.SetWeight(ctx, s.target, min(d.Weight, was.Weight), match)
+	default:
+		return r.Router.SetWeight(ctx, s.target, goal.Weight, goal.Match)
 	}
-	return nil
 }
 
 func (r *Reconciler) keepCanary(ctx context.Context, s *seen, d rollout.Decision) error {
@@ -111,10 +107,10 @@ func (r *Reconciler) patch(ctx context.Context, dep *appsv1.Deployment, annotati
 }
 
 func (r *Reconciler) addTraffic(ctx context.Context, s *seen, d rollout.Decision) error {
-	if d.Weight < 0 {
+	if d.Routes.Kind != rollout.SplitRoutes {
 		return nil
 	}
-	if d.Weight > s.Traffic.Lowest || d.Match != s.Traffic.Match && !d.Match.None() {
+	if d.Routes.Adds(s.Traffic) {
 		// Caches may lag: a rollout that was aborted by the previous leader must
 		// not see its weight rise here.
 		for _, dep := range []*appsv1.Deployment{s.dep, s.canary} {
@@ -123,7 +119,7 @@ func (r *Reconciler) addTraffic(ctx context.Context, s *seen, d rollout.Decision
 			}
 		}
 	}
-	return r.Router.SetWeight(ctx, s.target, d.Weight, d.Match)
+	return r.Router.SetWeight(ctx, s.target, d.Routes.Weight, d.Routes.Match)
 }
 
 // confirm reads dep from the API server, and fails with errStale unless it is as

@@ -69,6 +69,10 @@ type stage struct {
 	ledger *ledger
 }
 
+func split(weight int) rollout.RoutesGoal {
+	return rollout.RoutesGoal{Kind: rollout.SplitRoutes, Weight: weight}
+}
+
 // newStage is a rollout with a canary of 2 pods at weight 50.
 func newStage(t *testing.T, others ...client.Object) stage {
 	t.Helper()
@@ -104,38 +108,38 @@ func TestApplyOrder(t *testing.T) {
 		want     []string
 	}{
 		"after bad news the first write takes the traffic away": {
-			decision: rollout.Decision{Reason: reason.AnalysisFailed, Canary: goal, Weight: rollout.Unrouted, Phase: spec.RolledBack},
+			decision: rollout.Decision{Reason: reason.AnalysisFailed, Canary: goal, Phase: spec.RolledBack},
 			want:     []string{"remove routes", "patch web-canary", "patch web", "patch status of web"},
 		},
 		"a rise is on record before it is made": {
-			decision: rollout.Decision{Canary: goal, Weight: 75, Phase: spec.Pending},
+			decision: rollout.Decision{Canary: goal, Routes: split(75), Phase: spec.Pending},
 			want:     []string{"patch web-canary", "weight 75"},
 		},
 		"the reason for a release is on record before the release": {
-			decision: rollout.Decision{Canary: goal, Weight: 50, Hold: rollout.Release, Phase: spec.Promoting},
+			decision: rollout.Decision{Canary: goal, Routes: split(50), Hold: rollout.Release, Phase: spec.Promoting},
 			want:     []string{"patch web-canary", "weight 50", "patch web"},
 		},
 		"the record goes last": {
-			decision: rollout.Decision{Reason: reason.Promoted, Weight: rollout.Unrouted},
+			decision: rollout.Decision{Reason: reason.Promoted},
 			gone:     true,
 			want:     []string{"patch web", "patch status of web", "remove services", "delete web-canary"},
 		},
 		"the record stays while there are routes": {
-			decision: rollout.Decision{Weight: rollout.Unrouted, Phase: spec.Pending},
+			decision: rollout.Decision{Phase: spec.Pending},
 			want:     []string{"remove routes"},
 		},
 		"nothing shrinks stable once it may get its traffic back": {
-			decision: rollout.Decision{Canary: goal, Weight: 75, Phase: spec.Pending, HoldScaleDown: true},
+			decision: rollout.Decision{Canary: goal, Routes: split(75), Phase: spec.Pending, HoldScaleDown: true},
 			want:     []string{"patch web-canary", "patch web-autoscaler", "weight 75"},
 		},
 		"autoscalers are free again before the record goes": {
-			decision: rollout.Decision{Reason: reason.Promoted, Weight: rollout.Unrouted},
+			decision: rollout.Decision{Reason: reason.Promoted},
 			gone:     true,
 			held:     true,
 			want:     []string{"patch web", "patch status of web", "patch web-autoscaler", "remove services", "delete web-canary"},
 		},
 		"a command is taken in the same write as the phase": {
-			decision: rollout.Decision{Canary: goal, Weight: rollout.KeepRoutes, Phase: spec.Paused, TakeCommand: true},
+			decision: rollout.Decision{Canary: goal, Routes: rollout.RoutesGoal{Kind: rollout.KeepRoutes}, Phase: spec.Paused, TakeCommand: true},
 			want:     []string{"patch web-canary", "patch web"},
 		},
 	}
@@ -159,7 +163,7 @@ func TestApplyOrder(t *testing.T) {
 
 func TestApplyRelease(t *testing.T) {
 	s := newStage(t)
-	d := rollout.Decision{Weight: rollout.KeepRoutes, Hold: rollout.Release, TakeCommand: true}
+	d := rollout.Decision{Routes: rollout.RoutesGoal{Kind: rollout.KeepRoutes}, Hold: rollout.Release, TakeCommand: true}
 	if err := s.mark(t.Context(), s.seen, d); err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +215,7 @@ func TestApplyStale(t *testing.T) {
 	t.Run("traffic is not added for an older canary", func(t *testing.T) {
 		s := newStage(t)
 		touch(t, s, s.canary.DeepCopy(), 1)
-		if err := s.addTraffic(t.Context(), s.seen, rollout.Decision{Weight: 75}); !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
+		if err := s.addTraffic(t.Context(), s.seen, rollout.Decision{Routes: split(75)}); !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
 			t.Errorf("addTraffic() = %v, writes %v; want errStale and none", err, s.ledger.writes)
 		}
 	})

@@ -49,24 +49,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.Metrics.forget(req.NamespacedName)
 		return again(r.restoreScaleDown(ctx, req.NamespacedName))
 	}
-	decision := r.decide(ctx, seen)
+	decision, err := r.decide(ctx, seen)
+	if err != nil {
+		return again(err)
+	}
 	if err := r.apply(ctx, seen, decision); err != nil {
 		return again(err)
 	}
 	return ctrl.Result{RequeueAfter: r.until(rollout.Earliest(decision.Again, seen.freeDue))}, nil
-}
-
-// decide asks the gates that a decision depends on, if it does on any.
-func (r *Reconciler) decide(ctx context.Context, s *seen) rollout.Decision {
-	d := rollout.Next(s.Observation)
-	if d.Ask == "" {
-		return d
-	}
-	answer := r.Gates.Ask(ctx, s.Spec.Gates, rollout.GateQuestion{
-		Before: d.Ask, Namespace: s.dep.Namespace, Deployment: s.dep.Name, Rollout: s.target.Rollout, Weight: s.Traffic.Weight,
-	})
-	s.Gate, s.Now = &answer, r.now() // gates may take seconds
-	return rollout.Next(s.Observation)
 }
 
 // errStale says that what was observed is not so any more.

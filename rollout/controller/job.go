@@ -21,10 +21,8 @@ type jobs struct {
 	next *batchv1.Job  // for the step of now; nil: there is one, or none can be made
 }
 
-// observeJob looks at the Job of the present step. Where there is none it finds
-// out whether one can be made, so that a step which can never be done says so
-// instead of waiting.
-func (r *Reconciler) observeJob(ctx context.Context, s *seen) error {
+// observeJobs lists the Jobs of the canary that is there.
+func (r *Reconciler) observeJobs(ctx context.Context, s *seen) error {
 	var list batchv1.JobList
 	if err := r.Client.List(ctx, &list, client.InNamespace(s.canary.Namespace), client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}); err != nil {
 		return fmt.Errorf("listing the Jobs of Deployment %s/%s: %w", s.canary.Namespace, s.canary.Name, err)
@@ -34,19 +32,12 @@ func (r *Reconciler) observeJob(ctx context.Context, s *seen) error {
 			s.jobs.made = append(s.jobs.made, list.Items[i])
 		}
 	}
-	goal := s.JobDue()
-	if goal == nil {
-		return nil
-	}
-	status, err := r.jobStatus(ctx, s, *goal)
-	if err != nil {
-		return fmt.Errorf("looking for the Job of CronJob %s/%s: %w", s.dep.Namespace, goal.Template, err)
-	}
-	status.Run = goal.Run
-	s.Job = &status
 	return nil
 }
 
+// jobStatus looks at the Job of the present step. Where there is none it finds
+// out whether one can be made, so that a step which can never be done says so
+// instead of waiting.
 func (r *Reconciler) jobStatus(ctx context.Context, s *seen, goal rollout.JobGoal) (rollout.JobStatus, error) {
 	name := jobName(s.canary.Name, goal.Run)
 	for i := range s.jobs.made {
@@ -151,7 +142,7 @@ func (r *Reconciler) runJob(ctx context.Context, s *seen, d rollout.Decision) er
 func (r *Reconciler) stopJobs(ctx context.Context, s *seen, d rollout.Decision) error {
 	due := ""
 	if d.Canary != nil {
-		if goal := d.Canary.State.JobDue(); goal != nil {
+		if goal := d.Canary.State.DueJob(); goal != nil {
 			due = jobName(s.canary.Name, goal.Run)
 		}
 	}

@@ -46,7 +46,7 @@ func atJobStep(t *testing.T, objects ...client.Object) stage {
 	}
 	s := &seen{dep: dep, canary: canary}
 	s.Canary = &rollout.CanaryStatus{Replicas: 2, State: rollout.State{
-		Rollout: "7", Stage: rollout.StageProgressing, Weight: 10, Step: 1,
+		Rollout: "7", Mode: rollout.ModeProgressing, Weight: 10, Step: 1,
 		Steps: []spec.Step{{Kind: spec.SetWeight, Weight: 10}, {Kind: spec.RunJob, Job: "smoke"}, {Kind: spec.SetWeight, Weight: 20}},
 	}}
 	s.target = rollout.Target{Deployment: dep, Rollout: "7"}
@@ -181,7 +181,7 @@ func TestObserveJob(t *testing.T) {
 			if tt.change != nil {
 				tt.change(s.seen)
 			}
-			if err := s.observeJob(t.Context(), s.seen); err != nil {
+			if err := s.lookAtJob(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tt.want, s.Job); diff != "" {
@@ -200,7 +200,7 @@ func TestObserveJobOfAnotherManager(t *testing.T) {
 	s.Client = interceptor.NewClient(s.Live.(client.WithWatch), interceptor.Funcs{
 		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error { return nil },
 	})
-	if err := s.observeJob(t.Context(), s.seen); err != nil {
+	if err := s.lookAtJob(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(&rollout.JobStatus{Run: "7-1-0", Phase: rollout.JobActive}, s.Job); diff != "" {
@@ -219,7 +219,7 @@ func TestObserveJobWithoutPermission(t *testing.T) {
 			return c.Get(ctx, key, obj, opts...)
 		},
 	})
-	if err := s.observeJob(t.Context(), s.seen); err != nil {
+	if err := s.lookAtJob(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	want := &rollout.JobStatus{Run: "7-1-0", Phase: rollout.JobUnmakable, Message: `cronjobs.batch "smoke" is forbidden: no`}
@@ -256,7 +256,7 @@ func TestObserveJobThatIsRefused(t *testing.T) {
 					return tt.err
 				},
 			})
-			if err := s.observeJob(t.Context(), s.seen); err != nil {
+			if err := s.lookAtJob(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(&tt.want, s.Job); diff != "" {
@@ -295,7 +295,7 @@ func TestRunJob(t *testing.T) {
 		},
 		"a rollback stops it": {
 			objects: []client.Object{jobOf(atJobStep(t).seen, "web-canary-7-1-0")},
-			at:      func(s *rollout.State) { s.Stage = rollout.StageRolledBack },
+			at:      func(s *rollout.State) { s.Mode = rollout.ModeRolledBack },
 			want:    []string{"delete web-canary-7-1-0"},
 		},
 		"another try stops that of the one before": {
@@ -305,7 +305,7 @@ func TestRunJob(t *testing.T) {
 		},
 		"a result stays": {
 			objects: []client.Object{jobOf(atJobStep(t).seen, "web-canary-7-1-0", done)},
-			at:      func(s *rollout.State) { s.Stage = rollout.StageRolledBack },
+			at:      func(s *rollout.State) { s.Mode = rollout.ModeRolledBack },
 		},
 		"that of another Deployment is none of its business": {objects: []client.Object{stranger}},
 		"one is not stopped twice":                           {objects: []client.Object{leaving}},
@@ -313,7 +313,7 @@ func TestRunJob(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := atJobStep(t, append(tt.objects, smoke())...)
-			if err := s.observeJob(t.Context(), s.seen); err != nil {
+			if err := s.lookAtJob(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			d := rollout.Decision{Canary: &rollout.CanaryGoal{State: s.Canary.State}}
@@ -321,7 +321,7 @@ func TestRunJob(t *testing.T) {
 				tt.at(&d.Canary.State)
 			}
 			if tt.wanted {
-				d.Job = s.JobDue()
+				d.Job = s.Canary.State.DueJob()
 			}
 			s.ledger.writes = nil // what was asked
 			if err := s.runJob(t.Context(), s.seen, d); err != nil {
@@ -338,10 +338,10 @@ func TestRunJob(t *testing.T) {
 // aborted meanwhile.
 func TestRunJobStale(t *testing.T) {
 	s := atJobStep(t, smoke())
-	if err := s.observeJob(t.Context(), s.seen); err != nil {
+	if err := s.lookAtJob(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	d := rollout.Decision{Canary: &rollout.CanaryGoal{State: s.Canary.State}, Job: s.JobDue()}
+	d := rollout.Decision{Canary: &rollout.CanaryGoal{State: s.Canary.State}, Job: s.Canary.State.DueJob()}
 	newer := s.canary.DeepCopy()
 	newer.Generation++
 	if err := s.Live.(client.Client).Update(t.Context(), newer); err != nil {
@@ -356,7 +356,7 @@ func TestRunJobStale(t *testing.T) {
 // A Job that is deleted without a word on its pods leaves them running.
 func TestStopJobsStopsPods(t *testing.T) {
 	s := atJobStep(t, jobOf(atJobStep(t).seen, "web-canary-7-1-0"))
-	if err := s.observeJob(t.Context(), s.seen); err != nil {
+	if err := s.lookAtJob(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	var got client.DeleteOptions
@@ -399,4 +399,15 @@ func TestRolloutOfJob(t *testing.T) {
 			}
 		})
 	}
+}
+
+// lookAtJob observes Jobs and answers what a decision asks about the present one.
+func (s stage) lookAtJob(ctx context.Context) error {
+	if err := s.observeJobs(ctx, s.seen); err != nil {
+		return err
+	}
+	if goal := s.Canary.State.DueJob(); goal != nil {
+		return s.answer(ctx, s.seen, rollout.Needs{Job: goal})
+	}
+	return nil
 }

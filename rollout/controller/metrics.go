@@ -51,7 +51,7 @@ func (m *Metrics) observe(key types.NamespacedName, o rollout.Observation, d rol
 		return
 	}
 	m.phase.WithLabelValues(key.Namespace, key.Name, string(d.Phase)).Set(1)
-	m.weight.WithLabelValues(key.Namespace, key.Name).Set(float64(max(0, d.Weight)))
+	m.weight.WithLabelValues(key.Namespace, key.Name).Set(float64(d.Routes.Weight))
 }
 
 func (m *Metrics) transition(why reason.Reason) {

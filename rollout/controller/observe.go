@@ -63,7 +63,9 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*se
 	if err := r.observeTraffic(ctx, s); err != nil {
 		return nil, err
 	}
-	r.observeMetrics(ctx, s)
+	if s.SpecErr == nil {
+		s.Plan, s.PlanErr = r.Judge.Plan(ctx, s.dep.Namespace, s.Spec.Analysis)
+	}
 	return s, nil
 }
 
@@ -206,8 +208,8 @@ func (r *Reconciler) observeGaps(ctx context.Context, s *seen) error {
 	return nil
 }
 
-// observeCanaryPods finds why the canary's pods are not Available, and what the
-// Job says that tests them.
+// observeCanaryPods finds why the canary's pods are not Available, and the Jobs
+// that test them.
 func (r *Reconciler) observeCanaryPods(ctx context.Context, s *seen) error {
 	if s.canary == nil {
 		return nil
@@ -215,7 +217,7 @@ func (r *Reconciler) observeCanaryPods(ctx context.Context, s *seen) error {
 	if err := r.observeTrouble(ctx, s); err != nil {
 		return err
 	}
-	return r.observeJob(ctx, s)
+	return r.observeJobs(ctx, s)
 }
 
 func (s *seen) chooseTrack() {
@@ -225,20 +227,6 @@ func (s *seen) chooseTrack() {
 		return
 	}
 	s.target.Track = track
-}
-
-// observeMetrics measures where a measurement is due.
-func (r *Reconciler) observeMetrics(ctx context.Context, s *seen) {
-	if s.SpecErr != nil {
-		return
-	}
-	s.Plan, s.PlanErr = r.Judge.Plan(ctx, s.dep.Namespace, s.Spec.Analysis)
-	if s.PlanErr != nil || !s.MeasurementDue() {
-		return
-	}
-	m := r.Judge.Measure(ctx, s.Spec.Analysis, s.subject())
-	s.Measurement = &m
-	s.Now = r.now() // the measurement may have taken seconds
 }
 
 func (s *seen) subject() rollout.Subject {

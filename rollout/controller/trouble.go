@@ -40,7 +40,7 @@ func (r *Reconciler) observeTrouble(ctx context.Context, s *seen) error {
 
 func (s *seen) awaitsPods() bool {
 	c := s.Canary
-	return c.StateErr == nil && c.State.Stage == rollout.StageProgressing && c.Available < c.Replicas
+	return c.StateErr == nil && c.State.Mode == rollout.ModeProgressing && c.Available < c.Replicas
 }
 
 // trouble is one reason why a pod does not start. One that comes earlier on the

@@ -247,7 +247,7 @@ func TestObserveTrouble(t *testing.T) {
 		"a pod is missing":                   {want: full},
 		"the rest of it is Available":        {change: func(s *seen) { s.Canary.Available = 1 }, want: full},
 		"all are Available":                  {change: func(s *seen) { s.Canary.Available = 2 }},
-		"nobody waits for them any more":     {change: func(s *seen) { s.Canary.State.Stage = rollout.StageRolledBack }},
+		"nobody waits for them any more":     {change: func(s *seen) { s.Canary.State.Mode = rollout.ModeRolledBack }},
 		"nobody knows whether anybody waits": {change: func(s *seen) { s.Canary.StateErr = errors.New("?") }},
 		"pods are refused":                   {change: refused, want: "a canary pod is forbidden: no"},
 		"they were":                          {change: func(s *seen) { refused(s); s.canary.Status.Conditions[1].Status = corev1.ConditionFalse }, want: full},

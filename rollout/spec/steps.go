@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // Step is one of the steps a canary goes through.
@@ -19,32 +17,6 @@ type Step struct {
 	Job      string        // RunJob: the suspended CronJob that it is made of
 }
 
-// StepKind says what a Step does.
-type StepKind string
-
-// The kinds of steps.
-const (
-	SetWeight   StepKind = "weight"   // move traffic
-	Wait        StepKind = "wait"     // for Duration
-	Pause       StepKind = "pause"    // for a person
-	RunAnalysis StepKind = "analysis" // for a Pass
-	SetScale    StepKind = "scale"    // how many canary pods there are at least
-	MatchHeader StepKind = "header"   // whose requests go to the canary
-	MatchCookie StepKind = "cookie"   // likewise
-	RunJob      StepKind = "job"      // for a Job to succeed
-)
-
-// WaitsForPods says that no person can end the wait of this step: what it waits
-// for are pods and routers.
-func (s Step) WaitsForPods() bool {
-	return s.Kind == SetWeight || s.Kind == SetScale || s.Kind == MatchHeader || s.Kind == MatchCookie
-}
-
-// Raises says whether a step gives the canary more traffic than weight.
-func (s Step) Raises(weight int) bool {
-	return s.Kind == SetWeight && s.Weight > weight || s.Kind == MatchHeader || s.Kind == MatchCookie
-}
-
 const (
 	maxSteps = 100
 
@@ -52,26 +24,6 @@ const (
 	// wait longer wants a person to decide.
 	MaxDuration = 365 * 24 * time.Hour
 )
-
-// String is the form that ParseSteps reads: "10%", "5m", "pause", "job=smoke".
-func (s Step) String() string {
-	switch s.Kind {
-	case SetWeight:
-		return strconv.Itoa(s.Weight) + "%"
-	case Wait:
-		return FormatDuration(s.Duration)
-	case SetScale:
-		return string(s.Kind) + "=" + s.Scale.String()
-	case MatchHeader:
-		return string(s.Kind) + "=" + s.Match.header()
-	case MatchCookie:
-		return string(s.Kind) + "=" + s.Match.Cookie
-	case RunJob:
-		return string(s.Kind) + "=" + s.Job
-	default:
-		return string(s.Kind)
-	}
-}
 
 // MarshalText is String: a stored state reads as the annotation did.
 func (s Step) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
@@ -119,68 +71,6 @@ func splitLine(text string) ([]Step, error) {
 		steps = append(steps, step)
 	}
 	return steps, nil
-}
-
-func parseStep(word string) (Step, error) {
-	if k := StepKind(word); k == Pause || k == RunAnalysis {
-		return Step{Kind: k}, nil
-	}
-	if kind, arg, ok := strings.Cut(word, "="); ok {
-		return namedStep(word, StepKind(strings.TrimSpace(kind)), strings.TrimSpace(arg))
-	}
-	if number, ok := strings.CutSuffix(word, "%"); ok {
-		return weightStep(word, number)
-	}
-	d, err := parseDuration(word)
-	if err != nil {
-		return Step{}, notAStep(word)
-	}
-	return Step{Kind: Wait, Duration: d}, nil
-}
-
-func notAStep(word string) error {
-	return wrong(word, fmt.Sprintf("a step is a weight (10%%), a time to wait (30s, 5m, 1h, at most %s), pause, analysis, "+
-		"scale=3, header=X-Canary, cookie=canary or job=smoke-test", FormatDuration(MaxDuration)))
-}
-
-// namedStep reads arg and blames word.
-func namedStep(word string, kind StepKind, arg string) (Step, error) {
-	step, err := Step{Kind: kind}, error(nil)
-	switch kind {
-	case SetScale:
-		step.Scale, err = parseScale(arg)
-	case MatchHeader:
-		step.Match, err = parseHeader(arg)
-	case MatchCookie:
-		step.Match, err = parseCookie(arg)
-	case RunJob:
-		step.Job, err = parseJob(arg)
-	default:
-		err = notAStep(word)
-	}
-	if err != nil {
-		return Step{}, err
-	}
-	return step, nil
-}
-
-// maxCronJobName is what the API server accepts.
-const maxCronJobName = 52
-
-func parseJob(name string) (string, error) {
-	if len(validation.IsDNS1123Subdomain(name)) > 0 || len(name) > maxCronJobName {
-		return "", wrong(name, "is no name of a CronJob, of which the Job is made")
-	}
-	return name, nil
-}
-
-// weightStep reads number and blames word.
-func weightStep(word, number string) (Step, error) {
-	weight, err := strconv.Atoi(number)
-	if err != nil || !isDigits(number) || weight > 100 {
-		return Step{}, wrong(word, "a weight is a whole number 0..100")
-	}
-	return Step{Kind: SetWeight, Weight: weight}, nil
 }
 
 // CheckSteps says what is wrong with steps as a whole: their number, and the order

@@ -1,0 +1,182 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
+)
+
+// needs is what d is made without and that is due. It goes by what is recorded:
+// what this decision itself makes due is for the next look. A measurement and a
+// Job come before gates, because what they say may end the rollout.
+func (p *pass) needs(d Decision) Needs {
+	var n Needs
+	due := p.nextMeasurement(p.recorded)
+	n.Measurement = p.Measurement == nil && !due.IsZero() && !due.After(p.Now)
+	if goal := p.recorded.DueJob(); goal != nil && (p.Job == nil || p.Job.Run != goal.Run) {
+		n.Job = goal
+	}
+	if n.None() && d.Reason == reason.AwaitingGate {
+		n.Gates = p.unanswered
+	}
+	return n
+}
+
+// nextMeasurement is when to measure next in state s. Zero: not before something
+// else changes.
+//
+// The first look is one interval after the weight came into force, or after
+// somebody edited the routes and they were put right. A window that begins
+// earlier holds answers given under another weight. Example: weight 10 in force at
+// 12:00:05, interval 30s: measured first at 12:00:35, then at 12:01:05.
+func (p *pass) nextMeasurement(s State) time.Time {
+	if p.Plan == nil || s.Mode != ModeProgressing || s.superseded(p.Stable) || s.InForce.IsZero() ||
+		!p.Traffic.isAt(s.Weight, s.Match) || !p.measurable(s) {
+		return time.Time{}
+	}
+	from := s.InForce
+	for _, t := range []time.Time{p.Traffic.Since.Add(p.Settle), s.Tally.At} {
+		if t.After(from) {
+			from = t
+		}
+	}
+	return from.Add(p.Plan.Interval)
+}
+
+// judged says whether going on from the present step of s needs a Pass. While the
+// traffic of that step is not granted yet, the traffic is that of the step before.
+func (p *pass) judged(s State) bool {
+	step, first := s.Step, p.Plan.StartingStep
+	if s.Lead {
+		first++
+	}
+	if !s.granted() {
+		step--
+	}
+	return s.step().Kind == spec.RunAnalysis || s.hasTraffic() && step >= first
+}
+
+// measurable says whether there is something to measure at the present step of s.
+func (p *pass) measurable(s State) bool {
+	return p.judged(s) && (s.hasTraffic() || !p.Plan.NeedsTraffic)
+}
+
+// countMeasurement counts the measurement of this observation, if there is one,
+// and rolls back where it is one too many. A command that comes together with that
+// verdict is refused: its author had not seen the verdict.
+func (p *pass) countMeasurement() *Decision {
+	if p.Measurement == nil || p.Plan == nil {
+		return nil
+	}
+	m, before := *p.Measurement, p.state.Tally.Last
+	p.state.Tally.count(m.Verdict, p.Now)
+	because, message := p.verdictEnds(m)
+	// One note per change, not one per measurement: the tenth Pass is no news. A
+	// Fail always is.
+	if m.Verdict != before || m.Verdict == Fail {
+		p.note(verdictReasons[m.Verdict], "%s at weight %d: %s", m.Verdict, p.state.Weight, m.Message)
+	}
+	if because == "" {
+		return nil
+	}
+	if verb := p.command(); verb != "" {
+		p.refuse("the rollout is being rolled back")
+	}
+	return p.rollBack(because, message)
+}
+
+// count adds one verdict. Failures count over the whole rollout; Inconclusive and
+// Error count in a row.
+func (t *Tally) count(v Verdict, at time.Time) {
+	t.At, t.Last = at, v
+	switch v {
+	case Pass:
+		t.Inconclusive, t.Errors = 0, 0
+	case Fail:
+		t.Failures++
+		t.Inconclusive, t.Errors = 0, 0
+	case Inconclusive:
+		t.Inconclusive++
+	case Error:
+		t.Errors++
+	}
+}
+
+// verdictEnds says why the rollout ends with measurement m. "": it goes on.
+func (p *pass) verdictEnds(m Measurement) (because reason.Reason, message string) {
+	t := p.state.Tally
+	switch {
+	case m.Verdict == Fail && t.Failures > p.Plan.FailureLimit:
+		return reason.AnalysisFailed, fmt.Sprintf("at weight %d: %s", p.state.Weight, m.Message)
+	case exceeds(t.Inconclusive, p.Plan.InconclusiveLimit), exceeds(t.Errors, p.Plan.ErrorLimit):
+		return reason.AnalysisLimitExceeded, fmt.Sprintf("at weight %d: %d measurements in a row were %s: %s",
+			p.state.Weight, max(t.Inconclusive, t.Errors), m.Verdict, m.Message)
+	}
+	return "", ""
+}
+
+var verdictReasons = map[Verdict]reason.Reason{
+	Pass:         reason.MeasurementPassed,
+	Fail:         reason.MeasurementFailed,
+	Inconclusive: reason.MeasurementInconclusive,
+	Error:        reason.MeasurementError,
+}
+
+// exceeds says whether n is over limit. Limit 0 is no limit.
+func exceeds(n, limit int) bool { return limit > 0 && n > limit }
+
+// awaitVerdict is nil once the analysis step has its Pass, or where nothing can be
+// measured.
+func (p *pass) awaitVerdict() *Decision {
+	tally := p.state.Tally
+	switch {
+	case p.planErr() != nil:
+		return p.waitAtStep(reason.InvalidAnnotation, p.planErr().Error())
+	case p.Plan == nil, !p.measurable(p.state), tally.Last == Pass && tally.At.After(p.state.StepSince):
+		return nil
+	}
+	return p.waitAtStep(reason.AwaitingVerdict, "the analysis step needs a Pass")
+}
+
+// awaitPass is nil where the last verdict on the present weight is a Pass that is
+// younger than the routes. Killed between deleting two Ingresses for a Fail,
+// Headgate finds only one of them gone and remembers nothing but an older Pass.
+func (p *pass) awaitPass() *Decision {
+	s := p.state
+	if !s.hasTraffic() || p.Plan == nil && p.planErr() == nil || p.Plan != nil && !p.judged(s) {
+		return nil
+	}
+	last := "the last was " + string(s.Tally.Last)
+	switch {
+	case s.Tally.Last == "":
+		last = "no measurement at this weight yet"
+	case s.Tally.Last == Pass && s.Tally.At.Before(p.Traffic.Since):
+		last = "since the last one the routes have changed"
+	case s.Tally.Last == Pass:
+		return nil
+	}
+	if err := p.planErr(); err != nil {
+		return p.waitAtStep(reason.InvalidAnnotation, err.Error())
+	}
+	return p.waitAtStep(reason.AwaitingVerdict, "going on needs a Pass at this weight; "+last)
+}
+
+// planErr is why it cannot be known whether and how the rollout is judged.
+func (p *pass) planErr() error {
+	if p.SpecErr != nil {
+		return p.SpecErr
+	}
+	return p.PlanErr
+}
+
+// noteUnjudged says that an analysis step had nothing to judge.
+func (p *pass) noteUnjudged() {
+	s := p.state
+	if s.step().Kind != spec.RunAnalysis || s.Skipped || p.Plan == nil || p.measurable(s) {
+		return
+	}
+	p.note(reason.AnalysisSkipped, "%s, weight %d: the metrics of %s count requests that come to the canary, and none do yet: it goes on unjudged",
+		p.stepOf(), s.Weight, spec.AnnotationAnalysis)
+}
