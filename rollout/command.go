@@ -41,7 +41,7 @@ func (p *pass) unfitForSteps(verb string) string {
 	case verb == spec.VerbResume && !s.Paused:
 		return "nothing is paused by command"
 	case verb == spec.VerbPromote && !s.Paused && (s.Skipped || !p.skippable()):
-		return "there is no wait to end here; promote-full goes on without the steps that are left"
+		return "this step has no wait that promote could end; promote-full skips the steps that are left"
 	case verb == spec.VerbRetry:
 		return "retry is for a rollout that was rolled back"
 	}
@@ -86,7 +86,7 @@ func (p *pass) commandAfterRollback() string {
 		p.state.CommandTaken = ""
 	case spec.VerbPromoteFull:
 	default:
-		p.refuse("the rollout was rolled back; there is retry and promote-full")
+		p.refuse("the rollout was rolled back; use retry or promote-full")
 		return ""
 	}
 	p.note(reason.CommandTaken, "%s", verb)
@@ -105,7 +105,7 @@ func (p *pass) stillRolledBack() Decision {
 		p.note(reason.CommandTaken, spec.VerbRetry)
 		return d
 	}
-	return p.refusingCommands(d, "the rollout was rolled back; there is retry and promote-full")
+	return p.refusingCommands(d, "the rollout was rolled back; use retry or promote-full")
 }
 
 // commandWhilePending obeys as if the rollout had begun, where it can begin now,
@@ -117,7 +117,7 @@ func (p *pass) commandWhilePending() Decision {
 	}
 	d := p.pending()
 	if d.Canary == nil {
-		return p.refusingCommands(d, "the rollout has not begun; there is promote-full")
+		return p.refusingCommands(d, "the rollout has not begun; use promote-full to release without a canary")
 	}
 	return d
 }
@@ -145,7 +145,7 @@ func (p *pass) command() string {
 		p.refuse(p.CommandErr.Error())
 		return ""
 	case !p.aboutThis():
-		p.refuse("it is meant for rollout " + p.Command.Rollout)
+		p.refuse("it names rollout " + p.Command.Rollout)
 		return ""
 	}
 	return p.Command.Verb

@@ -151,16 +151,16 @@ func (p *pass) awaitPass() *Decision {
 	last := "the last was " + string(s.Tally.Last)
 	switch {
 	case s.Tally.Last == "":
-		last = "no measurement at this weight yet"
+		last = "nothing was measured at this weight yet"
 	case s.Tally.Last == Pass && s.Tally.At.Before(p.Traffic.Since):
-		last = "since the last one the routes have changed"
+		last = "the routes have changed since the last one"
 	case s.Tally.Last == Pass:
 		return nil
 	}
 	if err := p.planErr(); err != nil {
 		return p.waitAtStep(reason.InvalidAnnotation, err.Error())
 	}
-	return p.waitAtStep(reason.AwaitingVerdict, "going on needs a Pass at this weight; "+last)
+	return p.waitAtStep(reason.AwaitingVerdict, "the next step needs a Pass at this weight; "+last)
 }
 
 // planErr is why it cannot be known whether and how the rollout is judged.
@@ -177,6 +177,6 @@ func (p *pass) noteUnjudged() {
 	if s.step().Kind != spec.RunAnalysis || s.Skipped || p.Plan == nil || p.measurable(s) {
 		return
 	}
-	p.note(reason.AnalysisSkipped, "%s, weight %d: the metrics of %s count requests that come to the canary, and none do yet: it goes on unjudged",
+	p.note(reason.AnalysisSkipped, "%s, weight %d: the metrics of %s count requests that come to the canary, and none come yet: the step passes without a verdict",
 		p.stepOf(), s.Weight, spec.AnnotationAnalysis)
 }

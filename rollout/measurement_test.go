@@ -153,21 +153,21 @@ func TestVerdictsRollBack(t *testing.T) {
 
 // What a rollout waits for at the end of its wait at 10%.
 func TestAPassIsNeededToGoOn(t *testing.T) {
-	const needed = "rollout 7: step 2 of 3, weight 10, going on needs a Pass at this weight; "
+	const needed = "rollout 7: step 2 of 3, weight 10, the next step needs a Pass at this weight; "
 	cases := map[string]struct {
 		change func(*rollout.Observation)
 		reason reason.Reason
 		want   string
 	}{
 		"a Pass":      {func(o *rollout.Observation) {}, reason.CanaryStarting, "rollout 7: waiting for 2 canary pods to be Available before weight 50"},
-		"no verdict":  {func(o *rollout.Observation) { o.Canary.State.Tally = rollout.Tally{} }, reason.AwaitingVerdict, needed + "no measurement at this weight yet"},
+		"no verdict":  {func(o *rollout.Observation) { o.Canary.State.Tally = rollout.Tally{} }, reason.AwaitingVerdict, needed + "nothing was measured at this weight yet"},
 		"no analysis": {func(o *rollout.Observation) { o.Canary.State.Tally, o.Plan = rollout.Tally{}, nil }, reason.CanaryStarting, "rollout 7: waiting for 2 canary pods to be Available before weight 50"},
 		"an Error after the Pass": {func(o *rollout.Observation) {
 			o.Canary.State.Tally.Last = rollout.Error
 		}, reason.AwaitingVerdict, needed + "the last was Error"},
 		"a Pass on routes that have changed since": {func(o *rollout.Observation) {
 			o.Traffic.Since = o.Canary.State.Tally.At.Add(time.Second)
-		}, reason.AwaitingVerdict, needed + "since the last one the routes have changed"},
+		}, reason.AwaitingVerdict, needed + "the routes have changed since the last one"},
 		"an analysis that cannot be read": {func(o *rollout.Observation) {
 			o.Canary.State.Tally, o.Plan, o.PlanErr = rollout.Tally{}, nil, errDamaged
 		}, reason.InvalidAnnotation, "rollout 7: step 2 of 3, weight 10, damaged"},

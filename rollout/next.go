@@ -52,9 +52,9 @@ func (p *pass) needsNoCanary() (because reason.Reason, message string) {
 	case !p.Stable.OptedIn:
 		return reason.OptedOut, "the opt-in was removed: the held template is released"
 	case p.Stable.TemplateRuns:
-		return reason.StableRestored, "the template is one that runs already: nothing to try out"
+		return reason.StableRestored, "this template runs already: there is nothing to try"
 	case p.Stable.Replicas == 0:
-		return reason.Bypassed, "replicas is 0: there is no traffic to split, the new template is released without a canary"
+		return reason.Bypassed, "the Deployment has 0 replicas, so there is no traffic to split: the new template is released without a canary"
 	case !p.Stable.Runs:
 		return reason.Bypassed, "no version runs yet: the first one is released without a canary"
 	}
@@ -84,9 +84,9 @@ func (p *pass) withCanary() Decision {
 	}
 	switch p.state.Mode {
 	case ModePromoting:
-		return p.refusingCommands(p.promote(), "the template is released; to go back, change it back")
+		return p.refusingCommands(p.promote(), "the template is released already; to go back, apply the old template")
 	case ModeReturning:
-		return p.refusingCommands(p.bringBack(), "the template is released; to go back, change it back")
+		return p.refusingCommands(p.bringBack(), "the template is released already; to go back, apply the old template")
 	case ModeRolledBack:
 		return p.rolledBack()
 	default:
@@ -104,15 +104,15 @@ func (p *pass) obsolete() (because reason.Reason, message string) {
 	case !p.Stable.OptedIn:
 		return reason.OptedOut, "the opt-in was removed"
 	case s.superseded(p.Stable) && p.Stable.TemplateRuns:
-		return reason.StableRestored, "the template is one that runs already"
+		return reason.StableRestored, "this template runs already"
 	case s.superseded(p.Stable):
-		return reason.Superseded, fmt.Sprintf("what is held now as rollout %s takes its place", p.Stable.Hold)
+		return reason.Superseded, fmt.Sprintf("rollout %s, which is held now, takes its place", p.Stable.Hold)
 	case s.Template != p.Stable.Template:
 		return reason.Bypassed, "a newer template went out without a canary: it was not held (is the webhook registered?)"
 	case released:
 		return "", ""
 	case p.Stable.Hold == "":
-		return reason.HoldRemoved, "somebody released the template: it goes out without the rest of its steps"
+		return reason.HoldRemoved, "somebody else released the template: it goes out without the rest of its steps"
 	case p.Stable.TemplateRuns:
 		// A paused Deployment that is scaled from 0 gets the ReplicaSet of the held
 		// template back, if that ran before (sync.go, scale(), of the Deployment
@@ -143,7 +143,7 @@ func (p *pass) whileIdle() (because reason.Reason, message string) {
 	case stable.Rolling && !stable.Complete && !explainsUpdate[stable.Reason]:
 		return reason.Bypassed, p.notHeld()
 	case !outcomes[stable.Reason], stable.Complete && explainsUpdate[stable.Reason]:
-		return reason.Ready, "the next change of the pod template will be held and tried out as a canary"
+		return reason.Ready, "the next change of the pod template will be held and tried as a canary"
 	}
 	return "", ""
 }

@@ -14,7 +14,7 @@ import (
 // Between two rollouts the condition says what happened last, until that is no
 // news any more. "" leaves it as it is.
 func TestIdle(t *testing.T) {
-	const ready = "Ready: the next change of the pod template will be held and tried out as a canary"
+	const ready = "Ready: the next change of the pod template will be held and tried as a canary"
 	const bypassed = "Bypassed: revision 3 goes out without a canary: it was not held (is the webhook registered?)"
 	atRest := rollout.Stable{Name: "web", OptedIn: true, Template: "v2", Replicas: 4, Available: 4, Runs: true, TemplateRuns: true, Complete: true, Revision: "3"}
 	cases := map[string]struct {
@@ -238,7 +238,7 @@ func TestScaleStep(t *testing.T) {
 	}{
 		"a pod is missing":            {2, 9 * time.Minute, reason.CanaryStarting, "rollout 7: waiting for 3 canary pods to be Available: no node has room"},
 		"all are there":               {3, 9 * time.Minute, reason.WeightSet, "rollout 7: step 3 of 3, weight 50"},
-		"a pod is missing for long":   {2, 10 * time.Minute, reason.ProgressDeadlineExceeded, "rollout 7: rolled back, stable serves all traffic: the canary was not at its scale of 3 pods after 10m: 2 of 3 canary pods are Available: no node has room. To try the same template again: kubectl annotate deployment/web headgate.dev/command=retry"},
+		"a pod is missing for long":   {2, 10 * time.Minute, reason.ProgressDeadlineExceeded, "rollout 7: rolled back, stable serves all traffic: the canary did not reach its scale of 3 canary pods after 10m: 2 of 3 canary pods are Available: no node has room. To try the same template again: kubectl annotate deployment/web headgate.dev/command=retry"},
 		"all are there at the last":   {3, 10 * time.Minute, reason.WeightSet, "rollout 7: step 3 of 3, weight 50"},
 		"a dead manager is no reason": {3, 10 * time.Hour, reason.WeightSet, "rollout 7: step 3 of 3, weight 50"},
 	}

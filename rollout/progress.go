@@ -32,14 +32,14 @@ func (p *pass) endOverdue() *Decision {
 		return nil
 	}
 	took := p.rolloutDeadline().Sub(p.state.Began)
-	return p.rollBack(reason.RolloutDeadlineExceeded, fmt.Sprintf("it was not done %s after it began, at %s", spec.FormatDuration(took), p.stepOf()))
+	return p.rollBack(reason.RolloutDeadlineExceeded, fmt.Sprintf("it was not finished %s after it began; it was at %s", spec.FormatDuration(took), p.stepOf()))
 }
 
 func (p *pass) endScaledToZero() *Decision {
 	if p.Stable.Replicas > 0 {
 		return nil
 	}
-	return p.rollBack(reason.ScaledToZero, "the Deployment was scaled to 0, so nothing is to serve")
+	return p.rollBack(reason.ScaledToZero, "the Deployment was scaled to 0 replicas, so there is no traffic to split")
 }
 
 // endWithoutRoutes takes the absence of routes that were in force for an abort.
@@ -62,7 +62,7 @@ func (p *pass) startOverWithoutPods() *Decision {
 	}
 	s.begin(0, p.Now)
 	s.grant(0, spec.Match{})
-	p.note(reason.CanaryLost, "no canary pod is Available: all traffic goes back to stable, to begin again from the first step")
+	p.note(reason.CanaryLost, "no canary pod is Available: all traffic goes back to stable, and the rollout begins again from the first step")
 	d := p.walk()
 	return &d
 }

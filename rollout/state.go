@@ -101,7 +101,7 @@ func DecodeState(text string) (State, error) {
 		return State{}, fmt.Errorf("annotation %s: %w", spec.AnnotationState, err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return State{}, fmt.Errorf("annotation %s: something follows the state", spec.AnnotationState)
+		return State{}, fmt.Errorf("annotation %s: there is text after the state", spec.AnnotationState)
 	}
 	if err := s.validate(); err != nil {
 		return State{}, fmt.Errorf("annotation %s: %w", spec.AnnotationState, err)
@@ -119,13 +119,13 @@ func (s State) validate() error {
 	case s.Step < 0 || s.Step > len(s.Steps):
 		return fmt.Errorf("step %d of %d", s.Step, len(s.Steps))
 	case s.Mode == ModeProgressing && s.Began.IsZero():
-		return fmt.Errorf("nobody knows when it began")
+		return fmt.Errorf("the time when it began is missing")
 	case s.Baseline < 0:
 		return fmt.Errorf("baseline %d is negative", s.Baseline)
 	case !s.reachedWeight(s.Weight):
 		return fmt.Errorf("weight %d is no weight of %s up to step %d", s.Weight, spec.FormatSteps(s.Steps), s.Step)
 	case !s.reachedMatch(s.Match):
-		return fmt.Errorf("it matches what no step up to %d does", s.Step)
+		return fmt.Errorf("no step up to step %d has its header or cookie", s.Step)
 	case len(s.Steps) == 0 && s.Mode != ModeProgressing:
 		return nil // there are no steps: this replaced a state that could not be read
 	}

@@ -108,8 +108,8 @@ func TestDecodeStateRefuses(t *testing.T) {
 	cases := map[string]struct{ text, want string }{
 		"nothing":                                  {"", "EOF"},
 		"half of it":                               {good[:40], "unexpected EOF"},
-		"two of them":                              {good + good, "something follows the state"},
-		"another thing behind it":                  {good + "}", "something follows the state"},
+		"two of them":                              {good + good, "there is text after the state"},
+		"another thing behind it":                  {good + "}", "there is text after the state"},
 		"a field of a newer version":               {with(`"step":1`, `"step":1,"steep":1`), `json: unknown field "steep"`},
 		"no rollout":                               {with(`"7"`, `""`), "rollout is missing"},
 		"a mode of a newer version":                {with("Progressing", "Dancing"), `mode "Dancing" is unknown`},
@@ -123,15 +123,15 @@ func TestDecodeStateRefuses(t *testing.T) {
 		"a weight above all traffic":               {with(`"baseline":4`, `"baseline":4,"weight":101`), "weight 101 is no weight of 10%, 5m, 100% up to step 1"},
 		"a weight below none":                      {with(`"baseline":4`, `"baseline":4,"weight":-1`), "weight -1 is no weight of 10%, 5m, 100% up to step 1"},
 		"fewer pods than none":                     {with(`"baseline":4`, `"baseline":-4`), "baseline -4 is negative"},
-		"a beginning at no time":                   {with(`,"began":"2026-01-01T12:00:00Z"`, ``), "nobody knows when it began"},
+		"a beginning at no time":                   {with(`,"began":"2026-01-01T12:00:00Z"`, ``), "the time when it began is missing"},
 		"a weight that was never one of the steps": {with(`"baseline":4`, `"baseline":4,"weight":50`), "weight 50 is no weight of 10%, 5m, 100% up to step 1"},
 		"a weight of a step that is still to come": {with(`"baseline":4`, `"baseline":4,"weight":100`), "weight 100 is no weight of 10%, 5m, 100% up to step 1"},
-		"a header that no step brings":             {with(`"baseline":4`, `"baseline":4,"match":{"header":"X-Canary"}`), "it matches what no step up to 1 does"},
+		"a header that no step brings":             {with(`"baseline":4`, `"baseline":4,"match":{"header":"X-Canary"}`), "no step up to step 1 has its header or cookie"},
 		"a header of a step that is still to come": {
-			with(`"5m","100%"],`, `"5m","header=X-Canary","100%"],"match":{"header":"X-Canary"},`), "it matches what no step up to 1 does",
+			with(`"5m","100%"],`, `"5m","header=X-Canary","100%"],"match":{"header":"X-Canary"},`), "no step up to step 1 has its header or cookie",
 		},
 		"a cookie beside a header that came later": {
-			with(`"5m","100%"],"step":1`, `"header=X-Canary","cookie=canary"],"match":{"cookie":"canary"},"step":2`), "it matches what no step up to 2 does",
+			with(`"5m","100%"],"step":1`, `"header=X-Canary","cookie=canary"],"match":{"cookie":"canary"},"step":2`), "no step up to step 2 has its header or cookie",
 		},
 		"numbers in words, as somebody might type it": {with(`"step":1`, `"step":"1"`), "json: cannot unmarshal string into Go struct field State.step of type int"},
 	}

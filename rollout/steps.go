@@ -93,8 +93,8 @@ func (scaleStep) await(p *pass, _ spec.Step) *Decision {
 	if p.canaryAvailable() >= need {
 		return nil
 	}
-	return p.untilDeadline(fmt.Sprintf("the canary was not at its scale of %d pods", need), reason.CanaryStarting,
-		fmt.Sprintf("waiting for %d canary pods to be Available%s", need, p.trouble()))
+	return p.untilDeadline(fmt.Sprintf("the canary did not reach its scale of %s", canaryPods(need)), reason.CanaryStarting,
+		fmt.Sprintf("waiting for %s to be Available%s", canaryPods(need), p.trouble()))
 }
 func (scaleStep) scale(step spec.Step, _ spec.Scale) spec.Scale { return step.Scale }
 func (scaleStep) skippable() bool                               { return false }
@@ -116,7 +116,7 @@ func (waitStep) await(p *pass, step spec.Step) *Decision {
 type pauseStep struct{ changesNothing }
 
 func (pauseStep) await(p *pass, _ spec.Step) *Decision {
-	return p.waitAtStep(reason.AwaitingPromotion, "until somebody decides: "+p.annotate(spec.VerbPromote)+" (or =abort)")
+	return p.waitAtStep(reason.AwaitingPromotion, "until a person decides: "+p.annotate(spec.VerbPromote)+" (or =abort)")
 }
 
 // analysisStep waits for a Pass.

@@ -44,7 +44,8 @@ func ChooseTrack(pod map[string]string, selector *metav1.LabelSelector, services
 		if track := trackOf(pod, []string{preferred}); distinct(pod, track, selectors) {
 			return track, nil
 		}
-		return nil, fmt.Errorf("canary pods would be selected as stable ones although their label %s differs: some selector does not use it; name a label that the Deployment's selector and every Service's have in common in %s", preferred, spec.AnnotationTrackLabel)
+		return nil, fmt.Errorf("canary pods would be selected as stable pods although their label %s differs, because a selector does not use it: "+
+			"name a label in %s on which the Deployment and all its Services select", preferred, spec.AnnotationTrackLabel)
 	}
 	keys := trackKeys(pod)
 	for size := 1; size <= min(3, len(keys)); size++ {
@@ -54,7 +55,8 @@ func ChooseTrack(pod map[string]string, selector *metav1.LabelSelector, services
 			}
 		}
 	}
-	return nil, fmt.Errorf("no up to three labels of the pods tell canary pods from stable ones in the Deployment's selector and in %d Services", len(services))
+	return nil, fmt.Errorf("no choice of up to three pod labels keeps canary pods out of the Deployment's selector and of %d Services: "+
+		"add a label to the pods on which all of them select, and name it in %s", len(services), spec.AnnotationTrackLabel)
 }
 
 // trackKeys are the labels of pod, the preferred ones first.

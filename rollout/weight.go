@@ -69,7 +69,7 @@ func (p *pass) obstacle(weight int) (because reason.Reason, what string) {
 	need := p.size(weight)
 	switch {
 	case p.canaryAvailable() < need:
-		return reason.CanaryStarting, fmt.Sprintf("waiting for %d canary pods to be Available before weight %d%s", need, weight, p.trouble())
+		return reason.CanaryStarting, fmt.Sprintf("waiting for %s to be Available before weight %d%s", canaryPods(need), weight, p.trouble())
 	case p.state.hasTraffic() && p.state.granted():
 		return "", "" // granted already: a problem that came up since is for the next weight
 	case p.SpecErr != nil:
@@ -78,6 +78,14 @@ func (p *pass) obstacle(weight int) (because reason.Reason, what string) {
 		return p.Problem.Reason, p.Problem.Message
 	}
 	return "", ""
+}
+
+// canaryPods is "1 canary pod" or "4 canary pods".
+func canaryPods(n int32) string {
+	if n == 1 {
+		return "1 canary pod"
+	}
+	return fmt.Sprintf("%d canary pods", n)
 }
 
 // trouble is why canary pods do not become Available, if that is known.

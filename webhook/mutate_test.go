@@ -378,7 +378,7 @@ func TestAnnotationsThatDoNotParseAreDenied(t *testing.T) {
 		steps    = ", e.g. headgate.dev/steps: 10%, 5m, 50%, 5m, 100%"
 		gates    = ", e.g. headgate.dev/gates: start https://gate.example.com/web, promotion https://gate.example.com/web"
 		duration = ": a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d"
-		scale    = ": a scale is a number of pods (3), a share of the stable ones (50%), or traffic for as many as the weight needs"
+		scale    = ": a scale is a number of pods (3), a percentage of the stable pods (50%), or traffic for as many pods as the weight needs"
 		header   = ": a header is a name (X-Canary), a name and a value (X-Canary:beta), or a name and a regular expression (X-Region~eu-.*)"
 		window   = ": a rollback window is a number of revisions, 1..100, e.g. headgate.dev/rollback-window: 3"
 	)
@@ -392,15 +392,15 @@ func TestAnnotationsThatDoNotParseAreDenied(t *testing.T) {
 		{"gates", "", `"": a gate is a point (start, rise or promotion) and a URL` + gates},
 		{"gates", "https://gate.example.com", `"https://gate.example.com": a gate is a point (start, rise or promotion) and a URL` + gates},
 		{"gates", "start ftp://gate.example.com", `"ftp://gate.example.com": a gate has an http or https URL, without user and fragment` + gates},
-		{"gates", "[{before: start, url: 'https://gate.example.com', timeout: 5m}]", `"5m": a gate is given at most 30s to answer` + gates},
+		{"gates", "[{before: start, url: 'https://gate.example.com', timeout: 5m}]", `"5m": a gate gets at most 30s to answer` + gates},
 		{"gates", "[{before: start, url: 'https://gate.example.com', retries: 11}]", `"11": retries are 0..10` + gates},
 		{"steps", "scale=0, 10%", `"0"` + scale + steps},
 		{"steps", "scale=, 10%", `""` + scale + steps},
 		{"steps", "header=X Canary, 10%", `"X Canary"` + header + steps},
 		{"steps", "header=X-Canary:ü, 10%", `"ü": the value of a header has letters, digits and /-._~: only` + steps},
-		{"steps", "header=X-Region~(, 10%", `"(": is no regular expression for a header: it may have letters, digits and /-._~:^$[](){}*+?|&=\ only` + steps},
-		{"steps", "cookie=a b, 10%", `"a b": is no name of a cookie; its value decides: always goes to the canary, never to stable` + steps},
-		{"steps", "job=Smoke, 10%", `"Smoke": is no name of a CronJob, of which the Job is made` + steps},
+		{"steps", "header=X-Region~(, 10%", `"(": is not a regular expression that every router takes: it may have letters, digits and /-._~:^$[](){}*+?|&=\ only` + steps},
+		{"steps", "cookie=a b, 10%", `"a b": is not the name of a cookie: name one whose value is always for the canary and never for stable` + steps},
+		{"steps", "job=Smoke, 10%", `"Smoke": is not the name of a CronJob: name a suspended CronJob, whose template the Job gets` + steps},
 		{"steps", "job=smoke", `"job=smoke": has no weight, so the new version would never see traffic` + steps},
 		{"steps", "mirror=10%, 10%", `"mirror=10%": a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause, analysis, scale=3, header=X-Canary, cookie=canary or job=smoke-test` + steps},
 	}

@@ -102,7 +102,7 @@ func (g Gate) check() error {
 	case !isGateURL(g.URL):
 		return wrong(g.URL, "a gate has an http or https URL, without user and fragment")
 	case g.Timeout > maxGateTimeout:
-		return wrong(FormatDuration(g.Timeout), "a gate is given at most "+FormatDuration(maxGateTimeout)+" to answer")
+		return wrong(FormatDuration(g.Timeout), "a gate gets at most "+FormatDuration(maxGateTimeout)+" to answer")
 	case g.Retries < 0 || g.Retries > maxGateRetries:
 		return wrong(fmt.Sprint(g.Retries), fmt.Sprintf("retries are 0..%d", maxGateRetries))
 	}

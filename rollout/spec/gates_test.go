@@ -74,7 +74,7 @@ func TestParseGatesErrors(t *testing.T) {
 		"a fragment":                   {"start https://gate.example.com#a", `"https://gate.example.com#a": ` + aURL},
 		"what no URL has":              {"start https://gate.example.com/%zz", `"https://gate.example.com/%zz": ` + aURL},
 		"a timeout that is none":       {list("timeout: soon"), `timeout: "soon": a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d`},
-		"a timeout longer than a pass": {list("timeout: 31s"), `"31s": a gate is given at most 30s to answer`},
+		"a timeout longer than a pass": {list("timeout: 31s"), `"31s": a gate gets at most 30s to answer`},
 		"fewer retries than none":      {list("retries: -1"), `"-1": retries are 0..10`},
 		"more retries than allowed":    {list("retries: 11"), `"11": retries are 0..10`},
 		"a field that nobody has":      {list("body: x"), `not a YAML list of gates: error unmarshaling JSON: while decoding JSON: json: unknown field "body"`},

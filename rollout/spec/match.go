@@ -61,14 +61,14 @@ func checkValue(value string) error {
 // in both.
 func checkPattern(pattern string) error {
 	if _, err := regexp.Compile(pattern); err != nil || !matchPattern.MatchString(pattern) {
-		return wrong(pattern, `is no regular expression for a header: it may have letters, digits and /-._~:^$[](){}*+?|&=\ only`)
+		return wrong(pattern, `is not a regular expression that every router takes: it may have letters, digits and /-._~:^$[](){}*+?|&=\ only`)
 	}
 	return nil
 }
 
 func parseCookie(name string) (Match, error) {
 	if !matchName.MatchString(name) {
-		return Match{}, wrong(name, "is no name of a cookie; its value decides: always goes to the canary, never to stable")
+		return Match{}, wrong(name, "is not the name of a cookie: name one whose value is always for the canary and never for stable")
 	}
 	return Match{Cookie: name}, nil
 }

@@ -142,7 +142,7 @@ func (p *parser) unknownKeys() {
 
 func parseAnalysis(text string) (string, error) {
 	if strings.TrimSpace(text) == "" {
-		return "", wrong(text, "says nothing; remove the annotation to go by readiness and time only")
+		return "", wrong(text, "is empty; remove the annotation to go by readiness and time only")
 	}
 	return text, nil
 }

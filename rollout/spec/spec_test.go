@@ -105,7 +105,7 @@ func TestParseSpecErrors(t *testing.T) {
 		},
 		"an analysis that says nothing": {
 			"analysis", " ",
-			`annotation headgate.dev/analysis: " ": says nothing; remove the annotation to go by readiness and time only, e.g. headgate.dev/analysis: success-rate >= 99%, p99 <= 500ms`,
+			`annotation headgate.dev/analysis: " ": is empty; remove the annotation to go by readiness and time only, e.g. headgate.dev/analysis: success-rate >= 99%, p99 <= 500ms`,
 		},
 		"an analysis step with nothing to measure": {
 			"steps", "10%, analysis",

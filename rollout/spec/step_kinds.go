@@ -175,7 +175,7 @@ const maxCronJobName = 52
 
 func parseJob(name string) (string, error) {
 	if len(validation.IsDNS1123Subdomain(name)) > 0 || len(name) > maxCronJobName {
-		return "", wrong(name, "is no name of a CronJob, of which the Job is made")
+		return "", wrong(name, "is not the name of a CronJob: name a suspended CronJob, whose template the Job gets")
 	}
 	return name, nil
 }

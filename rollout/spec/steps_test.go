@@ -159,12 +159,12 @@ func TestParseStepsErrors(t *testing.T) {
 		"a negative weight in a list":        {"- setWeight: -1", `"setWeight: -1": ` + aWeight},
 		"a weight that is missing in a list": {"- setWeight:", `"setWeight: <nil>": ` + aWeight},
 		"a falling weight in a list":         {"- setWeight: 5\n- setWeight: 4", `"4%": comes after 5%, and a weight never falls: traffic goes back by abort only`},
-		"an analysis with templates":         {"- setWeight: 5\n- analysis: {templates: []}", `{"analysis":{"templates":[]}}: an analysis step takes no argument here; what to measure is said in headgate.dev/analysis`},
-		"a step of Argo Rollouts only":       {"- experiment: {}", `"experiment": there are no experiments: preview the canary under headgate.dev/preview-host or test it with a job step`},
-		"a step that nobody has":             {"- sing: {}", `"sing": no such step here; the steps are setWeight, pause, analysis, setCanaryScale, setHeaderRoute`},
-		"a pause of nothing known":           {"- pause: {until: tomorrow}", `{"pause":{"until":"tomorrow"}}: a pause has a duration, or nothing to wait for a person`},
-		"a pause with more than a duration":  {"- pause: {duration: 5m, until: noon}", `{"pause":{"duration":"5m","until":"noon"}}: a pause has a duration, or nothing to wait for a person`},
-		"a pause that is a word":             {"- pause: 5m", `{"pause":"5m"}: a pause has a duration, or nothing to wait for a person`},
+		"an analysis with templates":         {"- setWeight: 5\n- analysis: {templates: []}", `{"analysis":{"templates":[]}}: an analysis step takes no argument here; what to measure is written in headgate.dev/analysis`},
+		"a step of Argo Rollouts only":       {"- experiment: {}", `"experiment": there are no experiments; preview the canary under headgate.dev/preview-host or test it with a job step`},
+		"a step that nobody has":             {"- sing: {}", `"sing": there is no such step; the steps are setWeight, pause, analysis, setCanaryScale, setHeaderRoute`},
+		"a pause of nothing known":           {"- pause: {until: tomorrow}", `{"pause":{"until":"tomorrow"}}: a pause has a duration, or is empty to wait for a person`},
+		"a pause with more than a duration":  {"- pause: {duration: 5m, until: noon}", `{"pause":{"duration":"5m","until":"noon"}}: a pause has a duration, or is empty to wait for a person`},
+		"a pause that is a word":             {"- pause: 5m", `{"pause":"5m"}: a pause has a duration, or is empty to wait for a person`},
 		"a pause of no time":                 {"- pause: {duration: 0}", `pause: "0s": ` + aDuration},
 		"a pause that overflows":             {"- pause: {duration: 99999999999999}", `pause: "99999999999999s": ` + aDuration},
 		"a pause of an odd time":             {"- pause: {duration: soon}", `pause: "soon": ` + aDuration},
@@ -185,12 +185,12 @@ func TestParseStepsErrors(t *testing.T) {
 // What of the new kinds is refused, and what one may write instead.
 func TestParseStepsErrorsOfOtherKinds(t *testing.T) {
 	const (
-		aScale   = `a scale is a number of pods (3), a share of the stable ones (50%), or traffic for as many as the weight needs`
+		aScale   = `a scale is a number of pods (3), a percentage of the stable pods (50%), or traffic for as many pods as the weight needs`
 		aHeader  = `a header is a name (X-Canary), a name and a value (X-Canary:beta), or a name and a regular expression (X-Region~eu-.*)`
 		aValue   = `the value of a header has letters, digits and /-._~: only`
-		aPattern = `is no regular expression for a header: it may have letters, digits and /-._~:^$[](){}*+?|&=\ only`
-		aCookie  = `is no name of a cookie; its value decides: always goes to the canary, never to stable`
-		aJob     = `is no name of a CronJob, of which the Job is made`
+		aPattern = `is not a regular expression that every router takes: it may have letters, digits and /-._~:^$[](){}*+?|&=\ only`
+		aCookie  = `is not the name of a cookie: name one whose value is always for the canary and never for stable`
+		aJob     = `is not the name of a CronJob: name a suspended CronJob, whose template the Job gets`
 		aStep    = `a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause, analysis, scale=3, header=X-Canary, cookie=canary or job=smoke-test`
 		oneOf    = `has exactly one of replicas, weight, matchTrafficWeight: true`
 	)
@@ -229,8 +229,8 @@ func TestParseStepsErrorsOfOtherKinds(t *testing.T) {
 		"a route by any value":            {"- setHeaderRoute: {match: [{headerName: A}]}", `{"setHeaderRoute":{"match":[{"headerName":"A"}]}}: headerValue has exactly one of exact, regex, prefix`},
 		"a route by a value nobody takes": {"- setHeaderRoute: {match: [{headerName: A, headerValue: {exact: a b}}]}", `setHeaderRoute: "a b": ` + aValue},
 		"a route without a header":        {"- setHeaderRoute: {match: [{headerValue: {exact: b}}]}", `setHeaderRoute: ":b": ` + aHeader},
-		"a mirror":                        {"- setMirrorRoute: {name: m, percentage: 5}", `"setMirrorRoute": requests are not copied: a canary Ingress cannot; route a tester's own with a header step`},
-		"a plugin":                        {"- plugin: {name: argoproj/step}", `"plugin": there are no plugins: a job step runs what you like`},
+		"a mirror":                        {"- setMirrorRoute: {name: m, percentage: 5}", `"setMirrorRoute": a canary Ingress cannot copy requests; send a tester's requests to the canary with a header step`},
+		"a plugin":                        {"- plugin: {name: argoproj/step}", `"plugin": there are no plugins; a job step runs any program`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

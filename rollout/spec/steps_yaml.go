@@ -65,9 +65,9 @@ const keyedSteps = "setWeight, pause, analysis, setCanaryScale, setHeaderRoute"
 // elsewhere says of the steps of Argo Rollouts that there are not here what does
 // the same.
 var elsewhere = map[string]string{
-	"setMirrorRoute": "requests are not copied: a canary Ingress cannot; route a tester's own with a header step",
-	"experiment":     "there are no experiments: preview the canary under " + AnnotationPreviewHost + " or test it with a job step",
-	"plugin":         "there are no plugins: a job step runs what you like",
+	"setMirrorRoute": "a canary Ingress cannot copy requests; send a tester's requests to the canary with a header step",
+	"experiment":     "there are no experiments; preview the canary under " + AnnotationPreviewHost + " or test it with a job step",
+	"plugin":         "there are no plugins; a job step runs any program",
 }
 
 func keyedStep(kind string, arg any) (Step, error) {
@@ -78,7 +78,7 @@ func keyedStep(kind string, arg any) (Step, error) {
 		return pauseStep(arg)
 	case "analysis":
 		if !isBare(arg) {
-			return Step{}, wrongItem(map[string]any{kind: arg}, "an analysis step takes no argument here; what to measure is said in "+AnnotationAnalysis)
+			return Step{}, wrongItem(map[string]any{kind: arg}, "an analysis step takes no argument here; what to measure is written in "+AnnotationAnalysis)
 		}
 		return Step{Kind: RunAnalysis}, nil
 	case "setCanaryScale":
@@ -89,7 +89,7 @@ func keyedStep(kind string, arg any) (Step, error) {
 	if instead, ok := elsewhere[kind]; ok {
 		return Step{}, wrong(kind, instead)
 	}
-	return Step{}, wrong(kind, "no such step here; the steps are "+keyedSteps)
+	return Step{}, wrong(kind, "there is no such step; the steps are "+keyedSteps)
 }
 
 // into reads the argument of a step kind into v, of which it must have no other
@@ -189,7 +189,7 @@ func pauseStep(arg any) (Step, error) {
 	m, _ := arg.(map[string]any)
 	duration, ok := m["duration"]
 	if !ok || len(m) != 1 {
-		return Step{}, wrongItem(map[string]any{"pause": arg}, "a pause has a duration, or nothing to wait for a person")
+		return Step{}, wrongItem(map[string]any{"pause": arg}, "a pause has a duration, or is empty to wait for a person")
 	}
 	text := fmt.Sprint(duration)
 	if isDigits(text) {

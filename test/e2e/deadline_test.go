@@ -23,7 +23,7 @@ func TestForgottenPause(t *testing.T) {
 
 	s.annotate(spec.AnnotationCommand, "abort:1")
 	s.must(lab.Poll(s.within(10*time.Second), func() error {
-		if notes := s.notes(reason.CommandRefused); len(notes) != 1 || !strings.Contains(notes[0], "abort:1 is refused: it is meant for rollout 1") {
+		if notes := s.notes(reason.CommandRefused); len(notes) != 1 || !strings.Contains(notes[0], "abort:1 is refused: it names rollout 1") {
 			return fmt.Errorf("refused were %q, want abort:1", notes)
 		}
 		return nil
@@ -32,7 +32,7 @@ func TestForgottenPause(t *testing.T) {
 		t.Errorf("after a command for another rollout it is %s at weight %d, want AwaitingPromotion at 50", now, s.weights.now())
 	}
 
-	s.awaitWords(30*time.Second, reason.RolloutDeadlineExceeded, "it was not done 20s after it began, at step 2 of 2")
+	s.awaitWords(30*time.Second, reason.RolloutDeadlineExceeded, "it was not finished 20s after it began; it was at step 2 of 2")
 	ended := time.Now()
 	if took := ended.Sub(began); took < 20*time.Second {
 		t.Errorf("it was rolled back after %s, want 20s", took)
