@@ -25,48 +25,128 @@ func TestCommands(t *testing.T) {
 		phase   spec.Phase
 		hold    rollout.HoldGoal
 	}{
-		"abort takes the traffic away":            {"abort", nil, "CommandTaken: rollout 7: abort", spec.RolledBack, rollout.KeepHold},
-		"abort by name":                           {"abort:7", nil, "CommandTaken: rollout 7: abort", spec.RolledBack, rollout.KeepHold},
-		"abort of another rollout":                {"abort:5", nil, refused + "rollout 7: abort:5 is refused: it names rollout 5", spec.Progressing, rollout.KeepHold},
-		"pause":                                   {"pause", nil, "CommandTaken: rollout 7: pause", spec.Paused, rollout.KeepHold},
-		"resume":                                  {"resume", pausedByCommandAt, "CommandTaken: rollout 7: resume", spec.Progressing, rollout.KeepHold},
-		"resume of what runs":                     {"resume", nil, refused + "rollout 7: resume is refused: nothing is paused by command", spec.Progressing, rollout.KeepHold},
-		"promote ends a wait":                     {"promote", nil, "CommandTaken: rollout 7: promote", spec.Progressing, rollout.KeepHold},
-		"promote ends a pause by command":         {"promote", pausedByCommandAt, "CommandTaken: rollout 7: promote", spec.Progressing, rollout.KeepHold},
-		"promote while a weight is being set":     {"promote", atStep(2), refused + "rollout 7: promote is refused: this step has no wait that promote could end; promote-full skips the steps that are left", spec.Progressing, rollout.KeepHold},
-		"promote while a header is being set":     {"promote", atWord("header=X-Canary"), refused + "rollout 7: promote is refused: this step has no wait that promote could end; promote-full skips the steps that are left", spec.Progressing, rollout.KeepHold},
-		"promote while a cookie is being set":     {"promote", atWord("cookie=canary"), refused + "rollout 7: promote is refused: this step has no wait that promote could end; promote-full skips the steps that are left", spec.Progressing, rollout.KeepHold},
-		"promote while the canary grows":          {"promote", atWord("scale=3"), refused + "rollout 7: promote is refused: this step has no wait that promote could end; promote-full skips the steps that are left", spec.Progressing, rollout.KeepHold},
-		"promote ends the wait for a Job":         {"promote", atWord("job=smoke"), "CommandTaken: rollout 7: promote", spec.Progressing, rollout.KeepHold},
-		"promote-full beside a Job":               {"promote-full", atWord("job=smoke"), "CommandTaken: rollout 7: promote-full", spec.Promoting, rollout.Release},
-		"promote-full at the deadline":            {"promote-full", late, "CommandTaken: rollout 7: promote-full", spec.Promoting, rollout.Release},
-		"resume at the deadline":                  {"resume", late, "CommandTaken: rollout 7: resume", spec.RolledBack, rollout.KeepHold},
-		"promote of a wait that was ended before": {"promote", skipped, refused + "rollout 7: promote is refused: this step has no wait that promote could end; promote-full skips the steps that are left", spec.Progressing, rollout.KeepHold},
-		"promote-full releases the template":      {"promote-full", nil, "CommandTaken: rollout 7: promote-full", spec.Promoting, rollout.Release},
-		"retry of what runs":                      {"retry", nil, refused + "rollout 7: retry is refused: retry is for a rollout that was rolled back", spec.Progressing, rollout.KeepHold},
-		"nonsense":                                {"abrt", nil, refused + `rollout 7: headgate.dev/command is refused: annotation headgate.dev/command: "abrt": a command is one of promote, promote-full, pause, resume, abort, retry, e.g. headgate.dev/command: promote`, spec.Progressing, rollout.KeepHold},
+		"abort takes the traffic away": {"abort", nil, "CommandTaken: rollout 7: abort", spec.RolledBack, rollout.KeepHold},
+		"abort by name":                {"abort:7", nil, "CommandTaken: rollout 7: abort", spec.RolledBack, rollout.KeepHold},
+		"abort of another rollout": {
+			"abort:5", nil, refused + "rollout 7: abort:5 is refused: it names rollout 5", spec.Progressing, rollout.KeepHold,
+		},
+		"pause": {"pause", nil, "CommandTaken: rollout 7: pause", spec.Paused, rollout.KeepHold},
+		"resume": {
+			"resume", pausedByCommandAt, "CommandTaken: rollout 7: resume", spec.Progressing, rollout.KeepHold,
+		},
+		"resume of what runs": {
+			"resume", nil, refused + "rollout 7: resume is refused: nothing is paused by command", spec.Progressing, rollout.KeepHold,
+		},
+		"promote ends a wait": {"promote", nil, "CommandTaken: rollout 7: promote", spec.Progressing, rollout.KeepHold},
+		"promote ends a pause by command": {
+			"promote", pausedByCommandAt, "CommandTaken: rollout 7: promote", spec.Progressing, rollout.KeepHold,
+		},
+		"promote while a weight is being set": {
+			"promote", atStep(2),
+			refused + "rollout 7: promote is refused: this step has no wait that promote could end; promote-full skips the steps that are left",
+			spec.Progressing, rollout.KeepHold,
+		},
+		"promote while a header is being set": {
+			"promote", atWord("header=X-Canary"),
+			refused + "rollout 7: promote is refused: this step has no wait that promote could end; promote-full skips the steps that are left",
+			spec.Progressing, rollout.KeepHold,
+		},
+		"promote while a cookie is being set": {
+			"promote", atWord("cookie=canary"),
+			refused + "rollout 7: promote is refused: this step has no wait that promote could end; promote-full skips the steps that are left",
+			spec.Progressing, rollout.KeepHold,
+		},
+		"promote while the canary grows": {
+			"promote", atWord("scale=3"),
+			refused + "rollout 7: promote is refused: this step has no wait that promote could end; promote-full skips the steps that are left",
+			spec.Progressing, rollout.KeepHold,
+		},
+		"promote ends the wait for a Job": {
+			"promote", atWord("job=smoke"), "CommandTaken: rollout 7: promote", spec.Progressing, rollout.KeepHold,
+		},
+		"promote-full beside a Job": {
+			"promote-full", atWord("job=smoke"), "CommandTaken: rollout 7: promote-full", spec.Promoting, rollout.Release,
+		},
+		"promote-full at the deadline": {
+			"promote-full", late, "CommandTaken: rollout 7: promote-full", spec.Promoting, rollout.Release,
+		},
+		"resume at the deadline": {"resume", late, "CommandTaken: rollout 7: resume", spec.RolledBack, rollout.KeepHold},
+		"promote of a wait that was ended before": {
+			"promote", skipped,
+			refused + "rollout 7: promote is refused: this step has no wait that promote could end; promote-full skips the steps that are left",
+			spec.Progressing, rollout.KeepHold,
+		},
+		"promote-full releases the template": {
+			"promote-full", nil, "CommandTaken: rollout 7: promote-full", spec.Promoting, rollout.Release,
+		},
+		"retry of what runs": {
+			"retry", nil, refused + "rollout 7: retry is refused: retry is for a rollout that was rolled back", spec.Progressing, rollout.KeepHold,
+		},
+		"nonsense": {
+			"abrt", nil,
+			refused +
+				`rollout 7: headgate.dev/command is refused: annotation headgate.dev/command: "abrt": a command is one of promote, promote-full, ` +
+				`pause, resume, abort, retry, e.g. headgate.dev/command: promote`,
+			spec.Progressing, rollout.KeepHold,
+		},
 
-		"promote-full together with the verdict that ends the rollout": {"promote-full", failing, "MeasurementFailed: rollout 7: Fail at weight 10: too many errors", spec.RolledBack, rollout.KeepHold},
+		"promote-full together with the verdict that ends the rollout": {
+			"promote-full", failing, "MeasurementFailed: rollout 7: Fail at weight 10: too many errors", spec.RolledBack, rollout.KeepHold,
+		},
 
 		"retry after a rollback":        {"retry", rolledBack, "CommandTaken: rollout 7: retry", spec.Pending, rollout.RenewHold},
 		"promote-full after a rollback": {"promote-full", rolledBack, "CommandTaken: rollout 7: promote-full", spec.Promoting, rollout.Release},
-		"promote after a rollback":      {"promote", rolledBack, refused + "rollout 7: promote is refused: the rollout was rolled back; use retry or promote-full", spec.RolledBack, rollout.KeepHold},
+		"promote after a rollback": {
+			"promote", rolledBack, refused + "rollout 7: promote is refused: the rollout was rolled back; use retry or promote-full",
+			spec.RolledBack, rollout.KeepHold,
+		},
 
-		"retry after a rollback without a record":        {"retry", recordless, "CommandTaken: rollout 7: retry", spec.Pending, rollout.RenewHold},
+		"retry after a rollback without a record": {
+			"retry", recordless, "CommandTaken: rollout 7: retry", spec.Pending, rollout.RenewHold,
+		},
 		"promote-full after a rollback without a record": {"promote-full", recordless, "", "", rollout.Release},
-		"promote after a rollback without a record":      {"promote", recordless, refused + "rollout 7: promote is refused: the rollout was rolled back; use retry or promote-full", spec.RolledBack, rollout.KeepHold},
+		"promote after a rollback without a record": {
+			"promote", recordless, refused + "rollout 7: promote is refused: the rollout was rolled back; use retry or promote-full",
+			spec.RolledBack, rollout.KeepHold,
+		},
 
-		"abort while promoting":  {"abort", promoting, refused + "rollout 7: abort is refused: the template is released already; to go back, apply the old template", spec.Promoting, rollout.KeepHold},
-		"abort of what is over":  {"abort", retiring, refused + "rollout 7: abort is refused: the canary is being removed", spec.Pending, rollout.KeepHold},
-		"abort of nothing":       {"abort", idle, refused + "abort is refused: there is no rollout", "", rollout.KeepHold},
-		"nonsense about nothing": {"abrt", idle, refused + `headgate.dev/command is refused: annotation headgate.dev/command: "abrt": a command is one of promote, promote-full, pause, resume, abort, retry, e.g. headgate.dev/command: promote`, "", rollout.KeepHold},
+		"abort while promoting": {
+			"abort", promoting, refused + "rollout 7: abort is refused: the template is released already; to go back, apply the old template",
+			spec.Promoting, rollout.KeepHold,
+		},
+		"abort of what is over": {
+			"abort", retiring, refused + "rollout 7: abort is refused: the canary is being removed", spec.Pending, rollout.KeepHold,
+		},
+		"abort of nothing": {"abort", idle, refused + "abort is refused: there is no rollout", "", rollout.KeepHold},
+		"nonsense about nothing": {
+			"abrt", idle,
+			refused +
+				`headgate.dev/command is refused: annotation headgate.dev/command: "abrt": a command is one of promote, promote-full, pause, ` +
+				`resume, abort, retry, e.g. headgate.dev/command: promote`,
+			"", rollout.KeepHold,
+		},
 
-		"pause at the beginning":                               {"pause", beginning, "CommandTaken: rollout 7: pause", spec.Paused, rollout.KeepHold},
-		"abort at the beginning":                               {"abort", beginning, "CommandTaken: rollout 7: abort", spec.RolledBack, rollout.KeepHold},
-		"promote at the beginning":                             {"promote", beginning, refused + "rollout 7: promote is refused: this step has no wait that promote could end; promote-full skips the steps that are left", spec.Progressing, rollout.KeepHold},
-		"pause before the beginning":                           {"pause", pending, refused + "rollout 7: pause is refused: the rollout has not begun; use promote-full to release without a canary", spec.Pending, rollout.KeepHold},
-		"promote-full before the beginning":                    {"promote-full", pending, "", "", rollout.Release},
-		"promote-full of another rollout before the beginning": {"promote-full:5", pending, refused + "rollout 7: promote-full:5 is refused: the rollout has not begun; use promote-full to release without a canary", spec.Pending, rollout.KeepHold},
+		"pause at the beginning": {
+			"pause", beginning, "CommandTaken: rollout 7: pause", spec.Paused, rollout.KeepHold,
+		},
+		"abort at the beginning": {
+			"abort", beginning, "CommandTaken: rollout 7: abort", spec.RolledBack, rollout.KeepHold,
+		},
+		"promote at the beginning": {
+			"promote", beginning,
+			refused + "rollout 7: promote is refused: this step has no wait that promote could end; promote-full skips the steps that are left",
+			spec.Progressing, rollout.KeepHold,
+		},
+		"pause before the beginning": {
+			"pause", pending, refused + "rollout 7: pause is refused: the rollout has not begun; use promote-full to release without a canary",
+			spec.Pending, rollout.KeepHold,
+		},
+		"promote-full before the beginning": {"promote-full", pending, "", "", rollout.Release},
+		"promote-full of another rollout before the beginning": {
+			"promote-full:5", pending,
+			refused + "rollout 7: promote-full:5 is refused: the rollout has not begun; use promote-full to release without a canary", spec.Pending,
+			rollout.KeepHold,
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -40,8 +40,12 @@ func TestGates(t *testing.T) {
 			},
 			spec.GateRise, "rollout 7: step 1 of 3, weight 0, until the gate before rise opens", reason.WeightSet,
 		},
-		"before a higher weight":     {passed, spec.GateRise, "rollout 7: step 2 of 3, weight 10, until the gate before rise opens", reason.CanaryStarting},
-		"before the promotion":       {last, spec.GatePromotion, "rollout 7: step 2 of 2, weight 10, until the gate before promotion opens", reason.Releasing},
+		"before a higher weight": {
+			passed, spec.GateRise, "rollout 7: step 2 of 3, weight 10, until the gate before rise opens", reason.CanaryStarting,
+		},
+		"before the promotion": {
+			last, spec.GatePromotion, "rollout 7: step 2 of 2, weight 10, until the gate before promotion opens", reason.Releasing,
+		},
 		"not while the step lasts":   {nil, "", "", reason.Waiting},
 		"not before a Pass is there": {func(o *rollout.Observation) { o.Now = noon.Add(5 * time.Minute) }, "", "", reason.AwaitingVerdict},
 		"not before the same weight": {
@@ -69,7 +73,8 @@ func TestGates(t *testing.T) {
 			}
 			o.Gate = &rollout.GateAnswer{Point: c.ask, Message: gateURL + " answered 503"}
 			d = rollout.Next(o)
-			if want := c.closed + ": " + gateURL + " answered 503"; d.Reason != reason.AwaitingGate || d.Message != want || d.Again != o.Now.Add(10*time.Second) {
+			want := c.closed + ": " + gateURL + " answered 503"
+			if d.Reason != reason.AwaitingGate || d.Message != want || d.Again != o.Now.Add(10*time.Second) {
 				t.Errorf("closed: %s: %s, again at %s", d.Reason, d.Message, d.Again)
 			}
 			o.Gate = &rollout.GateAnswer{Point: c.ask, Open: true}

@@ -46,7 +46,8 @@ func TestGoodVersionsAreAlwaysPromoted(t *testing.T) {
 		w.untilReason(reason.Promoted)
 		w.until("nobody has anything left to do", w.quiet)
 		w.atRest()
-		if w.web.template != "v2" || w.oracle.events[reason.Promoted] != 1 || w.oracle.warnings > w.oracle.events[reason.AnalysisSkipped] || w.oracle.patches > 5 {
+		if w.web.template != "v2" || w.oracle.events[reason.Promoted] != 1 ||
+			w.oracle.warnings > w.oracle.events[reason.AnalysisSkipped] || w.oracle.patches > 5 {
 			w.fail("%d warnings, %d writes to the Deployment, events %v", w.oracle.warnings, w.oracle.patches, w.oracle.events)
 		}
 	})
@@ -54,7 +55,8 @@ func TestGoodVersionsAreAlwaysPromoted(t *testing.T) {
 
 func drawGoodSteps(t *rapid.T) []spec.Step {
 	w := rapid.IntRange(0, 30).Draw(t, "first weight")
-	words := rapid.SampledFrom([]string{"analysis", "header=X-Canary", "header=X-Region~eu-.*", "cookie=canary", "scale=2", "scale=100%", "scale=traffic", "job=smoke"})
+	words := rapid.SampledFrom([]string{"analysis", "header=X-Canary", "header=X-Region~eu-.*", "cookie=canary",
+		"scale=2", "scale=100%", "scale=traffic", "job=smoke"})
 	var steps []spec.Step
 	if rapid.Bool().Draw(t, "a weight first") {
 		steps = append(steps, weight(w))
@@ -211,7 +213,9 @@ func (w *world) actsOfFate() map[string]func(*rapid.T) {
 		"demand":            func(t *rapid.T) { w.demand(replicas.Draw(t, "demand")) },
 		"a resync":          func(*rapid.T) { w.manager.dirty = true },
 		"stale caches": func(t *rapid.T) {
-			w.manager.stale = [objects]int{back.Draw(t, "stable"), back.Draw(t, "canary"), back.Draw(t, "routes"), back.Draw(t, "jobs"), back.Draw(t, "scaler")}
+			w.manager.stale = [objects]int{
+				back.Draw(t, "stable"), back.Draw(t, "canary"), back.Draw(t, "routes"), back.Draw(t, "jobs"), back.Draw(t, "scaler"),
+			}
 			w.manager.dirty = true
 		},
 		"a kill": func(t *rapid.T) {
@@ -286,7 +290,8 @@ func (w *world) atRest() {
 		}
 	case w.canary != nil || s.Hold != "" || s.Phase != "" || !s.Complete:
 		w.fail("at rest too early: canary %+v, stable %+v", w.canary, s)
-	case s.OptedIn && s.Reason != reason.Ready && s.Reason != reason.Promoted && s.Reason != reason.StableRestored && s.Reason != reason.WithinRollbackWindow:
+	case s.OptedIn && s.Reason != reason.Ready && s.Reason != reason.Promoted &&
+		s.Reason != reason.StableRestored && s.Reason != reason.WithinRollbackWindow:
 		w.fail("at rest with %s: %s", s.Reason, s.message)
 	}
 }

@@ -177,6 +177,6 @@ func (p *pass) noteUnjudged() {
 	if s.step().Kind != spec.RunAnalysis || s.Skipped || p.Plan == nil || p.measurable(s) {
 		return
 	}
-	p.note(reason.AnalysisSkipped, "%s, weight %d: the metrics of %s count requests that come to the canary, and none come yet: the step passes without a verdict",
-		p.stepOf(), s.Weight, spec.AnnotationAnalysis)
+	p.note(reason.AnalysisSkipped, "%s, weight %d: the metrics of %s count requests that come to the canary, and none come yet: "+
+		"the step passes without a verdict", p.stepOf(), s.Weight, spec.AnnotationAnalysis)
 }

@@ -93,10 +93,15 @@ func TestVerdictsAreCounted(t *testing.T) {
 		want    rollout.Tally
 		note    reason.Reason
 	}{
-		"a Pass again is no news":     {rollout.Pass, rollout.Tally{At: at, Last: rollout.Pass, Failures: 1}, ""},
-		"a Fail counts for good":      {rollout.Fail, rollout.Tally{At: at, Last: rollout.Fail, Failures: 2}, reason.MeasurementFailed},
-		"an Inconclusive in a row":    {rollout.Inconclusive, rollout.Tally{At: at, Last: rollout.Inconclusive, Failures: 1, Inconclusive: 2, Errors: 1}, reason.MeasurementInconclusive},
-		"an Error in a row of errors": {rollout.Error, rollout.Tally{At: at, Last: rollout.Error, Failures: 1, Inconclusive: 1, Errors: 2}, reason.MeasurementError},
+		"a Pass again is no news": {rollout.Pass, rollout.Tally{At: at, Last: rollout.Pass, Failures: 1}, ""},
+		"a Fail counts for good":  {rollout.Fail, rollout.Tally{At: at, Last: rollout.Fail, Failures: 2}, reason.MeasurementFailed},
+		"an Inconclusive in a row": {
+			rollout.Inconclusive, rollout.Tally{At: at, Last: rollout.Inconclusive, Failures: 1, Inconclusive: 2, Errors: 1},
+			reason.MeasurementInconclusive,
+		},
+		"an Error in a row of errors": {
+			rollout.Error, rollout.Tally{At: at, Last: rollout.Error, Failures: 1, Inconclusive: 1, Errors: 2}, reason.MeasurementError,
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -130,7 +135,9 @@ func TestVerdictsRollBack(t *testing.T) {
 			rollout.Tally{Failures: 1}, rollout.Fail, reason.AnalysisFailed, "at weight 10: as measured",
 		},
 		"one Inconclusive too many in a row": {
-			rollout.Tally{Inconclusive: 2}, rollout.Inconclusive, reason.AnalysisLimitExceeded, "at weight 10: 3 measurements in a row were Inconclusive: as measured",
+			rollout.Tally{
+				Inconclusive: 2,
+			}, rollout.Inconclusive, reason.AnalysisLimitExceeded, "at weight 10: 3 measurements in a row were Inconclusive: as measured",
 		},
 		"one Error too many in a row": {
 			rollout.Tally{Errors: 2}, rollout.Error, reason.AnalysisLimitExceeded, "at weight 10: 3 measurements in a row were Error: as measured",
@@ -143,7 +150,8 @@ func TestVerdictsRollBack(t *testing.T) {
 			o.Canary.State.Tally = c.tally
 			o.Measurement = &rollout.Measurement{Verdict: c.verdict, Message: "as measured"}
 			d := rollout.Next(o)
-			want := "rollout 7: rolled back, stable serves all traffic: " + c.message + ". To try the same template again: kubectl annotate deployment/web headgate.dev/command=retry"
+			want := "rollout 7: rolled back, stable serves all traffic: " + c.message +
+				". To try the same template again: kubectl annotate deployment/web headgate.dev/command=retry"
 			if d.Routes.Kind != rollout.NoRoutes || d.Phase != spec.RolledBack || d.Reason != c.reason || d.Message != want {
 				t.Errorf("weight %d, phase %s, %s: %s", d.Routes.Weight, d.Phase, d.Reason, d.Message)
 			}
@@ -159,9 +167,17 @@ func TestAPassIsNeededToGoOn(t *testing.T) {
 		reason reason.Reason
 		want   string
 	}{
-		"a Pass":      {func(o *rollout.Observation) {}, reason.CanaryStarting, "rollout 7: waiting for 2 canary pods to be Available before weight 50"},
-		"no verdict":  {func(o *rollout.Observation) { o.Canary.State.Tally = rollout.Tally{} }, reason.AwaitingVerdict, needed + "nothing was measured at this weight yet"},
-		"no analysis": {func(o *rollout.Observation) { o.Canary.State.Tally, o.Plan = rollout.Tally{}, nil }, reason.CanaryStarting, "rollout 7: waiting for 2 canary pods to be Available before weight 50"},
+		"a Pass": {
+			func(o *rollout.Observation) {}, reason.CanaryStarting, "rollout 7: waiting for 2 canary pods to be Available before weight 50",
+		},
+		"no verdict": {
+			func(o *rollout.Observation) { o.Canary.State.Tally = rollout.Tally{} }, reason.AwaitingVerdict,
+			needed + "nothing was measured at this weight yet",
+		},
+		"no analysis": {
+			func(o *rollout.Observation) { o.Canary.State.Tally, o.Plan = rollout.Tally{}, nil }, reason.CanaryStarting,
+			"rollout 7: waiting for 2 canary pods to be Available before weight 50",
+		},
 		"an Error after the Pass": {func(o *rollout.Observation) {
 			o.Canary.State.Tally.Last = rollout.Error
 		}, reason.AwaitingVerdict, needed + "the last was Error"},

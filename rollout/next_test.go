@@ -16,7 +16,9 @@ import (
 func TestIdle(t *testing.T) {
 	const ready = "Ready: the next change of the pod template will be held and tried as a canary"
 	const bypassed = "Bypassed: revision 3 goes out without a canary: it was not held (is the webhook registered?)"
-	atRest := rollout.Stable{Name: "web", OptedIn: true, Template: "v2", Replicas: 4, Available: 4, Runs: true, TemplateRuns: true, Complete: true, Revision: "3"}
+	atRest := rollout.Stable{
+		Name: "web", OptedIn: true, Template: "v2", Replicas: 4, Available: 4, Runs: true, TemplateRuns: true, Complete: true, Revision: "3",
+	}
 	cases := map[string]struct {
 		change func(*rollout.Observation)
 		want   string
@@ -34,7 +36,8 @@ func TestIdle(t *testing.T) {
 		}, bypassed},
 		"a template goes out by Recreate": {func(o *rollout.Observation) {
 			o.Stable.Rolling, o.Stable.Recreate, o.Stable.Complete, o.Stable.Reason = true, true, false, reason.Ready
-		}, "Bypassed: the new template goes out without a canary: strategy Recreate stops the old pods before there are new ones, so there is nothing to split"},
+		}, "Bypassed: the new template goes out without a canary: strategy Recreate stops the old pods before there are new ones, " +
+			"so there is nothing to split"},
 		"a rolling update that has its reason is not reported again": {func(o *rollout.Observation) {
 			o.Stable.Rolling, o.Stable.Complete, o.Stable.Reason = true, false, reason.StableRestored
 		}, ""},
@@ -83,15 +86,28 @@ func TestHeldWithoutCanary(t *testing.T) {
 		hold   rollout.HoldGoal
 		canary bool
 	}{
-		"it is tried out":                    {func(o *rollout.Observation) {}, reason.CanaryStarting, rollout.KeepHold, true},
-		"the opt-in is gone":                 {func(o *rollout.Observation) { o.Stable.OptedIn = false }, reason.OptedOut, rollout.Release, false},
-		"the template runs already":          {func(o *rollout.Observation) { o.Stable.TemplateRuns = true }, reason.StableRestored, rollout.Release, false},
-		"it is scaled to zero":               {func(o *rollout.Observation) { o.Stable.Replicas = 0 }, reason.Bypassed, rollout.Release, false},
-		"no version runs":                    {func(o *rollout.Observation) { o.Stable.Runs = false }, reason.Bypassed, rollout.Release, false},
-		"no pod of the running one serves":   {func(o *rollout.Observation) { o.Stable.Available = 0 }, reason.StableUnavailable, rollout.KeepHold, false},
-		"the annotations do not parse":       {func(o *rollout.Observation) { o.SpecErr = errDamaged }, reason.InvalidAnnotation, rollout.KeepHold, false},
-		"the analysis cannot be read":        {func(o *rollout.Observation) { o.PlanErr = errDamaged }, reason.InvalidAnnotation, rollout.KeepHold, false},
-		"a precondition is missing":          {func(o *rollout.Observation) { o.Problem = &rollout.Problem{Reason: reason.NoIngress, Message: "none"} }, reason.NoIngress, rollout.KeepHold, false},
+		"it is tried out": {func(o *rollout.Observation) {}, reason.CanaryStarting, rollout.KeepHold, true},
+		"the opt-in is gone": {
+			func(o *rollout.Observation) { o.Stable.OptedIn = false }, reason.OptedOut, rollout.Release, false,
+		},
+		"the template runs already": {
+			func(o *rollout.Observation) { o.Stable.TemplateRuns = true }, reason.StableRestored, rollout.Release, false,
+		},
+		"it is scaled to zero": {func(o *rollout.Observation) { o.Stable.Replicas = 0 }, reason.Bypassed, rollout.Release, false},
+		"no version runs":      {func(o *rollout.Observation) { o.Stable.Runs = false }, reason.Bypassed, rollout.Release, false},
+		"no pod of the running one serves": {
+			func(o *rollout.Observation) { o.Stable.Available = 0 }, reason.StableUnavailable, rollout.KeepHold, false,
+		},
+		"the annotations do not parse": {
+			func(o *rollout.Observation) { o.SpecErr = errDamaged }, reason.InvalidAnnotation, rollout.KeepHold, false,
+		},
+		"the analysis cannot be read": {
+			func(o *rollout.Observation) { o.PlanErr = errDamaged }, reason.InvalidAnnotation, rollout.KeepHold, false,
+		},
+		"a precondition is missing": {
+			func(o *rollout.Observation) { o.Problem = &rollout.Problem{Reason: reason.NoIngress, Message: "none"} }, reason.NoIngress,
+			rollout.KeepHold, false,
+		},
 		"it was rolled back, without record": {func(o *rollout.Observation) { o.Stable.Phase = spec.RolledBack }, "", rollout.KeepHold, false},
 	}
 	for name, c := range cases {
@@ -170,7 +186,9 @@ func TestScaledToZeroWithCanary(t *testing.T) {
 
 func TestEarliest(t *testing.T) {
 	none, later := time.Time{}, noon.Add(time.Second)
-	for _, tt := range []struct{ a, b, want time.Time }{{none, none, none}, {noon, none, noon}, {none, noon, noon}, {noon, later, noon}, {later, noon, noon}} {
+	for _, tt := range []struct{ a, b, want time.Time }{
+		{none, none, none}, {noon, none, noon}, {none, noon, noon}, {noon, later, noon}, {later, noon, noon},
+	} {
 		if got := rollout.Earliest(tt.a, tt.b); got != tt.want {
 			t.Errorf("Earliest(%v, %v) = %v, want %v", tt.a, tt.b, got, tt.want)
 		}
@@ -183,7 +201,9 @@ func TestGaps(t *testing.T) {
 	o := running()
 	o.Canary, o.Traffic = nil, rollout.Traffic{}
 	o.Spec.Steps = []spec.Step{weight(10)}
-	o.Gaps = []rollout.Note{{Reason: reason.CanaryNotCovered, Message: "NetworkPolicy allow-web"}, {Reason: reason.CanaryNeedsFreeNode, Message: "hostPort 80"}}
+	o.Gaps = []rollout.Note{
+		{Reason: reason.CanaryNotCovered, Message: "NetworkPolicy allow-web"}, {Reason: reason.CanaryNeedsFreeNode, Message: "hostPort 80"},
+	}
 	d := rollout.Next(o)
 	var got []string
 	for _, n := range d.Notes {
@@ -236,9 +256,15 @@ func TestScaleStep(t *testing.T) {
 		reason    reason.Reason
 		message   string
 	}{
-		"a pod is missing":            {2, 9 * time.Minute, reason.CanaryStarting, "rollout 7: waiting for 3 canary pods to be Available: no node has room"},
-		"all are there":               {3, 9 * time.Minute, reason.WeightSet, "rollout 7: step 3 of 3, weight 50"},
-		"a pod is missing for long":   {2, 10 * time.Minute, reason.ProgressDeadlineExceeded, "rollout 7: rolled back, stable serves all traffic: the canary did not reach its scale of 3 canary pods after 10m: 2 of 3 canary pods are Available: no node has room. To try the same template again: kubectl annotate deployment/web headgate.dev/command=retry"},
+		"a pod is missing": {
+			2, 9 * time.Minute, reason.CanaryStarting, "rollout 7: waiting for 3 canary pods to be Available: no node has room",
+		},
+		"all are there": {3, 9 * time.Minute, reason.WeightSet, "rollout 7: step 3 of 3, weight 50"},
+		"a pod is missing for long": {
+			2, 10 * time.Minute, reason.ProgressDeadlineExceeded,
+			"rollout 7: rolled back, stable serves all traffic: the canary did not reach its scale of 3 canary pods after 10m: 2 of 3 canary " +
+				"pods are Available: no node has room. To try the same template again: kubectl annotate deployment/web headgate.dev/command=retry",
+		},
 		"all are there at the last":   {3, 10 * time.Minute, reason.WeightSet, "rollout 7: step 3 of 3, weight 50"},
 		"a dead manager is no reason": {3, 10 * time.Hour, reason.WeightSet, "rollout 7: step 3 of 3, weight 50"},
 	}

@@ -412,7 +412,8 @@ func (k *oracle) wroteStable(p *pass, before, after stableSeen) {
 	}
 	k.patches += after.generation - before.generation
 	held := trial{before.Hold, before.Template}
-	if before.Hold == "" || after.Hold != "" || !before.OptedIn || before.TemplateRuns || before.Replicas == 0 || !before.Runs || k.full[held] {
+	if before.Hold == "" || after.Hold != "" || !before.OptedIn || before.TemplateRuns ||
+		before.Replicas == 0 || !before.Runs || k.full[held] {
 		return
 	}
 	if before.window != "" && before.RevisionsAgo > 0 && fmt.Sprint(before.RevisionsAgo) <= before.window {

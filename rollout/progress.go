@@ -32,7 +32,8 @@ func (p *pass) endOverdue() *Decision {
 		return nil
 	}
 	took := p.rolloutDeadline().Sub(p.state.Began)
-	return p.rollBack(reason.RolloutDeadlineExceeded, fmt.Sprintf("it was not finished %s after it began; it was at %s", spec.FormatDuration(took), p.stepOf()))
+	return p.rollBack(reason.RolloutDeadlineExceeded,
+		fmt.Sprintf("it was not finished %s after it began; it was at %s", spec.FormatDuration(took), p.stepOf()))
 }
 
 func (p *pass) endScaledToZero() *Decision {

@@ -55,9 +55,14 @@ type routesSeen struct {
 // wakes the manager if it does.
 func (w *world) publish() {
 	was := w.seen
-	is := snapshot{at: w.now, stable: w.stableSeen(), canary: w.canarySeen(), routes: routesSeen{w.routes, w.since}, jobs: slices.Clone(w.jobs), scaler: w.scaler, version: was.version}
+	is := snapshot{
+		at: w.now, stable: w.stableSeen(), canary: w.canarySeen(), routes: routesSeen{w.routes, w.since}, jobs: slices.Clone(w.jobs),
+		scaler: w.scaler, version: was.version,
+	}
 	same := true
-	for obj, equal := range [objects]bool{is.stable == was.stable, is.canary == was.canary, is.routes == was.routes, slices.Equal(is.jobs, was.jobs), is.scaler == was.scaler} {
+	for obj, equal := range [objects]bool{
+		is.stable == was.stable, is.canary == was.canary, is.routes == was.routes, slices.Equal(is.jobs, was.jobs), is.scaler == was.scaler,
+	} {
 		if !equal {
 			is.version[obj]++
 			same = false

@@ -22,7 +22,8 @@ func TestStateIsStoredAsAPersonWouldWriteIt(t *testing.T) {
 	}
 	want := `{"rollout":"7","template":"af31","mode":"Progressing",` +
 		`"steps":["10%","5m","pause","analysis","100%"],"step":1,"stepSince":"2026-01-01T12:00:00Z","baseline":4,` +
-		`"began":"2026-01-01T12:00:00Z","routed":true,"weight":10,"inForce":"2026-01-01T12:00:00Z","tally":{"at":"2026-01-01T12:01:00Z","last":"Pass"}}`
+		`"began":"2026-01-01T12:00:00Z","routed":true,"weight":10,"inForce":"2026-01-01T12:00:00Z",` +
+		`"tally":{"at":"2026-01-01T12:01:00Z","last":"Pass"}}`
 	text, err := s.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -65,10 +66,13 @@ func drawState(t *rapid.T) rollout.State {
 		}).Draw(t, "mode"),
 		Steps: steps, Step: step, StepSince: at("step since"), Began: noon,
 		Baseline: rapid.Int32Range(0, 100).Draw(t, "baseline"),
-		Routed:   rapid.Bool().Draw(t, "routed"), Weight: granted.weight, Match: granted.match, Lead: rapid.Bool().Draw(t, "lead"), InForce: at("in force"),
+		Routed: rapid.Bool().Draw(t,
+			"routed"), Weight: granted.weight, Match: granted.match, Lead: rapid.Bool().Draw(t, "lead"), InForce: at("in force"),
 		Tally: rollout.Tally{
-			At: at("measured"), Last: rapid.SampledFrom([]rollout.Verdict{rollout.Pass, rollout.Fail, rollout.Inconclusive, rollout.Error}).Draw(t, "verdict"),
-			Failures: rapid.IntRange(0, 9).Draw(t, "failures"), Inconclusive: rapid.IntRange(0, 9).Draw(t, "inconclusive"), Errors: rapid.IntRange(0, 9).Draw(t, "errors"),
+			At:       at("measured"),
+			Last:     rapid.SampledFrom([]rollout.Verdict{rollout.Pass, rollout.Fail, rollout.Inconclusive, rollout.Error}).Draw(t, "verdict"),
+			Failures: rapid.IntRange(0, 9).Draw(t, "failures"), Inconclusive: rapid.IntRange(0, 9).Draw(t,
+				"inconclusive"), Errors: rapid.IntRange(0, 9).Draw(t, "errors"),
 		},
 		Losses: rapid.IntRange(0, 3).Draw(t, "losses"), Paused: rapid.Bool().Draw(t, "paused"), Skipped: rapid.Bool().Draw(t, "skipped"),
 		CommandTaken: rapid.StringMatching(`|abort(:7)?`).Draw(t, "command"),
@@ -95,7 +99,8 @@ func drawSteps(t *rapid.T) []spec.Step {
 }
 
 func TestDecodeStateRefuses(t *testing.T) {
-	good := `{"rollout":"7","template":"af31","mode":"Progressing","steps":["10%","5m","100%"],"step":1,"stepSince":"2026-01-01T12:00:00Z","baseline":4,"began":"2026-01-01T12:00:00Z"}`
+	good := `{"rollout":"7","template":"af31","mode":"Progressing","steps":["10%","5m","100%"],"step":1,` +
+		`"stepSince":"2026-01-01T12:00:00Z","baseline":4,"began":"2026-01-01T12:00:00Z"}`
 	if _, err := rollout.DecodeState(good); err != nil {
 		t.Fatal(err)
 	}
@@ -106,34 +111,53 @@ func TestDecodeStateRefuses(t *testing.T) {
 		return strings.Replace(good, old, new, 1)
 	}
 	cases := map[string]struct{ text, want string }{
-		"nothing":                                  {"", "EOF"},
-		"half of it":                               {good[:40], "unexpected EOF"},
-		"two of them":                              {good + good, "there is text after the state"},
-		"another thing behind it":                  {good + "}", "there is text after the state"},
-		"a field of a newer version":               {with(`"step":1`, `"step":1,"steep":1`), `json: unknown field "steep"`},
-		"no rollout":                               {with(`"7"`, `""`), "rollout is missing"},
-		"a mode of a newer version":                {with("Progressing", "Dancing"), `mode "Dancing" is unknown`},
-		"no mode":                                  {with("Progressing", ""), `mode "" is unknown`},
-		"a step before the first":                  {with(`"step":1`, `"step":-1`), "step -1 of 3"},
-		"a step behind the end":                    {with(`"step":1`, `"step":4`), "step 4 of 3"},
-		"no steps":                                 {with(`["10%","5m","100%"],"step":1`, `[],"step":0`), `"": has no weight, so the new version would never see traffic`},
-		"no weight among the steps":                {with(`"10%","5m","100%"`, `"5m","5m","5m"`), `"5m, 5m, 5m": has no weight, so the new version would never see traffic`},
-		"a step that no annotation could have":     {with(`"10%"`, `"110%"`), `"110%": a weight is a whole number 0..100`},
-		"steps whose weights fall":                 {with(`"10%","5m","100%"`, `"100%","5m","10%"`), `"10%": comes after 100%, and a weight never falls: traffic goes back by abort only`},
-		"a weight above all traffic":               {with(`"baseline":4`, `"baseline":4,"weight":101`), "weight 101 is no weight of 10%, 5m, 100% up to step 1"},
-		"a weight below none":                      {with(`"baseline":4`, `"baseline":4,"weight":-1`), "weight -1 is no weight of 10%, 5m, 100% up to step 1"},
-		"fewer pods than none":                     {with(`"baseline":4`, `"baseline":-4`), "baseline -4 is negative"},
-		"a beginning at no time":                   {with(`,"began":"2026-01-01T12:00:00Z"`, ``), "the time when it began is missing"},
-		"a weight that was never one of the steps": {with(`"baseline":4`, `"baseline":4,"weight":50`), "weight 50 is no weight of 10%, 5m, 100% up to step 1"},
-		"a weight of a step that is still to come": {with(`"baseline":4`, `"baseline":4,"weight":100`), "weight 100 is no weight of 10%, 5m, 100% up to step 1"},
-		"a header that no step brings":             {with(`"baseline":4`, `"baseline":4,"match":{"header":"X-Canary"}`), "no step up to step 1 has its header or cookie"},
+		"nothing":                    {"", "EOF"},
+		"half of it":                 {good[:40], "unexpected EOF"},
+		"two of them":                {good + good, "there is text after the state"},
+		"another thing behind it":    {good + "}", "there is text after the state"},
+		"a field of a newer version": {with(`"step":1`, `"step":1,"steep":1`), `json: unknown field "steep"`},
+		"no rollout":                 {with(`"7"`, `""`), "rollout is missing"},
+		"a mode of a newer version":  {with("Progressing", "Dancing"), `mode "Dancing" is unknown`},
+		"no mode":                    {with("Progressing", ""), `mode "" is unknown`},
+		"a step before the first":    {with(`"step":1`, `"step":-1`), "step -1 of 3"},
+		"a step behind the end":      {with(`"step":1`, `"step":4`), "step 4 of 3"},
+		"no steps": {
+			with(`["10%","5m","100%"],"step":1`, `[],"step":0`), `"": has no weight, so the new version would never see traffic`,
+		},
+		"no weight among the steps": {
+			with(`"10%","5m","100%"`, `"5m","5m","5m"`), `"5m, 5m, 5m": has no weight, so the new version would never see traffic`,
+		},
+		"a step that no annotation could have": {with(`"10%"`, `"110%"`), `"110%": a weight is a whole number 0..100`},
+		"steps whose weights fall": {
+			with(`"10%","5m","100%"`, `"100%","5m","10%"`), `"10%": comes after 100%, and a weight never falls: traffic goes back by abort only`,
+		},
+		"a weight above all traffic": {
+			with(`"baseline":4`, `"baseline":4,"weight":101`), "weight 101 is no weight of 10%, 5m, 100% up to step 1",
+		},
+		"a weight below none": {
+			with(`"baseline":4`, `"baseline":4,"weight":-1`), "weight -1 is no weight of 10%, 5m, 100% up to step 1",
+		},
+		"fewer pods than none":   {with(`"baseline":4`, `"baseline":-4`), "baseline -4 is negative"},
+		"a beginning at no time": {with(`,"began":"2026-01-01T12:00:00Z"`, ``), "the time when it began is missing"},
+		"a weight that was never one of the steps": {
+			with(`"baseline":4`, `"baseline":4,"weight":50`), "weight 50 is no weight of 10%, 5m, 100% up to step 1",
+		},
+		"a weight of a step that is still to come": {
+			with(`"baseline":4`, `"baseline":4,"weight":100`), "weight 100 is no weight of 10%, 5m, 100% up to step 1",
+		},
+		"a header that no step brings": {
+			with(`"baseline":4`, `"baseline":4,"match":{"header":"X-Canary"}`), "no step up to step 1 has its header or cookie",
+		},
 		"a header of a step that is still to come": {
 			with(`"5m","100%"],`, `"5m","header=X-Canary","100%"],"match":{"header":"X-Canary"},`), "no step up to step 1 has its header or cookie",
 		},
 		"a cookie beside a header that came later": {
-			with(`"5m","100%"],"step":1`, `"header=X-Canary","cookie=canary"],"match":{"cookie":"canary"},"step":2`), "no step up to step 2 has its header or cookie",
+			with(`"5m","100%"],"step":1`,
+				`"header=X-Canary","cookie=canary"],"match":{"cookie":"canary"},"step":2`), "no step up to step 2 has its header or cookie",
 		},
-		"numbers in words, as somebody might type it": {with(`"step":1`, `"step":"1"`), "json: cannot unmarshal string into Go struct field State.step of type int"},
+		"numbers in words, as somebody might type it": {
+			with(`"step":1`, `"step":"1"`), "json: cannot unmarshal string into Go struct field State.step of type int",
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -68,13 +68,15 @@ func drawObservation(t *rapid.T) anything {
 	o.Stable = rollout.Stable{
 		Name: "web", OptedIn: rapid.IntRange(0, 9).Draw(t, "opted out") > 0, Hold: rapid.SampledFrom([]string{"7", "", "8"}).Draw(t, "hold"),
 		Template: "v2", Replicas: pods.Draw(t, "replicas"), Available: pods.Draw(t, "available"),
-		Runs: flag("runs"), TemplateRuns: rapid.IntRange(0, 9).Draw(t, "template runs") == 0, RevisionsAgo: rapid.IntRange(0, 3).Draw(t, "revisions ago"),
+		Runs: flag("runs"), TemplateRuns: rapid.IntRange(0, 9).Draw(t,
+			"template runs") == 0, RevisionsAgo: rapid.IntRange(0, 3).Draw(t, "revisions ago"),
 		Complete: flag("complete"), Rolling: flag("rolling"), Stalled: flag("stalled"),
 		Phase: rapid.SampledFrom([]spec.Phase{spec.Progressing, "", spec.RolledBack}).Draw(t, "phase"),
 	}
 	o.Spec = spec.Spec{
 		Strategy: rapid.SampledFrom([]spec.Strategy{spec.Canary, spec.BlueGreen}).Draw(t, "strategy"), Steps: drawSteps(t),
-		RolloutDeadline: rapid.SampledFrom([]time.Duration{0, time.Hour, 8000 * time.Hour}).Draw(t, "deadline"), RollbackWindow: rapid.IntRange(0, 2).Draw(t, "window"),
+		RolloutDeadline: rapid.SampledFrom([]time.Duration{0, time.Hour, 8000 * time.Hour}).Draw(t, "deadline"),
+		RollbackWindow:  rapid.IntRange(0, 2).Draw(t, "window"),
 	}
 	for _, point := range []spec.GatePoint{spec.GateStart, spec.GateRise, spec.GatePromotion} {
 		if flag(string(point)) {
@@ -86,7 +88,8 @@ func drawObservation(t *rapid.T) anything {
 	}
 	if flag("has a canary") {
 		s := drawState(t)
-		s.Rollout, s.Template = rapid.SampledFrom([]string{"7", "7", "8"}).Draw(t, "of rollout"), rapid.SampledFrom([]string{"v2", "v2", "v3"}).Draw(t, "of template")
+		s.Rollout = rapid.SampledFrom([]string{"7", "7", "8"}).Draw(t, "of rollout")
+		s.Template = rapid.SampledFrom([]string{"v2", "v2", "v3"}).Draw(t, "of template")
 		if s.Mode == rollout.ModeRolledBack || s.Mode == rollout.ModeRetiring {
 			s.Why = reason.AnalysisFailed
 		}
@@ -111,18 +114,25 @@ func (o *anything) drawAround(t *rapid.T, now time.Time) {
 		o.Problem = &rollout.Problem{Reason: reason.NoService, Message: "none"}
 	}
 	if one("a plan", 2) {
-		o.Plan = &rollout.AnalysisPlan{Interval: time.Minute, StartingStep: rapid.IntRange(0, 9).Draw(t, "starting step"), NeedsTraffic: one("needs traffic", 2)}
+		o.Plan = &rollout.AnalysisPlan{
+			Interval: time.Minute, StartingStep: rapid.IntRange(0, 9).Draw(t, "starting step"), NeedsTraffic: one("needs traffic", 2),
+		}
 	} else if one("a plan that cannot be read", 5) {
 		o.PlanErr = errDamaged
 	}
 	if rollout.Next(o.Observation).Needs.Measurement {
-		o.Measurement = &rollout.Measurement{Verdict: rapid.SampledFrom([]rollout.Verdict{rollout.Pass, rollout.Fail, rollout.Error}).Draw(t, "verdict"), Message: "as measured"}
+		o.Measurement = &rollout.Measurement{
+			Verdict: rapid.SampledFrom([]rollout.Verdict{rollout.Pass, rollout.Fail, rollout.Error}).Draw(t, "verdict"), Message: "as measured",
+		}
 	}
 	if due := rollout.Next(o.Observation).Needs.Job; due != nil && one("a Job", 2) {
-		phase := rapid.SampledFrom([]rollout.JobPhase{rollout.JobSucceeded, rollout.JobMissing, rollout.JobUnmakable, rollout.JobActive, rollout.JobFailedPhase})
+		phase := rapid.SampledFrom([]rollout.JobPhase{
+			rollout.JobSucceeded, rollout.JobMissing, rollout.JobUnmakable, rollout.JobActive, rollout.JobFailedPhase,
+		})
 		o.Job = &rollout.JobStatus{Run: due.Run, Phase: phase.Draw(t, "phase of the Job"), Message: "as it is"}
 	}
-	if verb := rapid.SampledFrom([]string{"", "", "promote", "promote-full", "pause", "resume", "abort", "retry"}).Draw(t, "command"); verb != "" {
+	verbs := []string{"", "", "promote", "promote-full", "pause", "resume", "abort", "retry"}
+	if verb := rapid.SampledFrom(verbs).Draw(t, "command"); verb != "" {
 		o.Command = &spec.Command{Verb: verb}
 	}
 	if point := rollout.Next(o.Observation).Needs.Gates; point != "" && one("answered", 2) {

@@ -28,7 +28,9 @@ var preferredTracks = []string{
 // If a Service selects on LabelTrack that key alone is taken; else preferred,
 // the user's choice, if that is not ""; else what preferredTracks says, then
 // any key. It is an error if the choice does not tell the pods apart.
-func ChooseTrack(pod map[string]string, selector *metav1.LabelSelector, services []map[string]string, preferred string) (map[string]string, error) {
+func ChooseTrack(
+	pod map[string]string, selector *metav1.LabelSelector, services []map[string]string, preferred string,
+) (map[string]string, error) {
 	own, err := metav1.LabelSelectorAsSelector(selector)
 	if err != nil {
 		return nil, fmt.Errorf("reading the Deployment's selector: %w", err)
@@ -44,7 +46,8 @@ func ChooseTrack(pod map[string]string, selector *metav1.LabelSelector, services
 		if track := trackOf(pod, []string{preferred}); distinct(pod, track, selectors) {
 			return track, nil
 		}
-		return nil, fmt.Errorf("canary pods would be selected as stable pods although their label %s differs, because a selector does not use it: "+
+		return nil, fmt.Errorf("canary pods would be selected as stable pods although their label %s differs, "+
+			"because a selector does not use it: "+
 			"name a label in %s on which the Deployment and all its Services select", preferred, spec.AnnotationTrackLabel)
 	}
 	keys := trackKeys(pod)

@@ -94,19 +94,25 @@ func TestChooseTrackErrors(t *testing.T) {
 	}{
 		"the user's choice is in no selector": {
 			pod: labels{"app": "web", "tier": "front"}, selector: matching("app", "web"), services: []labels{{"app": "web"}}, preferred: "tier",
-			want: "canary pods would be selected as stable pods although their label tier differs, because a selector does not use it: name a label in headgate.dev/track-label on which the Deployment and all its Services select",
+			want: "canary pods would be selected as stable pods although their label tier differs, because a selector does not use it: " +
+				"name a label in headgate.dev/track-label on which the Deployment and all its Services select",
 		},
 		"a Service that selects everything": {
 			pod: labels{"app": "web"}, selector: matching("app", "web"), services: []labels{{}},
-			want: "no choice of up to three pod labels keeps canary pods out of the Deployment's selector and of 1 Services: add a label to the pods on which all of them select, and name it in headgate.dev/track-label",
+			want: "no choice of up to three pod labels keeps canary pods out of the Deployment's selector and of 1 Services: add a label " +
+				"to the pods on which all of them select, and name it in headgate.dev/track-label",
 		},
 		"a value that looks like a canary's when it is cut": {
 			pod: labels{"app": cut}, selector: matching("app", cut), services: []labels{{"app": cut}},
-			want: "no choice of up to three pod labels keeps canary pods out of the Deployment's selector and of 1 Services: add a label to the pods on which all of them select, and name it in headgate.dev/track-label",
+			want: "no choice of up to three pod labels keeps canary pods out of the Deployment's selector and of 1 Services: add a label " +
+				"to the pods on which all of them select, and name it in headgate.dev/track-label",
 		},
 		"four labels would have to differ": {
-			pod: labels{"a": "1", "b": "1", "c": "1", "d": "1"}, selector: matching("a", "1"), services: []labels{{"b": "1"}, {"c": "1"}, {"d": "1"}},
-			want: "no choice of up to three pod labels keeps canary pods out of the Deployment's selector and of 3 Services: add a label to the pods on which all of them select, and name it in headgate.dev/track-label",
+			pod: labels{
+				"a": "1", "b": "1", "c": "1", "d": "1",
+			}, selector: matching("a", "1"), services: []labels{{"b": "1"}, {"c": "1"}, {"d": "1"}},
+			want: "no choice of up to three pod labels keeps canary pods out of the Deployment's selector and of 3 Services: add a label " +
+				"to the pods on which all of them select, and name it in headgate.dev/track-label",
 		},
 		"a selector that is none": {
 			pod:      labels{"app": "web"},

@@ -60,25 +60,31 @@ func TestParseGatesErrors(t *testing.T) {
 	)
 	list := func(more string) string { return "- {before: rise, url: '" + gateURL + "', " + more + "}" }
 	cases := map[string]struct{ text, want string }{
-		"nothing":                      {"", `"": ` + aGate},
-		"a URL without a point":        {gateURL, `"` + gateURL + `": ` + aGate},
-		"a point without a URL":        {"start", `"start": ` + aGate},
-		"a comma too many":             {"start " + gateURL + ",", `"": ` + aGate},
-		"a comma in the URL":           {"start https://a.example.com/x,y", `"y": ` + aGate},
-		"a point that is none":         {"end " + gateURL, `"end": ` + aPoint},
-		"no point in a list":           {"- url: " + gateURL, `"": ` + aPoint},
-		"another scheme":               {"start ftp://gate.example.com", `"ftp://gate.example.com": ` + aURL},
-		"no scheme":                    {"start gate.example.com", `"gate.example.com": ` + aURL},
-		"no host":                      {"start https:///web", `"https:///web": ` + aURL},
-		"a password":                   {"start https://me:secret@gate.example.com", `"https://me:secret@gate.example.com": ` + aURL},
-		"a fragment":                   {"start https://gate.example.com#a", `"https://gate.example.com#a": ` + aURL},
-		"what no URL has":              {"start https://gate.example.com/%zz", `"https://gate.example.com/%zz": ` + aURL},
-		"a timeout that is none":       {list("timeout: soon"), `timeout: "soon": a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d`},
+		"nothing":               {"", `"": ` + aGate},
+		"a URL without a point": {gateURL, `"` + gateURL + `": ` + aGate},
+		"a point without a URL": {"start", `"start": ` + aGate},
+		"a comma too many":      {"start " + gateURL + ",", `"": ` + aGate},
+		"a comma in the URL":    {"start https://a.example.com/x,y", `"y": ` + aGate},
+		"a point that is none":  {"end " + gateURL, `"end": ` + aPoint},
+		"no point in a list":    {"- url: " + gateURL, `"": ` + aPoint},
+		"another scheme":        {"start ftp://gate.example.com", `"ftp://gate.example.com": ` + aURL},
+		"no scheme":             {"start gate.example.com", `"gate.example.com": ` + aURL},
+		"no host":               {"start https:///web", `"https:///web": ` + aURL},
+		"a password":            {"start https://me:secret@gate.example.com", `"https://me:secret@gate.example.com": ` + aURL},
+		"a fragment":            {"start https://gate.example.com#a", `"https://gate.example.com#a": ` + aURL},
+		"what no URL has":       {"start https://gate.example.com/%zz", `"https://gate.example.com/%zz": ` + aURL},
+		"a timeout that is none": {
+			list("timeout: soon"), `timeout: "soon": a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d`,
+		},
 		"a timeout longer than a pass": {list("timeout: 31s"), `"31s": a gate gets at most 30s to answer`},
 		"fewer retries than none":      {list("retries: -1"), `"-1": retries are 0..10`},
 		"more retries than allowed":    {list("retries: 11"), `"11": retries are 0..10`},
-		"a field that nobody has":      {list("body: x"), `not a YAML list of gates: error unmarshaling JSON: while decoding JSON: json: unknown field "body"`},
-		"too many":                     {strings.Repeat("rise "+gateURL+", ", 10) + "rise " + gateURL, `"rise https://gate.ex...": names 11 gates, at most 10 are allowed`},
+		"a field that nobody has": {
+			list("body: x"), `not a YAML list of gates: error unmarshaling JSON: while decoding JSON: json: unknown field "body"`,
+		},
+		"too many": {
+			strings.Repeat("rise "+gateURL+", ", 10) + "rise " + gateURL, `"rise https://gate.ex...": names 11 gates, at most 10 are allowed`,
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -37,7 +37,8 @@ func parseHeader(text string) (Match, error) {
 	}
 	m := Match{Header: text[:end]}
 	if !matchName.MatchString(m.Header) {
-		return Match{}, wrong(text, "a header is a name (X-Canary), a name and a value (X-Canary:beta), or a name and a regular expression (X-Region~eu-.*)")
+		return Match{}, wrong(text,
+			"a header is a name (X-Canary), a name and a value (X-Canary:beta), or a name and a regular expression (X-Region~eu-.*)")
 	}
 	switch rest := text[end:]; {
 	case strings.HasPrefix(rest, ":"):

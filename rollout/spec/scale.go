@@ -34,7 +34,8 @@ func parseScale(text string) (Scale, error) {
 	n, err := strconv.Atoi(number)
 	switch {
 	case err != nil, !isDigits(number), n < 1, n > maxScale, isPercent && n > 100:
-		return Scale{}, wrong(text, "a scale is a number of pods (3), a percentage of the stable pods (50%), or traffic for as many pods as the weight needs")
+		return Scale{}, wrong(text,
+			"a scale is a number of pods (3), a percentage of the stable pods (50%), or traffic for as many pods as the weight needs")
 	case isPercent:
 		return Scale{Percent: n}, nil
 	}

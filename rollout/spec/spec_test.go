@@ -23,7 +23,9 @@ func TestParseSpec(t *testing.T) {
 			map[string]string{"headgate.dev/strategy": "canary"},
 			spec.Spec{
 				Strategy: spec.Canary, ProgressDeadline: 10 * m, Restart: spec.RestartRolling,
-				Steps: []spec.Step{weight(10), wait(5 * m), weight(25), wait(5 * m), weight(50), wait(5 * m), weight(75), wait(5 * m), weight(100), wait(5 * m)},
+				Steps: []spec.Step{
+					weight(10), wait(5 * m), weight(25), wait(5 * m), weight(50), wait(5 * m), weight(75), wait(5 * m), weight(100), wait(5 * m),
+				},
 			},
 		},
 		"so does blue-green, whose analysis step passes without an analysis": {
@@ -97,7 +99,8 @@ func TestParseSpecErrors(t *testing.T) {
 		},
 		"no steps": {
 			"steps", "",
-			`annotation headgate.dev/steps: "": a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause, analysis, scale=3, header=X-Canary, cookie=canary or job=smoke-test, e.g. headgate.dev/steps: 10%, 5m, 50%, 5m, 100%`,
+			`annotation headgate.dev/steps: "": a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause, analysis, ` +
+				`scale=3, header=X-Canary, cookie=canary or job=smoke-test, e.g. headgate.dev/steps: 10%, 5m, 50%, 5m, 100%`,
 		},
 		"an unknown strategy": {
 			"strategy", "rolling",
@@ -105,43 +108,61 @@ func TestParseSpecErrors(t *testing.T) {
 		},
 		"an analysis that says nothing": {
 			"analysis", " ",
-			`annotation headgate.dev/analysis: " ": is empty; remove the annotation to go by readiness and time only, e.g. headgate.dev/analysis: success-rate >= 99%, p99 <= 500ms`,
+			`annotation headgate.dev/analysis: " ": is empty; remove the annotation to go by readiness and time only, e.g. ` +
+				`headgate.dev/analysis: success-rate >= 99%, p99 <= 500ms`,
 		},
 		"an analysis step with nothing to measure": {
 			"steps", "10%, analysis",
-			`annotation headgate.dev/analysis: "": headgate.dev/steps has an analysis step, so this annotation must say what to measure, e.g. headgate.dev/analysis: success-rate >= 99%, p99 <= 500ms`,
+			`annotation headgate.dev/analysis: "": headgate.dev/steps has an analysis step, so this annotation must say what to measure, ` +
+				`e.g. headgate.dev/analysis: success-rate >= 99%, p99 <= 500ms`,
 		},
-		"a Service that no Service can be called": {"service", "web,Web", `annotation headgate.dev/service: "Web"` + names + `headgate.dev/service: web`},
-		"a Service that is missing":               {"service", "web,", `annotation headgate.dev/service: ""` + names + `headgate.dev/service: web`},
-		"a Service twice":                         {"service", "web, web", `annotation headgate.dev/service: "web": is named twice, e.g. headgate.dev/service: web`},
-		"an Ingress in another namespace":         {"ingress", "prod/web", `annotation headgate.dev/ingress: "prod/web"` + names + `headgate.dev/ingress: web`},
+		"a Service that no Service can be called": {
+			"service", "web,Web", `annotation headgate.dev/service: "Web"` + names + `headgate.dev/service: web`,
+		},
+		"a Service that is missing": {
+			"service", "web,", `annotation headgate.dev/service: ""` + names + `headgate.dev/service: web`,
+		},
+		"a Service twice": {
+			"service", "web, web", `annotation headgate.dev/service: "web": is named twice, e.g. headgate.dev/service: web`,
+		},
+		"an Ingress in another namespace": {
+			"ingress", "prod/web", `annotation headgate.dev/ingress: "prod/web"` + names + `headgate.dev/ingress: web`,
+		},
 		"a label with its value": {
 			"track-label", "app=web",
 			`annotation headgate.dev/track-label: "app=web": is not a label key, e.g. headgate.dev/track-label: app.kubernetes.io/instance`,
 		},
 		"a deadline without a unit": {
 			"progress-deadline", "600",
-			`annotation headgate.dev/progress-deadline: "600": a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d, e.g. headgate.dev/progress-deadline: 10m`,
+			`annotation headgate.dev/progress-deadline: "600": a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at ` +
+				`most 365d, e.g. headgate.dev/progress-deadline: 10m`,
 		},
 		"no time at all to become Available": {
 			"progress-deadline", "0s",
-			`annotation headgate.dev/progress-deadline: "0s": a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d, e.g. headgate.dev/progress-deadline: 10m`,
+			`annotation headgate.dev/progress-deadline: "0s": a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most ` +
+				`365d, e.g. headgate.dev/progress-deadline: 10m`,
 		},
 		"no time at all for a rollout": {
 			"rollout-deadline", "0s",
-			`annotation headgate.dev/rollout-deadline: "0s": a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d, e.g. headgate.dev/rollout-deadline: 24h`,
+			`annotation headgate.dev/rollout-deadline: "0s": a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most ` +
+				`365d, e.g. headgate.dev/rollout-deadline: 24h`,
 		},
 		"a preview without a domain":  {"preview-host", "preview", `annotation headgate.dev/preview-host: "preview"` + aHost},
 		"a preview of a whole domain": {"preview-host", "*.example.com", `annotation headgate.dev/preview-host: "*.example.com"` + aHost},
-		"a preview with its scheme":   {"preview-host", "https://a.example.com", `annotation headgate.dev/preview-host: "https://a.example.com"` + aHost},
-		"a preview in capitals":       {"preview-host", "Preview.example.com", `annotation headgate.dev/preview-host: "Preview.example.com"` + aHost},
-		"no window":                   {"rollback-window", "0", `annotation headgate.dev/rollback-window: "0"` + aWindow},
-		"a window without an end":     {"rollback-window", "101", `annotation headgate.dev/rollback-window: "101"` + aWindow},
-		"a window with a sign":        {"rollback-window", "+3", `annotation headgate.dev/rollback-window: "+3"` + aWindow},
-		"a window in time":            {"rollback-window", "3d", `annotation headgate.dev/rollback-window: "3d"` + aWindow},
+		"a preview with its scheme": {
+			"preview-host", "https://a.example.com", `annotation headgate.dev/preview-host: "https://a.example.com"` + aHost,
+		},
+		"a preview in capitals": {
+			"preview-host", "Preview.example.com", `annotation headgate.dev/preview-host: "Preview.example.com"` + aHost,
+		},
+		"no window":               {"rollback-window", "0", `annotation headgate.dev/rollback-window: "0"` + aWindow},
+		"a window without an end": {"rollback-window", "101", `annotation headgate.dev/rollback-window: "101"` + aWindow},
+		"a window with a sign":    {"rollback-window", "+3", `annotation headgate.dev/rollback-window: "+3"` + aWindow},
+		"a window in time":        {"rollback-window", "3d", `annotation headgate.dev/rollback-window: "3d"` + aWindow},
 		"a gate before nothing": {
 			"gates", "https://gate.example.com",
-			`annotation headgate.dev/gates: "https://gate.example.com": a gate is a point (start, rise or promotion) and a URL, e.g. headgate.dev/gates: start https://gate.example.com/web, promotion https://gate.example.com/web`,
+			`annotation headgate.dev/gates: "https://gate.example.com": a gate is a point (start, rise or promotion) and a URL, e.g. ` +
+				`headgate.dev/gates: start https://gate.example.com/web, promotion https://gate.example.com/web`,
 		},
 		"a restart that is neither": {
 			"restart", "Canary",
@@ -149,7 +170,10 @@ func TestParseSpecErrors(t *testing.T) {
 		},
 		"an annotation that is not one of ours": {
 			"step", "10%",
-			`annotation headgate.dev/step: there is no such annotation; there are headgate.dev/analysis, headgate.dev/command, headgate.dev/gates, headgate.dev/ingress, headgate.dev/preview-host, headgate.dev/progress-deadline, headgate.dev/restart, headgate.dev/rollback-window, headgate.dev/rollout-deadline, headgate.dev/service, headgate.dev/steps, headgate.dev/strategy, headgate.dev/track-label`,
+			`annotation headgate.dev/step: there is no such annotation; there are headgate.dev/analysis, headgate.dev/command, ` +
+				`headgate.dev/gates, headgate.dev/ingress, headgate.dev/preview-host, headgate.dev/progress-deadline, headgate.dev/restart, ` +
+				`headgate.dev/rollback-window, headgate.dev/rollout-deadline, headgate.dev/service, headgate.dev/steps, headgate.dev/strategy, ` +
+				`headgate.dev/track-label`,
 		},
 	}
 	for name, c := range cases {
@@ -187,7 +211,10 @@ func TestParseSpecReportsEverythingAtOnce(t *testing.T) {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		keys = append(keys, strings.SplitN(line, ":", 2)[0])
 	}
-	want := []string{"annotation headgate.dev/strategy", "annotation headgate.dev/service", "annotation headgate.dev/steps", "annotation headgate.dev/a", "annotation headgate.dev/b"}
+	want := []string{
+		"annotation headgate.dev/strategy", "annotation headgate.dev/service", "annotation headgate.dev/steps", "annotation headgate.dev/a",
+		"annotation headgate.dev/b",
+	}
 	if diff := cmp.Diff(want, keys); diff != "" {
 		t.Error(diff)
 	}
@@ -195,7 +222,10 @@ func TestParseSpecReportsEverythingAtOnce(t *testing.T) {
 
 // Nobody opts out of the examples: each is what an error tells a person to write.
 func TestEveryExampleParses(t *testing.T) {
-	for _, key := range []string{"strategy", "steps", "analysis", "service", "ingress", "track-label", "progress-deadline", "rollout-deadline", "preview-host", "gates", "rollback-window", "restart"} {
+	for _, key := range []string{
+		"strategy", "steps", "analysis", "service", "ingress", "track-label", "progress-deadline", "rollout-deadline", "preview-host",
+		"gates", "rollback-window", "restart",
+	} {
 		annotations := map[string]string{"headgate.dev/strategy": "canary"}
 		annotations["headgate.dev/"+key] = ""
 		_, err := spec.ParseSpec(annotations)

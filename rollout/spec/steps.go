@@ -106,7 +106,8 @@ func parseDuration(text string) (time.Duration, error) {
 		d, err = time.Duration(n)*24*time.Hour, nil
 	}
 	if err != nil || d <= 0 || d > MaxDuration {
-		return 0, wrong(text, fmt.Sprintf("a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most %s", FormatDuration(MaxDuration)))
+		return 0, wrong(text,
+			fmt.Sprintf("a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most %s", FormatDuration(MaxDuration)))
 	}
 	return d, nil
 }

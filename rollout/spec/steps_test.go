@@ -71,20 +71,30 @@ func TestParseSteps(t *testing.T) {
 			[]spec.Step{scale(spec.Scale{Replicas: 3}), scale(spec.Scale{Percent: 50}), scale(spec.Scale{Traffic: true}), weight(10)},
 		},
 		"a header that says always or never": {"header=X-Canary, 10%", []spec.Step{header("X-Canary", "", ""), weight(10)}},
-		"a header with a value":              {"header=X-Canary:beta/2.0~x:y, 10%", []spec.Step{header("X-Canary", "beta/2.0~x:y", ""), weight(10)}},
-		"a header with a regular expression": {`header=X-Region~^(eu|us)-[0-9]+\.a=b:c~$, 10%`, []spec.Step{header("X-Region", "", `^(eu|us)-[0-9]+\.a=b:c~$`), weight(10)}},
-		"a cookie":                           {"0%, cookie=canary_1", []spec.Step{weight(0), {Kind: spec.MatchCookie, Match: spec.Match{Cookie: "canary_1"}}}},
-		"a Job":                              {"0%, job=smoke-test.v2", []spec.Step{weight(0), {Kind: spec.RunJob, Job: "smoke-test.v2"}}},
+		"a header with a value": {
+			"header=X-Canary:beta/2.0~x:y, 10%", []spec.Step{header("X-Canary", "beta/2.0~x:y", ""), weight(10)},
+		},
+		"a header with a regular expression": {
+			`header=X-Region~^(eu|us)-[0-9]+\.a=b:c~$, 10%`, []spec.Step{header("X-Region", "", `^(eu|us)-[0-9]+\.a=b:c~$`), weight(10)},
+		},
+		"a cookie": {
+			"0%, cookie=canary_1", []spec.Step{weight(0), {Kind: spec.MatchCookie, Match: spec.Match{Cookie: "canary_1"}}},
+		},
+		"a Job": {"0%, job=smoke-test.v2", []spec.Step{weight(0), {Kind: spec.RunJob, Job: "smoke-test.v2"}}},
 		"new words in a list": {
 			"- scale=1\n- header=X-Canary:beta\n- cookie=canary\n- job=smoke\n- 10%\n",
-			[]spec.Step{scale(spec.Scale{Replicas: 1}), header("X-Canary", "beta", ""), {Kind: spec.MatchCookie, Match: spec.Match{Cookie: "canary"}}, {Kind: spec.RunJob, Job: "smoke"}, weight(10)},
+			[]spec.Step{
+				scale(spec.Scale{Replicas: 1}), header("X-Canary", "beta", ""), {Kind: spec.MatchCookie, Match: spec.Match{Cookie: "canary"}},
+				{Kind: spec.RunJob, Job: "smoke"}, weight(10),
+			},
 		},
 		"canary scales of Argo Rollouts": {
 			"- setCanaryScale: {replicas: 3}\n- setCanaryScale:\n    weight: 25\n- setWeight: 20\n- setCanaryScale: {matchTrafficWeight: true}\n",
 			[]spec.Step{scale(spec.Scale{Replicas: 3}), scale(spec.Scale{Percent: 25}), weight(20), scale(spec.Scale{Traffic: true})},
 		},
 		"a header route of Argo Rollouts, exact": {
-			"- setWeight: 0\n- setHeaderRoute:\n    name: set-header-1\n    match:\n    - headerName: Custom-Header1\n      headerValue:\n        exact: Mozilla\n",
+			"- setWeight: 0\n- setHeaderRoute:\n    name: set-header-1\n    match:\n    - headerName: Custom-Header1\n      headerValue:\n " +
+				"       exact: Mozilla\n",
 			[]spec.Step{weight(0), header("Custom-Header1", "Mozilla", "")},
 		},
 		"a header route of Argo Rollouts, by regular expression": {
@@ -123,7 +133,8 @@ func repeat(s spec.Step, n int) []spec.Step {
 
 func TestParseStepsErrors(t *testing.T) {
 	const (
-		aStep     = `a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause, analysis, scale=3, header=X-Canary, cookie=canary or job=smoke-test`
+		aStep = `a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause, analysis, scale=3, header=X-Canary, ` +
+			`cookie=canary or job=smoke-test`
 		aWeight   = `a weight is a whole number 0..100`
 		aDuration = `a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d`
 		anItem    = `a step has exactly one of setWeight, pause, analysis, setCanaryScale, setHeaderRoute`
@@ -148,26 +159,46 @@ func TestParseStepsErrors(t *testing.T) {
 		"a time of more than a year":  {"10%, 366d", `"366d": ` + aStep},
 		"days that overflow":          {"10%, 213504d", `"213504d": ` + aStep}, // 25 minutes, in 64 bits
 		"no weight":                   {"5m, pause", `"5m, pause": ` + noWeight},
-		"too many steps":              {strings.Repeat("1m,", 100) + "5%", `"1m,1m,1m,1m,1m,1m,1m..."` + `: has 101 steps, at most 100 are allowed`},
+		"too many steps": {
+			strings.Repeat("1m,", 100) + "5%", `"1m,1m,1m,1m,1m,1m,1m..."` + `: has 101 steps, at most 100 are allowed`,
+		},
 
-		"an empty list":                      {"[]", `"[]": ` + noWeight},
-		"an empty list item":                 {"- 5%\n-\n", `null: ` + anItem},
-		"a number in a list":                 {"- 10", `10: ` + anItem},
-		"two steps in one item":              {"- setWeight: 5\n  pause: {}", `{"pause":{},"setWeight":5}: ` + anItem},
-		"an item twice the same":             {"- setWeight: 5\n  setWeight: 6", "not a YAML list of steps: error converting YAML to JSON: yaml: unmarshal errors:\n  line 2: key \"setWeight\" already set in map"},
+		"an empty list":         {"[]", `"[]": ` + noWeight},
+		"an empty list item":    {"- 5%\n-\n", `null: ` + anItem},
+		"a number in a list":    {"- 10", `10: ` + anItem},
+		"two steps in one item": {"- setWeight: 5\n  pause: {}", `{"pause":{},"setWeight":5}: ` + anItem},
+		"an item twice the same": {
+			"- setWeight: 5\n  setWeight: 6",
+			"not a YAML list of steps: error converting YAML to JSON: yaml: unmarshal errors:\n  line 2: key \"setWeight\" already set in map",
+		},
 		"a weight above 100 in a list":       {"- setWeight: 101", `"setWeight: 101": ` + aWeight},
 		"a negative weight in a list":        {"- setWeight: -1", `"setWeight: -1": ` + aWeight},
 		"a weight that is missing in a list": {"- setWeight:", `"setWeight: <nil>": ` + aWeight},
-		"a falling weight in a list":         {"- setWeight: 5\n- setWeight: 4", `"4%": comes after 5%, and a weight never falls: traffic goes back by abort only`},
-		"an analysis with templates":         {"- setWeight: 5\n- analysis: {templates: []}", `{"analysis":{"templates":[]}}: an analysis step takes no argument here; what to measure is written in headgate.dev/analysis`},
-		"a step of Argo Rollouts only":       {"- experiment: {}", `"experiment": there are no experiments; preview the canary under headgate.dev/preview-host or test it with a job step`},
-		"a step that nobody has":             {"- sing: {}", `"sing": there is no such step; the steps are setWeight, pause, analysis, setCanaryScale, setHeaderRoute`},
-		"a pause of nothing known":           {"- pause: {until: tomorrow}", `{"pause":{"until":"tomorrow"}}: a pause has a duration, or is empty to wait for a person`},
-		"a pause with more than a duration":  {"- pause: {duration: 5m, until: noon}", `{"pause":{"duration":"5m","until":"noon"}}: a pause has a duration, or is empty to wait for a person`},
-		"a pause that is a word":             {"- pause: 5m", `{"pause":"5m"}: a pause has a duration, or is empty to wait for a person`},
-		"a pause of no time":                 {"- pause: {duration: 0}", `pause: "0s": ` + aDuration},
-		"a pause that overflows":             {"- pause: {duration: 99999999999999}", `pause: "99999999999999s": ` + aDuration},
-		"a pause of an odd time":             {"- pause: {duration: soon}", `pause: "soon": ` + aDuration},
+		"a falling weight in a list": {
+			"- setWeight: 5\n- setWeight: 4", `"4%": comes after 5%, and a weight never falls: traffic goes back by abort only`,
+		},
+		"an analysis with templates": {
+			"- setWeight: 5\n- analysis: {templates: []}",
+			`{"analysis":{"templates":[]}}: an analysis step takes no argument here; what to measure is written in headgate.dev/analysis`,
+		},
+		"a step of Argo Rollouts only": {
+			"- experiment: {}",
+			`"experiment": there are no experiments; preview the canary under headgate.dev/preview-host or test it with a job step`,
+		},
+		"a step that nobody has": {
+			"- sing: {}", `"sing": there is no such step; the steps are setWeight, pause, analysis, setCanaryScale, setHeaderRoute`,
+		},
+		"a pause of nothing known": {
+			"- pause: {until: tomorrow}", `{"pause":{"until":"tomorrow"}}: a pause has a duration, or is empty to wait for a person`,
+		},
+		"a pause with more than a duration": {
+			"- pause: {duration: 5m, until: noon}",
+			`{"pause":{"duration":"5m","until":"noon"}}: a pause has a duration, or is empty to wait for a person`,
+		},
+		"a pause that is a word": {"- pause: 5m", `{"pause":"5m"}: a pause has a duration, or is empty to wait for a person`},
+		"a pause of no time":     {"- pause: {duration: 0}", `pause: "0s": ` + aDuration},
+		"a pause that overflows": {"- pause: {duration: 99999999999999}", `pause: "99999999999999s": ` + aDuration},
+		"a pause of an odd time": {"- pause: {duration: soon}", `pause: "soon": ` + aDuration},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -191,46 +222,74 @@ func TestParseStepsErrorsOfOtherKinds(t *testing.T) {
 		aPattern = `is not a regular expression that every router takes: it may have letters, digits and /-._~:^$[](){}*+?|&=\ only`
 		aCookie  = `is not the name of a cookie: name one whose value is always for the canary and never for stable`
 		aJob     = `is not the name of a CronJob: name a suspended CronJob, whose template the Job gets`
-		aStep    = `a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause, analysis, scale=3, header=X-Canary, cookie=canary or job=smoke-test`
-		oneOf    = `has exactly one of replicas, weight, matchTrafficWeight: true`
+		aStep    = `a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause, analysis, scale=3, header=X-Canary, ` +
+			`cookie=canary or job=smoke-test`
+		oneOf = `has exactly one of replicas, weight, matchTrafficWeight: true`
 	)
 	cases := map[string]struct{ text, want string }{
-		"no pods":                         {"scale=0, 5%", `"0": ` + aScale},
-		"fewer than no pods":              {"scale=-1, 5%", `"-1": ` + aScale},
-		"more than all pods":              {"scale=101%, 5%", `"101%": ` + aScale},
-		"more pods than anybody has":      {"scale=10001, 5%", `"10001": ` + aScale},
-		"a scale that overflows":          {"scale=99999999999999999999, 5%", `"99999999999999999999": ` + aScale},
-		"a scale of nothing":              {"scale=, 5%", `"": ` + aScale},
-		"a scale that is a word":          {"scale=full, 5%", `"full": ` + aScale},
-		"a header without a name":         {"header=:beta, 5%", `":beta": ` + aHeader},
-		"a header with a blank":           {"header=X Canary, 5%", `"X Canary": ` + aHeader},
-		"a header with an empty value":    {"header=X-Canary:, 5%", `"": ` + aValue},
-		"a value nginx does not take":     {"header=X-Canary:a b, 5%", `"a b": ` + aValue},
-		"an empty pattern":                {"header=X-Canary~, 5%", `"": ` + aPattern},
-		"a pattern nginx does not take":   {"header=X-Canary~a<b, 5%", `"a<b": ` + aPattern},
-		"a pattern that is none":          {"header=X-Canary~(, 5%", `"(": ` + aPattern},
-		"a pattern that only PCRE knows":  {"header=X-Canary~(?=a), 5%", `"(?=a)": ` + aPattern},
-		"a cookie without a name":         {"cookie=, 5%", `"": ` + aCookie},
-		"a cookie with a value":           {"cookie=canary=always, 5%", `"canary=always": ` + aCookie},
-		"a Job without a name":            {"job=, 5%", `"": ` + aJob},
-		"a Job with a namespace":          {"job=other/smoke, 5%", `"other/smoke": ` + aJob},
-		"a Job longer than a CronJob":     {"job=" + strings.Repeat("a", 53) + ", 5%", `"` + strings.Repeat("a", 53) + `": ` + aJob},
-		"a kind that nobody has":          {"mirror=10%, 5%", `"mirror=10%": ` + aStep},
-		"a weight in the new form":        {"weight=10", `"weight=10": ` + aStep},
-		"a route, but no weight ever":     {"header=X-Canary, pause", `"header=X-Canary, pause": has no weight, so the new version would never see traffic`},
-		"a scale of two kinds":            {"- setCanaryScale: {replicas: 3, weight: 5}", `{"setCanaryScale":{"replicas":3,"weight":5}}: ` + oneOf},
-		"a scale of no kind":              {"- setCanaryScale: {}", `{"setCanaryScale":{}}: ` + oneOf},
-		"a scale that matches nothing":    {"- setCanaryScale: {matchTrafficWeight: false}", `{"setCanaryScale":{"matchTrafficWeight":false}}: ` + oneOf},
-		"no pods, in a list":              {"- setCanaryScale: {replicas: 0}", `setCanaryScale: "0": ` + aScale},
-		"a scale with something else":     {"- setCanaryScale: {pods: 3}", `setCanaryScale: error unmarshaling JSON: while decoding JSON: json: unknown field "pods"`},
-		"a route that is taken away":      {"- setHeaderRoute: {name: set-header-1}", `{"setHeaderRoute":{"name":"set-header-1"}}: a header route stays until the rollout ends: no step takes it away`},
-		"a route by two headers":          {"- setHeaderRoute: {match: [{headerName: A, headerValue: {exact: b}}, {headerName: C, headerValue: {exact: d}}]}", `{"setHeaderRoute":{"match":[{"headerName":"A","headerValue":{"exact":"b"}},{"headerName":"C","headerValue":{"exact":"d"}}]}}: a canary Ingress matches one header`},
-		"a route by two values":           {"- setHeaderRoute: {match: [{headerName: A, headerValue: {exact: b, prefix: b}}]}", `{"setHeaderRoute":{"match":[{"headerName":"A","headerValue":{"exact":"b","prefix":"b"}}]}}: headerValue has exactly one of exact, regex, prefix`},
-		"a route by any value":            {"- setHeaderRoute: {match: [{headerName: A}]}", `{"setHeaderRoute":{"match":[{"headerName":"A"}]}}: headerValue has exactly one of exact, regex, prefix`},
-		"a route by a value nobody takes": {"- setHeaderRoute: {match: [{headerName: A, headerValue: {exact: a b}}]}", `setHeaderRoute: "a b": ` + aValue},
-		"a route without a header":        {"- setHeaderRoute: {match: [{headerValue: {exact: b}}]}", `setHeaderRoute: ":b": ` + aHeader},
-		"a mirror":                        {"- setMirrorRoute: {name: m, percentage: 5}", `"setMirrorRoute": a canary Ingress cannot copy requests; send a tester's requests to the canary with a header step`},
-		"a plugin":                        {"- plugin: {name: argoproj/step}", `"plugin": there are no plugins; a job step runs any program`},
+		"no pods":                        {"scale=0, 5%", `"0": ` + aScale},
+		"fewer than no pods":             {"scale=-1, 5%", `"-1": ` + aScale},
+		"more than all pods":             {"scale=101%, 5%", `"101%": ` + aScale},
+		"more pods than anybody has":     {"scale=10001, 5%", `"10001": ` + aScale},
+		"a scale that overflows":         {"scale=99999999999999999999, 5%", `"99999999999999999999": ` + aScale},
+		"a scale of nothing":             {"scale=, 5%", `"": ` + aScale},
+		"a scale that is a word":         {"scale=full, 5%", `"full": ` + aScale},
+		"a header without a name":        {"header=:beta, 5%", `":beta": ` + aHeader},
+		"a header with a blank":          {"header=X Canary, 5%", `"X Canary": ` + aHeader},
+		"a header with an empty value":   {"header=X-Canary:, 5%", `"": ` + aValue},
+		"a value nginx does not take":    {"header=X-Canary:a b, 5%", `"a b": ` + aValue},
+		"an empty pattern":               {"header=X-Canary~, 5%", `"": ` + aPattern},
+		"a pattern nginx does not take":  {"header=X-Canary~a<b, 5%", `"a<b": ` + aPattern},
+		"a pattern that is none":         {"header=X-Canary~(, 5%", `"(": ` + aPattern},
+		"a pattern that only PCRE knows": {"header=X-Canary~(?=a), 5%", `"(?=a)": ` + aPattern},
+		"a cookie without a name":        {"cookie=, 5%", `"": ` + aCookie},
+		"a cookie with a value":          {"cookie=canary=always, 5%", `"canary=always": ` + aCookie},
+		"a Job without a name":           {"job=, 5%", `"": ` + aJob},
+		"a Job with a namespace":         {"job=other/smoke, 5%", `"other/smoke": ` + aJob},
+		"a Job longer than a CronJob":    {"job=" + strings.Repeat("a", 53) + ", 5%", `"` + strings.Repeat("a", 53) + `": ` + aJob},
+		"a kind that nobody has":         {"mirror=10%, 5%", `"mirror=10%": ` + aStep},
+		"a weight in the new form":       {"weight=10", `"weight=10": ` + aStep},
+		"a route, but no weight ever": {
+			"header=X-Canary, pause", `"header=X-Canary, pause": has no weight, so the new version would never see traffic`,
+		},
+		"a scale of two kinds": {
+			"- setCanaryScale: {replicas: 3, weight: 5}", `{"setCanaryScale":{"replicas":3,"weight":5}}: ` + oneOf,
+		},
+		"a scale of no kind": {"- setCanaryScale: {}", `{"setCanaryScale":{}}: ` + oneOf},
+		"a scale that matches nothing": {
+			"- setCanaryScale: {matchTrafficWeight: false}", `{"setCanaryScale":{"matchTrafficWeight":false}}: ` + oneOf,
+		},
+		"no pods, in a list": {"- setCanaryScale: {replicas: 0}", `setCanaryScale: "0": ` + aScale},
+		"a scale with something else": {
+			"- setCanaryScale: {pods: 3}", `setCanaryScale: error unmarshaling JSON: while decoding JSON: json: unknown field "pods"`,
+		},
+		"a route that is taken away": {
+			"- setHeaderRoute: {name: set-header-1}",
+			`{"setHeaderRoute":{"name":"set-header-1"}}: a header route stays until the rollout ends: no step takes it away`,
+		},
+		"a route by two headers": {
+			"- setHeaderRoute: {match: [{headerName: A, headerValue: {exact: b}}, {headerName: C, headerValue: {exact: d}}]}",
+			`{"setHeaderRoute":{"match":[{"headerName":"A","headerValue":{"exact":"b"}},{"headerName":"C","headerValue":{"exact":"d"}}]}}: a ` +
+				`canary Ingress matches one header`,
+		},
+		"a route by two values": {
+			"- setHeaderRoute: {match: [{headerName: A, headerValue: {exact: b, prefix: b}}]}",
+			`{"setHeaderRoute":{"match":[{"headerName":"A","headerValue":{"exact":"b","prefix":"b"}}]}}: headerValue has exactly one of exact, ` +
+				`regex, prefix`,
+		},
+		"a route by any value": {
+			"- setHeaderRoute: {match: [{headerName: A}]}",
+			`{"setHeaderRoute":{"match":[{"headerName":"A"}]}}: headerValue has exactly one of exact, regex, prefix`,
+		},
+		"a route by a value nobody takes": {
+			"- setHeaderRoute: {match: [{headerName: A, headerValue: {exact: a b}}]}", `setHeaderRoute: "a b": ` + aValue,
+		},
+		"a route without a header": {"- setHeaderRoute: {match: [{headerValue: {exact: b}}]}", `setHeaderRoute: ":b": ` + aHeader},
+		"a mirror": {
+			"- setMirrorRoute: {name: m, percentage: 5}",
+			`"setMirrorRoute": a canary Ingress cannot copy requests; send a tester's requests to the canary with a header step`,
+		},
+		"a plugin": {"- plugin: {name: argoproj/step}", `"plugin": there are no plugins; a job step runs any program`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -298,7 +357,9 @@ func TestFormattedStepsParseBack(t *testing.T) {
 }
 
 func TestStepsReadAsAPersonWritesThem(t *testing.T) {
-	steps := []spec.Step{weight(0), wait(90 * time.Second), wait(10 * time.Minute), wait(time.Hour), wait(24 * time.Hour), wait(25 * time.Hour), pause, analysis}
+	steps := []spec.Step{
+		weight(0), wait(90 * time.Second), wait(10 * time.Minute), wait(time.Hour), wait(24 * time.Hour), wait(25 * time.Hour), pause, analysis,
+	}
 	want := "0%, 1m30s, 10m, 1h, 1d, 25h, pause, analysis"
 	if got := spec.FormatSteps(steps); got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -307,7 +368,11 @@ func TestStepsReadAsAPersonWritesThem(t *testing.T) {
 
 // Whatever is accepted obeys the rules of steps and survives formatting.
 func FuzzParseSteps(f *testing.F) {
-	for _, text := range []string{"10%, 5m, 100%", "pause", "- setWeight: 20\n- pause: {duration: 5}", "header=X~a=b, 5%", "scale=traffic, cookie=c, job=j, 5%", "- setHeaderRoute: {match: [{headerName: A, headerValue: {prefix: a.b}}]}\n- 5%", "- setCanaryScale: {weight: 5}\n- 5%", "[{}]", "- &a [*a]", "1e9h, 5%", "%%"} {
+	for _, text := range []string{
+		"10%, 5m, 100%", "pause", "- setWeight: 20\n- pause: {duration: 5}", "header=X~a=b, 5%", "scale=traffic, cookie=c, job=j, 5%",
+		"- setHeaderRoute: {match: [{headerName: A, headerValue: {prefix: a.b}}]}\n- 5%", "- setCanaryScale: {weight: 5}\n- 5%",
+		"[{}]", "- &a [*a]", "1e9h, 5%", "%%",
+	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -78,7 +78,8 @@ func keyedStep(kind string, arg any) (Step, error) {
 		return pauseStep(arg)
 	case "analysis":
 		if !isBare(arg) {
-			return Step{}, wrongItem(map[string]any{kind: arg}, "an analysis step takes no argument here; what to measure is written in "+AnnotationAnalysis)
+			return Step{}, wrongItem(map[string]any{kind: arg},
+				"an analysis step takes no argument here; what to measure is written in "+AnnotationAnalysis)
 		}
 		return Step{Kind: RunAnalysis}, nil
 	case "setCanaryScale":
