@@ -22,7 +22,7 @@ type Measurement struct {
 }
 
 // AnalysisPlan is what the decision needs to know of the headgate.dev/analysis
-// annotation. The queries themselves concern only package analysis.
+// annotation. Only package analysis knows the queries.
 type AnalysisPlan struct {
 	// Interval between two measurements, and the span each looks back over.
 	// The first is taken one Interval after a weight came into force, so that
@@ -33,22 +33,22 @@ type AnalysisPlan struct {
 	FailureLimit int
 
 	// StartingStep is the first of the user's steps that is judged, counted from
-	// 0. An analysis step is judged wherever it stands.
+	// 0. An analysis step is judged at any place.
 	StartingStep int
 
-	// NeedsTraffic says that all it measures are requests that came to the canary
-	// through the Ingress: before there are any there is nothing to say.
+	// NeedsTraffic says that every metric counts requests that come to the canary
+	// through the Ingress, so nothing can be measured before there are any.
 	NeedsTraffic bool
 
 	// InconclusiveLimit and ErrorLimit bound how many such verdicts in a row
-	// are waited out before the rollout is rolled back. 0: no bound, hold the
-	// step for ever.
+	// are waited out before the rollout is rolled back. 0: no bound, the step
+	// is held for ever.
 	InconclusiveLimit int
 	ErrorLimit        int
 }
 
-// Subject names what is measured. It is filled by the controller and becomes
-// the variables of a query.
+// Subject names what is measured. The controller fills it in; its fields are the
+// variables of a query.
 type Subject struct {
 	Namespace        string
 	Deployment       string

@@ -89,7 +89,7 @@ func TestGates(t *testing.T) {
 	}
 }
 
-// While the annotations do not parse nobody knows of gates, so all are closed.
+// While the annotations do not parse, the gates are unknown, so all count as closed.
 func TestGatesThatNobodyKnowsOf(t *testing.T) {
 	o := running()
 	o.Now, o.Plan, o.SpecErr = noon.Add(5*time.Minute), nil, errDamaged

@@ -11,12 +11,12 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// OwnedMeta is the metadata of every object that Headgate makes: one for rollout id,
-// in the namespace of owner and collected with it.
+// OwnedMeta is the metadata of every object that Headgate makes for rollout id. The
+// object is in the namespace of owner and is collected with it.
 //
-// It is made from nothing: whatever is copied from an object of the user's makes a
-// GitOps, certificate or DNS tool take the copy for its own, and a copied opt-in
-// would put the canary itself on hold.
+// Nothing is copied from the user's objects: with their labels and annotations a
+// GitOps, certificate or DNS tool would take the copy for its own, and a copied
+// opt-in would put the canary itself on hold.
 func OwnedMeta(owner *appsv1.Deployment, name, id string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
 		Namespace: owner.Namespace,
@@ -47,9 +47,8 @@ func Owns(owner *appsv1.Deployment, obj metav1.Object) bool {
 	return obj.GetLabels()[spec.LabelManagedBy] == spec.ManagedBy && metav1.IsControlledBy(obj, owner)
 }
 
-// DerivedName appends suffix to name. One that would be longer than limit is cut and
-// carries a hash of name, so that two long names which differ only at the end stay
-// apart.
+// DerivedName is name with suffix. A result longer than limit is cut and gets a
+// hash of name, so that two long names which differ only at the end stay apart.
 func DerivedName(name, suffix string, limit int) string {
 	if len(name)+len(suffix) <= limit {
 		return name + suffix

@@ -11,8 +11,8 @@ import (
 type Observation struct {
 	Now time.Time
 
-	// Settle is how long a router may take to act on a changed canary Ingress;
-	// Drain how long requests that are under way then get to finish.
+	// Settle is how long a router may take to act on a changed canary Ingress.
+	// Drain is how long requests that are under way then get to finish.
 	Settle, Drain time.Duration
 
 	Stable Stable
@@ -24,11 +24,11 @@ type Observation struct {
 	Traffic Traffic
 
 	// Problem is a precondition that does not hold, of the traffic or of the
-	// Deployment itself. nil: all hold.
+	// Deployment. nil: all hold.
 	Problem *Problem
 
-	// Gaps are what a person should know before a canary starts, and what is no
-	// reason not to start it. Looked for while there is none.
+	// Gaps are what a person should know before a canary starts, and no reason to
+	// wait. They are looked for while there is no canary.
 	Gaps []Note
 
 	Plan        *AnalysisPlan // nil: no analysis is configured
@@ -36,11 +36,11 @@ type Observation struct {
 	Measurement *Measurement  // answers Needs.Measurement; nil: not taken
 	Gate        *GateAnswer   // answers Needs.Gates; nil: not asked
 	Job         *JobStatus    // answers Needs.Job; nil: not looked for
-	Command     *spec.Command // nil: nobody asked for anything
-	CommandErr  error         // somebody did, unintelligibly
+	Command     *spec.Command // nil: there is no command
+	CommandErr  error         // there is one, and it cannot be read
 }
 
-// Stable is what was seen of the user's Deployment and its ReplicaSets.
+// Stable is what was seen of the user's Deployment and of its ReplicaSets.
 type Stable struct {
 	Name     string
 	OptedIn  bool
@@ -56,8 +56,8 @@ type Stable struct {
 	// stable version.
 	Runs bool
 
-	// TemplateRuns says that one of those ReplicaSets has the very template that
-	// the spec has.
+	// TemplateRuns says that one of those ReplicaSets has the same template as the
+	// spec.
 	TemplateRuns bool
 
 	// RevisionsAgo is how many revisions ago the template of the spec was stable:
@@ -68,8 +68,8 @@ type Stable struct {
 	// that every pod is of its template and Available.
 	Complete bool
 
-	// Rolling says that a native update is going on, to Revision; with Recreate, that
-	// it stops every old pod first.
+	// Rolling says that a native rolling update to Revision is under way. Recreate
+	// is the Deployment's strategy that stops every old pod first.
 	Rolling, Recreate bool
 	Revision          string
 

@@ -45,7 +45,7 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// scaled are steps that set scales, the last of which is the present one.
+// scaled are steps that set scales. The last one is the present step.
 func scaled(words ...string) []spec.Step {
 	var steps []spec.Step
 	for _, word := range words {

@@ -123,7 +123,7 @@ func (s State) validate() error {
 	case s.Baseline < 0:
 		return fmt.Errorf("baseline %d is negative", s.Baseline)
 	case !s.reachedWeight(s.Weight):
-		return fmt.Errorf("weight %d is no weight of %s up to step %d", s.Weight, spec.FormatSteps(s.Steps), s.Step)
+		return fmt.Errorf("weight %d is not a weight of %s up to step %d", s.Weight, spec.FormatSteps(s.Steps), s.Step)
 	case !s.reachedMatch(s.Match):
 		return fmt.Errorf("no step up to step %d has its header or cookie", s.Step)
 	case len(s.Steps) == 0 && s.Mode != ModeProgressing:

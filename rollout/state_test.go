@@ -132,18 +132,18 @@ func TestDecodeStateRefuses(t *testing.T) {
 			with(`"10%","5m","100%"`, `"100%","5m","10%"`), `"10%": comes after 100%, and a weight never falls: traffic goes back by abort only`,
 		},
 		"a weight above all traffic": {
-			with(`"baseline":4`, `"baseline":4,"weight":101`), "weight 101 is no weight of 10%, 5m, 100% up to step 1",
+			with(`"baseline":4`, `"baseline":4,"weight":101`), "weight 101 is not a weight of 10%, 5m, 100% up to step 1",
 		},
 		"a weight below none": {
-			with(`"baseline":4`, `"baseline":4,"weight":-1`), "weight -1 is no weight of 10%, 5m, 100% up to step 1",
+			with(`"baseline":4`, `"baseline":4,"weight":-1`), "weight -1 is not a weight of 10%, 5m, 100% up to step 1",
 		},
 		"fewer pods than none":   {with(`"baseline":4`, `"baseline":-4`), "baseline -4 is negative"},
 		"a beginning at no time": {with(`,"began":"2026-01-01T12:00:00Z"`, ``), "the time when it began is missing"},
 		"a weight that was never one of the steps": {
-			with(`"baseline":4`, `"baseline":4,"weight":50`), "weight 50 is no weight of 10%, 5m, 100% up to step 1",
+			with(`"baseline":4`, `"baseline":4,"weight":50`), "weight 50 is not a weight of 10%, 5m, 100% up to step 1",
 		},
 		"a weight of a step that is still to come": {
-			with(`"baseline":4`, `"baseline":4,"weight":100`), "weight 100 is no weight of 10%, 5m, 100% up to step 1",
+			with(`"baseline":4`, `"baseline":4,"weight":100`), "weight 100 is not a weight of 10%, 5m, 100% up to step 1",
 		},
 		"a header that no step brings": {
 			with(`"baseline":4`, `"baseline":4,"match":{"header":"X-Canary"}`), "no step up to step 1 has its header or cookie",

@@ -86,7 +86,7 @@ func (s story) begin(t *testing.T) *world {
 }
 
 // sameEnd forgives one thing: killed between taking the traffic away and writing
-// down why, the manager finds the traffic gone, and nobody knows why.
+// down the reason, the manager finds the traffic gone without a reason.
 func sameEnd(want, got string) bool {
 	lost := regexp.MustCompile(`RolledBack, \w+`)
 	return got == want || strings.Contains(got, string(reason.CanaryRoutesDeleted)) &&

@@ -14,20 +14,23 @@ import (
 
 const trackSuffix = "-canary"
 
-// preferredTracks are tried in this order: the instance says which installation
-// a pod belongs to, and fewer NetworkPolicies select on it than on the name.
+// preferredTracks are tried in this order. The instance comes first because fewer
+// NetworkPolicies select on it than on the name.
 var preferredTracks = []string{
 	"app.kubernetes.io/instance", "app.kubernetes.io/name", "app", "k8s-app",
 }
 
-// ChooseTrack picks the fewest labels of pod whose values must differ on canary
-// pods, so that these match neither selector, which is the Deployment's, nor
-// any of services, which are selectors of Services. It returns those labels with
-// the canary's values.
+// ChooseTrack picks the fewest pod labels whose values must differ on canary pods,
+// so that canary pods match neither the Deployment's selector nor the selectors of
+// services. It returns those labels with the canary's values. Pod has the labels of
+// the stable pods.
 //
-// If a Service selects on LabelTrack that key alone is taken; else preferred,
-// the user's choice, if that is not ""; else what preferredTracks says, then
-// any key. It is an error if the choice does not tell the pods apart.
+// If a Service selects on spec.LabelTrack, that key alone is taken; else preferred,
+// the user's choice, unless it is ""; else a key of preferredTracks, then any key.
+// It is an error if the choice does not keep the pods apart.
+//
+// Example: pods {app: web, tier: front}, both selectors {app: web}: the result is
+// {app: web-canary}.
 func ChooseTrack(
 	pod map[string]string, selector *metav1.LabelSelector, services []map[string]string, preferred string,
 ) (map[string]string, error) {
@@ -80,8 +83,7 @@ func trackOf(pod map[string]string, keys []string) map[string]string {
 	track := map[string]string{}
 	for _, key := range keys {
 		value := pod[key]
-		// A label value has at most 63 characters and begins with none but a
-		// letter or digit.
+		// A label value has at most 63 characters and begins with a letter or digit.
 		track[key] = strings.TrimPrefix(value[:min(len(value), 63-len(trackSuffix))]+trackSuffix, "-")
 	}
 	return track

@@ -8,8 +8,8 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// Target is a Deployment whose traffic is split, and by what its canary pods
-// can be told apart.
+// Target is a Deployment whose traffic is split, and the labels that differ on its
+// canary pods.
 type Target struct {
 	Deployment *appsv1.Deployment // the user's; never modified
 	Spec       spec.Spec
@@ -26,37 +26,38 @@ type Target struct {
 	Track map[string]string
 }
 
-// Traffic is what the router found: what is to be split, and how it is split
-// now.
+// Traffic is what the router found: the Services and Ingresses to split, and how
+// they are split now.
 type Traffic struct {
 	// Services and Ingresses are the stable ones that the rollout splits, by
 	// name, sorted. Port is the port of the first backend, as written there.
 	Services, Ingresses []string
 	Port                string
 
-	// CanaryService and CanaryIngress are what the canary's copies of the first of
-	// each are called, whether or not they exist.
+	// CanaryService and CanaryIngress are the names of the canary's copies of the
+	// first Service and the first Ingress, whether or not the copies exist.
 	CanaryService, CanaryIngress string
 
 	// Selectors are the selectors of every Service in the namespace that
 	// selects the stable pods, split or not. Canary pods must match none.
 	Selectors []map[string]string
 
-	// Problem, if not nil, is why the weights would mean nothing.
+	// Problem is why the weights would not be true. nil: they are.
 	Problem *Problem
 
 	// Routed says that at least one canary Ingress of this Deployment exists.
 	Routed bool
 
-	// Weight is the highest weight that any canary Ingress may carry, 0..100, and
-	// Lowest the lowest that one says: lower where somebody edited it.
+	// Weight is the highest weight that any canary Ingress may carry, 0..100.
+	// Lowest is the lowest weight that one of them has: lower than Weight where
+	// somebody edited it.
 	Weight, Lowest int
 
-	// Match is what the canary Ingresses match. If they differ, it is that of one
-	// that matches something.
+	// Match is what the canary Ingresses match. If they differ, it is the match of
+	// the first one that matches something.
 	Match spec.Match
 
-	// Previewed says that the preview Ingress exists. It is not counted in Routed.
+	// Previewed says that the preview Ingress exists. Routed does not count it.
 	Previewed bool
 
 	// Current says that every canary Ingress that should exist does, is derived
@@ -64,7 +65,7 @@ type Traffic struct {
 	// carries Weight and Match; and that the preview is as it should be.
 	Current bool
 
-	// Version is another one whenever a canary Ingress was written.
+	// Version changes whenever a canary Ingress is written.
 	Version string
 
 	// Since is when a canary Ingress was last written to change its weight or its rules:

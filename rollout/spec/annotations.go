@@ -1,7 +1,7 @@
 package spec
 
-// What a user writes on a Deployment. Strategy opts in; every other key is
-// optional and means nothing without it.
+// What a user writes on a Deployment. AnnotationStrategy opts in; every other key
+// is optional and has no effect without it.
 const (
 	AnnotationStrategy         = "headgate.dev/strategy"
 	AnnotationSteps            = "headgate.dev/steps"
@@ -20,10 +20,9 @@ const (
 
 // What Headgate writes.
 const (
-	// AnnotationRollout is the hold. Its value, the Deployment's old
-	// metadata.generation plus one, names the rollout. It is on the user's
-	// Deployment while (and only while) the template there is held, and as a
-	// label value on every canary object of that rollout.
+	// AnnotationRollout is the hold. Its value names the rollout: the Deployment's
+	// old metadata.generation plus one. It is on the user's Deployment as long as
+	// the template there is held. LabelRollout has the same value.
 	AnnotationRollout = "headgate.dev/rollout"
 
 	// AnnotationPhase is on the user's Deployment; see Phase.
@@ -32,15 +31,15 @@ const (
 	// AnnotationState is on the canary Deployment; see State.
 	AnnotationState = "headgate.dev/state"
 
-	// AnnotationScaleDown is on a HorizontalPodAutoscaler from when Headgate switches
-	// its scale-down off until the rollout is over. It holds, as JSON, whose rollout
-	// that is, and what was there before: what Headgate has to put back, and a
-	// person where Headgate is gone.
+	// AnnotationScaleDown is on a HorizontalPodAutoscaler while Headgate keeps its
+	// scale-down off, that is until the rollout is over. It holds as JSON which
+	// Deployment rolls out and what was there before. Headgate puts that back; a
+	// person does where Headgate is gone.
 	AnnotationScaleDown = "headgate.dev/scale-down"
 )
 
-// AnnotationRestartedAt is on a pod template. kubectl rollout restart and the
-// restart button of Argo CD write the time there, and nothing else.
+// AnnotationRestartedAt is on a pod template. kubectl rollout restart and Argo
+// CD's restart action write the time there and change nothing else.
 const AnnotationRestartedAt = "kubectl.kubernetes.io/restartedAt"
 
 // LabelRollout carries the value of AnnotationRollout, on canary pods and on
@@ -49,8 +48,8 @@ const AnnotationRestartedAt = "kubectl.kubernetes.io/restartedAt"
 // been collected yet.
 const LabelRollout = "headgate.dev/rollout"
 
-// LabelTrack is the one key that differs on canary pods, if a Service selects on
-// it; see ChooseTrack.
+// LabelTrack is the pod label whose value differs on canary pods, if a Service
+// selects on it; see rollout.ChooseTrack.
 const LabelTrack = "headgate.dev/track"
 
 // LabelManagedBy and ManagedBy mark every object that Headgate creates.
@@ -64,8 +63,8 @@ const (
 const FieldOwner = "headgate"
 
 // ConditionType is the condition on the user's Deployment that says in one
-// sentence where the rollout is. The Deployment controller preserves conditions
-// that it does not know (measured on Kubernetes 1.37).
+// sentence where the rollout is. The Deployment controller keeps conditions that
+// it does not know (measured on Kubernetes 1.37).
 const ConditionType = "headgate.dev/Rollout"
 
 // Phase is the coarse state of a rollout, for scripts and dashboards.

@@ -17,13 +17,13 @@ const (
 
 var verbs = []string{VerbPromote, VerbPromoteFull, VerbPause, VerbResume, VerbAbort, VerbRetry}
 
-// Command is a person's word about a rollout.
+// Command is what a person wants to happen to a rollout.
 type Command struct {
 	Verb string // one of the Verb constants
 
-	// Rollout is the rollout that the person was looking at, as in
-	// AnnotationRollout. A command for another one is stale and must be refused.
-	// "" means whichever there is.
+	// Rollout is the rollout that the person looked at, as in AnnotationRollout. A
+	// command for another rollout is out of date and must be refused. "" means the
+	// present rollout.
 	Rollout string
 }
 

@@ -26,13 +26,14 @@ var examples = map[string]string{
 	AnnotationCommand:          "promote",
 }
 
-// AnnotationError is one thing wrong with one annotation, said so that its
-// author can put it right without reading anything else.
+// AnnotationError is one fault of one annotation. Its text is enough for the
+// author to correct it: the annotation, the wrong part, and a valid example.
 type AnnotationError struct {
-	// Key is the annotation. One that Headgate does not know has no Err.
+	// Key is the annotation.
 	Key string
 
-	// Err names the offending part of the value and what is allowed there.
+	// Err names the wrong part of the value and what is allowed there. nil: there
+	// is no annotation of that name.
 	Err error
 }
 
@@ -51,7 +52,7 @@ func annotationError(key string, err error) error {
 	return &AnnotationError{Key: key, Err: err}
 }
 
-// wrong says of part, quoted, what is allowed in its place.
+// wrong quotes part and says what is allowed in its place.
 func wrong(part, allowed string) error {
 	return fmt.Errorf("%q: %s", part, allowed)
 }

@@ -11,7 +11,7 @@ import (
 
 const (
 	defaultGateTimeout = 10 * time.Second
-	maxGateTimeout     = 30 * time.Second // a worker of the controller waits for it
+	maxGateTimeout     = 30 * time.Second // the controller waits for the answer
 	maxGates           = 10
 	maxGateRetries     = 10
 )
@@ -37,8 +37,8 @@ const (
 
 // ParseGates reads the value of headgate.dev/gates: one line of points and URLs,
 // "start https://gate.example.com/a, promotion https://gate.example.com/b", or a
-// YAML list of {before, url, timeout, retries}. Whether the operator allows the
-// addresses is not its business.
+// YAML list of {before, url, timeout, retries}. It does not check whether the
+// operator allows the addresses.
 func ParseGates(text string) ([]Gate, error) {
 	split := splitGateLine
 	if isYAML(text) {

@@ -5,13 +5,14 @@ import (
 	"strings"
 )
 
-// Match is which requests go to the canary whatever the weight. Zero: none. The
-// header has the first word, then the cookie.
+// Match is which requests go to the canary whatever the weight. The zero value
+// matches none. A header decides before a cookie.
 type Match struct {
 	Header string `json:"header,omitempty"` // name
 
-	// Value or Pattern, a regular expression, is what the value of Header must be.
-	// Neither: "always" goes to the canary and "never" to stable.
+	// Value is what Header must be, or Pattern is a regular expression for it. With
+	// neither, a header with the value "always" goes to the canary and "never" to
+	// stable.
 	Value   string `json:"value,omitempty"`
 	Pattern string `json:"pattern,omitempty"`
 
@@ -21,8 +22,8 @@ type Match struct {
 // None says whether no request matches.
 func (m Match) None() bool { return m == Match{} }
 
-// What ingress-nginx accepts in these annotations (annotations/canary/main.go). It
-// drops the whole rule, silently, for any other character.
+// What ingress-nginx accepts in these annotations (annotations/canary/main.go). For
+// any other character it drops the whole rule and says nothing.
 var (
 	matchName    = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 	matchValue   = regexp.MustCompile(`^[/\-._~a-zA-Z0-9:]+$`)
@@ -58,8 +59,8 @@ func checkValue(value string) error {
 	return nil
 }
 
-// checkPattern: ingress-nginx reads PCRE and Traefik RE2, so what RE2 takes works
-// in both.
+// checkPattern accepts what RE2 accepts: Traefik reads RE2 and ingress-nginx PCRE,
+// so such a pattern works in both.
 func checkPattern(pattern string) error {
 	if _, err := regexp.Compile(pattern); err != nil || !matchPattern.MatchString(pattern) {
 		return wrong(pattern, `is not a regular expression that every router takes: it may have letters, digits and /-._~:^$[](){}*+?|&=\ only`)
@@ -85,7 +86,8 @@ func (m Match) header() string {
 	return m.Header
 }
 
-// Besides says what comes besides a weight: ", besides header X-Canary".
+// Besides says what goes to the canary besides a weight:
+// ", besides header X-Canary".
 func (m Match) Besides() string {
 	var words string
 	if m.Header != "" {

@@ -6,13 +6,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Restart is what becomes of a template that differs from the one before only
-// by when it was restarted; see Unrestarted.
+// Restart says what happens to a template that differs from the one before only
+// in the time of its restart; see Unrestarted.
 type Restart string
 
-// What becomes of a restart.
+// The values of Restart.
 const (
-	RestartRolling Restart = "rolling" // the default: the same version, restarted as Kubernetes does it
+	RestartRolling Restart = "rolling" // the default: Kubernetes restarts the same version
 	RestartCanary  Restart = "canary"  // held like any new template
 )
 
@@ -25,8 +25,8 @@ func parseRestart(text string) (Restart, error) {
 	}
 }
 
-// Unrestarted returns t without AnnotationRestartedAt: two templates of which it
-// returns the same are one version. It leaves t alone.
+// Unrestarted returns a copy of t without AnnotationRestartedAt. Two templates are
+// the same version if this returns the same for both.
 func Unrestarted(t corev1.PodTemplateSpec) corev1.PodTemplateSpec {
 	annotations := maps.Clone(t.Annotations)
 	delete(annotations, AnnotationRestartedAt)

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Scale is how many canary pods there are at least, beside those that carry the
-// weight. Zero: as many as the strategy has.
+// Scale is the least number of canary pods, whatever the weight needs. The zero
+// value leaves the number to the strategy.
 type Scale struct {
 	Replicas int32
 	Percent  int  // of the stable replicas, rounded up

@@ -20,8 +20,8 @@ const (
 	BlueGreen Strategy = "blue-green"
 )
 
-// defaultSteps are the steps of a Deployment that names none. An analysis step
-// passes at once where there is no headgate.dev/analysis.
+// defaultSteps are the steps of a Deployment without AnnotationSteps. An analysis
+// step passes at once where there is no AnnotationAnalysis.
 var defaultSteps = map[Strategy]string{
 	Canary:    "10%, 5m, 25%, 5m, 50%, 5m, 75%, 5m, 100%, 5m",
 	BlueGreen: "0%, analysis, 100%, 5m",
@@ -46,20 +46,19 @@ type Spec struct {
 	Restart          Restart
 }
 
-// OptedIn reports whether the owner of these annotations wants Headgate: the
-// presence of headgate.dev/strategy decides, whatever its value.
+// OptedIn says whether a Deployment with these annotations is managed: it has
+// AnnotationStrategy, whatever its value.
 func OptedIn(annotations map[string]string) bool {
 	_, ok := annotations[AnnotationStrategy]
 	return ok
 }
 
-// ParseSpec reads what the user wrote in annotations, of which it looks only at
-// those of headgate.dev. Its error joins one *AnnotationError for each thing
-// that is wrong, in a fixed order; the Spec is then zero.
+// ParseSpec reads what the user wrote in annotations. Its error joins one
+// *AnnotationError for each fault, in a fixed order; the Spec is then zero.
 //
-// Two annotations it leaves to others: the text of headgate.dev/analysis belongs
-// to package analysis, and headgate.dev/command to ParseCommand, because a
-// mistyped command must not stop the rollout it was meant for.
+// Two annotations are read elsewhere: package analysis reads the text of
+// AnnotationAnalysis, and ParseCommand reads AnnotationCommand, because a mistyped
+// command must not stop the rollout it was meant for.
 func ParseSpec(annotations map[string]string) (Spec, error) {
 	p := parser{annotations: annotations}
 	s := Spec{
@@ -83,8 +82,8 @@ func ParseSpec(annotations map[string]string) (Spec, error) {
 	return s, nil
 }
 
-// parser collects what is wrong instead of stopping at the first error: a
-// person who fixes one annotation per attempt needs five attempts.
+// parser collects every fault instead of stopping at the first: a person who
+// learns of one fault per attempt needs five attempts for five faults.
 type parser struct {
 	annotations map[string]string
 	errs        []error
@@ -103,7 +102,7 @@ func parse[T any](p *parser, key string, def T, f func(string) (T, error)) T {
 	return v
 }
 
-// strategy is the one annotation that must be there.
+// strategy reads the one annotation that is required.
 func (p *parser) strategy() Strategy {
 	s := Strategy(p.annotations[AnnotationStrategy])
 	if _, ok := defaultSteps[s]; !ok {
@@ -120,7 +119,7 @@ func (p *parser) steps(s Strategy) []Step {
 	}
 	steps := parse(p, AnnotationSteps, nil, ParseSteps)
 	_, judged := p.annotations[AnnotationAnalysis]
-	// Written by hand, a gate that nothing can close is a mistake, not a wish.
+	// A person who writes an analysis step expects it to judge something.
 	if !judged && slices.Contains(steps, Step{Kind: RunAnalysis}) {
 		p.errs = append(p.errs, annotationError(AnnotationAnalysis,
 			wrong("", AnnotationSteps+" has an analysis step, so this annotation must say what to measure")))
@@ -128,8 +127,8 @@ func (p *parser) steps(s Strategy) []Step {
 	return steps
 }
 
-// unknownKeys refuses headgate.dev/step and the like: a typo would otherwise
-// mean the defaults, silently.
+// unknownKeys refuses headgate.dev/step and the like: with a typo the defaults
+// would apply, and nobody would notice.
 func (p *parser) unknownKeys() {
 	for _, key := range slices.Sorted(maps.Keys(p.annotations)) {
 		_, known := examples[key]

@@ -14,14 +14,14 @@ type Step struct {
 	Duration time.Duration // Wait: more than 0
 	Scale    Scale         // SetScale
 	Match    Match         // MatchHeader or MatchCookie: that half of it
-	Job      string        // RunJob: the suspended CronJob that it is made of
+	Job      string        // RunJob: the suspended CronJob that has its template
 }
 
 const (
 	maxSteps = 100
 
-	// MaxDuration keeps every sum of durations far from overflow. Who wants to
-	// wait longer wants a person to decide.
+	// MaxDuration is the longest time that an annotation may name. It keeps every
+	// sum of durations far from overflow. For a longer wait there is pause.
 	MaxDuration = 365 * 24 * time.Hour
 )
 
@@ -112,7 +112,7 @@ func parseDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// FormatDuration is d.String() without the zeros: "5m", not "5m0s".
+// FormatDuration is d without zeros at the end: "5m", not "5m0s"; "2d", not "48h".
 func FormatDuration(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d >= day && d%day == 0 {

@@ -62,8 +62,8 @@ func stepOf(item any) (Step, error) {
 
 const keyedSteps = "setWeight, pause, analysis, setCanaryScale, setHeaderRoute"
 
-// elsewhere says of the steps of Argo Rollouts that there are not here what does
-// the same.
+// elsewhere has the steps of Argo Rollouts that Headgate does not have, each with
+// what to use instead.
 var elsewhere = map[string]string{
 	"setMirrorRoute": "a canary Ingress cannot copy requests; send a tester's requests to the canary with a header step",
 	"experiment":     "there are no experiments; preview the canary under " + AnnotationPreviewHost + " or test it with a job step",
@@ -93,7 +93,7 @@ func keyedStep(kind string, arg any) (Step, error) {
 	return Step{}, wrong(kind, "there is no such step; the steps are "+keyedSteps)
 }
 
-// into reads the argument of a step kind into v, of which it must have no other
+// into reads the argument of a step kind into v. The argument must have no other
 // keys.
 func into(kind string, arg, v any) error {
 	text, err := json.Marshal(arg)
@@ -209,7 +209,7 @@ func isBare(arg any) bool {
 	return arg == nil || isMap && len(m) == 0
 }
 
-// wrongItem blames a whole list item, in the words of JSON on one line.
+// wrongItem quotes a whole list item as one line of JSON and says what is allowed.
 func wrongItem(item any, allowed string) error {
 	text, err := json.Marshal(item)
 	if err != nil {
