@@ -1,6 +1,9 @@
 package spec
 
 import (
+	"go/ast"
+	goparser "go/parser"
+	"go/token"
 	"os"
 	"regexp"
 	"strings"
@@ -52,5 +55,31 @@ func TestStepKinds(t *testing.T) {
 		if s, err := parseStep(example); err != nil || s.Kind != kind || s.String() != example {
 			t.Errorf("%s: example %q reads as %+v, %v", kind, example, s, err)
 		}
+	}
+}
+
+// Every annotation of annotations.go is one that a user may write, with an example,
+// or one that Headgate writes.
+func TestEveryAnnotationHasAnExample(t *testing.T) {
+	ours := map[string]bool{"AnnotationRollout": true, "AnnotationPhase": true, "AnnotationState": true, "AnnotationScaleDown": true}
+	file, err := goparser.ParseFile(token.NewFileSet(), "annotations.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	ast.Inspect(file, func(n ast.Node) bool {
+		v, ok := n.(*ast.ValueSpec)
+		if !ok || !strings.HasPrefix(v.Names[0].Name, "Annotation") || len(v.Values) != 1 {
+			return true
+		}
+		key := strings.Trim(v.Values[0].(*ast.BasicLit).Value, `"`)
+		if _, written := examples[key]; strings.HasPrefix(key, annotationPrefix) && !written && !ours[v.Names[0].Name] {
+			t.Errorf("%s (%s) has no example in errors.go, so it is refused as unknown", v.Names[0].Name, key)
+		}
+		found++
+		return true
+	})
+	if found < 15 {
+		t.Errorf("found %d annotations", found)
 	}
 }

@@ -26,6 +26,9 @@ var examples = map[string]string{
 	AnnotationCommand:          "promote",
 }
 
+// Annotations are the keys that a user may write on a Deployment, sorted.
+func Annotations() []string { return slices.Sorted(maps.Keys(examples)) }
+
 // AnnotationError is one fault of one annotation. Its text is enough for the
 // author to correct it: the annotation, the wrong part, and a valid example.
 type AnnotationError struct {
@@ -40,7 +43,7 @@ type AnnotationError struct {
 func (e *AnnotationError) Error() string {
 	if e.Err == nil {
 		return fmt.Sprintf("annotation %s: there is no such annotation; there are %s",
-			e.Key, strings.Join(slices.Sorted(maps.Keys(examples)), ", "))
+			e.Key, strings.Join(Annotations(), ", "))
 	}
 	return fmt.Sprintf("annotation %s: %v, e.g. %s: %s", e.Key, e.Err, e.Key, examples[e.Key])
 }

@@ -99,8 +99,7 @@ func TestParseSpecErrors(t *testing.T) {
 		},
 		"no steps": {
 			"steps", "",
-			`annotation headgate.dev/steps: "": a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause, analysis, ` +
-				`scale=3, header=X-Canary, cookie=canary or job=smoke-test, e.g. headgate.dev/steps: 10%, 5m, 50%, 5m, 100%`,
+			`annotation headgate.dev/steps: "": ` + spec.StepSyntax() + `, e.g. headgate.dev/steps: 10%, 5m, 50%, 5m, 100%`,
 		},
 		"an unknown strategy": {
 			"strategy", "rolling",
@@ -170,10 +169,7 @@ func TestParseSpecErrors(t *testing.T) {
 		},
 		"an annotation that is not one of ours": {
 			"step", "10%",
-			`annotation headgate.dev/step: there is no such annotation; there are headgate.dev/analysis, headgate.dev/command, ` +
-				`headgate.dev/gates, headgate.dev/ingress, headgate.dev/preview-host, headgate.dev/progress-deadline, headgate.dev/restart, ` +
-				`headgate.dev/rollback-window, headgate.dev/rollout-deadline, headgate.dev/service, headgate.dev/steps, headgate.dev/strategy, ` +
-				`headgate.dev/track-label`,
+			"annotation headgate.dev/step: there is no such annotation; there are " + strings.Join(spec.Annotations(), ", "),
 		},
 	}
 	for name, c := range cases {

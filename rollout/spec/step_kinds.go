@@ -72,12 +72,18 @@ func parseStep(word string) (Step, error) {
 			return s, nil
 		}
 	}
+	return Step{}, wrong(word, StepSyntax())
+}
+
+// StepSyntax says what a step may be, for errors and for help:
+// "a step is a weight (10%), ... or job=smoke-test".
+func StepSyntax() string {
 	var names []string
 	for _, kind := range StepKinds {
 		names = append(names, kind.Doc().Name)
 	}
 	last := len(names) - 1
-	return Step{}, wrong(word, "a step is "+strings.Join(names[:last], ", ")+" or "+names[last])
+	return "a step is " + strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 // String is the form that ParseSteps reads: "10%", "5m", "pause", "job=smoke".

@@ -21,6 +21,7 @@ func header(name, value, pattern string) spec.Step {
 func wait(d time.Duration) spec.Step { return spec.Step{Kind: spec.Wait, Duration: d} }
 
 var (
+	aStep    = spec.StepSyntax()
 	pause    = spec.Step{Kind: spec.Pause}
 	analysis = spec.Step{Kind: spec.RunAnalysis}
 )
@@ -133,8 +134,6 @@ func repeat(s spec.Step, n int) []spec.Step {
 
 func TestParseStepsErrors(t *testing.T) {
 	const (
-		aStep = `a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause, analysis, scale=3, header=X-Canary, ` +
-			`cookie=canary or job=smoke-test`
 		aWeight   = `a weight is a whole number 0..100`
 		aDuration = `a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d`
 		anItem    = `a step has exactly one of setWeight, pause, analysis, setCanaryScale, setHeaderRoute`
@@ -222,9 +221,7 @@ func TestParseStepsErrorsOfOtherKinds(t *testing.T) {
 		aPattern = `is not a regular expression that every router takes: it may have letters, digits and /-._~:^$[](){}*+?|&=\ only`
 		aCookie  = `is not the name of a cookie: name one whose value is always for the canary and never for stable`
 		aJob     = `is not the name of a CronJob: name a suspended CronJob, whose template the Job gets`
-		aStep    = `a step is a weight (10%), a time to wait (30s, 5m, 1h, at most 365d), pause, analysis, scale=3, header=X-Canary, ` +
-			`cookie=canary or job=smoke-test`
-		oneOf = `has exactly one of replicas, weight, matchTrafficWeight: true`
+		oneOf    = `has exactly one of replicas, weight, matchTrafficWeight: true`
 	)
 	cases := map[string]struct{ text, want string }{
 		"no pods":                        {"scale=0, 5%", `"0": ` + aScale},

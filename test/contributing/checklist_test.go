@@ -1,0 +1,60 @@
+package contributing
+
+import "testing"
+
+// A step kind that is forgotten in one place does not compile, or fails a test.
+func TestStepKind(t *testing.T) {
+	t.Parallel()
+	c := copyTree(t)
+	const kinds, steps = "rollout/spec/step_kinds.go", "rollout/steps.go"
+
+	c.replace(kinds, "\tRunJob      StepKind = \"job\"", "\tNotify      StepKind = \"notify\"\n\tRunJob      StepKind = \"job\"")
+	c.replace(kinds, "MatchCookie, RunJob}", "MatchCookie, RunJob, Notify}")
+	c.red("go test ./rollout/spec", "FAIL")
+	c.replace(kinds, "cookie, job T)", "cookie, job, notify T)")
+	c.replace(kinds, "RunJob: job,", "RunJob: job, Notify: notify,")
+	c.red("go vet ./rollout/spec", "not enough arguments in call to PerKind")
+
+	c.replace(kinds, "cookieForm{}, jobForm{},", "cookieForm{}, jobForm{}, notifyForm{},")
+	c.write("rollout/spec/notify.go", `package spec
+
+type notifyForm struct{}
+
+func (notifyForm) read(word string) (Step, bool, error) { return Step{}, word == "notify", nil }
+func (notifyForm) doc() StepDoc                         { return StepDoc{"notify", "notify"} }
+`)
+	c.red("go vet ./rollout/spec", "missing method print")
+	c.replace("rollout/spec/notify.go", "func (notifyForm) doc", "func (notifyForm) print(Step) string { return \"notify\" }\nfunc (notifyForm) doc")
+	c.green("go vet ./rollout/spec")
+
+	c.red("go vet ./rollout", "not enough arguments in call to spec.PerKind")
+	c.replace(steps, "cookieStep{}, jobStep{},", "cookieStep{}, jobStep{}, notifyStep{},")
+	c.write("rollout/notify.go", "package rollout\n\ntype notifyStep struct{ changesNothing }\n")
+	c.red("go vet ./rollout", "missing method await")
+	c.write("rollout/notify.go", `package rollout
+
+import "github.com/headgate/headgate/rollout/spec"
+
+type notifyStep struct{ changesNothing }
+
+func (notifyStep) await(*pass, spec.Step) *Decision { return nil }
+`)
+	c.green("go build ./...")
+
+	c.red("go test ./rollout/spec", "no example of the step kind notify")
+	c.replace("docs/rollouts.md", "## What is waited for", "`notify` tells somebody.\n\n## What is waited for")
+	c.green("go test ./rollout/spec")
+}
+
+// An annotation without an example, or without a row in the page, fails a test.
+func TestAnnotation(t *testing.T) {
+	t.Parallel()
+	c := copyTree(t)
+	const errors = "rollout/spec/errors.go"
+	c.replace("rollout/spec/annotations.go", "AnnotationRestart          = ", "AnnotationOwner = \"headgate.dev/owner\"\n\tAnnotationRestart          = ")
+	c.red("go test ./rollout/spec", "AnnotationOwner (headgate.dev/owner) has no example")
+	c.replace(errors, "AnnotationRestart:", "AnnotationOwner: \"team-a\",\n\tAnnotationRestart:")
+	c.red("go test ./rollout/spec", "headgate.dev/owner is not there")
+	c.replace("docs/rollouts.md", "## Strategies", "`headgate.dev/owner` names a team.\n\n## Strategies")
+	c.green("go test ./rollout/spec")
+}
