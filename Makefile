@@ -39,7 +39,7 @@ lint: $(LINTER) ## formatting, vet, import rules
 
 .PHONY: golden
 golden: ## rewrite the golden files and the generated tables
-	go test ./analysis ./rollout ./cmd/headgate -update
+	go test ./analysis ./rollout ./rollout/reason ./cmd/headgate -update
 
 .PHONY: chart
 chart: $(HELM) ## lint and render the chart

@@ -1,5 +1,6 @@
 // Package reason has one word for each thing that a rollout can be, or that can
-// happen to it.
+// happen to it, and an explanation of each for a person. The page docs/reasons.md is
+// generated from these; make golden rewrites it.
 package reason
 
 // Reason is one word for why the rollout is where it is. The same constant is
@@ -81,17 +82,6 @@ const (
 	CanaryLost              Reason = "CanaryLost"          // traffic went back for now: no canary pod is Available
 )
 
-// Warning says whether an event with this reason should stand out.
-func (r Reason) Warning() bool { return warnings[r] }
-
-var warnings = map[Reason]bool{
-	PromotionStalled: true, AnalysisFailed: true, AnalysisLimitExceeded: true,
-	ProgressDeadlineExceeded: true, CanaryUnavailable: true, CanaryRoutesDeleted: true,
-	InvalidState: true, InvalidAnnotation: true, HoldRemoved: true, Bypassed: true,
-	NoService: true, NoIngress: true, ServiceNotSupported: true, ServiceSelectsOthers: true,
-	IngressNotSupported: true, IngressClassUnknown: true, ForeignCanary: true, NameTaken: true,
-	CanaryIndistinct: true, StableUnavailable: true, ScaledToZero: true, RecreateNotSupported: true,
-	RolloutDeadlineExceeded: true, JobFailed: true, JobUnavailable: true, VolumeNotShared: true,
-	PreviewHostRefused: true, CanaryNeedsFreeNode: true, ScaleDownNotHeld: true,
-	CanaryNotCovered: true, MeasurementFailed: true, MeasurementError: true, CommandRefused: true, CanaryLost: true,
-}
+// Warning says whether an event with this reason should stand out. A reason that
+// the package does not know is no warning.
+func (r Reason) Warning() bool { return explanations[r].Warning }

@@ -71,8 +71,8 @@ const ConditionType = "headgate.dev/Rollout"
 // No phase at all means that nothing is being rolled out.
 type Phase string
 
-// The phases. The webhook resets to Pending, so that the verdict on an old
-// template is never read as one on the new.
+// The phases; Phases says what each means. The webhook resets to Pending, so that
+// the verdict on an old template is never read as one on the new.
 const (
 	Pending     Phase = "Pending"
 	Progressing Phase = "Progressing"
@@ -80,3 +80,19 @@ const (
 	Promoting   Phase = "Promoting"
 	RolledBack  Phase = "RolledBack"
 )
+
+// PhaseMeaning says in a few words what a phase tells a person.
+type PhaseMeaning struct {
+	Phase   Phase
+	Meaning string
+}
+
+// Phases are all phases that a user can see, in the order in which a rollout passes
+// them. It must not be changed.
+var Phases = []PhaseMeaning{
+	{Pending, "a new template is held and its canary has not begun"},
+	{Progressing, "the canary goes through its steps"},
+	{Paused, "the canary keeps its weight until a person decides: at a `pause` step, or after the command `pause`"},
+	{Promoting, "the template is released, and stable becomes the new version"},
+	{RolledBack, "stable serves all traffic, and the new template stays held"},
+}
