@@ -58,3 +58,11 @@ func TestAnnotation(t *testing.T) {
 	c.replace("docs/rollouts.md", "## Strategies", "`headgate.dev/owner` names a team.\n\n## Strategies")
 	c.green("go test ./rollout/spec")
 }
+
+// A reason without a row in the table fails a test.
+func TestReason(t *testing.T) {
+	t.Parallel()
+	c := copyTree(t)
+	c.replace("rollout/reason/reason.go", "\tPromoted          Reason = ", "\tCelebrated        Reason = \"Celebrated\"\n\tPromoted          Reason = ")
+	c.red("go test ./rollout/reason", "Celebrated")
+}
