@@ -83,7 +83,10 @@ func (w *world) pass() {
 	p.stale = p.seen.version != w.seen.version
 	p.o = w.observe(p.seen)
 	p.d = rollout.Next(p.o)
-	for !p.d.Needs.None() {
+	for n := 0; !p.d.Needs.None(); n++ {
+		if n == 3 { // as many rounds as the controller has
+			w.fail("the decision asks again for what was answered: %+v", p.d.Needs)
+		}
 		w.answerNeeds(&p)
 		p.d = rollout.Next(p.o)
 	}
@@ -166,11 +169,18 @@ func (s asked) annotations() map[string]string {
 }
 
 func (s routesSeen) traffic(target string) rollout.Traffic {
+	names := []string{"one", "two"} // the stable Ingresses
 	if s.routes == [2]route{} {
-		return rollout.Traffic{}
+		return rollout.Traffic{Ingresses: names, WithoutCanary: names}
 	}
 	is := widest(s.routes)
-	t := rollout.Traffic{Routed: true, Weight: is.weight, Lowest: 100, Match: is.match, Since: s.since, Current: true}
+	var without []string
+	for i, r := range s.routes {
+		if r.rollout == "" {
+			without = append(without, names[i])
+		}
+	}
+	t := rollout.Traffic{Ingresses: names, WithoutCanary: without, Routed: true, Weight: is.weight, Lowest: 100, Match: is.match, Since: s.since, Current: true}
 	for _, r := range s.routes {
 		if r.rollout != "" {
 			// What was written last may still be in force, whatever somebody made of it.

@@ -10,7 +10,9 @@ import (
 
 // needs is what d is made without and that is due. It goes by what is recorded:
 // what this decision itself makes due is for the next look. A measurement and a
-// Job come before gates, because what they say may end the rollout.
+// Job come before gates, because what they say may end the rollout. The gates of
+// one point are asked in one pass: an answer at one point may lead to another,
+// which is for the next look.
 func (p *pass) needs(d Decision) Needs {
 	var n Needs
 	due := p.nextMeasurement(p.recorded)
@@ -18,7 +20,7 @@ func (p *pass) needs(d Decision) Needs {
 	if goal := p.recorded.DueJob(); goal != nil && (p.Job == nil || p.Job.Run != goal.Run) {
 		n.Job = goal
 	}
-	if n.None() && d.Reason == reason.AwaitingGate {
+	if n.None() && d.Reason == reason.AwaitingGate && p.Gate == nil {
 		n.Gates = p.unanswered
 	}
 	return n

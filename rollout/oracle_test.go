@@ -16,7 +16,7 @@ type oracle struct {
 	w *world
 
 	last map[trial]judgement
-	dead map[trial]bool              // rolled back: its weight must never rise again
+	dead map[trial]bool              // rolled back, or losing its traffic for bad news: its weight must never rise again
 	full map[trial]bool              // a person said promote-full
 	open map[gateAt]bool             // what the gates last said, since the traffic last rose
 	jobs map[string]rollout.JobPhase // of every run that was ever made
@@ -191,6 +191,9 @@ func (k *oracle) stored(c canarySeen) rollout.State {
 func (k *oracle) wrote(p *pass, obj object, before, after snapshot) {
 	if p.fatal && obj != routeObjects && widest(after.routes.routes).reaches() {
 		k.w.fail("after a Fail or an abort something else was written first")
+	}
+	if p.fatal && obj == routeObjects && k.w.canary != nil {
+		k.dead[trialOf(p.o.Canary.State)] = true // a kill may come before this is on record
 	}
 	switch obj {
 	case routeObjects:

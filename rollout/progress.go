@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/headgate/headgate/rollout/reason"
@@ -43,12 +44,38 @@ func (p *pass) endScaledToZero() *Decision {
 	return p.rollBack(reason.ScaledToZero, "the Deployment was scaled to 0 replicas, so there is no traffic to split")
 }
 
-// endWithoutRoutes takes the absence of routes that were in force for an abort.
+// endWithoutRoutes takes the absence of routes that were in force for an abort, of
+// one of them as of all. It may be a person's abort, or Headgate's own: two canary
+// Ingresses, a Fail, the first is deleted, and a kill comes before the verdict is
+// on record. Made again, the first would send traffic to a version that failed.
 func (p *pass) endWithoutRoutes() *Decision {
-	if p.Traffic.Routed || !p.state.hadRoutes() {
+	if !p.state.hadRoutes() {
 		return nil
 	}
-	return p.rollBack(reason.CanaryRoutesDeleted, "the canary Ingress is gone, which is taken as an abort")
+	if !p.Traffic.Routed {
+		return p.rollBack(reason.CanaryRoutesDeleted, "the canary Ingress is gone, which is taken as an abort")
+	}
+	if p.SpecErr == nil { // else which Ingresses are split is unknown
+		p.forgetRemovedIngresses()
+	}
+	for _, name := range p.state.Split {
+		if slices.Contains(p.Traffic.WithoutCanary, name) {
+			return p.rollBack(reason.CanaryRoutesDeleted, fmt.Sprintf("the canary Ingress of Ingress %s is gone, which is taken as an abort", name))
+		}
+	}
+	return nil
+}
+
+// forgetRemovedIngresses drops stable Ingresses that no longer route to the
+// Deployment. Headgate deletes their canary Ingresses itself, and one that comes
+// back gets a new one.
+func (p *pass) forgetRemovedIngresses() {
+	p.state.Split = slices.DeleteFunc(slices.Clone(p.state.Split), func(name string) bool {
+		return !slices.Contains(p.Traffic.Ingresses, name)
+	})
+	if len(p.state.Split) == 0 {
+		p.state.Split = nil // as it is stored
+	}
 }
 
 // startOverWithoutPods takes all traffic, weight 0, from a canary that has no

@@ -40,6 +40,10 @@ type State struct {
 	// are made, so that canary pods outlive them whatever happens.
 	Routed bool `json:"routed,omitempty"`
 
+	// Split has the stable Ingresses whose canary Ingress was in force with the
+	// present weight. One that is missing afterwards was taken away.
+	Split []string `json:"split,omitempty"`
+
 	Weight  int        `json:"weight,omitempty"` // granted
 	Match   spec.Match `json:"match,omitzero"`   // granted
 	InForce time.Time  `json:"inForce,omitzero"` // since when; zero: not yet

@@ -42,6 +42,7 @@ var commonStories = map[string]story{
 	"the opt-in goes before anything began":        {brief, optedOutPending},
 	"somebody deletes the canary Ingresses":        {brief, routesDeleted},
 	"somebody deletes one canary Ingress":          {brief, routeDeleted},
+	"somebody deletes one canary Ingress in force": {brief, routeInForceDeleted},
 	"somebody edits the weight":                    {brief, weightEdited},
 	"somebody deletes the canary":                  {brief, canaryDeleted},
 	"somebody deletes the record of a rollback":    {brief, recordDeleted},
@@ -359,6 +360,13 @@ func routesDeleted(w *world) {
 func routeDeleted(w *world) {
 	w.apply("v2")
 	w.untilShare(50)
+	w.deleteRoute(0)
+	w.rest()
+}
+
+func routeInForceDeleted(w *world) {
+	w.apply("v2")
+	w.untilReason(reason.Waiting)
 	w.deleteRoute(0)
 	w.rest()
 }

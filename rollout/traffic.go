@@ -34,6 +34,9 @@ type Traffic struct {
 	Services, Ingresses []string
 	Port                string
 
+	// WithoutCanary has those of Ingresses that have no canary Ingress now, by name.
+	WithoutCanary []string
+
 	// CanaryService and CanaryIngress are the names of the canary's copies of the
 	// first Service and the first Ingress, whether or not the copies exist.
 	CanaryService, CanaryIngress string

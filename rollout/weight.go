@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
@@ -35,6 +36,7 @@ func (p *pass) awaitSplit(weight int) *Decision {
 		return &d
 	}
 	p.state.InForce = p.Now
+	p.state.Split = slices.Clone(p.Traffic.Ingresses)
 	return nil
 }
 
