@@ -12,17 +12,17 @@ import (
 // carryOut writes p: Services first, so that no Ingress leads nowhere, then
 // every Ingress whatever fails, then the preview, which must not keep a weight
 // from going down, and only if nothing failed, the deletions.
-func (r *Router) carryOut(ctx context.Context, p plan) error {
-	if err := r.writeAll(ctx, p.services); err != nil {
+func (r *Router) apply(ctx context.Context, p plan) error {
+	if err := r.writeInOrder(ctx, p.services); err != nil {
 		return err
 	}
 	var errs []error
-	for _, e := range p.ingresses {
-		errs = append(errs, r.write(ctx, e))
+	for _, w := range p.ingresses {
+		errs = append(errs, r.writeOne(ctx, w))
 	}
-	errs = append(errs, r.writeAll(ctx, p.preview))
-	if p.taken != nil {
-		errs = append(errs, p.taken)
+	errs = append(errs, r.writeInOrder(ctx, p.preview))
+	if p.nameConflict != nil {
+		errs = append(errs, p.nameConflict)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
@@ -30,26 +30,26 @@ func (r *Router) carryOut(ctx context.Context, p plan) error {
 	return r.deleteAll(ctx, p.stale)
 }
 
-// writeAll writes edits in their order, up to the first that fails.
-func (r *Router) writeAll(ctx context.Context, edits []edit) error {
-	for _, e := range edits {
-		if err := r.write(ctx, e); err != nil {
+// writeInOrder writes edits in their order, up to the first that fails.
+func (r *Router) writeInOrder(ctx context.Context, writes []write) error {
+	for _, w := range writes {
+		if err := r.writeOne(ctx, w); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Router) write(ctx context.Context, e edit) error {
-	if e.was == nil {
-		if err := r.client.Create(ctx, e.want); err != nil {
-			return fmt.Errorf("creating %s: %w", describe(e.want), err)
+func (r *Router) writeOne(ctx context.Context, w write) error {
+	if w.was == nil {
+		if err := r.client.Create(ctx, w.want); err != nil {
+			return fmt.Errorf("creating %s: %w", describe(w.want), err)
 		}
 		return nil
 	}
-	patch := client.MergeFromWithOptions(e.was, client.MergeFromWithOptimisticLock{})
-	if err := r.client.Patch(ctx, e.want, patch); err != nil {
-		return fmt.Errorf("updating %s: %w", describe(e.want), err)
+	patch := client.MergeFromWithOptions(w.was, client.MergeFromWithOptimisticLock{})
+	if err := r.client.Patch(ctx, w.want, patch); err != nil {
+		return fmt.Errorf("updating %s: %w", describe(w.want), err)
 	}
 	return nil
 }

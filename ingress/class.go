@@ -17,7 +17,7 @@ const legacyClass = "nginx"
 // unknownClass checks that a controller which honours canary annotations serves
 // every Ingress: any other sees two equal routes and may take the canary's for
 // all traffic.
-func (s scene) unknownClass(r routes, controllers []string) *rollout.Problem {
+func (s snapshot) unknownClass(r routes, controllers []string) *rollout.Problem {
 	for _, ing := range r.ingresses {
 		if p := s.classProblem(ing, controllers); p != nil {
 			return p
@@ -26,7 +26,7 @@ func (s scene) unknownClass(r routes, controllers []string) *rollout.Problem {
 	return nil
 }
 
-func (s scene) classProblem(ing *netv1.Ingress, controllers []string) *rollout.Problem {
+func (s snapshot) classProblem(ing *netv1.Ingress, controllers []string) *rollout.Problem {
 	name, legacy := className(ing)
 	class := s.classes[name]
 	if name == "" {
@@ -36,15 +36,15 @@ func (s scene) classProblem(ing *netv1.Ingress, controllers []string) *rollout.P
 	case class != nil && slices.Contains(controllers, class.Spec.Controller):
 		return nil
 	case class != nil:
-		return problem(reason.IngressClassUnknown, "Ingress %q is served by controller %q (IngressClass %q), which is not known to honour canary annotations: "+
+		return newProblem(reason.IngressClassUnknown, "Ingress %q is served by controller %q (IngressClass %q), which is not known to honour canary annotations: "+
 			"use a class of one of %q, or name only the other Ingresses in %s", ing.Name, class.Spec.Controller, class.Name, controllers, spec.AnnotationIngress)
 	case legacy && name == legacyClass:
 		return nil
 	case name == "":
-		return problem(reason.IngressClassUnknown, "Ingress %q names no class and the cluster has no default one: "+
+		return newProblem(reason.IngressClassUnknown, "Ingress %q names no class and the cluster has no default one: "+
 			"set spec.ingressClassName, e.g. \"nginx\"", ing.Name)
 	}
-	return problem(reason.IngressClassUnknown, "Ingress %q names class %q, and there is no IngressClass of that name: "+
+	return newProblem(reason.IngressClassUnknown, "Ingress %q names class %q, and there is no IngressClass of that name: "+
 		"correct it or create the IngressClass", ing.Name, name)
 }
 
@@ -60,7 +60,7 @@ func className(ing *netv1.Ingress) (name string, legacy bool) {
 
 // defaultClass returns the class of an Ingress that names none. Of several the
 // API server takes the newest, and of equally old ones the first by name.
-func (s scene) defaultClass() *netv1.IngressClass {
+func (s snapshot) defaultClass() *netv1.IngressClass {
 	var found *netv1.IngressClass
 	for class := range byName(s.classes) {
 		if class.Annotations[netv1.AnnotationIsDefaultIngressClass] != "true" {

@@ -51,7 +51,7 @@ func TestUnknownClass(t *testing.T) {
 		"a default of another controller is unknown": {none, []any{defaulted("a", "haproxy.org/ingress", 0)}, `Ingress "web" is served by controller "haproxy.org/ingress" (IngressClass "a"), which is not known to honour canary annotations: use a class of one of ["k8s.io/ingress-nginx"], or name only the other Ingresses in headgate.dev/ingress`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := stage(target(), tc.classes...)
+			s := snapshotOf(target(), tc.classes...)
 			var want reason.Reason
 			if tc.message != "" {
 				want = reason.IngressClassUnknown

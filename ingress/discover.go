@@ -25,7 +25,7 @@ type routes struct {
 // Ingress leads to, such as the headless one of a metrics port, is not split.
 // What the user named and is not there, or does not fit, is left out: problem
 // says so.
-func discover(s scene, t rollout.Target) routes {
+func discover(s snapshot, t rollout.Target) routes {
 	var r routes
 	for svc := range byName(s.services) {
 		if selects(svc, t.Deployment.Spec.Template.Labels) {
@@ -39,11 +39,11 @@ func discover(s scene, t rollout.Target) routes {
 		})
 	}
 	for _, svc := range r.selecting {
-		if wanted(svc, t.Spec.Services, reach) {
+		if shouldSplit(svc, t.Spec.Services, reach) {
 			r.services = append(r.services, svc)
 		}
 	}
-	split := r.split()
+	split := r.serviceNames()
 	for _, ing := range reach {
 		if leadsTo(ing, split) {
 			r.ingresses = append(r.ingresses, ing)
@@ -54,7 +54,7 @@ func discover(s scene, t rollout.Target) routes {
 
 // wanted says whether svc is to be split: because it is named, or if none is,
 // because one of the Ingresses leads to it.
-func wanted(svc *corev1.Service, named []string, reach []*netv1.Ingress) bool {
+func shouldSplit(svc *corev1.Service, named []string, reach []*netv1.Ingress) bool {
 	if len(named) > 0 {
 		return slices.Contains(named, svc.Name)
 	}
@@ -66,10 +66,10 @@ func wanted(svc *corev1.Service, named []string, reach []*netv1.Ingress) bool {
 // selects says whether svc sends traffic to pods with these labels. The
 // selector of an ExternalName Service has no effect.
 func selects(svc *corev1.Service, pod map[string]string) bool {
-	return supported(svc) && labels.SelectorFromSet(svc.Spec.Selector).Matches(labels.Set(pod))
+	return canBeSplit(svc) && labels.SelectorFromSet(svc.Spec.Selector).Matches(labels.Set(pod))
 }
 
-func supported(svc *corev1.Service) bool {
+func canBeSplit(svc *corev1.Service) bool {
 	return svc.Spec.Type != corev1.ServiceTypeExternalName && len(svc.Spec.Selector) > 0
 }
 
@@ -84,7 +84,7 @@ func leadsTo(ing *netv1.Ingress, split map[string]bool) bool {
 // of each.
 func pathsTo(ing *netv1.Ingress, split map[string]bool) iter.Seq2[string, netv1.HTTPIngressPath] {
 	return func(yield func(string, netv1.HTTPIngressPath) bool) {
-		for host, path := range paths(ing) {
+		for host, path := range allPaths(ing) {
 			if split[path.Backend.Service.Name] && !yield(host, path) {
 				return
 			}
@@ -93,10 +93,10 @@ func pathsTo(ing *netv1.Ingress, split map[string]bool) iter.Seq2[string, netv1.
 }
 
 // paths yields the paths of ing that lead to any Service.
-func paths(ing *netv1.Ingress) iter.Seq2[string, netv1.HTTPIngressPath] {
+func allPaths(ing *netv1.Ingress) iter.Seq2[string, netv1.HTTPIngressPath] {
 	return func(yield func(string, netv1.HTTPIngressPath) bool) {
 		for _, rule := range ing.Spec.Rules {
-			for path := range servicePaths(rule) {
+			for path := range rulePaths(rule) {
 				if !yield(rule.Host, path) {
 					return
 				}
@@ -106,7 +106,7 @@ func paths(ing *netv1.Ingress) iter.Seq2[string, netv1.HTTPIngressPath] {
 }
 
 // split returns the names of the Services to be split.
-func (r routes) split() map[string]bool {
+func (r routes) serviceNames() map[string]bool {
 	names := make(map[string]bool, len(r.services))
 	for _, svc := range r.services {
 		names[svc.Name] = true

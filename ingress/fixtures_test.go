@@ -119,7 +119,7 @@ func class(name, controller string) *netv1.IngressClass {
 func nginxClass() *netv1.IngressClass { return class("nginx", "k8s.io/ingress-nginx") }
 
 // stage arranges objects as look does.
-func stage(t rollout.Target, objects ...any) scene {
+func snapshotOf(t rollout.Target, objects ...any) snapshot {
 	var services []corev1.Service
 	var ingresses []netv1.Ingress
 	var classes []*netv1.IngressClass
@@ -133,7 +133,7 @@ func stage(t rollout.Target, objects ...any) scene {
 			classes = append(classes, o)
 		}
 	}
-	s := arrange(defaultDialect, t.Deployment, services, ingresses)
+	s := newSnapshot(defaultDialect, t.Deployment, services, ingresses)
 	for _, c := range classes {
 		s.classes[c.Name] = c
 	}
@@ -142,10 +142,10 @@ func stage(t rollout.Target, objects ...any) scene {
 
 // canaries are the canary objects of Service web and Ingress web at weight.
 func canaries(t rollout.Target, stable *netv1.Ingress, weight int) (*corev1.Service, *netv1.Ingress) {
-	ing := defaultDialect.canaryIngress(t, stable, map[string]bool{"web": true}, share{weight: weight})
-	date(ing, noon)
+	ing := defaultDialect.buildCanaryIngress(t, stable, map[string]bool{"web": true}, trafficSplit{weight: weight})
+	stampWriteTime(ing, noon)
 	ing.UID = "uid-" + types.UID(ing.Name)
-	svc := canaryService(t, service("web", "web"))
+	svc := buildCanaryService(t, service("web", "web"))
 	svc.UID = "uid-svc-web-canary"
 	return svc, ing
 }

@@ -42,13 +42,13 @@ func TestMatchOf(t *testing.T) {
 }
 
 func TestCarriedMatchIsTheFirstThatMatchesAnything(t *testing.T) {
-	s := scene{dialect: defaultDialect, canaryIngresses: map[string]*netv1.Ingress{
+	s := snapshot{dialect: defaultDialect, ownCanaries: map[string]*netv1.Ingress{
 		"a": ingress("a"),
 		"b": annotated(ingress("b"), nginx("canary-by-cookie"), "beta"),
 		"c": annotated(ingress("c"), nginx("canary-by-header"), "X-Canary"),
 	}}
-	carried, _ := s.carried()
-	diff(t, spec.Match{Cookie: "beta"}, carried.match)
+	assumed, _ := s.assumedSplit()
+	diff(t, spec.Match{Cookie: "beta"}, assumed.match)
 }
 
 func TestMatchRoundTrip(t *testing.T) {
@@ -67,9 +67,9 @@ func TestMatchRoundTrip(t *testing.T) {
 		return m
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		first := defaultDialect.reweighed(ingress("web-canary"), share{10, draw(t)})
+		first := defaultDialect.withSplit(ingress("web-canary"), trafficSplit{10, draw(t)})
 		want := draw(t)
-		second := defaultDialect.reweighed(first, share{10, want})
+		second := defaultDialect.withSplit(first, trafficSplit{10, want})
 		if got := defaultDialect.matchOf(second); got != want {
 			t.Fatalf("recorded %+v, want %+v", got, want)
 		}

@@ -60,7 +60,7 @@ func TestOurs(t *testing.T) {
 		"managed by another tool":        {func(m *metav1.ObjectMeta) { m.Labels[spec.LabelManagedBy] = "Helm" }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			svc := canaryService(target(), service("web", "web"))
+			svc := buildCanaryService(target(), service("web", "web"))
 			tc.change(&svc.ObjectMeta)
 			diff(t, tc.want, rollout.Owns(dep, svc))
 		})

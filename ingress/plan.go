@@ -13,19 +13,19 @@ import (
 
 // plan is what has to be written for the canary objects to be as they should.
 type plan struct {
-	services, ingresses []edit
-	preview             []edit           // its Services, then its Ingress
+	services, ingresses []write
+	preview             []write          // its Services, then its Ingress
 	stale               []client.Object  // to be deleted last, Ingresses first
-	taken               *rollout.Problem // an object that is not ours is in the way
+	nameConflict        *rollout.Problem // an object that is not ours is in the way
 }
 
 // edit is one write: of want over was, or if was is nil, the creation of want.
-type edit struct {
+type write struct {
 	was, want client.Object
 }
 
 func (p *plan) done() bool {
-	return len(p.services)+len(p.ingresses)+len(p.preview)+len(p.stale) == 0 && p.taken == nil
+	return len(p.services)+len(p.ingresses)+len(p.preview)+len(p.stale) == 0 && p.nameConflict == nil
 }
 
 // plan compares the canary objects that are there with those that should be for
@@ -36,82 +36,82 @@ func (p *plan) done() bool {
 // Ingresses that are there stay then, inert, and only their share follows: a
 // GitOps tool that deletes and re-creates the stable Ingress finds the split as
 // it was. So does the preview stay, unless t wants none.
-func (s scene) plan(r routes, t rollout.Target, of share, now time.Time) plan {
+func (s snapshot) plan(r routes, t rollout.Target, of trafficSplit, now time.Time) plan {
 	var p plan
 	if len(r.ingresses) == 0 {
-		for ing := range byName(s.canaryIngresses) {
-			p.editIngress(ing, s.reweighed(ing, of), now)
+		for ing := range byName(s.ownCanaries) {
+			p.writeCanaryIngress(ing, s.withSplit(ing, of), now)
 		}
 		if t.Spec.PreviewHost == "" {
-			retire(&p, s.previews, nil)
+			retire(&p, s.ownPreviews, nil)
 		}
 		return p
 	}
 	kept := map[client.Object]bool{}
 	for _, svc := range r.services {
-		kept[p.service(s, canaryService(t, svc))] = true
+		kept[p.service(s, buildCanaryService(t, svc))] = true
 	}
-	split := r.split()
+	split := r.serviceNames()
 	for _, stable := range r.ingresses {
-		want := s.canaryIngress(t, stable, split, of)
-		want.Name = s.ingressName(t, stable)
+		want := s.buildCanaryIngress(t, stable, split, of)
+		want.Name = s.canaryIngressName(t, stable)
 		kept[p.ingress(s, want, now)] = true
 	}
 	if t.Spec.PreviewHost != "" {
 		p.planPreview(s, r, t, kept)
 	}
-	retire(&p, s.canaryIngresses, kept)
-	retire(&p, s.previews, kept)
-	retire(&p, s.canaryServices, kept)
+	retire(&p, s.ownCanaries, kept)
+	retire(&p, s.ownPreviews, kept)
+	retire(&p, s.ownServices, kept)
 	return p
 }
 
 // service plans for want and returns the Service of ours that it takes over.
-func (p *plan) service(s scene, want *corev1.Service) client.Object {
+func (p *plan) service(s snapshot, want *corev1.Service) client.Object {
 	if s.services[want.Name] != nil {
-		p.taken = nameTaken("Service", want.Name, "canary")
+		p.nameConflict = nameTaken("Service", want.Name, "canary")
 		return nil
 	}
-	edits, was := s.editService(want)
-	p.services = append(p.services, edits...)
+	writes, was := s.serviceWrites(want)
+	p.services = append(p.services, writes...)
 	return was
 }
 
 // editService returns the Service of ours that want takes over, if there is one,
 // and what has to be written.
-func (s scene) editService(want *corev1.Service) ([]edit, client.Object) {
-	was := s.canaryServices[want.Name]
+func (s snapshot) serviceWrites(want *corev1.Service) ([]write, client.Object) {
+	was := s.ownServices[want.Name]
 	if was == nil {
-		return []edit{{want: want}}, nil
+		return []write{{want: want}}, nil
 	}
 	if merged := mergeService(was, want); !equal(was, merged) {
-		return []edit{{was, merged}}, was
+		return []write{{was, merged}}, was
 	}
 	return nil, was
 }
 
 // ingress plans for want and returns the Ingress of ours that it takes over.
-func (p *plan) ingress(s scene, want *netv1.Ingress, now time.Time) client.Object {
-	if s.taken(want.Name) != nil {
-		p.taken = nameTaken("Ingress", want.Name, "canary")
+func (p *plan) ingress(s snapshot, want *netv1.Ingress, now time.Time) client.Object {
+	if s.foreignIngress(want.Name) != nil {
+		p.nameConflict = nameTaken("Ingress", want.Name, "canary")
 		return nil
 	}
-	was := s.canaryIngresses[want.Name]
+	was := s.ownCanaries[want.Name]
 	if was == nil {
-		date(want, now)
-		p.ingresses = append(p.ingresses, edit{want: want})
+		stampWriteTime(want, now)
+		p.ingresses = append(p.ingresses, write{want: want})
 		return nil
 	}
-	p.editIngress(was, s.mergeIngress(was, want, onCanary), now)
+	p.writeCanaryIngress(was, s.mergeIngress(was, want, copiedToCanary), now)
 	return was
 }
 
-func (p *plan) editIngress(was, want *netv1.Ingress, now time.Time) {
-	if dated(was) && equal(was, want) {
+func (p *plan) writeCanaryIngress(was, want *netv1.Ingress, now time.Time) {
+	if hasWriteTime(was) && equal(was, want) {
 		return
 	}
-	date(want, now)
-	p.ingresses = append(p.ingresses, edit{was, want})
+	stampWriteTime(want, now)
+	p.ingresses = append(p.ingresses, write{was, want})
 }
 
 // equal ignores the difference between an empty map and none, which the API

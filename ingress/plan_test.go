@@ -66,7 +66,7 @@ func TestPlan(t *testing.T) {
 			want:    []string{"patch Ingress web-canary 10% 12:01"},
 		},
 		"a Service that is not split any more goes after its Ingress": {
-			objects: []any{service("web", "web"), stable, svc, ing, canaryService(target(), service("old", "web")), anotherCanary},
+			objects: []any{service("web", "web"), stable, svc, ing, buildCanaryService(target(), service("old", "web")), anotherCanary},
 			want:    []string{"delete *v1.Ingress shop-canary", "delete *v1.Service old-canary"},
 		},
 		"what is being deleted is not deleted again": {
@@ -97,12 +97,12 @@ func TestPlan(t *testing.T) {
 		"the other name is kept when that one is done": {objects: []any{service("web", "web"), stable, svc, own}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := stage(target(), tc.objects...)
+			s := snapshotOf(target(), tc.objects...)
 			weight := tc.weight
 			if weight == 0 {
 				weight = 10
 			}
-			p := s.plan(discover(s, target()), target(), share{weight: weight}, later)
+			p := s.plan(discover(s, target()), target(), trafficSplit{weight: weight}, later)
 			diff(t, tc.want, summary(p))
 			diff(t, len(tc.want) == 0, p.done())
 		})
@@ -117,24 +117,24 @@ func leavingIngress(ing *netv1.Ingress) *netv1.Ingress {
 
 func summary(p plan) []string {
 	var out []string
-	for _, e := range slices.Concat(p.services, p.ingresses) {
+	for _, w := range slices.Concat(p.services, p.ingresses) {
 		verb := "patch"
-		if e.was == nil {
+		if w.was == nil {
 			verb = "create"
 		}
-		switch want := e.want.(type) {
+		switch want := w.want.(type) {
 		case *corev1.Service:
 			out = append(out, fmt.Sprintf("%s Service %s", verb, want.Name))
 		case *netv1.Ingress:
 			weight := defaultDialect.weightOf(want)
-			out = append(out, fmt.Sprintf("%s Ingress %s %d%% %s", verb, want.Name, weight, sinceOf(want).Format("15:04")))
+			out = append(out, fmt.Sprintf("%s Ingress %s %d%% %s", verb, want.Name, weight, writtenAt(want).Format("15:04")))
 		}
 	}
 	for _, obj := range p.stale {
 		out = append(out, fmt.Sprintf("delete %T %s", obj, obj.GetName()))
 	}
-	if p.taken != nil {
-		out = append(out, p.taken.Message)
+	if p.nameConflict != nil {
+		out = append(out, p.nameConflict.Message)
 	}
 	return out
 }
@@ -146,14 +146,14 @@ func TestPlanIsDoneOnceCarriedOut(t *testing.T) {
 		ingress("a", rule("a.test", path("/", "web"), path("/api", "api")), rule("b.test", path("/", "web-grpc"))),
 		ingress("c", rule("c.test", path("/", "web-grpc"))),
 	}
-	s := stage(tr, objects...)
-	p := s.plan(discover(s, tr), tr, share{weight: 30}, noon)
-	for _, e := range slices.Concat(p.services, p.ingresses) {
-		objects = append(objects, e.want.DeepCopyObject().(client.Object))
+	s := snapshotOf(tr, objects...)
+	p := s.plan(discover(s, tr), tr, trafficSplit{weight: 30}, noon)
+	for _, w := range slices.Concat(p.services, p.ingresses) {
+		objects = append(objects, w.want.DeepCopyObject().(client.Object))
 	}
 	if len(objects) != 8 {
 		t.Fatalf("%d objects, want 4 canaries beside the 4 stable ones", len(objects))
 	}
-	s = stage(tr, objects...)
-	diff(t, []string(nil), summary(s.plan(discover(s, tr), tr, share{weight: 30}, noon.Add(time.Hour))))
+	s = snapshotOf(tr, objects...)
+	diff(t, []string(nil), summary(s.plan(discover(s, tr), tr, trafficSplit{weight: 30}, noon.Add(time.Hour))))
 }

@@ -20,9 +20,9 @@ import (
 // whichever is younger (issues #3952, #8004, #10729).
 //
 // Its annotations make the application behave as under its real host and are never
-// more open; see onPreview. External DNS may publish the host, which wants a name,
+// more open; see copiedToPreview. External DNS may publish the host, which wants a name,
 // but what the user tells it about the stable one is not repeated.
-func (d dialect) previewIngress(t rollout.Target, stable *netv1.Ingress, split map[string]bool) *netv1.Ingress {
+func (d dialect) buildPreviewIngress(t rollout.Target, stable *netv1.Ingress, split map[string]bool) *netv1.Ingress {
 	ing := &netv1.Ingress{
 		ObjectMeta: canaryMeta(t, previewName(stable.Name, ingressNameLimit)),
 		Spec: netv1.IngressSpec{
@@ -31,7 +31,7 @@ func (d dialect) previewIngress(t rollout.Target, stable *netv1.Ingress, split m
 			Rules:            previewRules(stable, split, t.Spec.PreviewHost),
 		},
 	}
-	maps.Copy(ing.Annotations, d.copied(stable, onPreview))
+	maps.Copy(ing.Annotations, d.copiedAnnotations(stable, copiedToPreview))
 	return ing.DeepCopy()
 }
 
@@ -46,7 +46,7 @@ func previewRules(stable *netv1.Ingress, split map[string]bool, host string) []n
 			continue
 		}
 		seen[at] = true
-		kept = append(kept, leadingTo(path, previewName(path.Backend.Service.Name, serviceNameLimit)))
+		kept = append(kept, withService(path, previewName(path.Backend.Service.Name, serviceNameLimit)))
 	}
 	return []netv1.IngressRule{{
 		Host:             host,
@@ -66,8 +66,8 @@ func previewTLS(stable *netv1.Ingress, host string) []netv1.IngressTLS {
 }
 
 // previewService builds the Service by which the preview reaches the canary pods.
-func previewService(t rollout.Target, stable *corev1.Service) *corev1.Service {
-	svc := canaryService(t, stable)
+func buildPreviewService(t rollout.Target, stable *corev1.Service) *corev1.Service {
+	svc := buildCanaryService(t, stable)
 	svc.Name = previewName(stable.Name, serviceNameLimit)
 	return svc
 }
@@ -75,30 +75,30 @@ func previewService(t rollout.Target, stable *corev1.Service) *corev1.Service {
 // mergePreview is mergeIngress for the preview. Its TLS section follows the stable
 // one's.
 func (d dialect) mergePreview(existing, want *netv1.Ingress) *netv1.Ingress {
-	ing := d.mergeIngress(existing, want, onPreview)
+	ing := d.mergeIngress(existing, want, copiedToPreview)
 	ing.Spec.TLS = want.Spec.TLS
 	return ing
 }
 
 // planPreview plans for the preview that t wants and marks in kept what of ours it
 // takes over. It is derived from the first stable Ingress.
-func (p *plan) planPreview(s scene, r routes, t rollout.Target, kept map[client.Object]bool) {
+func (p *plan) planPreview(s snapshot, r routes, t rollout.Target, kept map[client.Object]bool) {
 	stable := r.ingresses[0]
 	for _, svc := range r.servicesOf(stable) {
-		edits, was := s.editService(previewService(t, svc))
-		p.preview = append(p.preview, edits...)
+		writes, was := s.serviceWrites(buildPreviewService(t, svc))
+		p.preview = append(p.preview, writes...)
 		kept[was] = true
 	}
-	want := s.previewIngress(t, stable, r.split())
+	want := s.buildPreviewIngress(t, stable, r.serviceNames())
 	want.Name = s.previewIngressName(t, stable)
-	was := s.previews[want.Name]
+	was := s.ownPreviews[want.Name]
 	if was == nil {
-		p.preview = append(p.preview, edit{want: want})
+		p.preview = append(p.preview, write{want: want})
 		return
 	}
 	kept[was] = true
 	if merged := s.mergePreview(was, want); !equal(was, merged) {
-		p.preview = append(p.preview, edit{was, merged})
+		p.preview = append(p.preview, write{was, merged})
 	}
 }
 

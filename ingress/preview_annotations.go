@@ -5,24 +5,24 @@ import (
 	"strings"
 )
 
-// onPreview says which annotations of a stable Ingress its preview has too.
+// copiedToPreview says which annotations of a stable Ingress its preview has too.
 //
 // What keeps people out is let through by family, so that one which nobody here
 // has heard of does as well. What shapes the way to the pods and back is listed.
 // All else stays behind: snippets may contain anything; server-alias and
 // from-to-www-redirect take more hosts; a redirect would send testers to stable; a
 // session cookie for a whole domain would be sent to stable, too; and auth-tls-*
-// has previewOpen refuse the preview.
-func onPreview(name string) bool {
+// has previewWithoutClientCertificate refuse the preview.
+func copiedToPreview(name string) bool {
 	if strings.HasPrefix(name, "auth-tls-") || strings.HasSuffix(name, "-snippet") {
 		return false
 	}
-	return slices.Contains(shaping, name) || slices.ContainsFunc(guarding, func(family string) bool {
+	return slices.Contains(backendAnnotations, name) || slices.ContainsFunc(accessAnnotationPrefixes, func(family string) bool {
 		return strings.HasPrefix(name, family)
 	})
 }
 
-var guarding = []string{
+var accessAnnotationPrefixes = []string{
 	"allowlist-source-range",
 	"auth-",
 	"denylist-source-range",
@@ -36,7 +36,7 @@ var guarding = []string{
 	"whitelist-source-range",
 }
 
-var shaping = []string{
+var backendAnnotations = []string{
 	"affinity",
 	"affinity-mode",
 	"app-root",

@@ -19,11 +19,11 @@ import (
 // why there must not: who may annotate a Deployment may not therefore take a host
 // that is somebody else's. Such a preview is a problem, but no reason to leave the
 // weights alone.
-func (r *Router) preview(ctx context.Context, s scene, found routes, t rollout.Target) (rollout.Target, *rollout.Problem, error) {
+func (r *Router) preview(ctx context.Context, s snapshot, found routes, t rollout.Target) (rollout.Target, *rollout.Problem, error) {
 	if t.Spec.PreviewHost == "" || len(found.ingresses) == 0 {
 		return t, nil, nil
 	}
-	p := cmp.Or(s.previewOpen(found), found.previewAbroad(t, r.domains), s.previewNameTaken(found, t))
+	p := cmp.Or(s.previewWithoutClientCertificate(found), found.previewHostNotAllowed(t, r.domains), s.previewNameTaken(found, t))
 	if p == nil {
 		var err error
 		if p, err = r.previewHostTaken(ctx, s, t); err != nil {
@@ -36,21 +36,21 @@ func (r *Router) preview(ctx context.Context, s scene, found routes, t rollout.T
 	return t, p, nil
 }
 
-// previewOpen checks that no client certificate is asked for: a preview, which has
+// previewWithoutClientCertificate checks that no client certificate is asked for: a preview, which has
 // at most a certificate of its own, would let everybody in.
-func (s scene) previewOpen(found routes) *rollout.Problem {
+func (s snapshot) previewWithoutClientCertificate(found routes) *rollout.Problem {
 	stable := found.ingresses[0]
 	key := s.key("auth-tls-secret")
 	if _, ok := stable.Annotations[key]; !ok {
 		return nil
 	}
-	return problem(reason.PreviewHostRefused, "Ingress %q asks for client certificates (%s), and a preview would be open to everybody: remove %s",
+	return newProblem(reason.PreviewHostRefused, "Ingress %q asks for client certificates (%s), and a preview would be open to everybody: remove %s",
 		stable.Name, key, spec.AnnotationPreviewHost)
 }
 
-// previewAbroad checks that the preview host is a subdomain of one of the stable
+// previewHostNotAllowed checks that the preview host is a subdomain of one of the stable
 // hosts or of a domain that the operator allows.
-func (r routes) previewAbroad(t rollout.Target, domains []string) *rollout.Problem {
+func (r routes) previewHostNotAllowed(t rollout.Target, domains []string) *rollout.Problem {
 	var own []string
 	for _, ing := range r.ingresses {
 		for _, rule := range ing.Spec.Rules {
@@ -69,14 +69,14 @@ func (r routes) previewAbroad(t rollout.Target, domains []string) *rollout.Probl
 	if len(own) > 0 {
 		advice = fmt.Sprintf("use one, e.g. %q, or %s", "preview."+own[0], advice)
 	}
-	return problem(reason.PreviewHostRefused, "%s names %q, which is no subdomain of a host that the Ingresses of Deployment %q serve: %s",
+	return newProblem(reason.PreviewHostRefused, "%s names %q, which is no subdomain of a host that the Ingresses of Deployment %q serve: %s",
 		spec.AnnotationPreviewHost, host, t.Deployment.Name, advice)
 }
 
 // previewNameTaken checks that what the preview would be made of is nobody else's.
-func (s scene) previewNameTaken(found routes, t rollout.Target) *rollout.Problem {
+func (s snapshot) previewNameTaken(found routes, t rollout.Target) *rollout.Problem {
 	stable := found.ingresses[0]
-	if name := s.previewIngressName(t, stable); s.taken(name) != nil {
+	if name := s.previewIngressName(t, stable); s.foreignIngress(name) != nil {
 		return nameTaken("Ingress", name, "preview")
 	}
 	for _, svc := range found.servicesOf(stable) {
@@ -89,7 +89,7 @@ func (s scene) previewNameTaken(found routes, t rollout.Target) *rollout.Problem
 
 // previewHostTaken checks that nobody serves the preview host: no Ingress of the
 // cluster by name, and no other namespace by a wildcard.
-func (r *Router) previewHostTaken(ctx context.Context, s scene, t rollout.Target) (*rollout.Problem, error) {
+func (r *Router) previewHostTaken(ctx context.Context, s snapshot, t rollout.Target) (*rollout.Problem, error) {
 	host := t.Spec.PreviewHost
 	for _, as := range []string{host, wildcardOf(host)} {
 		var found netv1.IngressList
@@ -97,29 +97,29 @@ func (r *Router) previewHostTaken(ctx context.Context, s scene, t rollout.Target
 			return nil, fmt.Errorf("looking for who serves host %q: %w", as, err)
 		}
 		// A cache returns them in any order, and the message should not change.
-		slices.SortFunc(found.Items, func(a, b netv1.Ingress) int { return strings.Compare(nameOf(&a), nameOf(&b)) })
+		slices.SortFunc(found.Items, func(a, b netv1.Ingress) int { return strings.Compare(namespacedName(&a), namespacedName(&b)) })
 		for i := range found.Items {
 			ing := &found.Items[i]
 			own := rollout.Owns(t.Deployment, ing) || as != host && ing.Namespace == t.Deployment.Namespace
-			if own || s.previewedBefore(ing, host) {
+			if own || s.hadPreviewHostFirst(ing, host) {
 				continue
 			}
-			return problem(reason.PreviewHostRefused, "%s names %q, and Ingress %q serves %q already: use another host",
-				spec.AnnotationPreviewHost, host, nameOf(ing), as), nil
+			return newProblem(reason.PreviewHostRefused, "%s names %q, and Ingress %q serves %q already: use another host",
+				spec.AnnotationPreviewHost, host, namespacedName(ing), as), nil
 		}
 	}
 	return nil, nil
 }
 
-// previewedBefore says whether other is the preview of another Deployment and ours
+// hadPreviewHostFirst says whether other is the preview of another Deployment and ours
 // has had host for longer. Were both to yield, both would come back.
-func (s scene) previewedBefore(other *netv1.Ingress, host string) bool {
+func (s snapshot) hadPreviewHostFirst(other *netv1.Ingress, host string) bool {
 	if !isPreview(other) || other.Labels[spec.LabelManagedBy] != spec.ManagedBy {
 		return false
 	}
-	for ing := range byName(s.previews) {
+	for ing := range byName(s.ownPreviews) {
 		age := ing.CreationTimestamp.Compare(other.CreationTimestamp.Time)
-		if slices.Contains(hostsOf(ing), host) && cmp.Or(age, strings.Compare(nameOf(ing), nameOf(other))) < 0 {
+		if slices.Contains(hostsOf(ing), host) && cmp.Or(age, strings.Compare(namespacedName(ing), namespacedName(other))) < 0 {
 			return true
 		}
 	}

@@ -101,7 +101,7 @@ func TestPreviewRefused(t *testing.T) {
 // preview is one that Headgate made for another Deployment, under previewHost.
 func preview(name string, created time.Time) *netv1.Ingress {
 	other := target(previewed, func(t *rollout.Target) { t.Deployment.Name, t.Deployment.UID = "api", "uid-api" })
-	ing := defaultDialect.previewIngress(other, ingress(name, rule("x.test", path("/", "x"))), map[string]bool{"x": true})
+	ing := defaultDialect.buildPreviewIngress(other, ingress(name, rule("x.test", path("/", "x"))), map[string]bool{"x": true})
 	ing.CreationTimestamp = metav1.NewTime(created)
 	return ing
 }
@@ -143,9 +143,9 @@ func TestPreviewYields(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			stable := ingress("web", rule("a.test", path("/", "web")))
 			svc, canary := canaries(target(), stable, 10)
-			own := defaultDialect.previewIngress(target(previewed), stable, map[string]bool{"web": true})
+			own := defaultDialect.buildPreviewIngress(target(previewed), stable, map[string]bool{"web": true})
 			own.CreationTimestamp = metav1.NewTime(noon)
-			c := newCluster(nginxClass(), service("web", "web"), stable, svc, canary, previewService(target(), service("web", "web")), own, tc.other)
+			c := newCluster(nginxClass(), service("web", "web"), stable, svc, canary, buildPreviewService(target(), service("web", "web")), own, tc.other)
 			diff(t, tc.yields, c.observe(t, previewed).Problem != nil)
 		})
 	}

@@ -40,7 +40,7 @@ func TestPreviewIngress(t *testing.T) {
 	stable.Spec.DefaultBackend = &netv1.IngressBackend{Service: &netv1.IngressServiceBackend{Name: "web"}}
 	untouched := stable.DeepCopy()
 
-	got := defaultDialect.previewIngress(target(previewed), stable, map[string]bool{"web": true, "web-grpc": true})
+	got := defaultDialect.buildPreviewIngress(target(previewed), stable, map[string]bool{"web": true, "web-grpc": true})
 
 	diff(t, &netv1.Ingress{
 		ObjectMeta: metav1.ObjectMeta{
@@ -69,15 +69,15 @@ func TestPreviewIngress(t *testing.T) {
 }
 
 func TestPreviewServiceIsACopyOfTheCanaryService(t *testing.T) {
-	want := canaryService(target(), service("web", "web"))
+	want := buildCanaryService(target(), service("web", "web"))
 	want.Name = "web-preview"
-	diff(t, want, previewService(target(), service("web", "web")))
+	diff(t, want, buildPreviewService(target(), service("web", "web")))
 }
 
 func TestPreviewClassByAnnotation(t *testing.T) {
 	stable := annotated(ingress("web", rule("a.test", path("/", "web"))), annotationClass, "nginx")
 	stable.Spec.IngressClassName = nil
-	got := defaultDialect.previewIngress(target(previewed), stable, map[string]bool{"web": true})
+	got := defaultDialect.buildPreviewIngress(target(previewed), stable, map[string]bool{"web": true})
 	diff(t, "nginx", got.Annotations[annotationClass])
 	diff(t, (*string)(nil), got.Spec.IngressClassName)
 }
@@ -141,12 +141,12 @@ func TestOnPreview(t *testing.T) {
 		"ssl-passthrough", "stream-snippet", "temporal-redirect",
 	}
 	for _, name := range copied {
-		if !onPreview(name) {
+		if !copiedToPreview(name) {
 			t.Errorf("%s is left behind", name)
 		}
 	}
 	for _, name := range left {
-		if onPreview(name) {
+		if copiedToPreview(name) {
 			t.Errorf("%s is copied", name)
 		}
 	}
@@ -305,7 +305,7 @@ func TestPreviewSurvivesTheReCreationOfItsStableIngress(t *testing.T) {
 func TestPreviewsOfTwoDeploymentsBehindOneIngress(t *testing.T) {
 	api := target(previewed, func(t *rollout.Target) { t.Deployment.Name, t.Deployment.UID = "api", "uid-api" })
 	stable := ingress("web", rule("a.test", path("/", "web"), path("/api", "api")))
-	theirs := defaultDialect.previewIngress(api, stable, map[string]bool{"api": true})
+	theirs := defaultDialect.buildPreviewIngress(api, stable, map[string]bool{"api": true})
 	theirs.Spec.Rules[0].Host = "preview.api.test"
 	c := newCluster(nginxClass(), service("web", "web"), service("api", "api"), stable, theirs)
 	c.setWeight(t, 10, previewed)

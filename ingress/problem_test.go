@@ -123,8 +123,8 @@ func TestProblem(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := target(func(tr *rollout.Target) { tr.Spec = tc.spec })
-			s := stage(tr, append(tc.objects, nginxClass())...)
-			expectProblem(t, tc.reason, tc.message, s.problem(discover(s, tr), tr, []string{"k8s.io/ingress-nginx"}))
+			s := snapshotOf(tr, append(tc.objects, nginxClass())...)
+			expectProblem(t, tc.reason, tc.message, s.firstProblem(discover(s, tr), tr, []string{"k8s.io/ingress-nginx"}))
 		})
 	}
 }

@@ -24,7 +24,7 @@ import (
 // gone already is none.
 func (r *Router) Remove(ctx context.Context, t rollout.Target) error {
 	if err := r.deleteOurs(ctx, t, &netv1.IngressList{}, &netv1.IngressList{}); err != nil {
-		return fmt.Errorf("removing the canary Ingresses of Deployment %s: %w", nameOf(t.Deployment), err)
+		return fmt.Errorf("removing the canary Ingresses of Deployment %s: %w", namespacedName(t.Deployment), err)
 	}
 	return nil
 }
@@ -35,7 +35,7 @@ func (r *Router) Remove(ctx context.Context, t rollout.Target) error {
 // is gone may answer 503.
 func (r *Router) Cleanup(ctx context.Context, t rollout.Target) error {
 	if err := r.deleteOurs(ctx, t, &corev1.ServiceList{}, &corev1.ServiceList{}); err != nil {
-		return fmt.Errorf("removing the canary Services of Deployment %s: %w", nameOf(t.Deployment), err)
+		return fmt.Errorf("removing the canary Services of Deployment %s: %w", namespacedName(t.Deployment), err)
 	}
 	return nil
 }

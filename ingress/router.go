@@ -82,13 +82,13 @@ func New(c client.Client, live client.Reader, o Options) *Router {
 func (r *Router) Observe(ctx context.Context, t rollout.Target) (rollout.Traffic, error) {
 	tr, err := r.observe(ctx, t)
 	if err != nil {
-		return rollout.Traffic{}, fmt.Errorf("observing the traffic of Deployment %s: %w", nameOf(t.Deployment), err)
+		return rollout.Traffic{}, fmt.Errorf("observing the traffic of Deployment %s: %w", namespacedName(t.Deployment), err)
 	}
 	return tr, nil
 }
 
 func (r *Router) observe(ctx context.Context, t rollout.Target) (rollout.Traffic, error) {
-	s, err := look(ctx, r.client, r.dialect, t.Deployment)
+	s, err := readSnapshot(ctx, r.client, r.dialect, t.Deployment)
 	if err != nil {
 		return rollout.Traffic{}, err
 	}
@@ -98,23 +98,23 @@ func (r *Router) observe(ctx context.Context, t rollout.Target) (rollout.Traffic
 		tr.CanaryService = canaryName(found.services[0].Name, serviceNameLimit)
 	}
 	if len(found.ingresses) > 0 {
-		tr.CanaryIngress = s.ingressName(t, found.ingresses[0])
+		tr.CanaryIngress = s.canaryIngressName(t, found.ingresses[0])
 	}
-	tr.Routed, tr.Previewed = len(s.canaryIngresses) > 0, len(s.previews) > 0
+	tr.Routed, tr.Previewed = len(s.ownCanaries) > 0, len(s.ownPreviews) > 0
 	t, refused, err := r.preview(ctx, s, found, t)
 	if err != nil {
 		return rollout.Traffic{}, err
 	}
-	carried, since := s.carried()
-	tr.Weight, tr.Match, tr.Since = carried.weight, carried.match, since
+	assumed, since := s.assumedSplit()
+	tr.Weight, tr.Match, tr.Since = assumed.weight, assumed.match, since
 	if tr.Routed {
-		tr.Lowest, tr.Version = s.lowest(), s.version()
+		tr.Lowest, tr.Version = s.lowestWeight(), s.version()
 	}
-	p := s.plan(found, t, carried, since)
+	p := s.plan(found, t, assumed, since)
 	tr.Current = tr.Routed && p.done()
-	tr.Problem = cmp.Or(s.problem(found, t, r.controllers), p.taken, refused)
+	tr.Problem = cmp.Or(s.firstProblem(found, t, r.controllers), p.nameConflict, refused)
 	if tr.Problem == nil && (t.Rollout == "" || !tr.Routed) {
-		tr.Problem, err = strangers(ctx, r.live, found, t)
+		tr.Problem, err = foreignPods(ctx, r.live, found, t)
 	}
 	return tr, err
 }
@@ -133,29 +133,29 @@ func (r *Router) observe(ctx context.Context, t rollout.Target) (rollout.Traffic
 // t.Seen: somebody lowered a weight, or deleted them, which is a brake. Problems other than a missing route and a taken name of a canary
 // object do not stop it; Observe reports them.
 func (r *Router) SetWeight(ctx context.Context, t rollout.Target, weight int, match spec.Match) error {
-	if err := r.setShare(ctx, t, share{weight, match}); err != nil {
-		return fmt.Errorf("setting weight %d of Deployment %s: %w", weight, nameOf(t.Deployment), err)
+	if err := r.setSplit(ctx, t, trafficSplit{weight, match}); err != nil {
+		return fmt.Errorf("setting weight %d of Deployment %s: %w", weight, namespacedName(t.Deployment), err)
 	}
 	return nil
 }
 
-func (r *Router) setShare(ctx context.Context, t rollout.Target, of share) error {
+func (r *Router) setSplit(ctx context.Context, t rollout.Target, of trafficSplit) error {
 	if of.weight < 0 || of.weight > fullWeight {
 		return fmt.Errorf("weight %d is not within 0..100", of.weight)
 	}
 	if t.Rollout == "" || len(t.Track) == 0 {
 		return errors.New("the target names no rollout or no track label: a canary Service would select stable pods")
 	}
-	s, err := look(ctx, r.client, r.dialect, t.Deployment)
+	s, err := readSnapshot(ctx, r.client, r.dialect, t.Deployment)
 	if err != nil {
 		return err
 	}
-	if s.outdates(t, of) {
+	if s.isStaleRaise(t, of) {
 		return apierrors.NewConflict(netv1.Resource("ingresses"), canaryName(t.Deployment.Name, ingressNameLimit), errors.New("canary Ingresses were written since this was decided"))
 	}
 	found := discover(s, t)
-	if len(found.ingresses) == 0 && len(s.canaryIngresses) == 0 {
-		if p := s.problem(found, t, r.controllers); p != nil {
+	if len(found.ingresses) == 0 && len(s.ownCanaries) == 0 {
+		if p := s.firstProblem(found, t, r.controllers); p != nil {
 			return p
 		}
 	}
@@ -163,7 +163,7 @@ func (r *Router) setShare(ctx context.Context, t rollout.Target, of share) error
 	if err != nil {
 		return err
 	}
-	return r.carryOut(ctx, s.plan(found, t, of, r.now()))
+	return r.apply(ctx, s.plan(found, t, of, r.now()))
 }
 
-func nameOf(obj client.Object) string { return client.ObjectKeyFromObject(obj).String() }
+func namespacedName(obj client.Object) string { return client.ObjectKeyFromObject(obj).String() }

@@ -15,7 +15,7 @@ import (
 
 // share is which requests canary Ingresses take: weight percent of all, and
 // besides them those that match.
-type share struct {
+type trafficSplit struct {
 	weight int // 0..100
 	match  spec.Match
 }
@@ -33,13 +33,13 @@ const fullWeight = 100
 // carried returns the highest weight that any canary Ingress may be carrying,
 // the match of the first that may be matching anything, and when the last of them
 // was written.
-func (s scene) carried() (all share, since time.Time) {
-	for ing := range byName(s.canaryIngresses) {
+func (s snapshot) assumedSplit() (all trafficSplit, since time.Time) {
+	for ing := range byName(s.ownCanaries) {
 		all.weight = max(all.weight, s.weightOf(ing))
 		if all.match.None() {
 			all.match = s.matchOf(ing)
 		}
-		if at := sinceOf(ing); at.After(since) {
+		if at := writtenAt(ing); at.After(since) {
 			since = at
 		}
 	}
@@ -54,8 +54,8 @@ func (s scene) carried() (all share, since time.Time) {
 // have all the traffic is not scaled down. So does an Ingress that is no canary
 // any more: it competes with the stable one and wins whenever it is the older.
 func (d dialect) weightOf(ing *netv1.Ingress) int {
-	weight, err := strconv.Atoi(ing.Annotations[d.weight()])
-	if err != nil || !d.is(ing, "canary") {
+	weight, err := strconv.Atoi(ing.Annotations[d.weightKey()])
+	if err != nil || !d.isTrue(ing, "canary") {
 		return fullWeight
 	}
 	if recorded, err := strconv.Atoi(ing.Annotations[annotationWeight]); err == nil {
@@ -66,11 +66,11 @@ func (d dialect) weightOf(ing *netv1.Ingress) int {
 
 // lowest returns the lowest weight that a canary Ingress says. What does not parse
 // is 0 to the controllers.
-func (s scene) lowest() int {
+func (s snapshot) lowestWeight() int {
 	lowest := fullWeight
-	for _, ing := range s.canaryIngresses {
-		weight, err := strconv.Atoi(ing.Annotations[s.weight()])
-		if err != nil || !s.is(ing, "canary") {
+	for _, ing := range s.ownCanaries {
+		weight, err := strconv.Atoi(ing.Annotations[s.weightKey()])
+		if err != nil || !s.isTrue(ing, "canary") {
 			weight = 0
 		}
 		lowest = max(0, min(lowest, weight))
@@ -79,9 +79,9 @@ func (s scene) lowest() int {
 }
 
 // version is another one whenever a canary Ingress was written.
-func (s scene) version() string {
+func (s snapshot) version() string {
 	var b strings.Builder
-	for ing := range byName(s.canaryIngresses) {
+	for ing := range byName(s.ownCanaries) {
 		fmt.Fprintf(&b, "%s:%s ", ing.Name, ing.ResourceVersion)
 	}
 	return b.String()
@@ -89,12 +89,12 @@ func (s scene) version() string {
 
 // outdates says whether s is not what somebody saw who decided on of, and has less
 // traffic than that gives.
-func (s scene) outdates(t rollout.Target, of share) bool {
-	return t.Seen != "" && t.Seen != s.version() && (len(s.canaryIngresses) == 0 || of.weight > s.lowest())
+func (s snapshot) isStaleRaise(t rollout.Target, of trafficSplit) bool {
+	return t.Seen != "" && t.Seen != s.version() && (len(s.ownCanaries) == 0 || of.weight > s.lowestWeight())
 }
 
 // sinceOf returns when ing was last written, or created if it does not say.
-func sinceOf(ing *netv1.Ingress) time.Time {
+func writtenAt(ing *netv1.Ingress) time.Time {
 	at, err := time.Parse(time.RFC3339Nano, ing.Annotations[annotationSince])
 	if err != nil {
 		return ing.CreationTimestamp.Time
@@ -103,29 +103,29 @@ func sinceOf(ing *netv1.Ingress) time.Time {
 }
 
 // dated says whether ing carries the time of its last write.
-func dated(ing *netv1.Ingress) bool {
+func hasWriteTime(ing *netv1.Ingress) bool {
 	_, err := time.Parse(time.RFC3339Nano, ing.Annotations[annotationSince])
 	return err == nil
 }
 
 // date records that ing is being written now.
-func date(ing *netv1.Ingress, now time.Time) {
+func stampWriteTime(ing *netv1.Ingress, now time.Time) {
 	ing.Annotations[annotationSince] = now.UTC().Format(time.RFC3339Nano)
 }
 
 // reweighed returns ing with another share and all else as it is.
-func (d dialect) reweighed(ing *netv1.Ingress, of share) *netv1.Ingress {
+func (d dialect) withSplit(ing *netv1.Ingress, of trafficSplit) *netv1.Ingress {
 	out := ing.DeepCopy()
-	d.writeShare(out, of)
+	d.writeSplit(out, of)
 	return out
 }
 
 // writeShare makes ing a canary that takes of and nothing else.
-func (d dialect) writeShare(ing *netv1.Ingress, of share) {
-	maps.DeleteFunc(ing.Annotations, func(key, _ string) bool { return d.splits(key) })
+func (d dialect) writeSplit(ing *netv1.Ingress, of trafficSplit) {
+	maps.DeleteFunc(ing.Annotations, func(key, _ string) bool { return d.isCanaryKey(key) })
 	ing.Annotations = overlay(ing.Annotations, map[string]string{
-		d.canary():       "true",
-		d.weight():       strconv.Itoa(of.weight),
+		d.canaryKey():    "true",
+		d.weightKey():    strconv.Itoa(of.weight),
 		annotationWeight: strconv.Itoa(of.weight),
 	})
 	d.writeMatch(ing, of.match)

@@ -27,8 +27,8 @@ func TestWeightOf(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ing := annotated(ingress("web-canary"), nginx("canary"), tc.canary, nginx("canary-weight"), tc.weight, annotationWeight, tc.recorded)
 			diff(t, tc.want, defaultDialect.weightOf(ing))
-			s := scene{dialect: defaultDialect, canaryIngresses: map[string]*netv1.Ingress{"web-canary": ing}}
-			diff(t, tc.lowest, s.lowest())
+			s := snapshot{dialect: defaultDialect, ownCanaries: map[string]*netv1.Ingress{"web-canary": ing}}
+			diff(t, tc.lowest, s.lowestWeight())
 		})
 	}
 }
@@ -46,7 +46,7 @@ func TestSinceOf(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ing := annotated(ingress("web-canary"), annotationSince, tc.since)
 			ing.CreationTimestamp = metav1.NewTime(created)
-			diff(t, tc.want, sinceOf(ing))
+			diff(t, tc.want, writtenAt(ing))
 		})
 	}
 }
@@ -54,19 +54,19 @@ func TestSinceOf(t *testing.T) {
 func TestCarriedIsTheHighestWeightAndTheLatestTime(t *testing.T) {
 	canary := func(name, weight string, since time.Time) *netv1.Ingress {
 		ing := annotated(ingress(name), nginx("canary"), "true", nginx("canary-weight"), weight)
-		date(ing, since)
+		stampWriteTime(ing, since)
 		return ing
 	}
-	s := scene{dialect: defaultDialect, canaryIngresses: map[string]*netv1.Ingress{
+	s := snapshot{dialect: defaultDialect, ownCanaries: map[string]*netv1.Ingress{
 		"a": canary("a", "10", noon.Add(time.Minute)),
 		"b": canary("b", "50", noon),
 	}}
-	carried, since := s.carried()
-	diff(t, 50, carried.weight)
+	assumed, since := s.assumedSplit()
+	diff(t, 50, assumed.weight)
 	diff(t, noon.Add(time.Minute), since)
 
-	carried, since = scene{}.carried()
-	diff(t, 0, carried.weight)
+	assumed, since = snapshot{}.assumedSplit()
+	diff(t, 0, assumed.weight)
 	diff(t, time.Time{}, since)
 }
 
@@ -74,7 +74,7 @@ func TestWeightRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weight := rapid.IntRange(0, 100).Draw(t, "weight")
 		before := annotated(ingress("web-canary"), nginx("canary-weight"), rapid.String().Draw(t, "before"), nginx("canary-weight-total"), "1000")
-		after := defaultDialect.reweighed(before, share{weight: weight})
+		after := defaultDialect.withSplit(before, trafficSplit{weight: weight})
 		if got := defaultDialect.weightOf(after); got != weight {
 			t.Fatalf("wrote %d, read %d", weight, got)
 		}

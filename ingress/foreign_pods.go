@@ -19,18 +19,18 @@ import (
 
 // running leaves out pods that have ended: those of a Job often carry the labels
 // of the whole application, but get no traffic any more.
-var running = client.MatchingFieldsSelector{Selector: fields.AndSelectors(
+var notEnded = client.MatchingFieldsSelector{Selector: fields.AndSelectors(
 	fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)),
 	fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
 )}
 
 // strangers checks that every pod behind the split Services is one of t's:
 // traffic to others would be split as well, and take part in no rollout.
-func strangers(ctx context.Context, c client.Reader, r routes, t rollout.Target) (*rollout.Problem, error) {
+func foreignPods(ctx context.Context, c client.Reader, r routes, t rollout.Target) (*rollout.Problem, error) {
 	dep := t.Deployment
 	for _, svc := range r.services {
-		pods, err := list(ctx, c, corev1.SchemeGroupVersion.WithKind("PodList"),
-			client.InNamespace(dep.Namespace), client.MatchingLabels(svc.Spec.Selector), running)
+		pods, err := listMetadata(ctx, c, corev1.SchemeGroupVersion.WithKind("PodList"),
+			client.InNamespace(dep.Namespace), client.MatchingLabels(svc.Spec.Selector), notEnded)
 		if err != nil {
 			return nil, fmt.Errorf("listing the pods of Service %q: %w", svc.Name, err)
 		}
@@ -39,8 +39,8 @@ func strangers(ctx context.Context, c client.Reader, r routes, t rollout.Target)
 		if err != nil {
 			return nil, err
 		}
-		if pod := firstStranger(pods, replicaSets, dep); pod != "" {
-			return problem(reason.ServiceSelectsOthers, "Service %q also selects pod %q, which is not of Deployment %q, and its traffic would be split too: "+
+		if pod := firstForeignPod(pods, replicaSets, dep); pod != "" {
+			return newProblem(reason.ServiceSelectsOthers, "Service %q also selects pod %q, which is not of Deployment %q, and its traffic would be split too: "+
 				"narrow the Service's selector", svc.Name, pod, dep.Name), nil
 		}
 	}
@@ -49,7 +49,7 @@ func strangers(ctx context.Context, c client.Reader, r routes, t rollout.Target)
 
 // firstStranger returns the name of a pod that dep does not own through one of
 // the ReplicaSets, and that is not of a canary; "" if there is none.
-func firstStranger(pods, replicaSets []metav1.PartialObjectMetadata, dep *appsv1.Deployment) string {
+func firstForeignPod(pods, replicaSets []metav1.PartialObjectMetadata, dep *appsv1.Deployment) string {
 	own := map[types.UID]bool{}
 	for _, rs := range replicaSets {
 		own[rs.UID] = metav1.IsControlledBy(&rs, dep)
@@ -70,7 +70,7 @@ func replicaSetsOf(ctx context.Context, c client.Reader, dep *appsv1.Deployment)
 	if err != nil {
 		return nil, fmt.Errorf("reading the selector of Deployment %q: %w", dep.Name, err)
 	}
-	found, err := list(ctx, c, appsv1.SchemeGroupVersion.WithKind("ReplicaSetList"),
+	found, err := listMetadata(ctx, c, appsv1.SchemeGroupVersion.WithKind("ReplicaSetList"),
 		client.InNamespace(dep.Namespace), client.MatchingLabelsSelector{Selector: selector})
 	if err != nil {
 		return nil, fmt.Errorf("listing the ReplicaSets of Deployment %q: %w", dep.Name, err)
@@ -79,7 +79,7 @@ func replicaSetsOf(ctx context.Context, c client.Reader, dep *appsv1.Deployment)
 }
 
 // list reads the metadata of objects: names, labels and owners are all it takes.
-func list(ctx context.Context, c client.Reader, kind schema.GroupVersionKind, opts ...client.ListOption) ([]metav1.PartialObjectMetadata, error) {
+func listMetadata(ctx context.Context, c client.Reader, kind schema.GroupVersionKind, opts ...client.ListOption) ([]metav1.PartialObjectMetadata, error) {
 	var found metav1.PartialObjectMetadataList
 	found.SetGroupVersionKind(kind)
 	err := c.List(ctx, &found, opts...)

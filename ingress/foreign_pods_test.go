@@ -9,7 +9,7 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-func TestFirstStranger(t *testing.T) {
+func TestFirstForeignPod(t *testing.T) {
 	object := func(name string, owner types.UID) metav1.PartialObjectMetadata {
 		m := metav1.ObjectMeta{Name: name, UID: types.UID("uid-" + name)}
 		if owner != "" {
@@ -36,7 +36,7 @@ func TestFirstStranger(t *testing.T) {
 		"nor does one that goes":      {[]metav1.PartialObjectMetadata{leaving}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			diff(t, tc.want, firstStranger(tc.pods, replicaSets, target().Deployment))
+			diff(t, tc.want, firstForeignPod(tc.pods, replicaSets, target().Deployment))
 		})
 	}
 }

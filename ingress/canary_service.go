@@ -16,7 +16,7 @@ import (
 // publishNotReadyAddresses, internalTrafficPolicy, traffic distribution and
 // session affinity stay at their defaults: each of them can send a request to
 // where the few canary pods are not, or are not ready.
-func canaryService(t rollout.Target, stable *corev1.Service) *corev1.Service {
+func buildCanaryService(t rollout.Target, stable *corev1.Service) *corev1.Service {
 	svc := &corev1.Service{
 		ObjectMeta: canaryMeta(t, canaryName(stable.Name, serviceNameLimit)),
 		Spec: corev1.ServiceSpec{

@@ -26,7 +26,7 @@ const annotationClass = "kubernetes.io/ingress.class"
 //
 // affinity-canary-behavior means nothing on a stable Ingress: who writes it
 // there means the canary.
-var honoured = []string{
+var canaryUpstreamAnnotations = []string{
 	"affinity-canary-behavior",
 	"load-balance",
 	"service-upstream",
@@ -35,19 +35,19 @@ var honoured = []string{
 	"upstream-hash-by-subset-size",
 }
 
-func onCanary(name string) bool { return slices.Contains(honoured, name) }
+func copiedToCanary(name string) bool { return slices.Contains(canaryUpstreamAnnotations, name) }
 
 func (d dialect) key(name string) string { return string(d) + "/" + name }
 
 // name is the inverse of key, and false for a key of anybody else's.
 func (d dialect) name(key string) (string, bool) { return strings.CutPrefix(key, string(d)+"/") }
 
-func (d dialect) canary() string { return d.key("canary") }
-func (d dialect) weight() string { return d.key("canary-weight") }
+func (d dialect) canaryKey() string { return d.key("canary") }
+func (d dialect) weightKey() string { return d.key("canary-weight") }
 
 // copied returns the annotations of stable that an Ingress derived from it has
 // too: its class, and those of this dialect that allowed lets through.
-func (d dialect) copied(stable *netv1.Ingress, allowed func(name string) bool) map[string]string {
+func (d dialect) copiedAnnotations(stable *netv1.Ingress, allowed func(name string) bool) map[string]string {
 	out := map[string]string{}
 	for key, value := range stable.Annotations {
 		if name, ok := d.name(key); ok && allowed(name) {
@@ -64,24 +64,24 @@ func (d dialect) copied(stable *netv1.Ingress, allowed func(name string) bool) m
 
 // strip takes out of annotations what a derived Ingress has as it was built, or
 // not at all: how it splits, its class, and what allowed copies.
-func (d dialect) strip(annotations map[string]string, allowed func(name string) bool) {
+func (d dialect) removeDerived(annotations map[string]string, allowed func(name string) bool) {
 	maps.DeleteFunc(annotations, func(key, _ string) bool {
 		name, ok := d.name(key)
-		return d.splits(key) || key == annotationClass || ok && allowed(name)
+		return d.isCanaryKey(key) || key == annotationClass || ok && allowed(name)
 	})
 }
 
 // splits says whether key has to do with being a canary. canary-weight-total has,
 // and is never built: it silently scales every weight, and ingress-nginx does not
 // notice when it alone changes.
-func (d dialect) splits(key string) bool {
+func (d dialect) isCanaryKey(key string) bool {
 	name, ok := d.name(key)
 	return key == annotationMatch || ok && (name == "canary" || strings.HasPrefix(name, "canary-"))
 }
 
 // is says whether a boolean annotation of ing is true. The controllers parse it
 // with ParseBool as well, and take what does not parse for false.
-func (d dialect) is(ing *netv1.Ingress, name string) bool {
+func (d dialect) isTrue(ing *netv1.Ingress, name string) bool {
 	yes, err := strconv.ParseBool(ing.Annotations[d.key(name)])
 	return err == nil && yes
 }

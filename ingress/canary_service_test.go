@@ -39,7 +39,7 @@ func TestCanaryService(t *testing.T) {
 	})
 	untouched := stable.DeepCopy()
 
-	got := canaryService(target(), stable)
+	got := buildCanaryService(target(), stable)
 
 	diff(t, &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{
@@ -71,12 +71,12 @@ func TestCanaryService(t *testing.T) {
 
 func TestCanaryServiceStaysHeadless(t *testing.T) {
 	headless := service("web", "web", func(svc *corev1.Service) { svc.Spec.ClusterIP = corev1.ClusterIPNone })
-	diff(t, corev1.ClusterIPNone, canaryService(target(), headless).Spec.ClusterIP)
-	diff(t, "", canaryService(target(), service("web", "web")).Spec.ClusterIP)
+	diff(t, corev1.ClusterIPNone, buildCanaryService(target(), headless).Spec.ClusterIP)
+	diff(t, "", buildCanaryService(target(), service("web", "web")).Spec.ClusterIP)
 }
 
 func TestMergeService(t *testing.T) {
-	want := canaryService(target(), service("web", "web"))
+	want := buildCanaryService(target(), service("web", "web"))
 	for name, tc := range map[string]struct {
 		change func(*corev1.Service) // to what is in the cluster
 		writes bool

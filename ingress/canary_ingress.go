@@ -14,7 +14,7 @@ import (
 // its paths that lead to a Service in split. It has no TLS section, which
 // controllers ignore on a canary and certificate tools do not, and no default
 // backend.
-func (d dialect) canaryIngress(t rollout.Target, stable *netv1.Ingress, split map[string]bool, of share) *netv1.Ingress {
+func (d dialect) buildCanaryIngress(t rollout.Target, stable *netv1.Ingress, split map[string]bool, of trafficSplit) *netv1.Ingress {
 	ing := &netv1.Ingress{
 		ObjectMeta: canaryMeta(t, canaryName(stable.Name, ingressNameLimit)),
 		Spec: netv1.IngressSpec{
@@ -22,12 +22,12 @@ func (d dialect) canaryIngress(t rollout.Target, stable *netv1.Ingress, split ma
 			Rules:            canaryRules(stable, split),
 		},
 	}
-	maps.Copy(ing.Annotations, d.copied(stable, onCanary))
+	maps.Copy(ing.Annotations, d.copiedAnnotations(stable, copiedToCanary))
 	// External DNS would publish the hosts a second time, without the user's
 	// target and TTL. The prefix of its annotations changed in v0.22.
 	ing.Annotations["external-dns.alpha.kubernetes.io/controller"] = spec.ManagedBy
 	ing.Annotations["external-dns.kubernetes.io/controller"] = spec.ManagedBy
-	d.writeShare(ing, of)
+	d.writeSplit(ing, of)
 	return ing.DeepCopy()
 }
 
@@ -41,13 +41,13 @@ func canaryRules(stable *netv1.Ingress, split map[string]bool) []netv1.IngressRu
 	seen := map[location]bool{}
 	for _, rule := range stable.Spec.Rules {
 		var kept []netv1.HTTPIngressPath
-		for path := range servicePaths(rule) {
+		for path := range rulePaths(rule) {
 			at := locationOf(rule.Host, path)
 			if !split[path.Backend.Service.Name] || seen[at] {
 				continue
 			}
 			seen[at] = true
-			kept = append(kept, leadingTo(path, canaryName(path.Backend.Service.Name, serviceNameLimit)))
+			kept = append(kept, withService(path, canaryName(path.Backend.Service.Name, serviceNameLimit)))
 		}
 		if len(kept) > 0 {
 			rules = append(rules, netv1.IngressRule{
@@ -60,7 +60,7 @@ func canaryRules(stable *netv1.Ingress, split map[string]bool) []netv1.IngressRu
 }
 
 // leadingTo returns stable with service in place of its own.
-func leadingTo(stable netv1.HTTPIngressPath, service string) netv1.HTTPIngressPath {
+func withService(stable netv1.HTTPIngressPath, service string) netv1.HTTPIngressPath {
 	path := *stable.DeepCopy()
 	path.Backend.Service.Name = service
 	return path
@@ -68,7 +68,7 @@ func leadingTo(stable netv1.HTTPIngressPath, service string) netv1.HTTPIngressPa
 
 // servicePaths yields the paths of rule that lead to a Service. A rule without
 // http and a path to a resource have none.
-func servicePaths(rule netv1.IngressRule) iter.Seq[netv1.HTTPIngressPath] {
+func rulePaths(rule netv1.IngressRule) iter.Seq[netv1.HTTPIngressPath] {
 	return func(yield func(netv1.HTTPIngressPath) bool) {
 		if rule.HTTP == nil {
 			return
@@ -104,7 +104,7 @@ func locationOf(host string, path netv1.HTTPIngressPath) location {
 // webhooks added: to fight them for it would mean a write at every look.
 func (d dialect) mergeIngress(existing, want *netv1.Ingress, allowed func(name string) bool) *netv1.Ingress {
 	ing := existing.DeepCopy()
-	d.strip(ing.Annotations, allowed)
+	d.removeDerived(ing.Annotations, allowed)
 	ing.Labels = overlay(ing.Labels, want.Labels)
 	ing.Annotations = overlay(ing.Annotations, want.Annotations)
 	ing.Spec.Rules = want.Spec.Rules

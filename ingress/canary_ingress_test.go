@@ -40,7 +40,7 @@ func TestCanaryIngressMetadata(t *testing.T) {
 	stable.Spec.DefaultBackend = &netv1.IngressBackend{Service: &netv1.IngressServiceBackend{Name: "web"}}
 	untouched := stable.DeepCopy()
 
-	got := defaultDialect.canaryIngress(target(), stable, map[string]bool{"web": true}, share{weight: 25})
+	got := defaultDialect.buildCanaryIngress(target(), stable, map[string]bool{"web": true}, trafficSplit{weight: 25})
 
 	diff(t, &netv1.Ingress{
 		ObjectMeta: metav1.ObjectMeta{
@@ -78,7 +78,7 @@ func TestCanaryIngressMetadata(t *testing.T) {
 func TestCanaryIngressSpeaksTheDialectOfTheController(t *testing.T) {
 	d := dialect("ingress.acme.test")
 	stable := annotated(ingress("web", rule("a.test", path("/", "web"))), d.key("load-balance"), "ewma", nginx("service-upstream"), "true")
-	got := d.canaryIngress(target(), stable, map[string]bool{"web": true}, share{weight: 5}).Annotations
+	got := d.buildCanaryIngress(target(), stable, map[string]bool{"web": true}, trafficSplit{weight: 5}).Annotations
 	diff(t, "true", got["ingress.acme.test/canary"])
 	diff(t, "5", got["ingress.acme.test/canary-weight"])
 	diff(t, "ewma", got["ingress.acme.test/load-balance"])
@@ -103,7 +103,7 @@ func TestCanaryIngressClass(t *testing.T) {
 		"an empty field is still kept": {legacy(new("")), new(""), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := defaultDialect.canaryIngress(target(), tc.stable, nil, share{})
+			got := defaultDialect.buildCanaryIngress(target(), tc.stable, nil, trafficSplit{})
 			diff(t, tc.field, got.Spec.IngressClassName)
 			diff(t, tc.annotation, got.Annotations[annotationClass])
 		})
@@ -211,7 +211,7 @@ func drawRule(t *rapid.T) netv1.IngressRule {
 
 func backends(ing *netv1.Ingress) map[location]string {
 	out := map[location]string{}
-	for host, p := range paths(ing) {
+	for host, p := range allPaths(ing) {
 		out[locationOf(host, p)] = p.Backend.Service.Name
 	}
 	return out
@@ -219,7 +219,7 @@ func backends(ing *netv1.Ingress) map[location]string {
 
 func TestMergeIngress(t *testing.T) {
 	stable := ingress("web", rule("a.test", path("/", "web")))
-	want := defaultDialect.canaryIngress(target(), stable, map[string]bool{"web": true}, share{weight: 10})
+	want := defaultDialect.buildCanaryIngress(target(), stable, map[string]bool{"web": true}, trafficSplit{weight: 10})
 	for name, tc := range map[string]struct {
 		change func(*netv1.Ingress) // to what is in the cluster
 		writes bool
@@ -246,7 +246,7 @@ func TestMergeIngress(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			existing := want.DeepCopy()
 			tc.change(existing)
-			merged := defaultDialect.mergeIngress(existing, want, onCanary)
+			merged := defaultDialect.mergeIngress(existing, want, copiedToCanary)
 			diff(t, tc.writes, !equal(existing, merged))
 			diff(t, want.Spec.Rules, merged.Spec.Rules)
 			for _, key := range slices.Collect(maps.Keys(want.Annotations)) {
@@ -262,11 +262,11 @@ func TestMergeIngress(t *testing.T) {
 func TestMergeIngressLeavesADefaultedClass(t *testing.T) {
 	stable := ingress("web", rule("a.test", path("/", "web")))
 	stable.Spec.IngressClassName = nil
-	want := defaultDialect.canaryIngress(target(), stable, map[string]bool{"web": true}, share{weight: 10})
+	want := defaultDialect.buildCanaryIngress(target(), stable, map[string]bool{"web": true}, trafficSplit{weight: 10})
 	existing := want.DeepCopy()
 	existing.Spec.IngressClassName = new("defaulted")
-	diff(t, new("defaulted"), defaultDialect.mergeIngress(existing, want, onCanary).Spec.IngressClassName)
+	diff(t, new("defaulted"), defaultDialect.mergeIngress(existing, want, copiedToCanary).Spec.IngressClassName)
 
 	want.Annotations[annotationClass] = "nginx"
-	diff(t, (*string)(nil), defaultDialect.mergeIngress(existing, want, onCanary).Spec.IngressClassName)
+	diff(t, (*string)(nil), defaultDialect.mergeIngress(existing, want, copiedToCanary).Spec.IngressClassName)
 }
