@@ -9,9 +9,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// carryOut writes p: Services first, so that no Ingress leads nowhere, then
-// every Ingress whatever fails, then the preview, which must not keep a weight
-// from going down, and only if nothing failed, the deletions.
+// apply carries p out, in this order:
+//
+//  1. the canary Services, so that no Ingress leads to a Service that does not exist
+//  2. every canary Ingress, even if one of them fails
+//  3. the preview, after the weights: a preview that fails must not keep a weight up
+//  4. the deletions, only if nothing failed
 func (r *Router) apply(ctx context.Context, p plan) error {
 	if err := r.writeInOrder(ctx, p.services); err != nil {
 		return err
@@ -30,7 +33,7 @@ func (r *Router) apply(ctx context.Context, p plan) error {
 	return r.deleteAll(ctx, p.stale)
 }
 
-// writeInOrder writes edits in their order, up to the first that fails.
+// writeInOrder stops at the first write that fails.
 func (r *Router) writeInOrder(ctx context.Context, writes []write) error {
 	for _, w := range writes {
 		if err := r.writeOne(ctx, w); err != nil {
@@ -54,11 +57,11 @@ func (r *Router) writeOne(ctx context.Context, w write) error {
 	return nil
 }
 
-// deleteAll deletes these very objects, not others of the same name, and tries
-// each.
-func (r *Router) deleteAll(ctx context.Context, doomed []client.Object) error {
+// deleteAll tries to delete every object, even if one fails. It deletes by UID, so
+// that an object which was created again under the same name stays.
+func (r *Router) deleteAll(ctx context.Context, objects []client.Object) error {
 	var errs []error
-	for _, obj := range doomed {
+	for _, obj := range objects {
 		err := r.client.Delete(ctx, obj, client.Preconditions{UID: new(obj.GetUID())})
 		if client.IgnoreNotFound(err) != nil {
 			errs = append(errs, fmt.Errorf("deleting %s: %w", describe(obj), err))

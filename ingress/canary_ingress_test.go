@@ -40,7 +40,7 @@ func TestCanaryIngressMetadata(t *testing.T) {
 	stable.Spec.DefaultBackend = &netv1.IngressBackend{Service: &netv1.IngressServiceBackend{Name: "web"}}
 	untouched := stable.DeepCopy()
 
-	got := defaultDialect.buildCanaryIngress(target(), stable, map[string]bool{"web": true}, trafficSplit{weight: 25})
+	got := defaultDialect.buildCanaryIngress(target(), stable, serviceNames{"web": true}, trafficSplit{weight: 25})
 
 	diff(t, &netv1.Ingress{
 		ObjectMeta: metav1.ObjectMeta{
@@ -78,7 +78,7 @@ func TestCanaryIngressMetadata(t *testing.T) {
 func TestCanaryIngressSpeaksTheDialectOfTheController(t *testing.T) {
 	d := dialect("ingress.acme.test")
 	stable := annotated(ingress("web", rule("a.test", path("/", "web"))), d.key("load-balance"), "ewma", nginx("service-upstream"), "true")
-	got := d.buildCanaryIngress(target(), stable, map[string]bool{"web": true}, trafficSplit{weight: 5}).Annotations
+	got := d.buildCanaryIngress(target(), stable, serviceNames{"web": true}, trafficSplit{weight: 5}).Annotations
 	diff(t, "true", got["ingress.acme.test/canary"])
 	diff(t, "5", got["ingress.acme.test/canary-weight"])
 	diff(t, "ewma", got["ingress.acme.test/load-balance"])
@@ -112,6 +112,7 @@ func TestCanaryIngressClass(t *testing.T) {
 
 func TestCanaryRules(t *testing.T) {
 	number := func(p int32) netv1.ServiceBackendPort { return netv1.ServiceBackendPort{Number: p} }
+	implementationSpecific := new(netv1.PathTypeImplementationSpecific)
 	for name, tc := range map[string]struct {
 		stable []netv1.IngressRule
 		want   []netv1.IngressRule
@@ -145,8 +146,8 @@ func TestCanaryRules(t *testing.T) {
 			[]netv1.IngressRule{rule("a.test", pathTo("/", "web-canary", number(80)), path("/x", "web-canary"))},
 		},
 		"pathType stays as written, even none": {
-			[]netv1.IngressRule{rule("a.test", typed(path("/", "web"), nil), typed(path("/x", "web"), new(netv1.PathTypeImplementationSpecific)))},
-			[]netv1.IngressRule{rule("a.test", typed(path("/", "web-canary"), nil), typed(path("/x", "web-canary"), new(netv1.PathTypeImplementationSpecific)))},
+			[]netv1.IngressRule{rule("a.test", typed(path("/", "web"), nil), typed(path("/x", "web"), implementationSpecific))},
+			[]netv1.IngressRule{rule("a.test", typed(path("/", "web-canary"), nil), typed(path("/x", "web-canary"), implementationSpecific))},
 		},
 		"two Services have two canaries": {
 			[]netv1.IngressRule{rule("a.test", path("/", "web"), path("/rpc", "web-grpc"))},
@@ -159,7 +160,7 @@ func TestCanaryRules(t *testing.T) {
 		"nothing to split": {[]netv1.IngressRule{rule("a.test", path("/", "api"))}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			split := map[string]bool{"web": true, "web-grpc": true}
+			split := serviceNames{"web": true, "web-grpc": true}
 			diff(t, tc.want, canaryRules(ingress("web", tc.stable...), split))
 		})
 	}
@@ -205,7 +206,10 @@ func drawRule(t *rapid.T) netv1.IngressRule {
 			return resourcePath(at)
 		}
 		p := path(at, rapid.SampledFrom([]string{"web", "web-grpc", "api", "web-canary"}).Draw(t, "service"))
-		return typed(p, rapid.SampledFrom([]*netv1.PathType{nil, new(netv1.PathTypePrefix), new(netv1.PathTypeExact), new(netv1.PathTypeImplementationSpecific)}).Draw(t, "type"))
+		types := []*netv1.PathType{
+			nil, new(netv1.PathTypePrefix), new(netv1.PathTypeExact), new(netv1.PathTypeImplementationSpecific),
+		}
+		return typed(p, rapid.SampledFrom(types).Draw(t, "type"))
 	}), 0, 4).Draw(t, "paths")...)
 }
 
@@ -219,7 +223,7 @@ func backends(ing *netv1.Ingress) map[location]string {
 
 func TestMergeIngress(t *testing.T) {
 	stable := ingress("web", rule("a.test", path("/", "web")))
-	want := defaultDialect.buildCanaryIngress(target(), stable, map[string]bool{"web": true}, trafficSplit{weight: 10})
+	want := defaultDialect.buildCanaryIngress(target(), stable, serviceNames{"web": true}, trafficSplit{weight: 10})
 	for name, tc := range map[string]struct {
 		change func(*netv1.Ingress) // to what is in the cluster
 		writes bool
@@ -246,13 +250,15 @@ func TestMergeIngress(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			existing := want.DeepCopy()
 			tc.change(existing)
-			merged := defaultDialect.mergeIngress(existing, want, copiedToCanary)
-			diff(t, tc.writes, !equal(existing, merged))
+			merged := defaultDialect.mergeIngress(existing, want, forCanary)
+			diff(t, tc.writes, (write{existing, merged}).isNeeded())
 			diff(t, want.Spec.Rules, merged.Spec.Rules)
 			for _, key := range slices.Collect(maps.Keys(want.Annotations)) {
 				diff(t, want.Annotations[key], merged.Annotations[key])
 			}
-			for _, key := range []string{nginx("canary-weight-total"), nginx("load-balance"), nginx("canary-by-header"), nginx("canary-by-cookie"), annotationMatch} {
+			for _, key := range []string{
+				nginx("canary-weight-total"), nginx("load-balance"), nginx("canary-by-header"), nginx("canary-by-cookie"), annotationMatch,
+			} {
 				diff(t, "", merged.Annotations[key])
 			}
 		})
@@ -262,11 +268,11 @@ func TestMergeIngress(t *testing.T) {
 func TestMergeIngressLeavesADefaultedClass(t *testing.T) {
 	stable := ingress("web", rule("a.test", path("/", "web")))
 	stable.Spec.IngressClassName = nil
-	want := defaultDialect.buildCanaryIngress(target(), stable, map[string]bool{"web": true}, trafficSplit{weight: 10})
+	want := defaultDialect.buildCanaryIngress(target(), stable, serviceNames{"web": true}, trafficSplit{weight: 10})
 	existing := want.DeepCopy()
 	existing.Spec.IngressClassName = new("defaulted")
-	diff(t, new("defaulted"), defaultDialect.mergeIngress(existing, want, copiedToCanary).Spec.IngressClassName)
+	diff(t, new("defaulted"), defaultDialect.mergeIngress(existing, want, forCanary).Spec.IngressClassName)
 
 	want.Annotations[annotationClass] = "nginx"
-	diff(t, (*string)(nil), defaultDialect.mergeIngress(existing, want, copiedToCanary).Spec.IngressClassName)
+	diff(t, (*string)(nil), defaultDialect.mergeIngress(existing, want, forCanary).Spec.IngressClassName)
 }

@@ -142,10 +142,10 @@ func snapshotOf(t rollout.Target, objects ...any) snapshot {
 
 // canaries are the canary objects of Service web and Ingress web at weight.
 func canaries(t rollout.Target, stable *netv1.Ingress, weight int) (*corev1.Service, *netv1.Ingress) {
-	ing := defaultDialect.buildCanaryIngress(t, stable, map[string]bool{"web": true}, trafficSplit{weight: weight})
-	stampWriteTime(ing, noon)
+	ing := defaultDialect.buildCanaryIngress(t, stable, serviceNames{"web": true}, trafficSplit{weight: weight})
+	recordWriteTime(ing, noon)
 	ing.UID = "uid-" + types.UID(ing.Name)
-	svc := buildCanaryService(t, service("web", "web"))
+	svc := buildService(t, service("web", "web"), forCanary)
 	svc.UID = "uid-svc-web-canary"
 	return svc, ing
 }

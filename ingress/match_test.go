@@ -17,23 +17,27 @@ func TestMatchOf(t *testing.T) {
 		annotations []string
 		want        spec.Match
 	}{
-		"nothing":   {nil, spec.Match{}},
-		"a header":  {[]string{nginx("canary-by-header"), "X-Canary"}, spec.Match{Header: "X-Canary"}},
-		"its value": {[]string{nginx("canary-by-header"), "X-Canary", nginx("canary-by-header-value"), "beta"}, spec.Match{Header: "X-Canary", Value: "beta"}},
+		"nothing":  {nil, spec.Match{}},
+		"a header": {[]string{nginx("canary-by-header"), "X-Canary"}, spec.Match{Header: "X-Canary"}},
+		"its value": {
+			[]string{nginx("canary-by-header"), "X-Canary", nginx("canary-by-header-value"), "beta"},
+			spec.Match{Header: "X-Canary", Value: "beta"}},
 		"its pattern": {[]string{nginx("canary-by-header"), "X-Canary", nginx("canary-by-header-pattern"), "^eu-"},
 			spec.Match{Header: "X-Canary", Pattern: "^eu-"}},
 		"of value and pattern the value counts": {
 			[]string{nginx("canary-by-header"), "X-Canary", nginx("canary-by-header-value"), "beta", nginx("canary-by-header-pattern"), "^eu-"},
 			spec.Match{Header: "X-Canary", Value: "beta"}},
-		"a value of no header is nothing": {[]string{nginx("canary-by-header-value"), "beta", nginx("canary-by-header-pattern"), "^eu-"}, spec.Match{}},
-		"a cookie":                        {[]string{nginx("canary-by-cookie"), "beta"}, spec.Match{Cookie: "beta"}},
+		"a value of no header is nothing": {
+			[]string{nginx("canary-by-header-value"), "beta", nginx("canary-by-header-pattern"), "^eu-"}, spec.Match{}},
+		"a cookie": {[]string{nginx("canary-by-cookie"), "beta"}, spec.Match{Cookie: "beta"}},
 		"what was recorded and removed by hand may be in force": {
 			[]string{annotationMatch, `{"header":"X-Canary"}`}, spec.Match{Header: "X-Canary"}},
 		"what was recorded and edited, too": {
 			[]string{annotationMatch, `{"header":"X-Canary"}`, nginx("canary-by-cookie"), "beta"}, spec.Match{Header: "X-Canary"}},
-		"a record that does not parse is none": {[]string{annotationMatch, `beta`, nginx("canary-by-cookie"), "beta"}, spec.Match{Cookie: "beta"}},
-		"nor does one of nothing hide a rule":  {[]string{annotationMatch, `{}`, nginx("canary-by-cookie"), "beta"}, spec.Match{Cookie: "beta"}},
-		"of another dialect":                   {[]string{"ingress.acme.test/canary-by-header", "X-Canary"}, spec.Match{}},
+		"a record that does not parse is none": {
+			[]string{annotationMatch, `beta`, nginx("canary-by-cookie"), "beta"}, spec.Match{Cookie: "beta"}},
+		"nor does one of nothing hide a rule": {[]string{annotationMatch, `{}`, nginx("canary-by-cookie"), "beta"}, spec.Match{Cookie: "beta"}},
+		"of another dialect":                  {[]string{"ingress.acme.test/canary-by-header", "X-Canary"}, spec.Match{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			diff(t, tc.want, defaultDialect.matchOf(annotated(ingress("web-canary"), tc.annotations...)))
@@ -41,12 +45,12 @@ func TestMatchOf(t *testing.T) {
 	}
 }
 
-func TestCarriedMatchIsTheFirstThatMatchesAnything(t *testing.T) {
-	s := snapshot{dialect: defaultDialect, ownCanaries: map[string]*netv1.Ingress{
+func TestAssumedMatchIsTheFirstThatMatchesAnything(t *testing.T) {
+	s := snapshot{dialect: defaultDialect, ownIngresses: map[purpose]map[string]*netv1.Ingress{forCanary: {
 		"a": ingress("a"),
 		"b": annotated(ingress("b"), nginx("canary-by-cookie"), "beta"),
 		"c": annotated(ingress("c"), nginx("canary-by-header"), "X-Canary"),
-	}}
+	}}}
 	assumed, _ := s.assumedSplit()
 	diff(t, spec.Match{Cookie: "beta"}, assumed.match)
 }
@@ -96,7 +100,8 @@ func TestRouterRoutesWhatMatches(t *testing.T) {
 		{spec.Match{Header: "X-Canary"}, map[string]string{
 			nginx("canary-by-header"): "X-Canary", annotationMatch: `{"header":"X-Canary"}`}},
 		{spec.Match{Header: "X-Canary", Value: "beta"}, map[string]string{
-			nginx("canary-by-header"): "X-Canary", nginx("canary-by-header-value"): "beta", annotationMatch: `{"header":"X-Canary","value":"beta"}`}},
+			nginx("canary-by-header"): "X-Canary", nginx("canary-by-header-value"): "beta",
+			annotationMatch: `{"header":"X-Canary","value":"beta"}`}},
 		{spec.Match{Header: "X-Region", Pattern: "^eu-", Cookie: "beta"}, map[string]string{
 			nginx("canary-by-header"): "X-Region", nginx("canary-by-header-pattern"): "^eu-", nginx("canary-by-cookie"): "beta",
 			annotationMatch: `{"header":"X-Region","pattern":"^eu-","cookie":"beta"}`}},
@@ -136,11 +141,12 @@ func TestMatchEditedByHandIsPutRight(t *testing.T) {
 		edit  func(annotations map[string]string)
 		seen  spec.Match
 	}{
-		"a header removed":         {wanted, func(a map[string]string) { delete(a, nginx("canary-by-header")) }, wanted},
-		"a value edited":           {wanted, func(a map[string]string) { a[nginx("canary-by-header-value")] = "alpha" }, wanted},
-		"a value made any":         {wanted, func(a map[string]string) { delete(a, nginx("canary-by-header-value")) }, wanted},
-		"a cookie added":           {wanted, func(a map[string]string) { a[nginx("canary-by-cookie")] = "beta" }, wanted},
-		"a cookie where none was":  {spec.Match{}, func(a map[string]string) { a[nginx("canary-by-cookie")] = "beta" }, spec.Match{Cookie: "beta"}},
+		"a header removed": {wanted, func(a map[string]string) { delete(a, nginx("canary-by-header")) }, wanted},
+		"a value edited":   {wanted, func(a map[string]string) { a[nginx("canary-by-header-value")] = "alpha" }, wanted},
+		"a value made any": {wanted, func(a map[string]string) { delete(a, nginx("canary-by-header-value")) }, wanted},
+		"a cookie added":   {wanted, func(a map[string]string) { a[nginx("canary-by-cookie")] = "beta" }, wanted},
+		"a cookie where none was": {
+			spec.Match{}, func(a map[string]string) { a[nginx("canary-by-cookie")] = "beta" }, spec.Match{Cookie: "beta"}},
 		"only the record":          {wanted, func(a map[string]string) { delete(a, annotationMatch) }, wanted},
 		"a value without a header": {spec.Match{}, func(a map[string]string) { a[nginx("canary-by-header-value")] = "beta" }, spec.Match{}},
 	} {

@@ -30,6 +30,10 @@ func TestPlan(t *testing.T) {
 	otherDeployment := target(func(t *rollout.Target) { t.Deployment.Name, t.Deployment.UID = "api", "uid-api" })
 	_, theirs := canaries(otherDeployment, ingress("web"), 50)
 	own := changed(func(ing *netv1.Ingress) { ing.Name = "web-web-canary" })
+	taken := func(kind string) string {
+		return kind + ` "web-canary" exists and was not made by Headgate for this Deployment, which needs the name for its canary: ` +
+			`delete or rename it`
+	}
 
 	for name, tc := range map[string]struct {
 		objects []any
@@ -58,15 +62,16 @@ func TestPlan(t *testing.T) {
 			want:    []string{"patch Ingress web-canary 10% 12:01"},
 		},
 		"a weight edited by hand and asked for is recorded": {
-			objects: []any{service("web", "web"), stable, svc, changed(func(ing *netv1.Ingress) { annotated(ing, nginx("canary-weight"), "60") })}, weight: 60,
-			want: []string{"patch Ingress web-canary 60% 12:01"},
+			objects: []any{service("web", "web"), stable, svc, changed(func(ing *netv1.Ingress) { annotated(ing, nginx("canary-weight"), "60") })},
+			weight:  60,
+			want:    []string{"patch Ingress web-canary 60% 12:01"},
 		},
 		"a lost date is renewed": {
 			objects: []any{service("web", "web"), stable, svc, changed(func(ing *netv1.Ingress) { delete(ing.Annotations, annotationSince) })},
 			want:    []string{"patch Ingress web-canary 10% 12:01"},
 		},
 		"a Service that is not split any more goes after its Ingress": {
-			objects: []any{service("web", "web"), stable, svc, ing, buildCanaryService(target(), service("old", "web")), anotherCanary},
+			objects: []any{service("web", "web"), stable, svc, ing, buildService(target(), service("old", "web"), forCanary), anotherCanary},
 			want:    []string{"delete *v1.Ingress shop-canary", "delete *v1.Service old-canary"},
 		},
 		"what is being deleted is not deleted again": {
@@ -80,15 +85,15 @@ func TestPlan(t *testing.T) {
 		"with the Service gone everything stays": {objects: []any{stable, svc, ing}},
 		"a Service in the way": {
 			objects: []any{service("web", "web"), service("web-canary", "elsewhere"), stable, ing},
-			want:    []string{`Service "web-canary" exists and was not made by Headgate for this Deployment, which needs the name for its canary: delete or rename it`},
+			want:    []string{taken("Service")},
 		},
 		"an Ingress in the way": {
 			objects: []any{service("web", "web"), stable, svc, ingress("web-canary", rule("x.test", path("/", "x")))},
-			want:    []string{`Ingress "web-canary" exists and was not made by Headgate for this Deployment, which needs the name for its canary: delete or rename it`},
+			want:    []string{taken("Ingress")},
 		},
 		"a foreign canary in the way": {
 			objects: []any{service("web", "web"), stable, svc, annotated(ingress("web-canary"), nginx("canary"), "true")},
-			want:    []string{`Ingress "web-canary" exists and was not made by Headgate for this Deployment, which needs the name for its canary: delete or rename it`},
+			want:    []string{taken("Ingress")},
 		},
 		"another Deployment behind the same Ingress was first": {
 			objects: []any{service("web", "web"), stable, svc, theirs},
@@ -102,7 +107,7 @@ func TestPlan(t *testing.T) {
 			if weight == 0 {
 				weight = 10
 			}
-			p := s.plan(discover(s, target()), target(), trafficSplit{weight: weight}, later)
+			p := s.makePlan(discover(s, target()), target(), trafficSplit{weight: weight}, later)
 			diff(t, tc.want, summary(p))
 			diff(t, len(tc.want) == 0, p.done())
 		})
@@ -147,7 +152,7 @@ func TestPlanIsDoneOnceCarriedOut(t *testing.T) {
 		ingress("c", rule("c.test", path("/", "web-grpc"))),
 	}
 	s := snapshotOf(tr, objects...)
-	p := s.plan(discover(s, tr), tr, trafficSplit{weight: 30}, noon)
+	p := s.makePlan(discover(s, tr), tr, trafficSplit{weight: 30}, noon)
 	for _, w := range slices.Concat(p.services, p.ingresses) {
 		objects = append(objects, w.want.DeepCopyObject().(client.Object))
 	}
@@ -155,5 +160,5 @@ func TestPlanIsDoneOnceCarriedOut(t *testing.T) {
 		t.Fatalf("%d objects, want 4 canaries beside the 4 stable ones", len(objects))
 	}
 	s = snapshotOf(tr, objects...)
-	diff(t, []string(nil), summary(s.plan(discover(s, tr), tr, trafficSplit{weight: 30}, noon.Add(time.Hour))))
+	diff(t, []string(nil), summary(s.makePlan(discover(s, tr), tr, trafficSplit{weight: 30}, noon.Add(time.Hour))))
 }

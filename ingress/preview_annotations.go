@@ -5,14 +5,19 @@ import (
 	"strings"
 )
 
-// copiedToPreview says which annotations of a stable Ingress its preview has too.
+// copiedToPreview says whether the preview Ingress has a copy of this annotation of
+// its stable Ingress. name is without the prefix of the dialect.
 //
-// What keeps people out is let through by family, so that one which nobody here
-// has heard of does as well. What shapes the way to the pods and back is listed.
-// All else stays behind: snippets may contain anything; server-alias and
-// from-to-www-redirect take more hosts; a redirect would send testers to stable; a
-// session cookie for a whole domain would be sent to stable, too; and auth-tls-*
-// has previewWithoutClientCertificate refuse the preview.
+// Annotations that restrict access are copied by the beginning of their names, so
+// that one which this list does not know is copied too: a preview that lacks a
+// restriction is open to everybody. Annotations that change how requests reach the
+// pods and how answers come back are copied one by one. Nothing else is copied:
+//
+//   - snippets may contain anything
+//   - server-alias and from-to-www-redirect serve more hosts
+//   - a redirect would send testers to the stable host
+//   - browsers send a session cookie for a whole domain to the stable host too
+//   - auth-tls-* configures client certificates; see checkClientCertificates
 func copiedToPreview(name string) bool {
 	if strings.HasPrefix(name, "auth-tls-") || strings.HasSuffix(name, "-snippet") {
 		return false

@@ -39,22 +39,30 @@ func TestProblem(t *testing.T) {
 		},
 		"a named Service of other pods": {
 			spec: spec.Spec{Services: []string{"api"}}, objects: []any{web, service("api", "api"), ing}, reason: reason.NoService,
-			message: `headgate.dev/service names Service "api", whose selector does not match the pod labels of Deployment "web": correct the selector or the annotation`,
+			message: `headgate.dev/service names Service "api", whose selector does not match the pod labels of Deployment "web": ` +
+				`correct the selector or the annotation`,
 		},
 		"a named Service without a selector": {
 			spec:    spec.Spec{Services: []string{"web"}},
 			objects: []any{service("web", "web", func(svc *corev1.Service) { svc.Spec.Selector = nil }), ing}, reason: reason.ServiceNotSupported,
-			message: `Service "web" is of type ExternalName or has no selector, so its traffic cannot be split: give it a selector or name another Service in headgate.dev/service`,
+			message: `Service "web" is of type ExternalName or has no selector, so its traffic cannot be split: ` +
+				`give it a selector or name another Service in headgate.dev/service`,
 		},
 		"a named Service of type ExternalName": {
 			spec:    spec.Spec{Services: []string{"web"}},
-			objects: []any{service("web", "web", func(svc *corev1.Service) { svc.Spec.Type = corev1.ServiceTypeExternalName }), ing}, reason: reason.ServiceNotSupported,
-			message: `Service "web" is of type ExternalName or has no selector, so its traffic cannot be split: give it a selector or name another Service in headgate.dev/service`,
+			objects: []any{service("web", "web", func(svc *corev1.Service) { svc.Spec.Type = corev1.ServiceTypeExternalName }), ing},
+			reason:  reason.ServiceNotSupported,
+			message: `Service "web" is of type ExternalName or has no selector, so its traffic cannot be split: ` +
+				`give it a selector or name another Service in headgate.dev/service`,
 		},
 
 		"a Service that was edited to select canary pods too": {
-			objects: []any{service("web", "web", func(svc *corev1.Service) { svc.Spec.Selector = map[string]string{"tier": "front"} }), ing, canaryIng}, reason: reason.CanaryIndistinct,
-			message: `Service "web" selects the canary's pods as well as stable's, so they get traffic beside their weight: let it select on app again`,
+			objects: []any{
+				service("web", "web", func(svc *corev1.Service) { svc.Spec.Selector = map[string]string{"tier": "front"} }), ing, canaryIng,
+			},
+			reason: reason.CanaryIndistinct,
+			message: `Service "web" selects the canary's pods as well as stable's, so they get traffic beside their weight: ` +
+				`let it select on app again`,
 		},
 
 		"no Ingress": {
@@ -74,8 +82,10 @@ func TestProblem(t *testing.T) {
 			message: `headgate.dev/ingress names Ingress "wbe", which is not in namespace "shop": create it or correct the annotation`,
 		},
 		"a named Ingress that leads elsewhere": {
-			spec: spec.Spec{Ingresses: []string{"api"}}, objects: []any{web, ingress("api", rule("a.test", path("/", "api")))}, reason: reason.NoIngress,
-			message: `headgate.dev/ingress names Ingress "api", which has no path to a Service of Deployment "web": add one or correct the annotation`,
+			spec: spec.Spec{Ingresses: []string{"api"}}, objects: []any{web, ingress("api", rule("a.test", path("/", "api")))},
+			reason: reason.NoIngress,
+			message: `headgate.dev/ingress names Ingress "api", which has no path to a Service of Deployment "web": ` +
+				`add one or correct the annotation`,
 		},
 		"a named Ingress that is a canary": {
 			spec: spec.Spec{Ingresses: []string{"theirs"}}, objects: []any{web, ing, canaryOf("a.test", path("/", "web"))}, reason: reason.NoIngress,
@@ -87,7 +97,8 @@ func TestProblem(t *testing.T) {
 			message: `Ingress "all" leads to Service "web" only by defaultBackend, which a canary cannot split: add a rule with an http path to it`,
 		},
 		"a named Ingress with only a default backend": {
-			spec: spec.Spec{Ingresses: []string{"all"}}, objects: []any{web, ing, defaulting(ingress("all"), "web")}, reason: reason.IngressNotSupported,
+			spec: spec.Spec{Ingresses: []string{"all"}}, objects: []any{web, ing, defaulting(ingress("all"), "web")},
+			reason:  reason.IngressNotSupported,
 			message: `Ingress "all" leads to Service "web" only by defaultBackend, which a canary cannot split: add a rule with an http path to it`,
 		},
 		"a default backend beside a path": {
@@ -95,22 +106,28 @@ func TestProblem(t *testing.T) {
 		},
 		"TLS that is passed through": {
 			objects: []any{web, annotated(ing.DeepCopy(), nginx("ssl-passthrough"), "true")}, reason: reason.IngressNotSupported,
-			message: `Ingress "web" has nginx.ingress.kubernetes.io/ssl-passthrough: "true", and weights do not apply to TLS that is passed through: remove it`,
+			message: `Ingress "web" has nginx.ingress.kubernetes.io/ssl-passthrough: "true", ` +
+				`and weights do not apply to TLS that is passed through: remove it`,
 		},
 		"TLS that is not": {objects: []any{web, annotated(ing.DeepCopy(), nginx("ssl-passthrough"), "false")}},
 
 		"a foreign canary": {
 			objects: []any{web, ing, canaryOf("a.test", path("/", "elsewhere"))}, reason: reason.ForeignCanary,
-			message: `Ingress "theirs" is a canary for host "a.test", path "/" of Ingress "web" that Headgate did not make: delete it, a controller honours only one`,
+			message: `Ingress "theirs" is a canary for host "a.test", path "/" of Ingress "web" that Headgate did not make: ` +
+				`delete it, a controller honours only one`,
 		},
 		"a foreign canary that is equal once normalised": {
-			objects: []any{web, ing, canaryOf("a.test", typed(path("", "elsewhere"), new(netv1.PathTypeImplementationSpecific)))}, reason: reason.ForeignCanary,
-			message: `Ingress "theirs" is a canary for host "a.test", path "" of Ingress "web" that Headgate did not make: delete it, a controller honours only one`,
+			objects: []any{web, ing, canaryOf("a.test", typed(path("", "elsewhere"), new(netv1.PathTypeImplementationSpecific)))},
+			reason:  reason.ForeignCanary,
+			message: `Ingress "theirs" is a canary for host "a.test", path "" of Ingress "web" that Headgate did not make: ` +
+				`delete it, a controller honours only one`,
 		},
 		"a foreign canary on an Ingress that is not to be split, to the same Service": {
 			spec:    spec.Spec{Ingresses: []string{"web"}},
-			objects: []any{web, ing, ingress("other", rule("b.test", path("/", "web"))), canaryOf("b.test", path("/", "elsewhere"))}, reason: reason.ForeignCanary,
-			message: `Ingress "theirs" is a canary for host "b.test", path "/" of Ingress "other" that Headgate did not make: delete it, a controller honours only one`,
+			objects: []any{web, ing, ingress("other", rule("b.test", path("/", "web"))), canaryOf("b.test", path("/", "elsewhere"))},
+			reason:  reason.ForeignCanary,
+			message: `Ingress "theirs" is a canary for host "b.test", path "/" of Ingress "other" that Headgate did not make: ` +
+				`delete it, a controller honours only one`,
 		},
 		"a foreign canary of another host": {objects: []any{web, ing, canaryOf("b.test", path("/", "elsewhere"))}},
 		"of another path":                  {objects: []any{web, ing, canaryOf("a.test", path("/x", "elsewhere"))}},
@@ -124,9 +141,18 @@ func TestProblem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tr := target(func(tr *rollout.Target) { tr.Spec = tc.spec })
 			s := snapshotOf(tr, append(tc.objects, nginxClass())...)
-			expectProblem(t, tc.reason, tc.message, s.firstProblem(discover(s, tr), tr, []string{"k8s.io/ingress-nginx"}))
+			got, err := firstProblem(t.Context(), preconditions, inspectionOf(s, tr))
+			if err != nil {
+				t.Fatal(err)
+			}
+			expectProblem(t, tc.reason, tc.message, got)
 		})
 	}
+}
+
+// inspectionOf has a Router with the default options that reads an empty cluster.
+func inspectionOf(s snapshot, t rollout.Target) inspection {
+	return inspection{router: newCluster().router(), snapshot: s, routes: discover(s, t), target: t}
 }
 
 func expectProblem(t *testing.T, reason reason.Reason, message string, got *rollout.Problem) {

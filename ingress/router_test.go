@@ -123,6 +123,14 @@ func (c *cluster) remove(t *testing.T, obj client.Object) {
 	}
 }
 
+// add creates obj behind the back of Headgate.
+func (c *cluster) add(t *testing.T, obj client.Object) {
+	t.Helper()
+	if err := c.WithWatch.Create(t.Context(), obj); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (c *cluster) ingress(t *testing.T, name string) *netv1.Ingress {
 	t.Helper()
 	ing := ingress(name)
@@ -280,11 +288,10 @@ func TestObserveLooksAtThePodsBeforeAnythingIsRouted(t *testing.T) {
 	asked := c.lists[len(c.lists)-2:]
 	diff(t, []string{"Pod app=web status.phase!=Succeeded,status.phase!=Failed", "ReplicaSet app=web <nil>"}, asked)
 
-	if err := c.WithWatch.Create(t.Context(), pod("stray", "uid-job")); err != nil {
-		t.Fatal(err)
-	}
+	c.add(t, pod("stray", "uid-job"))
 	expectProblem(t, reason.ServiceSelectsOthers,
-		`Service "web" also selects pod "stray", which is not of Deployment "web", and its traffic would be split too: narrow the Service's selector`,
+		`Service "web" also selects pod "stray", which is not of Deployment "web", and its traffic would be split too: `+
+			`narrow the Service's selector`,
 		c.observe(t).Problem)
 
 	c.setWeight(t, 0)
@@ -329,9 +336,11 @@ func TestSetWeightRefuses(t *testing.T) {
 		"no rollout": {target(func(t *rollout.Target) { t.Rollout = "" }), shop(), 10,
 			`setting weight 10 of Deployment shop/web: the target names no rollout or no track label: a canary Service would select stable pods`},
 		"nothing to split": {target(), nil, 10,
-			`setting weight 10 of Deployment shop/web: no Service in namespace "shop" selects the pods of Deployment "web": create one whose selector matches its pod labels`},
+			`setting weight 10 of Deployment shop/web: no Service in namespace "shop" selects the pods of Deployment "web": ` +
+				`create one whose selector matches its pod labels`},
 		"a name that is taken": {target(), append(shop(), service("web-canary", "x")), 10,
-			`setting weight 10 of Deployment shop/web: Service "web-canary" exists and was not made by Headgate for this Deployment, which needs the name for its canary: delete or rename it`},
+			`setting weight 10 of Deployment shop/web: Service "web-canary" exists and was not made by Headgate for this Deployment, ` +
+				`which needs the name for its canary: delete or rename it`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(tc.objects...)

@@ -12,23 +12,24 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-// snapshot is what bears on the traffic of one Deployment: its namespace, sorted
-// into what is ours and what is not.
+// snapshot is what one look at the cache found in the namespace of a Deployment.
+// An object is "own" if Headgate made it for this Deployment. All other objects are
+// the user's, of other tools, or own objects of another Deployment. Maps are by
+// name.
 type snapshot struct {
 	dialect
 
-	services        map[string]*corev1.Service // not ours
-	ingresses       map[string]*netv1.Ingress  // not ours and no canary
-	foreignCanaries map[string]*netv1.Ingress  // canaries that are not ours
+	services        map[string]*corev1.Service // not own
+	ingresses       map[string]*netv1.Ingress  // not own, and no canary
+	foreignCanaries map[string]*netv1.Ingress  // canary Ingresses that are not own
 
-	ownServices map[string]*corev1.Service // ours
-	ownCanaries map[string]*netv1.Ingress  // ours, even if somebody set canary: "false"
-	ownPreviews map[string]*netv1.Ingress  // ours; their Services are among ownServices
+	ownServices  map[string]*corev1.Service // of both purposes
+	ownIngresses map[purpose]map[string]*netv1.Ingress
 
 	classes map[string]*netv1.IngressClass
 }
 
-// look reads the snapshot of dep from the cache.
+// readSnapshot reads from c, which should be the cache.
 func readSnapshot(ctx context.Context, c client.Reader, d dialect, dep *appsv1.Deployment) (snapshot, error) {
 	var services corev1.ServiceList
 	if err := c.List(ctx, &services, client.InNamespace(dep.Namespace)); err != nil {
@@ -49,6 +50,7 @@ func readSnapshot(ctx context.Context, c client.Reader, d dialect, dep *appsv1.D
 	return s, nil
 }
 
+// newSnapshot sorts services and ingresses into own objects of dep and all others.
 func newSnapshot(d dialect, dep *appsv1.Deployment, services []corev1.Service, ingresses []netv1.Ingress) snapshot {
 	s := snapshot{
 		dialect:         d,
@@ -56,9 +58,11 @@ func newSnapshot(d dialect, dep *appsv1.Deployment, services []corev1.Service, i
 		ingresses:       map[string]*netv1.Ingress{},
 		foreignCanaries: map[string]*netv1.Ingress{},
 		ownServices:     map[string]*corev1.Service{},
-		ownCanaries:     map[string]*netv1.Ingress{},
-		ownPreviews:     map[string]*netv1.Ingress{},
+		ownIngresses:    map[purpose]map[string]*netv1.Ingress{},
 		classes:         map[string]*netv1.IngressClass{},
+	}
+	for _, p := range purposes {
+		s.ownIngresses[p] = map[string]*netv1.Ingress{}
 	}
 	for i := range services {
 		svc := &services[i]
@@ -71,10 +75,8 @@ func newSnapshot(d dialect, dep *appsv1.Deployment, services []corev1.Service, i
 	for i := range ingresses {
 		ing := &ingresses[i]
 		switch {
-		case rollout.Owns(dep, ing) && isPreview(ing):
-			s.ownPreviews[ing.Name] = ing
-		case rollout.Owns(dep, ing):
-			s.ownCanaries[ing.Name] = ing
+		case rollout.Owns(dep, ing): // whatever somebody wrote into its canary annotation
+			s.ownIngresses[purposeOf(ing)][ing.Name] = ing
 		case d.isTrue(ing, "canary"):
 			s.foreignCanaries[ing.Name] = ing
 		default:
@@ -83,3 +85,7 @@ func newSnapshot(d dialect, dep *appsv1.Deployment, services []corev1.Service, i
 	}
 	return s
 }
+
+// canaries returns the own canary Ingresses. As long as there is one, traffic may
+// go to the canary pods.
+func (s snapshot) canaries() map[string]*netv1.Ingress { return s.ownIngresses[forCanary] }

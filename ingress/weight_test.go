@@ -27,7 +27,7 @@ func TestWeightOf(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ing := annotated(ingress("web-canary"), nginx("canary"), tc.canary, nginx("canary-weight"), tc.weight, annotationWeight, tc.recorded)
 			diff(t, tc.want, defaultDialect.weightOf(ing))
-			s := snapshot{dialect: defaultDialect, ownCanaries: map[string]*netv1.Ingress{"web-canary": ing}}
+			s := snapshot{dialect: defaultDialect, ownIngresses: map[purpose]map[string]*netv1.Ingress{forCanary: {"web-canary": ing}}}
 			diff(t, tc.lowest, s.lowestWeight())
 		})
 	}
@@ -51,16 +51,16 @@ func TestSinceOf(t *testing.T) {
 	}
 }
 
-func TestCarriedIsTheHighestWeightAndTheLatestTime(t *testing.T) {
+func TestAssumedSplitIsTheHighestWeightAndTheLatestTime(t *testing.T) {
 	canary := func(name, weight string, since time.Time) *netv1.Ingress {
 		ing := annotated(ingress(name), nginx("canary"), "true", nginx("canary-weight"), weight)
-		stampWriteTime(ing, since)
+		recordWriteTime(ing, since)
 		return ing
 	}
-	s := snapshot{dialect: defaultDialect, ownCanaries: map[string]*netv1.Ingress{
+	s := snapshot{dialect: defaultDialect, ownIngresses: map[purpose]map[string]*netv1.Ingress{forCanary: {
 		"a": canary("a", "10", noon.Add(time.Minute)),
 		"b": canary("b", "50", noon),
-	}}
+	}}}
 	assumed, since := s.assumedSplit()
 	diff(t, 50, assumed.weight)
 	diff(t, noon.Add(time.Minute), since)

@@ -17,47 +17,55 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// running leaves out pods that have ended: those of a Job often carry the labels
+// notEnded leaves out pods that have ended. The pods of a Job often have the labels
 // of the whole application, but get no traffic any more.
 var notEnded = client.MatchingFieldsSelector{Selector: fields.AndSelectors(
 	fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)),
 	fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
 )}
 
-// strangers checks that every pod behind the split Services is one of t's:
-// traffic to others would be split as well, and take part in no rollout.
-func foreignPods(ctx context.Context, c client.Reader, r routes, t rollout.Target) (*rollout.Problem, error) {
-	dep := t.Deployment
-	for _, svc := range r.services {
-		pods, err := listMetadata(ctx, c, corev1.SchemeGroupVersion.WithKind("PodList"),
+// checkPods checks that every pod behind the split Services belongs to the
+// Deployment. Traffic to any other pod would be split too, although its version is
+// no part of the rollout. It does not look once a rollout has routed traffic, so
+// that a rollout in progress needs nothing but the cache.
+func checkPods(ctx context.Context, in inspection) (*rollout.Problem, error) {
+	dep := in.target.Deployment
+	if in.target.Rollout != "" && len(in.snapshot.canaries()) > 0 {
+		return nil, nil
+	}
+	live := in.router.live
+	for _, svc := range in.routes.services {
+		pods, err := listMetadata(ctx, live, corev1.SchemeGroupVersion.WithKind("PodList"),
 			client.InNamespace(dep.Namespace), client.MatchingLabels(svc.Spec.Selector), notEnded)
 		if err != nil {
 			return nil, fmt.Errorf("listing the pods of Service %q: %w", svc.Name, err)
 		}
-		// After the pods: the owner of a pod that was listed exists by now.
-		replicaSets, err := replicaSetsOf(ctx, c, dep)
+		// ReplicaSets after the pods: the owner of a pod that was listed exists by now.
+		replicaSets, err := replicaSetsOf(ctx, live, dep)
 		if err != nil {
 			return nil, err
 		}
 		if pod := firstForeignPod(pods, replicaSets, dep); pod != "" {
-			return newProblem(reason.ServiceSelectsOthers, "Service %q also selects pod %q, which is not of Deployment %q, and its traffic would be split too: "+
-				"narrow the Service's selector", svc.Name, pod, dep.Name), nil
+			return newProblem(reason.ServiceSelectsOthers,
+				"Service %q also selects pod %q, which is not of Deployment %q, and its traffic would be split too: "+
+					"narrow the Service's selector", svc.Name, pod, dep.Name), nil
 		}
 	}
 	return nil, nil
 }
 
-// firstStranger returns the name of a pod that dep does not own through one of
-// the ReplicaSets, and that is not of a canary; "" if there is none.
+// firstForeignPod returns the name of the first pod that does not belong to dep, ""
+// if there is none. A pod belongs to dep if dep owns its ReplicaSet, which must be
+// one of replicaSets. Canary pods and pods that are being deleted do not count.
 func firstForeignPod(pods, replicaSets []metav1.PartialObjectMetadata, dep *appsv1.Deployment) string {
-	own := map[types.UID]bool{}
+	ownedByDep := map[types.UID]bool{}
 	for _, rs := range replicaSets {
-		own[rs.UID] = metav1.IsControlledBy(&rs, dep)
+		ownedByDep[rs.UID] = metav1.IsControlledBy(&rs, dep)
 	}
 	for _, pod := range pods {
 		owner := metav1.GetControllerOf(&pod)
 		_, canary := pod.Labels[spec.LabelRollout]
-		if canary || !pod.DeletionTimestamp.IsZero() || owner != nil && own[owner.UID] {
+		if canary || !pod.DeletionTimestamp.IsZero() || owner != nil && ownedByDep[owner.UID] {
 			continue
 		}
 		return pod.Name
@@ -78,8 +86,10 @@ func replicaSetsOf(ctx context.Context, c client.Reader, dep *appsv1.Deployment)
 	return found, nil
 }
 
-// list reads the metadata of objects: names, labels and owners are all it takes.
-func listMetadata(ctx context.Context, c client.Reader, kind schema.GroupVersionKind, opts ...client.ListOption) ([]metav1.PartialObjectMetadata, error) {
+// listMetadata reads the names, labels and owners of objects, and not their specs.
+func listMetadata(
+	ctx context.Context, c client.Reader, kind schema.GroupVersionKind, opts ...client.ListOption,
+) ([]metav1.PartialObjectMetadata, error) {
 	var found metav1.PartialObjectMetadataList
 	found.SetGroupVersionKind(kind)
 	err := c.List(ctx, &found, opts...)
