@@ -18,7 +18,7 @@ func TestCanaryIngressMetadata(t *testing.T) {
 		nginx("upstream-hash-by-subset-size"), "3",
 		nginx("service-upstream"), "true",
 		nginx("affinity-canary-behavior"), "legacy",
-		// Nothing from here on may be copied.
+		// None of the annotations below may be copied.
 		nginx("affinity"), "cookie",
 		nginx("auth-tls-secret"), "shop/ca",
 		nginx("canary-weight-total"), "1000",
@@ -75,7 +75,7 @@ func TestCanaryIngressMetadata(t *testing.T) {
 	diff(t, untouched, stable)
 }
 
-func TestCanaryIngressSpeaksTheDialectOfTheController(t *testing.T) {
+func TestCanaryIngressHasTheDialectOfTheController(t *testing.T) {
 	d := dialect("ingress.acme.test")
 	stable := annotated(ingress("web", rule("a.test", path("/", "web"))), d.key("load-balance"), "ewma", nginx("service-upstream"), "true")
 	got := d.buildCanaryIngress(target(), stable, serviceNames{"web": true}, trafficSplit{weight: 5}).Annotations
@@ -97,9 +97,9 @@ func TestCanaryIngressClass(t *testing.T) {
 		annotation string
 	}{
 		"the field is copied":          {ingress("web"), new("nginx"), ""},
-		"so is the annotation":         {legacy(nil), nil, "old"},
-		"never both, that is refused":  {legacy(new("new")), new("new"), ""},
-		"none stays none":              {&netv1.Ingress{ObjectMeta: metav1.ObjectMeta{Name: "web"}}, nil, ""},
+		"the annotation is copied":     {legacy(nil), nil, "old"},
+		"never both are copied":        {legacy(new("new")), new("new"), ""},
+		"no class stays no class":      {&netv1.Ingress{ObjectMeta: metav1.ObjectMeta{Name: "web"}}, nil, ""},
 		"an empty field is still kept": {legacy(new("")), new(""), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -236,15 +236,15 @@ func TestMergeIngress(t *testing.T) {
 			ing.Spec.TLS = []netv1.IngressTLS{{SecretName: "by-policy"}}
 			ing.Status.LoadBalancer.Ingress = []netv1.IngressLoadBalancerIngress{{IP: "192.0.2.1"}}
 		}, false},
-		"a header rule of a person goes":       {func(ing *netv1.Ingress) { annotated(ing, nginx("canary-by-header"), "x-canary") }, true},
-		"so does a cookie rule":                {func(ing *netv1.Ingress) { annotated(ing, nginx("canary-by-cookie"), "beta") }, true},
-		"and what is recorded of one":          {func(ing *netv1.Ingress) { annotated(ing, annotationMatch, `{"cookie":"beta"}`) }, true},
+		"a header rule added by hand":          {func(ing *netv1.Ingress) { annotated(ing, nginx("canary-by-header"), "x-canary") }, true},
+		"a cookie rule added by hand":          {func(ing *netv1.Ingress) { annotated(ing, nginx("canary-by-cookie"), "beta") }, true},
+		"a record of a rule":                   {func(ing *netv1.Ingress) { annotated(ing, annotationMatch, `{"cookie":"beta"}`) }, true},
 		"another weight":                       {func(ing *netv1.Ingress) { annotated(ing, nginx("canary-weight"), "90") }, true},
 		"a total scales the weight":            {func(ing *netv1.Ingress) { annotated(ing, nginx("canary-weight-total"), "1000") }, true},
 		"canary: false":                        {func(ing *netv1.Ingress) { annotated(ing, nginx("canary"), "false") }, true},
 		"the stable one has lost load-balance": {func(ing *netv1.Ingress) { annotated(ing, nginx("load-balance"), "ewma") }, true},
-		"the rollout before":                   {func(ing *netv1.Ingress) { ing.Labels["headgate.dev/rollout"] = "6" }, true},
-		"a path of the stable Ingress then":    {func(ing *netv1.Ingress) { ing.Spec.Rules[0].HTTP.Paths[0].Path = "/old" }, true},
+		"the previous rollout":                 {func(ing *netv1.Ingress) { ing.Labels["headgate.dev/rollout"] = "6" }, true},
+		"a path that stable had before":        {func(ing *netv1.Ingress) { ing.Spec.Rules[0].HTTP.Paths[0].Path = "/old" }, true},
 		"another class":                        {func(ing *netv1.Ingress) { ing.Spec.IngressClassName = new("other") }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -265,7 +265,7 @@ func TestMergeIngress(t *testing.T) {
 	}
 }
 
-func TestMergeIngressLeavesADefaultedClass(t *testing.T) {
+func TestMergeIngressKeepsADefaultClass(t *testing.T) {
 	stable := ingress("web", rule("a.test", path("/", "web")))
 	stable.Spec.IngressClassName = nil
 	want := defaultDialect.buildCanaryIngress(target(), stable, serviceNames{"web": true}, trafficSplit{weight: 10})

@@ -81,7 +81,7 @@ func TestMergeService(t *testing.T) {
 		change func(*corev1.Service) // to what is in the cluster
 		writes bool
 	}{
-		"what the API server filled in is no difference": {func(svc *corev1.Service) {
+		"what the API server sets is no difference": {func(svc *corev1.Service) {
 			svc.Spec.ClusterIP, svc.Spec.ClusterIPs = "10.0.0.9", []string{"10.0.0.9"}
 			svc.Spec.SessionAffinity = corev1.ServiceAffinityNone
 			svc.Spec.IPFamilies = []corev1.IPFamily{corev1.IPv4Protocol}
@@ -90,10 +90,10 @@ func TestMergeService(t *testing.T) {
 			svc.Annotations["field.cattle.io/publicEndpoints"] = "[]"
 			svc.Labels["team"] = "front"
 		}, false},
-		"the selector of the rollout before":  {func(svc *corev1.Service) { svc.Spec.Selector[spec.LabelRollout] = "6" }, true},
-		"the label of the rollout before":     {func(svc *corev1.Service) { svc.Labels[spec.LabelRollout] = "6" }, true},
-		"a port that the stable one had once": {func(svc *corev1.Service) { svc.Spec.Ports[0].Port = 81 }, true},
-		"a type changed by hand":              {func(svc *corev1.Service) { svc.Spec.Type = corev1.ServiceTypeNodePort }, true},
+		"the selector of the previous rollout": {func(svc *corev1.Service) { svc.Spec.Selector[spec.LabelRollout] = "6" }, true},
+		"the label of the previous rollout":    {func(svc *corev1.Service) { svc.Labels[spec.LabelRollout] = "6" }, true},
+		"a port that stable had before":        {func(svc *corev1.Service) { svc.Spec.Ports[0].Port = 81 }, true},
+		"a type changed by hand":               {func(svc *corev1.Service) { svc.Spec.Type = corev1.ServiceTypeNodePort }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			existing := want.DeepCopy()

@@ -48,7 +48,7 @@ func TestPreviewName(t *testing.T) {
 	diff(t, strings.Repeat("a", 46)+"-f13b2d72-preview", forPreview.objectName(strings.Repeat("a", 57), 63))
 }
 
-func TestOurs(t *testing.T) {
+func TestOwns(t *testing.T) {
 	dep := target().Deployment
 	for name, tc := range map[string]struct {
 		change func(*metav1.ObjectMeta)

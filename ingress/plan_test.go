@@ -14,8 +14,8 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-// TestPlan starts, unless a case says otherwise, from Service web and Ingress
-// web with their canaries at weight 10, and asks for weight 10.
+// TestPlan asks for weight 10, unless the case has another one. The usual objects are
+// Service web and Ingress web, with their canaries at weight 10.
 func TestPlan(t *testing.T) {
 	later := noon.Add(time.Minute)
 	stable := ingress("web", rule("a.test", path("/", "web")))
@@ -144,7 +144,7 @@ func summary(p plan) []string {
 	return out
 }
 
-func TestPlanIsDoneOnceCarriedOut(t *testing.T) {
+func TestPlanIsDoneOnceApplied(t *testing.T) {
 	tr := target(func(tr *rollout.Target) { tr.Spec.Services = []string{"web", "web-grpc"} })
 	objects := []any{
 		service("web", "web"), service("web-grpc", "web"),

@@ -129,7 +129,7 @@ func TestPreviewTLS(t *testing.T) {
 	}
 }
 
-func TestOnPreview(t *testing.T) {
+func TestAnnotationsCopiedToPreview(t *testing.T) {
 	copied := []string{
 		"affinity", "allowlist-source-range", "auth-realm", "auth-secret", "auth-signin", "auth-something-new", "auth-type", "auth-url",
 		"backend-protocol", "cors-allow-origin", "denylist-source-range", "enable-global-auth", "force-ssl-redirect", "limit-rps",
@@ -190,7 +190,7 @@ func TestRouterPreviewsTheCanary(t *testing.T) {
 	diff(t, []string{"delete *v1.Service other-canary", "delete *v1.Service web-canary", "delete *v1.Service web-preview"}, c.writes)
 }
 
-func TestPreviewIsNoCanary(t *testing.T) {
+func TestPreviewIsNotACanary(t *testing.T) {
 	c := newCluster(shop()...)
 	c.setWeight(t, 10, wantsPreview)
 	c.now = noon.Add(time.Minute)
@@ -221,8 +221,8 @@ func TestPreviewIsNoCanary(t *testing.T) {
 	diff(t, false, got.Current)
 }
 
-// Each case starts from a preview of Ingress admin, the first of two.
-func TestPreviewIsPutRight(t *testing.T) {
+// Each case begins with a preview that is derived from Ingress admin, the first of two.
+func TestPreviewIsRestored(t *testing.T) {
 	host := "preview.admin.test"
 	preview := func() *netv1.Ingress { return ingress("admin-preview") }
 	for name, tc := range map[string]struct {
@@ -245,7 +245,7 @@ func TestPreviewIsPutRight(t *testing.T) {
 			ing := ingress("admin")
 			c.edit(t, ing, func() { ing.Spec.Rules[0].HTTP.Paths[0].Path = "/x" })
 		}, under(host), []string{"patch *v1.Ingress admin-canary", "patch *v1.Ingress admin-preview"}},
-		"the stable one asks who you are": {func(t *testing.T, c *cluster) {
+		"authentication was added to stable": {func(t *testing.T, c *cluster) {
 			ing := ingress("admin")
 			c.edit(t, ing, func() { annotated(ing, nginx("auth-url"), "https://auth.test") })
 		}, under(host), []string{"patch *v1.Ingress admin-preview"}},
@@ -315,7 +315,7 @@ func TestPreviewsOfTwoDeploymentsBehindOneIngress(t *testing.T) {
 	diff(t, true, c.observe(t, wantsPreview).Current)
 }
 
-// Whatever happens to the preview, a weight that goes down does.
+// A preview that cannot be written does not keep a weight up.
 func TestPreviewDoesNotKeepTheWeightUp(t *testing.T) {
 	c := newCluster(shop()...)
 	c.setWeight(t, 50)

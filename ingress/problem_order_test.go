@@ -21,8 +21,9 @@ type repair struct {
 	change  func()
 }
 
-// expectInOrder observes, repairs what it sees and goes on, until nothing is wrong.
-// Each row needs a repair, so that a new one cannot be left out.
+// expectInOrder goes through the table: for each row it observes, expects the problem
+// of that row, and repairs it. In the end there is no problem. A new row fails the
+// test until it has a repair.
 func (c *cluster) expectInOrder(t *testing.T, table []precondition, wanted *spec.Spec, repairs []repair) {
 	t.Helper()
 	if len(repairs) != len(table) {
@@ -43,7 +44,8 @@ func (c *cluster) expectInOrder(t *testing.T, table []precondition, wanted *spec
 	diff(t, (*rollout.Problem)(nil), c.observe(t, withSpec).Problem)
 }
 
-// TestPreconditionsAreInOrder begins with as much wrong as can be wrong at once.
+// Before each repair, the precondition of its row and the next one are both unmet. So
+// the test fails if two neighbours in the table change places.
 func TestPreconditionsAreInOrder(t *testing.T) {
 	foreignCanary := annotated(ingress("theirs", rule("a.test", path("/", "x"))), nginx("canary"), "true")
 	strayPod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{

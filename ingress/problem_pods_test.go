@@ -29,8 +29,9 @@ func TestFirstForeignPod(t *testing.T) {
 	}{
 		"pods of any ReplicaSet of the Deployment": {
 			[]metav1.PartialObjectMetadata{object("web-1", "uid-rs-old"), object("web-2", "uid-rs-new")}, ""},
-		"no pods":                              {nil, ""},
-		"a pod of another Deployment":          {[]metav1.PartialObjectMetadata{object("web-1", "uid-rs-old"), object("api-1", "uid-rs-other")}, "api-1"},
+		"no pods": {nil, ""},
+		"a pod of another Deployment": {
+			[]metav1.PartialObjectMetadata{object("web-1", "uid-rs-old"), object("api-1", "uid-rs-other")}, "api-1"},
 		"a pod of a StatefulSet":               {[]metav1.PartialObjectMetadata{object("db-0", "uid-db")}, "db-0"},
 		"a pod without an owner":               {[]metav1.PartialObjectMetadata{object("debug", "")}, "debug"},
 		"canary pods do not count":             {[]metav1.PartialObjectMetadata{canary}, ""},

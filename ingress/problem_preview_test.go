@@ -150,7 +150,7 @@ func TestPreviewRefusedWithoutAHostOfItsOwn(t *testing.T) {
 			`ask the operator of Headgate to allow its domain`, c.observe(t, wantsPreview).Problem)
 }
 
-func TestPreviewRefusedToBeOpenToEverybody(t *testing.T) {
+func TestPreviewRefusedBesideClientCertificates(t *testing.T) {
 	c := newCluster(nginxClass(), service("web", "web"),
 		annotated(ingress("web", rule("a.test", path("/", "web"))), nginx("auth-tls-secret"), "shop/ca"))
 	expectProblem(t, reason.PreviewHostRefused,
@@ -161,7 +161,7 @@ func TestPreviewRefusedToBeOpenToEverybody(t *testing.T) {
 
 // If somebody else begins to serve the host, the preview gives way. Of two
 // Deployments that want the same host, only the younger preview gives way.
-func TestPreviewYields(t *testing.T) {
+func TestPreviewGivesWay(t *testing.T) {
 	for name, tc := range map[string]struct {
 		other  *netv1.Ingress
 		yields bool
@@ -184,7 +184,7 @@ func TestPreviewYields(t *testing.T) {
 	}
 }
 
-func TestOnlyAPreviewAsksTheWholeCluster(t *testing.T) {
+func TestOnlyAPreviewSearchesAllNamespaces(t *testing.T) {
 	c := newCluster(shop()...)
 	asked := func() []string {
 		return slices.DeleteFunc(slices.Clone(c.lists), func(list string) bool { return !strings.Contains(list, hostIndex) })
@@ -196,7 +196,7 @@ func TestOnlyAPreviewAsksTheWholeCluster(t *testing.T) {
 	diff(t, []string{"<nil> headgate.host=preview.a.test", "<nil> headgate.host=*.a.test"}, asked())
 }
 
-func TestObserveWithoutTheIndexSaysWhatItWasDoing(t *testing.T) {
+func TestObserveWithoutTheIndexFails(t *testing.T) {
 	c := fake.NewClientBuilder().WithObjects(shop()...).Build()
 	_, err := New(c, c, Options{}).Observe(t.Context(), target(wantsPreview))
 	want := `observing the traffic of Deployment shop/web: looking for who serves host "preview.a.test": `

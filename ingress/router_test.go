@@ -24,7 +24,7 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// cluster is a fake API server that remembers what was asked of it.
+// cluster is a fake API server that records the writes and lists that it gets.
 type cluster struct {
 	client.WithWatch
 	writes []string
@@ -67,7 +67,7 @@ func newCluster(objects ...client.Object) *cluster {
 			kind := strings.TrimSuffix(list.GetObjectKind().GroupVersionKind().Kind, "List")
 			c.lists = append(c.lists, strings.TrimSpace(fmt.Sprintf("%s %v %v", kind, o.LabelSelector, o.FieldSelector)))
 			if _, indexed := list.(*netv1.IngressList); !indexed {
-				o.FieldSelector = nil // beyond the fake
+				o.FieldSelector = nil // the fake does not support it
 			}
 			return w.List(ctx, list, &o)
 		},
@@ -112,7 +112,7 @@ func (c *cluster) setMatch(t *testing.T, m spec.Match) {
 	}
 }
 
-// remove deletes obj behind the back of Headgate.
+// remove deletes obj as a user would: it is no write of Headgate.
 func (c *cluster) remove(t *testing.T, obj client.Object) {
 	t.Helper()
 	if err := c.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
@@ -123,7 +123,7 @@ func (c *cluster) remove(t *testing.T, obj client.Object) {
 	}
 }
 
-// add creates obj behind the back of Headgate.
+// add creates obj as a user would: it is no write of Headgate.
 func (c *cluster) add(t *testing.T, obj client.Object) {
 	t.Helper()
 	if err := c.WithWatch.Create(t.Context(), obj); err != nil {
@@ -303,7 +303,7 @@ func TestObserveLooksAtThePodsBeforeAnythingIsRouted(t *testing.T) {
 	diff(t, reason.ServiceSelectsOthers, atRest.Problem.Reason)
 }
 
-func TestNothingIsNotCurrent(t *testing.T) {
+func TestNoObjectsAreNotCurrent(t *testing.T) {
 	got := newCluster().observe(t)
 	diff(t, reason.NoService, got.Problem.Reason)
 	diff(t, false, got.Routed)
@@ -353,7 +353,7 @@ func TestSetWeightRefuses(t *testing.T) {
 	}
 }
 
-func TestSetWeightLeavesTheNameOfAnotherAlone(t *testing.T) {
+func TestSetWeightDoesNotTouchAForeignObject(t *testing.T) {
 	foreign := ingress("web-canary", rule("x.test", path("/", "x")))
 	c := newCluster(append(shop(), foreign)...)
 	err := c.router().SetWeight(t.Context(), target(), 10, spec.Match{})
@@ -390,8 +390,8 @@ func TestSetWeightWritesNoIngressBeforeItsService(t *testing.T) {
 	diff(t, `setting weight 10 of Deployment shop/web: creating Service "shop/web-canary": quota exceeded`, fmt.Sprint(err))
 }
 
-// Between a decision and its writes a person may have been faster: what was decided
-// on other routes raises nothing, and lowers all the same.
+// Somebody may write the canary Ingresses between a decision and its writes. Such a
+// decision may lower the weight but not raise it.
 func TestSetWeightRaisesNothingOnRoutesThatWereNotSeen(t *testing.T) {
 	for name, tt := range map[string]struct {
 		since   func(*cluster)
@@ -416,7 +416,7 @@ func TestSetWeightRaisesNothingOnRoutesThatWereNotSeen(t *testing.T) {
 	}
 }
 
-// A cache that is behind shows an older resource version.
+// A cache that is behind has an older resource version.
 func TestSetWeightDoesNotOverwriteWhatItHasNotSeen(t *testing.T) {
 	c := newCluster(shop()...)
 	c.setWeight(t, 10)
@@ -444,7 +444,7 @@ func TestSetWeightDoesNotOverwriteWhatItHasNotSeen(t *testing.T) {
 func TestRemoveFindsWhatTheCacheDoesNotKnowYet(t *testing.T) {
 	c := newCluster(shop()...)
 	c.setWeight(t, 10)
-	// The deletes go to the empty cluster, too; what counts is what they name.
+	// The deletes go to the empty cluster too. The test looks at the names in them.
 	empty := newCluster()
 	if err := New(empty, c, Options{}).Remove(t.Context(), target()); err != nil {
 		t.Fatal(err)

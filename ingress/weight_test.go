@@ -18,8 +18,8 @@ func TestWeightOf(t *testing.T) {
 		"raised by hand": {"true", "60", "25", 60, 60},
 		"lowered by hand, maybe not yet in force": {"true", "5", "25", 25, 5},
 		"nothing recorded":                        {"true", "25", "", 25, 25},
-		"above 100 every request is taken":        {"true", "150", "25", 100, 100},
-		"below 0 none is":                         {"true", "-5", "", 0, 0},
+		"above 100 is 100":                        {"true", "150", "25", 100, 100},
+		"below 0 is 0":                            {"true", "-5", "", 0, 0},
 		"what does not parse may be anything":     {"true", "10%", "10", 100, 0},
 		"no weight at all":                        {"true", "", "10", 100, 0},
 		"no canary any more":                      {"false", "10", "10", 100, 0},
@@ -33,7 +33,7 @@ func TestWeightOf(t *testing.T) {
 	}
 }
 
-func TestSinceOf(t *testing.T) {
+func TestWrittenAt(t *testing.T) {
 	created := noon.Add(-time.Hour)
 	for name, tc := range map[string]struct {
 		since string
