@@ -56,8 +56,8 @@ func (s snapshot) foreignIngress(name string) *netv1.Ingress {
 
 func nameTaken(kind, name string, p purpose) *rollout.Problem {
 	return newProblem(reason.NameTaken,
-		"%s %q exists and was not made by Headgate for this Deployment, which needs the name for its %s: "+
-			"delete or rename it", kind, name, p)
+		"%s %q exists, and Headgate did not make it for this Deployment: "+
+			"delete or rename it, because the %s needs this name", kind, name, p)
 }
 
 // namespacedName returns NAMESPACE/NAME.

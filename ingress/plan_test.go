@@ -31,8 +31,8 @@ func TestPlan(t *testing.T) {
 	_, theirs := canaries(otherDeployment, ingress("web"), 50)
 	own := changed(func(ing *netv1.Ingress) { ing.Name = "web-web-canary" })
 	taken := func(kind string) string {
-		return kind + ` "web-canary" exists and was not made by Headgate for this Deployment, which needs the name for its canary: ` +
-			`delete or rename it`
+		return kind + ` "web-canary" exists, and Headgate did not make it for this Deployment: ` +
+			`delete or rename it, because the canary needs this name`
 	}
 
 	for name, tc := range map[string]struct {

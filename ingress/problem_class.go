@@ -37,19 +37,19 @@ func (s snapshot) classProblem(ing *netv1.Ingress, controllers []string) *rollou
 		return nil
 	case class != nil:
 		return newProblem(reason.IngressClassUnknown,
-			"Ingress %q is served by controller %q (IngressClass %q), which is not known to honour canary annotations: "+
-				"use a class of one of %q, or name only the other Ingresses in %s",
+			"Ingress %q is served by controller %q (IngressClass %q), which is not known to support canary annotations: "+
+				"use an IngressClass of one of the controllers %q, or name only the other Ingresses in %s",
 			ing.Name, class.Spec.Controller, class.Name, controllers, spec.AnnotationIngress)
 	case legacy && name == legacyClass:
 		return nil
 	case name == "":
 		return newProblem(reason.IngressClassUnknown,
-			"Ingress %q names no class and the cluster has no default one: "+
+			"Ingress %q names no class, and the cluster has no default IngressClass: "+
 				"set spec.ingressClassName, e.g. \"nginx\"", ing.Name)
 	}
 	return newProblem(reason.IngressClassUnknown,
-		"Ingress %q names class %q, and there is no IngressClass of that name: "+
-			"correct it or create the IngressClass", ing.Name, name)
+		"Ingress %q names class %q, and no IngressClass has that name: "+
+			"correct the class or create the IngressClass", ing.Name, name)
 }
 
 // className returns the class that ing names, "" for none, and whether it names it

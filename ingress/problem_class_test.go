@@ -32,11 +32,11 @@ func TestCheckClasses(t *testing.T) {
 	}
 	servedBy := func(controller, class string) string {
 		return `Ingress "web" is served by controller "` + controller + `" (IngressClass "` + class + `"), ` +
-			`which is not known to honour canary annotations: ` +
-			`use a class of one of ["k8s.io/ingress-nginx"], or name only the other Ingresses in headgate.dev/ingress`
+			`which is not known to support canary annotations: ` +
+			`use an IngressClass of one of the controllers ["k8s.io/ingress-nginx"], or name only the other Ingresses in headgate.dev/ingress`
 	}
 	notThere := func(class string) string {
-		return `Ingress "web" names class "` + class + `", and there is no IngressClass of that name: correct it or create the IngressClass`
+		return `Ingress "web" names class "` + class + `", and no IngressClass has that name: correct the class or create the IngressClass`
 	}
 	for name, tc := range map[string]struct {
 		ing     *netv1.Ingress
@@ -58,7 +58,7 @@ func TestCheckClasses(t *testing.T) {
 		"an empty annotation is no class":       {byAnnotation(""), []any{defaulted("edge", nginxController, 0)}, ""},
 		"a default class of another controller": {none, []any{defaulted("a", "haproxy", 0)}, servedBy("haproxy", "a")},
 		"no class and no default class": {none, []any{class("edge", nginxController)},
-			`Ingress "web" names no class and the cluster has no default one: set spec.ingressClassName, e.g. "nginx"`},
+			`Ingress "web" names no class, and the cluster has no default IngressClass: set spec.ingressClassName, e.g. "nginx"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := inspection{

@@ -47,8 +47,8 @@ func checkPods(ctx context.Context, in inspection) (*rollout.Problem, error) {
 		}
 		if pod := firstForeignPod(pods, replicaSets, dep); pod != "" {
 			return newProblem(reason.ServiceSelectsOthers,
-				"Service %q also selects pod %q, which is not of Deployment %q, and its traffic would be split too: "+
-					"narrow the Service's selector", svc.Name, pod, dep.Name), nil
+				"Service %q also selects pod %q, which does not belong to Deployment %q, and its traffic would be split too: "+
+					"correct the selector, so that it selects only pods of the Deployment", svc.Name, pod, dep.Name), nil
 		}
 	}
 	return nil, nil

@@ -42,7 +42,7 @@ func checkClientCertificates(in inspection) *rollout.Problem {
 		return nil
 	}
 	return newProblem(reason.PreviewHostRefused,
-		"Ingress %q asks for client certificates (%s), and a preview would be open to everybody: remove %s",
+		"Ingress %q requires client certificates (%s), and a preview would be open to everybody: remove %s",
 		stable.Name, key, spec.AnnotationPreviewHost)
 }
 
@@ -73,10 +73,10 @@ func checkPreviewDomain(in inspection) *rollout.Problem {
 	}
 	advice := "ask the operator of Headgate to allow its domain"
 	if len(stable) > 0 {
-		advice = fmt.Sprintf("use one, e.g. %q, or %s", "preview."+stable[0], advice)
+		advice = fmt.Sprintf("use such a subdomain, e.g. %q, or %s", "preview."+stable[0], advice)
 	}
 	return newProblem(reason.PreviewHostRefused,
-		"%s names %q, which is no subdomain of a host that the Ingresses of Deployment %q serve: %s",
+		"%s names %q, which is not a subdomain of a host that the Ingresses of Deployment %q serve: %s",
 		spec.AnnotationPreviewHost, host, in.target.Deployment.Name, advice)
 }
 
@@ -104,7 +104,7 @@ func checkPreviewHost(ctx context.Context, in inspection) (*rollout.Problem, err
 	for _, served := range []string{host, wildcardOf(host)} {
 		var found netv1.IngressList
 		if err := in.router.client.List(ctx, &found, client.MatchingFields{hostIndex: served}); err != nil {
-			return nil, fmt.Errorf("looking for who serves host %q: %w", served, err)
+			return nil, fmt.Errorf("listing the Ingresses that serve host %q: %w", served, err)
 		}
 		// A cache returns them in any order, and the message must not change with it.
 		slices.SortFunc(found.Items, func(a, b netv1.Ingress) int {
@@ -117,7 +117,7 @@ func checkPreviewHost(ctx context.Context, in inspection) (*rollout.Problem, err
 				continue
 			}
 			return newProblem(reason.PreviewHostRefused,
-				"%s names %q, and Ingress %q serves %q already: use another host",
+				"%s names %q, but Ingress %q already serves %q: use another host",
 				spec.AnnotationPreviewHost, host, namespacedName(ing), served), nil
 		}
 	}

@@ -29,14 +29,16 @@ func TestPreviewRefused(t *testing.T) {
 		return ingress("web", rule("a.test", path("/", "web")), rule("*.b.test", path("/", "web")))
 	}
 	outside := func(host string) string {
-		return `headgate.dev/preview-host names "` + host + `", which is no subdomain of a host that the Ingresses of Deployment "web" serve: ` +
-			`use one, e.g. "preview.a.test", or ask the operator of Headgate to allow its domain`
+		return `headgate.dev/preview-host names "` + host + `", ` +
+			`which is not a subdomain of a host that the Ingresses of Deployment "web" serve: ` +
+			`use such a subdomain, e.g. "preview.a.test", or ask the operator of Headgate to allow its domain`
 	}
 	served := func(ing, host string) string {
-		return `headgate.dev/preview-host names "preview.a.test", and Ingress "` + ing + `" serves "` + host + `" already: use another host`
+		return `headgate.dev/preview-host names "preview.a.test", but Ingress "` + ing + `" already serves "` + host + `": use another host`
 	}
 	taken := func(object string) string {
-		return object + ` exists and was not made by Headgate for this Deployment, which needs the name for its preview: delete or rename it`
+		return object + ` exists, and Headgate did not make it for this Deployment: ` +
+			`delete or rename it, because the preview needs this name`
 	}
 	theirs := func(name string, hosts ...string) *netv1.Ingress {
 		ing := ingress(name)
@@ -146,7 +148,7 @@ func theirPreview(name string, created time.Time) *netv1.Ingress {
 func TestPreviewRefusedWithoutAHostOfItsOwn(t *testing.T) {
 	c := newCluster(nginxClass(), service("web", "web"), ingress("web", rule("", path("/", "web"))))
 	expectProblem(t, reason.PreviewHostRefused,
-		`headgate.dev/preview-host names "preview.a.test", which is no subdomain of a host that the Ingresses of Deployment "web" serve: `+
+		`headgate.dev/preview-host names "preview.a.test", which is not a subdomain of a host that the Ingresses of Deployment "web" serve: `+
 			`ask the operator of Headgate to allow its domain`, c.observe(t, wantsPreview).Problem)
 }
 
@@ -154,7 +156,7 @@ func TestPreviewRefusedBesideClientCertificates(t *testing.T) {
 	c := newCluster(nginxClass(), service("web", "web"),
 		annotated(ingress("web", rule("a.test", path("/", "web"))), nginx("auth-tls-secret"), "shop/ca"))
 	expectProblem(t, reason.PreviewHostRefused,
-		`Ingress "web" asks for client certificates (nginx.ingress.kubernetes.io/auth-tls-secret), `+
+		`Ingress "web" requires client certificates (nginx.ingress.kubernetes.io/auth-tls-secret), `+
 			`and a preview would be open to everybody: remove headgate.dev/preview-host`,
 		c.observe(t, wantsPreview).Problem)
 }
@@ -199,7 +201,7 @@ func TestOnlyAPreviewSearchesAllNamespaces(t *testing.T) {
 func TestObserveWithoutTheIndexFails(t *testing.T) {
 	c := fake.NewClientBuilder().WithObjects(shop()...).Build()
 	_, err := New(c, c, Options{}).Observe(t.Context(), target(wantsPreview))
-	want := `observing the traffic of Deployment shop/web: looking for who serves host "preview.a.test": `
+	want := `observing the traffic of Deployment shop/web: listing the Ingresses that serve host "preview.a.test": `
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v", err)
 	}

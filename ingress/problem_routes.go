@@ -53,7 +53,7 @@ func checkNamedIngresses(in inspection) *rollout.Problem {
 		switch {
 		case ing == nil && in.snapshot.foreignCanaries[name] != nil:
 			return newProblem(reason.NoIngress,
-				"%s names Ingress %q, which is itself a canary: name the stable one", spec.AnnotationIngress, name)
+				"%s names Ingress %q, which is a canary Ingress: name the stable Ingress", spec.AnnotationIngress, name)
 		case ing == nil:
 			return newProblem(reason.NoIngress,
 				"%s names Ingress %q, which is not in namespace %q: create it or correct the annotation",
@@ -98,7 +98,7 @@ func noPath(in inspection, service string) *rollout.Problem {
 		}
 	}
 	return newProblem(reason.NoIngress,
-		"no Ingress has a path to Service %q: only traffic that comes through an Ingress can be split", service)
+		"no Ingress has a path to Service %q: add one, because only traffic that comes through an Ingress can be split", service)
 }
 
 // hasDefaultBackend says whether the default backend of ing is a Service that
@@ -118,7 +118,7 @@ func hasDefaultBackend(ing *netv1.Ingress, r routes) bool {
 
 func defaultBackendOnly(ing *netv1.Ingress) *rollout.Problem {
 	return newProblem(reason.IngressNotSupported,
-		"Ingress %q leads to Service %q only by defaultBackend, which a canary cannot split: "+
+		"Ingress %q leads to Service %q only through its default backend, which cannot be split: "+
 			"add a rule with an http path to it", ing.Name, ing.Spec.DefaultBackend.Service.Name)
 }
 
@@ -129,7 +129,7 @@ func checkPassthrough(in inspection) *rollout.Problem {
 	for _, ing := range in.routes.ingresses {
 		if in.snapshot.isTrue(ing, name) {
 			return newProblem(reason.IngressNotSupported,
-				"Ingress %q has %s: \"true\", and weights do not apply to TLS that is passed through: remove it",
+				"Ingress %q has %s: \"true\", and the controller cannot split TLS traffic that it passes through: remove the annotation",
 				ing.Name, in.snapshot.key(name))
 		}
 	}
@@ -151,8 +151,8 @@ func checkForeignCanaries(in inspection) *rollout.Problem {
 		for host, path := range allPaths(canary) {
 			if stable, ok := stableAt[locationOf(host, path)]; ok {
 				return newProblem(reason.ForeignCanary,
-					"Ingress %q is a canary for host %q, path %q of Ingress %q that Headgate did not make: "+
-						"delete it, a controller honours only one", canary.Name, host, path.Path, stable)
+					"Ingress %q, which Headgate did not make, is a canary for host %q, path %q of Ingress %q: "+
+						"delete it, because a controller uses only one canary for each Service", canary.Name, host, path.Path, stable)
 			}
 		}
 	}
@@ -169,8 +169,8 @@ func checkSelectors(in inspection) *rollout.Problem {
 	for _, svc := range in.routes.selecting {
 		if len(t.Track) > 0 && selects(svc, canary) {
 			return newProblem(reason.CanaryIndistinct,
-				"Service %q selects the canary's pods as well as stable's, so they get traffic beside their weight: "+
-					"let it select on %s again", svc.Name, strings.Join(slices.Sorted(maps.Keys(t.Track)), " or "))
+				"Service %q selects the canary pods as well as the stable pods, so the canary gets more traffic than its weight: "+
+					"add %s to its selector again", svc.Name, strings.Join(slices.Sorted(maps.Keys(t.Track)), " or "))
 		}
 	}
 	return nil

@@ -133,10 +133,10 @@ func (r *Router) SetWeight(ctx context.Context, t rollout.Target, weight int, ma
 
 func (r *Router) setSplit(ctx context.Context, t rollout.Target, split trafficSplit) error {
 	if split.weight < 0 || split.weight > fullWeight {
-		return fmt.Errorf("weight %d is not within 0..100", split.weight)
+		return fmt.Errorf("weight %d is not between 0 and 100", split.weight)
 	}
 	if t.Rollout == "" || len(t.Track) == 0 {
-		return errors.New("the target names no rollout or no track label: a canary Service would select stable pods")
+		return errors.New("the target has no rollout or no track label, and without them a canary Service would select stable pods")
 	}
 	in, err := r.inspect(ctx, t)
 	if err != nil {
@@ -144,7 +144,7 @@ func (r *Router) setSplit(ctx context.Context, t rollout.Target, split trafficSp
 	}
 	if in.snapshot.isStaleRaise(t, split) {
 		return apierrors.NewConflict(netv1.Resource("ingresses"), forCanary.objectName(t.Deployment.Name, ingressNameLimit),
-			errors.New("canary Ingresses were written since this was decided"))
+			errors.New("the canary Ingresses changed after this weight was decided"))
 	}
 	if len(in.routes.ingresses) == 0 && len(in.snapshot.canaries()) == 0 {
 		p, err := firstProblem(ctx, preconditions, in)

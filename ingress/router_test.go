@@ -290,8 +290,8 @@ func TestObserveLooksAtThePodsBeforeAnythingIsRouted(t *testing.T) {
 
 	c.add(t, pod("stray", "uid-job"))
 	expectProblem(t, reason.ServiceSelectsOthers,
-		`Service "web" also selects pod "stray", which is not of Deployment "web", and its traffic would be split too: `+
-			`narrow the Service's selector`,
+		`Service "web" also selects pod "stray", which does not belong to Deployment "web", and its traffic would be split too: `+
+			`correct the selector, so that it selects only pods of the Deployment`,
 		c.observe(t).Problem)
 
 	c.setWeight(t, 0)
@@ -330,17 +330,19 @@ func TestSetWeightRefuses(t *testing.T) {
 		weight  int
 		want    string
 	}{
-		"more than all": {target(), shop(), 101, `setting weight 101 of Deployment shop/web: weight 101 is not within 0..100`},
+		"more than all": {target(), shop(), 101, `setting weight 101 of Deployment shop/web: weight 101 is not between 0 and 100`},
 		"no track": {target(func(t *rollout.Target) { t.Track = nil }), shop(), 10,
-			`setting weight 10 of Deployment shop/web: the target names no rollout or no track label: a canary Service would select stable pods`},
+			`setting weight 10 of Deployment shop/web: the target has no rollout or no track label, ` +
+				`and without them a canary Service would select stable pods`},
 		"no rollout": {target(func(t *rollout.Target) { t.Rollout = "" }), shop(), 10,
-			`setting weight 10 of Deployment shop/web: the target names no rollout or no track label: a canary Service would select stable pods`},
+			`setting weight 10 of Deployment shop/web: the target has no rollout or no track label, ` +
+				`and without them a canary Service would select stable pods`},
 		"nothing to split": {target(), nil, 10,
 			`setting weight 10 of Deployment shop/web: no Service in namespace "shop" selects the pods of Deployment "web": ` +
 				`create one whose selector matches its pod labels`},
 		"a name that is taken": {target(), append(shop(), service("web-canary", "x")), 10,
-			`setting weight 10 of Deployment shop/web: Service "web-canary" exists and was not made by Headgate for this Deployment, ` +
-				`which needs the name for its canary: delete or rename it`},
+			`setting weight 10 of Deployment shop/web: Service "web-canary" exists, and Headgate did not make it for this Deployment: ` +
+				`delete or rename it, because the canary needs this name`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(tc.objects...)

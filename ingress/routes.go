@@ -25,9 +25,9 @@ type routes struct {
 type serviceNames map[string]bool
 
 // discover finds the routes of t. It does not split a Service to which no Ingress
-// leads, such as the headless Service of a metrics port. It leaves out what the
-// user names in an annotation and what does not exist or does not fit: the
-// preconditions report that.
+// leads, such as the headless Service of a metrics port. It leaves out a Service or
+// an Ingress that an annotation names but that does not exist or does not fit: the
+// preconditions report it.
 func discover(s snapshot, t rollout.Target) routes {
 	var r routes
 	for svc := range byName(s.services) {
