@@ -9,20 +9,23 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// carryOut writes p: Services first, so that no Ingress leads nowhere, then
-// every Ingress whatever fails, then the preview, which must not keep a weight
-// from going down, and only if nothing failed, the deletions.
-func (r *Router) carryOut(ctx context.Context, p plan) error {
-	if err := r.writeAll(ctx, p.services); err != nil {
+// apply carries p out, in this order:
+//
+//  1. the canary Services, so that no Ingress leads to a Service that does not exist
+//  2. every canary Ingress, even if one of them fails
+//  3. the preview, after the weights: a preview that fails must not keep a weight up
+//  4. the deletions, only if nothing failed
+func (r *Router) apply(ctx context.Context, p plan) error {
+	if err := r.writeInOrder(ctx, p.services); err != nil {
 		return err
 	}
 	var errs []error
-	for _, e := range p.ingresses {
-		errs = append(errs, r.write(ctx, e))
+	for _, w := range p.ingresses {
+		errs = append(errs, r.writeOne(ctx, w))
 	}
-	errs = append(errs, r.writeAll(ctx, p.preview))
-	if p.taken != nil {
-		errs = append(errs, p.taken)
+	errs = append(errs, r.writeInOrder(ctx, p.preview))
+	if p.nameConflict != nil {
+		errs = append(errs, p.nameConflict)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
@@ -30,35 +33,35 @@ func (r *Router) carryOut(ctx context.Context, p plan) error {
 	return r.deleteAll(ctx, p.stale)
 }
 
-// writeAll writes edits in their order, up to the first that fails.
-func (r *Router) writeAll(ctx context.Context, edits []edit) error {
-	for _, e := range edits {
-		if err := r.write(ctx, e); err != nil {
+// writeInOrder stops at the first write that fails.
+func (r *Router) writeInOrder(ctx context.Context, writes []write) error {
+	for _, w := range writes {
+		if err := r.writeOne(ctx, w); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Router) write(ctx context.Context, e edit) error {
-	if e.was == nil {
-		if err := r.client.Create(ctx, e.want); err != nil {
-			return fmt.Errorf("creating %s: %w", describe(e.want), err)
+func (r *Router) writeOne(ctx context.Context, w write) error {
+	if w.was == nil {
+		if err := r.client.Create(ctx, w.want); err != nil {
+			return fmt.Errorf("creating %s: %w", describe(w.want), err)
 		}
 		return nil
 	}
-	patch := client.MergeFromWithOptions(e.was, client.MergeFromWithOptimisticLock{})
-	if err := r.client.Patch(ctx, e.want, patch); err != nil {
-		return fmt.Errorf("updating %s: %w", describe(e.want), err)
+	patch := client.MergeFromWithOptions(w.was, client.MergeFromWithOptimisticLock{})
+	if err := r.client.Patch(ctx, w.want, patch); err != nil {
+		return fmt.Errorf("updating %s: %w", describe(w.want), err)
 	}
 	return nil
 }
 
-// deleteAll deletes these very objects, not others of the same name, and tries
-// each.
-func (r *Router) deleteAll(ctx context.Context, doomed []client.Object) error {
+// deleteAll tries to delete every object, even if one fails. It deletes by UID, so
+// that an object which was created again under the same name stays.
+func (r *Router) deleteAll(ctx context.Context, objects []client.Object) error {
 	var errs []error
-	for _, obj := range doomed {
+	for _, obj := range objects {
 		err := r.client.Delete(ctx, obj, client.Preconditions{UID: new(obj.GetUID())})
 		if client.IgnoreNotFound(err) != nil {
 			errs = append(errs, fmt.Errorf("deleting %s: %w", describe(obj), err))

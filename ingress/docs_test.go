@@ -10,7 +10,7 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// Every set of annotations that a user may copy is valid.
+// TestExamplesInDocs parses every example that a user may copy.
 func TestExamplesInDocs(t *testing.T) {
 	page, err := os.ReadFile("../docs/routing.md")
 	if err != nil {
@@ -31,7 +31,7 @@ func TestExamplesInDocs(t *testing.T) {
 	}
 }
 
-// So is every step that is named in passing.
+// TestStepsInDocs parses every header and cookie step in the text.
 func TestStepsInDocs(t *testing.T) {
 	page, err := os.ReadFile("../docs/routing.md")
 	if err != nil {

@@ -20,7 +20,7 @@ const namespace = "shop"
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-// target is Deployment web with pods app=web,tier=front, and rollout 7 of it.
+// target is Deployment web in rollout 7. Its pods have the labels app=web,tier=front.
 func target(change ...func(*rollout.Target)) rollout.Target {
 	pod := map[string]string{"app": "web", "tier": "front"}
 	t := rollout.Target{
@@ -40,7 +40,7 @@ func target(change ...func(*rollout.Target)) rollout.Target {
 	return t
 }
 
-// service selects app=APP and serves port 80, named http, at 8080.
+// service selects app=APP. Its port 80, named http, leads to port 8080 of the pods.
 func service(name, app string, change ...func(*corev1.Service)) *corev1.Service {
 	svc := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID("uid-svc-" + name)},
@@ -118,8 +118,8 @@ func class(name, controller string) *netv1.IngressClass {
 
 func nginxClass() *netv1.IngressClass { return class("nginx", "k8s.io/ingress-nginx") }
 
-// stage arranges objects as look does.
-func stage(t rollout.Target, objects ...any) scene {
+// snapshotOf sorts objects as readSnapshot does.
+func snapshotOf(t rollout.Target, objects ...any) snapshot {
 	var services []corev1.Service
 	var ingresses []netv1.Ingress
 	var classes []*netv1.IngressClass
@@ -133,19 +133,19 @@ func stage(t rollout.Target, objects ...any) scene {
 			classes = append(classes, o)
 		}
 	}
-	s := arrange(defaultDialect, t.Deployment, services, ingresses)
+	s := newSnapshot(defaultDialect, t.Deployment, services, ingresses)
 	for _, c := range classes {
 		s.classes[c.Name] = c
 	}
 	return s
 }
 
-// canaries are the canary objects of Service web and Ingress web at weight.
+// canaries returns the canary objects of Service web and of stable, with this weight.
 func canaries(t rollout.Target, stable *netv1.Ingress, weight int) (*corev1.Service, *netv1.Ingress) {
-	ing := defaultDialect.canaryIngress(t, stable, map[string]bool{"web": true}, share{weight: weight})
-	date(ing, noon)
+	ing := defaultDialect.buildCanaryIngress(t, stable, serviceNames{"web": true}, trafficSplit{weight: weight})
+	recordWriteTime(ing, noon)
 	ing.UID = "uid-" + types.UID(ing.Name)
-	svc := canaryService(t, service("web", "web"))
+	svc := buildService(t, service("web", "web"), forCanary)
 	svc.UID = "uid-svc-web-canary"
 	return svc, ing
 }

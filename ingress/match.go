@@ -8,13 +8,15 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// annotationMatch is on a canary Ingress and says what it matches, as Headgate
-// last wrote it: a rollout.Match in JSON. None matches nothing.
+// annotationMatch is on a canary Ingress and records what Headgate last wrote as its
+// match: a spec.Match in JSON, e.g. {"header":"X-Canary","value":"beta"}. An Ingress
+// that matches nothing does not have it.
 const annotationMatch = "headgate.dev/match"
 
-// matchOf returns what ing may be matching: what was recorded, which may still be
-// in force where somebody removed or edited the annotations that controllers read,
-// or else what these say.
+// matchOf returns the match that may be in force for ing. That is the recorded one,
+// if there is one: where somebody edited the annotations that controllers read, a
+// controller may not have seen the edit yet. Without a record it is what those
+// annotations say.
 func (d dialect) matchOf(ing *netv1.Ingress) spec.Match {
 	var recorded spec.Match
 	err := json.Unmarshal([]byte(ing.Annotations[annotationMatch]), &recorded)
@@ -29,19 +31,19 @@ func (d dialect) matchOf(ing *netv1.Ingress) spec.Match {
 	}
 	switch {
 	case m.Header == "":
-		m.Value, m.Pattern = "", "" // of which header?
+		m.Value, m.Pattern = "", "" // without a header they have no effect
 	case m.Value != "":
-		m.Pattern = "" // controllers look at the value alone
+		m.Pattern = "" // controllers ignore it beside a value
 	}
 	return m
 }
 
-// writeMatch puts m into ing, which matches nothing yet.
+// writeMatch sets m in ing, which must have no match yet.
 func (d dialect) writeMatch(ing *netv1.Ingress, m spec.Match) {
 	if m.None() {
 		return
 	}
-	record, _ := json.Marshal(m) // strings always encode
+	record, _ := json.Marshal(m) // cannot fail: Match has only strings
 	ing.Annotations[annotationMatch] = string(record)
 	for name, value := range map[string]string{
 		"canary-by-header":         m.Header,

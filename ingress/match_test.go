@@ -17,23 +17,27 @@ func TestMatchOf(t *testing.T) {
 		annotations []string
 		want        spec.Match
 	}{
-		"nothing":   {nil, spec.Match{}},
-		"a header":  {[]string{nginx("canary-by-header"), "X-Canary"}, spec.Match{Header: "X-Canary"}},
-		"its value": {[]string{nginx("canary-by-header"), "X-Canary", nginx("canary-by-header-value"), "beta"}, spec.Match{Header: "X-Canary", Value: "beta"}},
+		"nothing":  {nil, spec.Match{}},
+		"a header": {[]string{nginx("canary-by-header"), "X-Canary"}, spec.Match{Header: "X-Canary"}},
+		"its value": {
+			[]string{nginx("canary-by-header"), "X-Canary", nginx("canary-by-header-value"), "beta"},
+			spec.Match{Header: "X-Canary", Value: "beta"}},
 		"its pattern": {[]string{nginx("canary-by-header"), "X-Canary", nginx("canary-by-header-pattern"), "^eu-"},
 			spec.Match{Header: "X-Canary", Pattern: "^eu-"}},
-		"of value and pattern the value counts": {
+		"the value comes before the pattern": {
 			[]string{nginx("canary-by-header"), "X-Canary", nginx("canary-by-header-value"), "beta", nginx("canary-by-header-pattern"), "^eu-"},
 			spec.Match{Header: "X-Canary", Value: "beta"}},
-		"a value of no header is nothing": {[]string{nginx("canary-by-header-value"), "beta", nginx("canary-by-header-pattern"), "^eu-"}, spec.Match{}},
-		"a cookie":                        {[]string{nginx("canary-by-cookie"), "beta"}, spec.Match{Cookie: "beta"}},
-		"what was recorded and removed by hand may be in force": {
+		"a value without a header has no effect": {
+			[]string{nginx("canary-by-header-value"), "beta", nginx("canary-by-header-pattern"), "^eu-"}, spec.Match{}},
+		"a cookie": {[]string{nginx("canary-by-cookie"), "beta"}, spec.Match{Cookie: "beta"}},
+		"a recorded rule that was removed by hand": {
 			[]string{annotationMatch, `{"header":"X-Canary"}`}, spec.Match{Header: "X-Canary"}},
-		"what was recorded and edited, too": {
+		"a recorded rule that was edited by hand": {
 			[]string{annotationMatch, `{"header":"X-Canary"}`, nginx("canary-by-cookie"), "beta"}, spec.Match{Header: "X-Canary"}},
-		"a record that does not parse is none": {[]string{annotationMatch, `beta`, nginx("canary-by-cookie"), "beta"}, spec.Match{Cookie: "beta"}},
-		"nor does one of nothing hide a rule":  {[]string{annotationMatch, `{}`, nginx("canary-by-cookie"), "beta"}, spec.Match{Cookie: "beta"}},
-		"of another dialect":                   {[]string{"ingress.acme.test/canary-by-header", "X-Canary"}, spec.Match{}},
+		"a record that does not parse is ignored": {
+			[]string{annotationMatch, `beta`, nginx("canary-by-cookie"), "beta"}, spec.Match{Cookie: "beta"}},
+		"so is a record of an empty match": {[]string{annotationMatch, `{}`, nginx("canary-by-cookie"), "beta"}, spec.Match{Cookie: "beta"}},
+		"a rule of another dialect":        {[]string{"ingress.acme.test/canary-by-header", "X-Canary"}, spec.Match{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			diff(t, tc.want, defaultDialect.matchOf(annotated(ingress("web-canary"), tc.annotations...)))
@@ -41,14 +45,14 @@ func TestMatchOf(t *testing.T) {
 	}
 }
 
-func TestCarriedMatchIsTheFirstThatMatchesAnything(t *testing.T) {
-	s := scene{dialect: defaultDialect, canaryIngresses: map[string]*netv1.Ingress{
+func TestAssumedMatchIsTheFirstThatMatchesAnything(t *testing.T) {
+	s := snapshot{dialect: defaultDialect, ownIngresses: map[purpose]map[string]*netv1.Ingress{forCanary: {
 		"a": ingress("a"),
 		"b": annotated(ingress("b"), nginx("canary-by-cookie"), "beta"),
 		"c": annotated(ingress("c"), nginx("canary-by-header"), "X-Canary"),
-	}}
-	carried, _ := s.carried()
-	diff(t, spec.Match{Cookie: "beta"}, carried.match)
+	}}}
+	assumed, _ := s.assumedSplit()
+	diff(t, spec.Match{Cookie: "beta"}, assumed.match)
 }
 
 func TestMatchRoundTrip(t *testing.T) {
@@ -67,9 +71,9 @@ func TestMatchRoundTrip(t *testing.T) {
 		return m
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		first := defaultDialect.reweighed(ingress("web-canary"), share{10, draw(t)})
+		first := defaultDialect.withSplit(ingress("web-canary"), trafficSplit{10, draw(t)})
 		want := draw(t)
-		second := defaultDialect.reweighed(first, share{10, want})
+		second := defaultDialect.withSplit(first, trafficSplit{10, want})
 		if got := defaultDialect.matchOf(second); got != want {
 			t.Fatalf("recorded %+v, want %+v", got, want)
 		}
@@ -80,7 +84,7 @@ func TestMatchRoundTrip(t *testing.T) {
 	})
 }
 
-// matching returns the annotations of ing that say what it matches.
+// matching returns the annotations of ing that are about its match.
 func matching(ing *netv1.Ingress) map[string]string {
 	out := maps.Clone(ing.Annotations)
 	maps.DeleteFunc(out, func(key, _ string) bool { return !strings.Contains(key, "/canary-by-") && key != annotationMatch })
@@ -96,7 +100,8 @@ func TestRouterRoutesWhatMatches(t *testing.T) {
 		{spec.Match{Header: "X-Canary"}, map[string]string{
 			nginx("canary-by-header"): "X-Canary", annotationMatch: `{"header":"X-Canary"}`}},
 		{spec.Match{Header: "X-Canary", Value: "beta"}, map[string]string{
-			nginx("canary-by-header"): "X-Canary", nginx("canary-by-header-value"): "beta", annotationMatch: `{"header":"X-Canary","value":"beta"}`}},
+			nginx("canary-by-header"): "X-Canary", nginx("canary-by-header-value"): "beta",
+			annotationMatch: `{"header":"X-Canary","value":"beta"}`}},
 		{spec.Match{Header: "X-Region", Pattern: "^eu-", Cookie: "beta"}, map[string]string{
 			nginx("canary-by-header"): "X-Region", nginx("canary-by-header-pattern"): "^eu-", nginx("canary-by-cookie"): "beta",
 			annotationMatch: `{"header":"X-Region","pattern":"^eu-","cookie":"beta"}`}},
@@ -111,7 +116,7 @@ func TestRouterRoutesWhatMatches(t *testing.T) {
 		got := c.observe(t)
 		diff(t, true, got.Current)
 		diff(t, step.match, got.Match)
-		diff(t, c.now, got.Since) // settling counts anew
+		diff(t, c.now, got.Since) // the settle time starts again
 
 		wrote := len(c.writes)
 		c.setMatch(t, step.match)
@@ -129,18 +134,19 @@ func TestWeightAndMatchAreOneWrite(t *testing.T) {
 	diff(t, []string{"patch *v1.Ingress admin-canary", "patch *v1.Ingress web-canary"}, c.writes)
 }
 
-func TestMatchEditedByHandIsPutRight(t *testing.T) {
+func TestMatchEditedByHandIsRestored(t *testing.T) {
 	wanted := spec.Match{Header: "X-Canary", Value: "beta"}
 	for name, tc := range map[string]struct {
 		match spec.Match
 		edit  func(annotations map[string]string)
 		seen  spec.Match
 	}{
-		"a header removed":         {wanted, func(a map[string]string) { delete(a, nginx("canary-by-header")) }, wanted},
-		"a value edited":           {wanted, func(a map[string]string) { a[nginx("canary-by-header-value")] = "alpha" }, wanted},
-		"a value made any":         {wanted, func(a map[string]string) { delete(a, nginx("canary-by-header-value")) }, wanted},
-		"a cookie added":           {wanted, func(a map[string]string) { a[nginx("canary-by-cookie")] = "beta" }, wanted},
-		"a cookie where none was":  {spec.Match{}, func(a map[string]string) { a[nginx("canary-by-cookie")] = "beta" }, spec.Match{Cookie: "beta"}},
+		"a header removed": {wanted, func(a map[string]string) { delete(a, nginx("canary-by-header")) }, wanted},
+		"a value edited":   {wanted, func(a map[string]string) { a[nginx("canary-by-header-value")] = "alpha" }, wanted},
+		"a value made any": {wanted, func(a map[string]string) { delete(a, nginx("canary-by-header-value")) }, wanted},
+		"a cookie added":   {wanted, func(a map[string]string) { a[nginx("canary-by-cookie")] = "beta" }, wanted},
+		"a cookie where none was": {
+			spec.Match{}, func(a map[string]string) { a[nginx("canary-by-cookie")] = "beta" }, spec.Match{Cookie: "beta"}},
 		"only the record":          {wanted, func(a map[string]string) { delete(a, annotationMatch) }, wanted},
 		"a value without a header": {spec.Match{}, func(a map[string]string) { a[nginx("canary-by-header-value")] = "beta" }, spec.Match{}},
 	} {
@@ -179,8 +185,8 @@ func TestCanaryOfAnIngressThatIsGoneFollowsTheMatch(t *testing.T) {
 	diff(t, spec.Match{Cookie: "beta"}, c.observe(t).Match)
 }
 
-// Who has a session stays where it is, or is judged by weight and match like
-// everybody: that is the user's choice, made on the stable Ingress.
+// With "sticky", a request with a session stays with its version. With "legacy", it
+// is split by weight and match. The user chooses on the stable Ingress.
 func TestAffinityOfTheCanaryIsTheUsersChoice(t *testing.T) {
 	c := newCluster(nginxClass(), service("web", "web"),
 		annotated(ingress("web", rule("a.test", path("/", "web"))), nginx("affinity"), "cookie", nginx("session-cookie-name"), "web"))

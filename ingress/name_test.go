@@ -17,14 +17,15 @@ func TestCanaryName(t *testing.T) {
 		stable, want string
 		limit        int
 	}{
-		"short names get the suffix":              {"web", "web-canary", 63},
-		"the longest name that fits stays whole":  {strings.Repeat("a", 56), strings.Repeat("a", 56) + "-canary", 63},
-		"one character more is cut and hashed":    {strings.Repeat("a", 57), strings.Repeat("a", 47) + "-f13b2d72-canary", 63},
-		"a cut never ends in two separators":      {strings.Repeat("a", 46) + "-" + strings.Repeat("b", 16), strings.Repeat("a", 46) + "-d6997635-canary", 63},
+		"short names get the suffix":             {"web", "web-canary", 63},
+		"the longest name that fits stays whole": {strings.Repeat("a", 56), strings.Repeat("a", 56) + "-canary", 63},
+		"one character more is cut and hashed":   {strings.Repeat("a", 57), strings.Repeat("a", 47) + "-f13b2d72-canary", 63},
+		"a cut never ends in two separators": {
+			strings.Repeat("a", 46) + "-" + strings.Repeat("b", 16), strings.Repeat("a", 46) + "-d6997635-canary", 63},
 		"an Ingress has more room than a Service": {strings.Repeat("a", 57), strings.Repeat("a", 57) + "-canary", 253},
 	} {
 		t.Run(name, func(t *testing.T) {
-			diff(t, tc.want, canaryName(tc.stable, tc.limit))
+			diff(t, tc.want, forCanary.objectName(tc.stable, tc.limit))
 		})
 	}
 }
@@ -32,7 +33,7 @@ func TestCanaryName(t *testing.T) {
 func TestCanaryNameIsAlwaysValid(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		stable := rapid.StringMatching(`[a-z]([-a-z0-9]{0,61}[a-z0-9])?`).Draw(t, "stable")
-		got := canaryName(stable, serviceNameLimit)
+		got := forCanary.objectName(stable, serviceNameLimit)
 		if errs := validation.IsDNS1035Label(got); len(errs) > 0 {
 			t.Fatalf("canaryName(%q) = %q: %v", stable, got, errs)
 		}
@@ -43,11 +44,11 @@ func TestCanaryNameIsAlwaysValid(t *testing.T) {
 }
 
 func TestPreviewName(t *testing.T) {
-	diff(t, "web-preview", previewName("web", 63))
-	diff(t, strings.Repeat("a", 46)+"-f13b2d72-preview", previewName(strings.Repeat("a", 57), 63))
+	diff(t, "web-preview", forPreview.objectName("web", 63))
+	diff(t, strings.Repeat("a", 46)+"-f13b2d72-preview", forPreview.objectName(strings.Repeat("a", 57), 63))
 }
 
-func TestOurs(t *testing.T) {
+func TestOwns(t *testing.T) {
 	dep := target().Deployment
 	for name, tc := range map[string]struct {
 		change func(*metav1.ObjectMeta)
@@ -60,7 +61,7 @@ func TestOurs(t *testing.T) {
 		"managed by another tool":        {func(m *metav1.ObjectMeta) { m.Labels[spec.LabelManagedBy] = "Helm" }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			svc := canaryService(target(), service("web", "web"))
+			svc := buildService(target(), service("web", "web"), forCanary)
 			tc.change(&svc.ObjectMeta)
 			diff(t, tc.want, rollout.Owns(dep, svc))
 		})

@@ -11,118 +11,155 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-// plan is what has to be written for the canary objects to be as they should.
+// plan is everything that must be written and deleted so that the own objects are
+// as they should be. The zero plan is done.
 type plan struct {
-	services, ingresses []edit
-	preview             []edit           // its Services, then its Ingress
-	stale               []client.Object  // to be deleted last, Ingresses first
-	taken               *rollout.Problem // an object that is not ours is in the way
+	services  []write         // canary Services
+	ingresses []write         // canary Ingresses
+	preview   []write         // preview Services, then the preview Ingress
+	stale     []client.Object // to be deleted last: Ingresses, then Services
+
+	// nameConflict, if not nil, is an object which is not own and has the name of an
+	// own object. The plan leaves that own object out.
+	nameConflict *rollout.Problem
 }
 
-// edit is one write: of want over was, or if was is nil, the creation of want.
-type edit struct {
+// write changes one object from was to want. If was is nil, it creates want.
+type write struct {
 	was, want client.Object
 }
 
+// isNeeded ignores the difference between an empty map and none, which the API
+// server does not store.
+func (w write) isNeeded() bool {
+	return w.was == nil || !equality.Semantic.DeepEqual(w.was, w.want)
+}
+
 func (p *plan) done() bool {
-	return len(p.services)+len(p.ingresses)+len(p.preview)+len(p.stale) == 0 && p.taken == nil
+	return len(p.services)+len(p.ingresses)+len(p.preview)+len(p.stale) == 0 && p.nameConflict == nil
 }
 
-// plan compares the canary objects that are there with those that should be for
-// the canary to take its share of t's traffic, and the preview with the one that
-// t wants. What it writes to a canary Ingress is dated now.
+// planner makes one plan. kept are the own objects that remain.
+type planner struct {
+	snapshot snapshot
+	routes   routes
+	target   rollout.Target
+	split    trafficSplit
+	now      time.Time
+
+	plan plan
+	kept map[client.Object]bool
+}
+
+// makePlan compares the own objects with what they should be: canary objects that
+// give the canary this split of t's traffic, and the preview that t wants. Canary
+// Ingresses in the plan record now as the time of their write.
 //
-// While no stable Ingress routes to t there is nothing to derive from. Canary
-// Ingresses that are there stay then, inert, and only their share follows: a
-// GitOps tool that deletes and re-creates the stable Ingress finds the split as
-// it was. So does the preview stay, unless t wants none.
-func (s scene) plan(r routes, t rollout.Target, of share, now time.Time) plan {
-	var p plan
+// While no stable Ingress leads to t, there is nothing to derive objects from. The
+// canary Ingresses stay and only their split is written. They take no requests then.
+// When a GitOps tool deletes the stable Ingress and creates it again, the split is
+// as it was before. The preview stays as well, unless t wants none.
+func (s snapshot) makePlan(r routes, t rollout.Target, split trafficSplit, now time.Time) plan {
+	p := planner{snapshot: s, routes: r, target: t, split: split, now: now, kept: map[client.Object]bool{}}
 	if len(r.ingresses) == 0 {
-		for ing := range byName(s.canaryIngresses) {
-			p.editIngress(ing, s.reweighed(ing, of), now)
-		}
-		if t.Spec.PreviewHost == "" {
-			retire(&p, s.previews, nil)
-		}
-		return p
+		p.keepWithoutStable()
+		return p.plan
 	}
-	kept := map[client.Object]bool{}
-	for _, svc := range r.services {
-		kept[p.service(s, canaryService(t, svc))] = true
-	}
-	split := r.split()
-	for _, stable := range r.ingresses {
-		want := s.canaryIngress(t, stable, split, of)
-		want.Name = s.ingressName(t, stable)
-		kept[p.ingress(s, want, now)] = true
-	}
+	p.planCanary()
 	if t.Spec.PreviewHost != "" {
-		p.planPreview(s, r, t, kept)
+		p.planPreview()
 	}
-	retire(&p, s.canaryIngresses, kept)
-	retire(&p, s.previews, kept)
-	retire(&p, s.canaryServices, kept)
-	return p
+	for _, purpose := range purposes {
+		retire(&p, s.ownIngresses[purpose])
+	}
+	retire(&p, s.ownServices)
+	return p.plan
 }
 
-// service plans for want and returns the Service of ours that it takes over.
-func (p *plan) service(s scene, want *corev1.Service) client.Object {
-	if s.services[want.Name] != nil {
-		p.taken = nameTaken("Service", want.Name, "canary")
+func (p *planner) keepWithoutStable() {
+	for ing := range byName(p.snapshot.canaries()) {
+		p.addCanaryIngress(write{ing, p.snapshot.withSplit(ing, p.split)})
+	}
+	if p.target.Spec.PreviewHost == "" {
+		retire(p, p.snapshot.ownIngresses[forPreview])
+	}
+}
+
+func (p *planner) planCanary() {
+	for _, svc := range p.routes.services {
+		p.plan.services = append(p.plan.services, p.serviceWrites(svc, forCanary)...)
+	}
+	for _, stable := range p.routes.ingresses {
+		want := p.snapshot.buildCanaryIngress(p.target, stable, p.routes.splitNames(), p.split)
+		if w, ok := p.ingressWrite(stable, want, forCanary); ok {
+			p.addCanaryIngress(w)
+		}
+	}
+}
+
+// planPreview derives the preview from the first stable Ingress.
+func (p *planner) planPreview() {
+	stable := p.routes.ingresses[0]
+	for _, svc := range p.routes.servicesOf(stable) {
+		p.plan.preview = append(p.plan.preview, p.serviceWrites(svc, forPreview)...)
+	}
+	want := p.snapshot.buildPreviewIngress(p.target, stable, p.routes.splitNames())
+	if w, ok := p.ingressWrite(stable, want, forPreview); ok && w.isNeeded() {
+		p.plan.preview = append(p.plan.preview, w)
+	}
+}
+
+// serviceWrites returns what must be written for the own Service of stable: one
+// write or none.
+func (p *planner) serviceWrites(stable *corev1.Service, purpose purpose) []write {
+	want := buildService(p.target, stable, purpose)
+	if p.snapshot.services[want.Name] != nil {
+		p.plan.nameConflict = nameTaken("Service", want.Name, purpose)
 		return nil
 	}
-	edits, was := s.editService(want)
-	p.services = append(p.services, edits...)
-	return was
-}
-
-// editService returns the Service of ours that want takes over, if there is one,
-// and what has to be written.
-func (s scene) editService(want *corev1.Service) ([]edit, client.Object) {
-	was := s.canaryServices[want.Name]
+	was := p.snapshot.ownServices[want.Name]
 	if was == nil {
-		return []edit{{want: want}}, nil
+		return []write{{want: want}}
 	}
-	if merged := mergeService(was, want); !equal(was, merged) {
-		return []edit{{was, merged}}, was
+	p.kept[was] = true
+	if w := (write{was, mergeService(was, want)}); w.isNeeded() {
+		return []write{w}
 	}
-	return nil, was
+	return nil
 }
 
-// ingress plans for want and returns the Ingress of ours that it takes over.
-func (p *plan) ingress(s scene, want *netv1.Ingress, now time.Time) client.Object {
-	if s.taken(want.Name) != nil {
-		p.taken = nameTaken("Ingress", want.Name, "canary")
-		return nil
+// ingressWrite returns the write for the own Ingress of stable, which may change
+// nothing. It returns false if another object has the name.
+func (p *planner) ingressWrite(stable, want *netv1.Ingress, purpose purpose) (write, bool) {
+	want.Name = p.snapshot.ingressName(p.target, stable, purpose)
+	if p.snapshot.foreignIngress(want.Name) != nil {
+		p.plan.nameConflict = nameTaken("Ingress", want.Name, purpose)
+		return write{}, false
 	}
-	was := s.canaryIngresses[want.Name]
+	was := p.snapshot.ownIngresses[purpose][want.Name]
 	if was == nil {
-		date(want, now)
-		p.ingresses = append(p.ingresses, edit{want: want})
-		return nil
+		return write{want: want}, true
 	}
-	p.editIngress(was, s.mergeIngress(was, want, onCanary), now)
-	return was
+	p.kept[was] = true
+	return write{was, p.snapshot.mergeIngress(was, want, purpose)}, true
 }
 
-func (p *plan) editIngress(was, want *netv1.Ingress, now time.Time) {
-	if dated(was) && equal(was, want) {
+// addCanaryIngress adds w to the plan if it changes anything, or if the Ingress
+// does not record the time of its last write.
+func (p *planner) addCanaryIngress(w write) {
+	if !w.isNeeded() && hasWriteTime(w.was) {
 		return
 	}
-	date(want, now)
-	p.ingresses = append(p.ingresses, edit{was, want})
+	recordWriteTime(w.want, p.now)
+	p.plan.ingresses = append(p.plan.ingresses, w)
 }
 
-// equal ignores the difference between an empty map and none, which the API
-// server does not keep.
-func equal(was, want client.Object) bool { return equality.Semantic.DeepEqual(was, want) }
-
-// retire plans for those of objects to go that are not kept.
-func retire[T client.Object](p *plan, objects map[string]T, kept map[client.Object]bool) {
+// retire adds to the plan the deletion of those objects that are not kept, except
+// those that are being deleted already.
+func retire[T client.Object](p *planner, objects map[string]T) {
 	for obj := range byName(objects) {
-		if !kept[obj] && obj.GetDeletionTimestamp().IsZero() {
-			p.stale = append(p.stale, obj)
+		if !p.kept[obj] && obj.GetDeletionTimestamp().IsZero() {
+			p.plan.stale = append(p.plan.stale, obj)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-// TestPlan starts, unless a case says otherwise, from Service web and Ingress
-// web with their canaries at weight 10, and asks for weight 10.
+// TestPlan asks for weight 10, unless the case has another one. The usual objects are
+// Service web and Ingress web, with their canaries at weight 10.
 func TestPlan(t *testing.T) {
 	later := noon.Add(time.Minute)
 	stable := ingress("web", rule("a.test", path("/", "web")))
@@ -30,6 +30,10 @@ func TestPlan(t *testing.T) {
 	otherDeployment := target(func(t *rollout.Target) { t.Deployment.Name, t.Deployment.UID = "api", "uid-api" })
 	_, theirs := canaries(otherDeployment, ingress("web"), 50)
 	own := changed(func(ing *netv1.Ingress) { ing.Name = "web-web-canary" })
+	taken := func(kind string) string {
+		return kind + ` "web-canary" exists, and Headgate did not make it for this Deployment: ` +
+			`delete or rename it, because the canary needs this name`
+	}
 
 	for name, tc := range map[string]struct {
 		objects []any
@@ -58,15 +62,16 @@ func TestPlan(t *testing.T) {
 			want:    []string{"patch Ingress web-canary 10% 12:01"},
 		},
 		"a weight edited by hand and asked for is recorded": {
-			objects: []any{service("web", "web"), stable, svc, changed(func(ing *netv1.Ingress) { annotated(ing, nginx("canary-weight"), "60") })}, weight: 60,
-			want: []string{"patch Ingress web-canary 60% 12:01"},
+			objects: []any{service("web", "web"), stable, svc, changed(func(ing *netv1.Ingress) { annotated(ing, nginx("canary-weight"), "60") })},
+			weight:  60,
+			want:    []string{"patch Ingress web-canary 60% 12:01"},
 		},
 		"a lost date is renewed": {
 			objects: []any{service("web", "web"), stable, svc, changed(func(ing *netv1.Ingress) { delete(ing.Annotations, annotationSince) })},
 			want:    []string{"patch Ingress web-canary 10% 12:01"},
 		},
 		"a Service that is not split any more goes after its Ingress": {
-			objects: []any{service("web", "web"), stable, svc, ing, canaryService(target(), service("old", "web")), anotherCanary},
+			objects: []any{service("web", "web"), stable, svc, ing, buildService(target(), service("old", "web"), forCanary), anotherCanary},
 			want:    []string{"delete *v1.Ingress shop-canary", "delete *v1.Service old-canary"},
 		},
 		"what is being deleted is not deleted again": {
@@ -80,15 +85,15 @@ func TestPlan(t *testing.T) {
 		"with the Service gone everything stays": {objects: []any{stable, svc, ing}},
 		"a Service in the way": {
 			objects: []any{service("web", "web"), service("web-canary", "elsewhere"), stable, ing},
-			want:    []string{`Service "web-canary" exists and was not made by Headgate for this Deployment, which needs the name for its canary: delete or rename it`},
+			want:    []string{taken("Service")},
 		},
 		"an Ingress in the way": {
 			objects: []any{service("web", "web"), stable, svc, ingress("web-canary", rule("x.test", path("/", "x")))},
-			want:    []string{`Ingress "web-canary" exists and was not made by Headgate for this Deployment, which needs the name for its canary: delete or rename it`},
+			want:    []string{taken("Ingress")},
 		},
 		"a foreign canary in the way": {
 			objects: []any{service("web", "web"), stable, svc, annotated(ingress("web-canary"), nginx("canary"), "true")},
-			want:    []string{`Ingress "web-canary" exists and was not made by Headgate for this Deployment, which needs the name for its canary: delete or rename it`},
+			want:    []string{taken("Ingress")},
 		},
 		"another Deployment behind the same Ingress was first": {
 			objects: []any{service("web", "web"), stable, svc, theirs},
@@ -97,12 +102,12 @@ func TestPlan(t *testing.T) {
 		"the other name is kept when that one is done": {objects: []any{service("web", "web"), stable, svc, own}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := stage(target(), tc.objects...)
+			s := snapshotOf(target(), tc.objects...)
 			weight := tc.weight
 			if weight == 0 {
 				weight = 10
 			}
-			p := s.plan(discover(s, target()), target(), share{weight: weight}, later)
+			p := s.makePlan(discover(s, target()), target(), trafficSplit{weight: weight}, later)
 			diff(t, tc.want, summary(p))
 			diff(t, len(tc.want) == 0, p.done())
 		})
@@ -117,43 +122,43 @@ func leavingIngress(ing *netv1.Ingress) *netv1.Ingress {
 
 func summary(p plan) []string {
 	var out []string
-	for _, e := range slices.Concat(p.services, p.ingresses) {
+	for _, w := range slices.Concat(p.services, p.ingresses) {
 		verb := "patch"
-		if e.was == nil {
+		if w.was == nil {
 			verb = "create"
 		}
-		switch want := e.want.(type) {
+		switch want := w.want.(type) {
 		case *corev1.Service:
 			out = append(out, fmt.Sprintf("%s Service %s", verb, want.Name))
 		case *netv1.Ingress:
 			weight := defaultDialect.weightOf(want)
-			out = append(out, fmt.Sprintf("%s Ingress %s %d%% %s", verb, want.Name, weight, sinceOf(want).Format("15:04")))
+			out = append(out, fmt.Sprintf("%s Ingress %s %d%% %s", verb, want.Name, weight, writtenAt(want).Format("15:04")))
 		}
 	}
 	for _, obj := range p.stale {
 		out = append(out, fmt.Sprintf("delete %T %s", obj, obj.GetName()))
 	}
-	if p.taken != nil {
-		out = append(out, p.taken.Message)
+	if p.nameConflict != nil {
+		out = append(out, p.nameConflict.Message)
 	}
 	return out
 }
 
-func TestPlanIsDoneOnceCarriedOut(t *testing.T) {
+func TestPlanIsDoneOnceApplied(t *testing.T) {
 	tr := target(func(tr *rollout.Target) { tr.Spec.Services = []string{"web", "web-grpc"} })
 	objects := []any{
 		service("web", "web"), service("web-grpc", "web"),
 		ingress("a", rule("a.test", path("/", "web"), path("/api", "api")), rule("b.test", path("/", "web-grpc"))),
 		ingress("c", rule("c.test", path("/", "web-grpc"))),
 	}
-	s := stage(tr, objects...)
-	p := s.plan(discover(s, tr), tr, share{weight: 30}, noon)
-	for _, e := range slices.Concat(p.services, p.ingresses) {
-		objects = append(objects, e.want.DeepCopyObject().(client.Object))
+	s := snapshotOf(tr, objects...)
+	p := s.makePlan(discover(s, tr), tr, trafficSplit{weight: 30}, noon)
+	for _, w := range slices.Concat(p.services, p.ingresses) {
+		objects = append(objects, w.want.DeepCopyObject().(client.Object))
 	}
 	if len(objects) != 8 {
 		t.Fatalf("%d objects, want 4 canaries beside the 4 stable ones", len(objects))
 	}
-	s = stage(tr, objects...)
-	diff(t, []string(nil), summary(s.plan(discover(s, tr), tr, share{weight: 30}, noon.Add(time.Hour))))
+	s = snapshotOf(tr, objects...)
+	diff(t, []string(nil), summary(s.makePlan(discover(s, tr), tr, trafficSplit{weight: 30}, noon.Add(time.Hour))))
 }

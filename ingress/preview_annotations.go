@@ -5,24 +5,29 @@ import (
 	"strings"
 )
 
-// onPreview says which annotations of a stable Ingress its preview has too.
+// copiedToPreview says whether the preview Ingress has a copy of this annotation of
+// its stable Ingress. name is without the prefix of the dialect.
 //
-// What keeps people out is let through by family, so that one which nobody here
-// has heard of does as well. What shapes the way to the pods and back is listed.
-// All else stays behind: snippets may contain anything; server-alias and
-// from-to-www-redirect take more hosts; a redirect would send testers to stable; a
-// session cookie for a whole domain would be sent to stable, too; and auth-tls-*
-// has previewOpen refuse the preview.
-func onPreview(name string) bool {
+// Annotations that restrict access are copied by the beginning of their names, so
+// that one which this list does not know is copied too: a preview that lacks a
+// restriction is open to everybody. Annotations that change how requests reach the
+// pods and how answers come back are copied one by one. Nothing else is copied:
+//
+//   - snippets may contain anything
+//   - server-alias and from-to-www-redirect serve more hosts
+//   - a redirect would send testers to the stable host
+//   - browsers send a session cookie for a whole domain to the stable host too
+//   - auth-tls-* configures client certificates; see checkClientCertificates
+func copiedToPreview(name string) bool {
 	if strings.HasPrefix(name, "auth-tls-") || strings.HasSuffix(name, "-snippet") {
 		return false
 	}
-	return slices.Contains(shaping, name) || slices.ContainsFunc(guarding, func(family string) bool {
+	return slices.Contains(backendAnnotations, name) || slices.ContainsFunc(accessAnnotationPrefixes, func(family string) bool {
 		return strings.HasPrefix(name, family)
 	})
 }
 
-var guarding = []string{
+var accessAnnotationPrefixes = []string{
 	"allowlist-source-range",
 	"auth-",
 	"denylist-source-range",
@@ -36,7 +41,7 @@ var guarding = []string{
 	"whitelist-source-range",
 }
 
-var shaping = []string{
+var backendAnnotations = []string{
 	"affinity",
 	"affinity-mode",
 	"app-root",

@@ -16,15 +16,16 @@ import (
 
 const previewHost = "preview.a.test"
 
-// previewed wants a preview under previewHost.
-func previewed(t *rollout.Target) { t.Spec.PreviewHost = previewHost }
+// wantsPreview asks for a preview under previewHost.
+func wantsPreview(t *rollout.Target) { t.Spec.PreviewHost = previewHost }
 
 func under(host string) func(*rollout.Target) {
 	return func(t *rollout.Target) { t.Spec.PreviewHost = host }
 }
 
 func TestPreviewIngress(t *testing.T) {
-	stable := annotated(ingress("web", rule("a.test", path("/", "web"), path("/api", "api")), rule("b.test", path("/", "web"), path("/rpc", "web-grpc"))),
+	stable := annotated(
+		ingress("web", rule("a.test", path("/", "web"), path("/api", "api")), rule("b.test", path("/", "web"), path("/rpc", "web-grpc"))),
 		nginx("backend-protocol"), "HTTPS",
 		nginx("proxy-body-size"), "8m",
 		nginx("auth-url"), "https://auth.test",
@@ -40,7 +41,7 @@ func TestPreviewIngress(t *testing.T) {
 	stable.Spec.DefaultBackend = &netv1.IngressBackend{Service: &netv1.IngressServiceBackend{Name: "web"}}
 	untouched := stable.DeepCopy()
 
-	got := defaultDialect.previewIngress(target(previewed), stable, map[string]bool{"web": true, "web-grpc": true})
+	got := defaultDialect.buildPreviewIngress(target(wantsPreview), stable, serviceNames{"web": true, "web-grpc": true})
 
 	diff(t, &netv1.Ingress{
 		ObjectMeta: metav1.ObjectMeta{
@@ -69,15 +70,15 @@ func TestPreviewIngress(t *testing.T) {
 }
 
 func TestPreviewServiceIsACopyOfTheCanaryService(t *testing.T) {
-	want := canaryService(target(), service("web", "web"))
+	want := buildService(target(), service("web", "web"), forCanary)
 	want.Name = "web-preview"
-	diff(t, want, previewService(target(), service("web", "web")))
+	diff(t, want, buildService(target(), service("web", "web"), forPreview))
 }
 
 func TestPreviewClassByAnnotation(t *testing.T) {
 	stable := annotated(ingress("web", rule("a.test", path("/", "web"))), annotationClass, "nginx")
 	stable.Spec.IngressClassName = nil
-	got := defaultDialect.previewIngress(target(previewed), stable, map[string]bool{"web": true})
+	got := defaultDialect.buildPreviewIngress(target(wantsPreview), stable, serviceNames{"web": true})
 	diff(t, "nginx", got.Annotations[annotationClass])
 	diff(t, (*string)(nil), got.Spec.IngressClassName)
 }
@@ -102,7 +103,7 @@ func TestPreviewRules(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := previewRules(ingress("web", tc.stable...), map[string]bool{"web": true, "web-grpc": true}, previewHost)
+			got := previewRules(ingress("web", tc.stable...), serviceNames{"web": true, "web-grpc": true}, previewHost)
 			diff(t, []netv1.IngressRule{rule(previewHost, tc.want...)}, got)
 		})
 	}
@@ -128,7 +129,7 @@ func TestPreviewTLS(t *testing.T) {
 	}
 }
 
-func TestOnPreview(t *testing.T) {
+func TestAnnotationsCopiedToPreview(t *testing.T) {
 	copied := []string{
 		"affinity", "allowlist-source-range", "auth-realm", "auth-secret", "auth-signin", "auth-something-new", "auth-type", "auth-url",
 		"backend-protocol", "cors-allow-origin", "denylist-source-range", "enable-global-auth", "force-ssl-redirect", "limit-rps",
@@ -141,12 +142,12 @@ func TestOnPreview(t *testing.T) {
 		"ssl-passthrough", "stream-snippet", "temporal-redirect",
 	}
 	for _, name := range copied {
-		if !onPreview(name) {
+		if !forPreview.copies(name) {
 			t.Errorf("%s is left behind", name)
 		}
 	}
 	for _, name := range left {
-		if onPreview(name) {
+		if forPreview.copies(name) {
 			t.Errorf("%s is copied", name)
 		}
 	}
@@ -156,16 +157,16 @@ func TestRouterPreviewsTheCanary(t *testing.T) {
 	c := newCluster(nginxClass(), service("web", "web"), service("api", "api"), service("other", "web"),
 		ingress("web", rule("a.test", path("/", "web"), path("/api", "api"))),
 		ingress("zoo", rule("z.test", path("/", "other"))))
-	diff(t, false, c.observe(t, previewed).Previewed)
+	diff(t, false, c.observe(t, wantsPreview).Previewed)
 
-	c.setWeight(t, 10, previewed)
+	c.setWeight(t, 10, wantsPreview)
 	diff(t, []string{
 		"create *v1.Service other-canary", "create *v1.Service web-canary",
 		"create *v1.Ingress web-canary", "create *v1.Ingress zoo-canary",
 		"create *v1.Service web-preview", "create *v1.Ingress web-preview",
 	}, c.writes)
 	diff(t, []netv1.IngressRule{rule(previewHost, path("/", "web-preview"))}, c.ingress(t, "web-preview").Spec.Rules)
-	got := c.observe(t, previewed)
+	got := c.observe(t, wantsPreview)
 	diff(t, true, got.Previewed)
 	diff(t, true, got.Current)
 	diff(t, (*rollout.Problem)(nil), got.Problem)
@@ -173,46 +174,46 @@ func TestRouterPreviewsTheCanary(t *testing.T) {
 	diff(t, []string{"web", "zoo"}, got.Ingresses)
 
 	c.writes = nil
-	c.setWeight(t, 10, previewed)
+	c.setWeight(t, 10, wantsPreview)
 	diff(t, []string(nil), c.writes)
 
-	if err := c.router().Remove(t.Context(), target(previewed)); err != nil {
+	if err := c.router().Remove(t.Context(), target(wantsPreview)); err != nil {
 		t.Fatal(err)
 	}
 	diff(t, []string{"delete *v1.Ingress web-canary", "delete *v1.Ingress web-preview", "delete *v1.Ingress zoo-canary"}, c.writes)
-	diff(t, false, c.observe(t, previewed).Previewed)
+	diff(t, false, c.observe(t, wantsPreview).Previewed)
 
 	c.writes = nil
-	if err := c.router().Cleanup(t.Context(), target(previewed)); err != nil {
+	if err := c.router().Cleanup(t.Context(), target(wantsPreview)); err != nil {
 		t.Fatal(err)
 	}
 	diff(t, []string{"delete *v1.Service other-canary", "delete *v1.Service web-canary", "delete *v1.Service web-preview"}, c.writes)
 }
 
-func TestPreviewIsNoCanary(t *testing.T) {
+func TestPreviewIsNotACanary(t *testing.T) {
 	c := newCluster(shop()...)
-	c.setWeight(t, 10, previewed)
+	c.setWeight(t, 10, wantsPreview)
 	c.now = noon.Add(time.Minute)
 	ing := ingress("admin-preview")
 	c.edit(t, ing, func() {
 		annotated(ing, nginx("canary"), "true", nginx("canary-weight"), "90", nginx("canary-by-cookie"), "beta")
 	})
-	got := c.observe(t, previewed)
+	got := c.observe(t, wantsPreview)
 	diff(t, 10, got.Weight)
 	diff(t, spec.Match{}, got.Match)
 	diff(t, noon, got.Since)
 	diff(t, false, got.Current)
 
-	c.setWeight(t, 10, previewed)
+	c.setWeight(t, 10, wantsPreview)
 	diff(t, "", c.ingress(t, "admin-preview").Annotations[nginx("canary")])
-	got = c.observe(t, previewed)
+	got = c.observe(t, wantsPreview)
 	diff(t, true, got.Current)
 	diff(t, noon, got.Since)
 
 	for _, name := range []string{"admin-canary", "web-canary"} {
 		c.remove(t, ingress(name))
 	}
-	got = c.observe(t, previewed)
+	got = c.observe(t, wantsPreview)
 	diff(t, false, got.Routed)
 	diff(t, true, got.Previewed)
 	diff(t, 0, got.Weight)
@@ -220,8 +221,8 @@ func TestPreviewIsNoCanary(t *testing.T) {
 	diff(t, false, got.Current)
 }
 
-// Each case starts from a preview of Ingress admin, the first of two.
-func TestPreviewIsPutRight(t *testing.T) {
+// Each case begins with a preview that is derived from Ingress admin, the first of two.
+func TestPreviewIsRestored(t *testing.T) {
 	host := "preview.admin.test"
 	preview := func() *netv1.Ingress { return ingress("admin-preview") }
 	for name, tc := range map[string]struct {
@@ -244,7 +245,7 @@ func TestPreviewIsPutRight(t *testing.T) {
 			ing := ingress("admin")
 			c.edit(t, ing, func() { ing.Spec.Rules[0].HTTP.Paths[0].Path = "/x" })
 		}, under(host), []string{"patch *v1.Ingress admin-canary", "patch *v1.Ingress admin-preview"}},
-		"the stable one asks who you are": {func(t *testing.T, c *cluster) {
+		"authentication was added to stable": {func(t *testing.T, c *cluster) {
 			ing := ingress("admin")
 			c.edit(t, ing, func() { annotated(ing, nginx("auth-url"), "https://auth.test") })
 		}, under(host), []string{"patch *v1.Ingress admin-preview"}},
@@ -263,9 +264,7 @@ func TestPreviewIsPutRight(t *testing.T) {
 			"patch *v1.Service web-canary", "patch *v1.Ingress admin-canary", "patch *v1.Ingress web-canary",
 			"patch *v1.Service web-preview", "patch *v1.Ingress admin-preview"}},
 		"another Ingress is the first now, and the name stays": {func(t *testing.T, c *cluster) {
-			if err := c.WithWatch.Create(t.Context(), ingress("aaa", rule("aaa.test", path("/", "web")))); err != nil {
-				t.Fatal(err)
-			}
+			c.add(t, ingress("aaa", rule("aaa.test", path("/", "web"))))
 		}, under(host), []string{"create *v1.Ingress aaa-canary"}},
 		"what others add stays": {func(t *testing.T, c *cluster) {
 			ing := preview()
@@ -291,29 +290,32 @@ func TestPreviewIsPutRight(t *testing.T) {
 
 func TestPreviewSurvivesTheReCreationOfItsStableIngress(t *testing.T) {
 	c := newCluster(nginxClass(), service("web", "web"), ingress("web", rule("a.test", path("/", "web"))))
-	c.setWeight(t, 10, previewed)
+	c.setWeight(t, 10, wantsPreview)
 	c.remove(t, ingress("web"))
 	c.writes = nil
-	c.setWeight(t, 10, previewed)
+	c.setWeight(t, 10, wantsPreview)
 	diff(t, []string(nil), c.writes)
-	diff(t, true, c.observe(t, previewed).Previewed)
+	diff(t, true, c.observe(t, wantsPreview).Previewed)
 
 	c.setWeight(t, 10)
 	diff(t, []string{"delete *v1.Ingress web-preview"}, c.writes)
 }
 
 func TestPreviewsOfTwoDeploymentsBehindOneIngress(t *testing.T) {
-	api := target(previewed, func(t *rollout.Target) { t.Deployment.Name, t.Deployment.UID = "api", "uid-api" })
+	api := target(wantsPreview, func(t *rollout.Target) { t.Deployment.Name, t.Deployment.UID = "api", "uid-api" })
 	stable := ingress("web", rule("a.test", path("/", "web"), path("/api", "api")))
-	theirs := defaultDialect.previewIngress(api, stable, map[string]bool{"api": true})
+	theirs := defaultDialect.buildPreviewIngress(api, stable, serviceNames{"api": true})
 	theirs.Spec.Rules[0].Host = "preview.api.test"
 	c := newCluster(nginxClass(), service("web", "web"), service("api", "api"), stable, theirs)
-	c.setWeight(t, 10, previewed)
-	diff(t, []string{"create *v1.Service web-canary", "create *v1.Ingress web-canary", "create *v1.Service web-preview", "create *v1.Ingress web-web-preview"}, c.writes)
-	diff(t, true, c.observe(t, previewed).Current)
+	c.setWeight(t, 10, wantsPreview)
+	diff(t, []string{
+		"create *v1.Service web-canary", "create *v1.Ingress web-canary",
+		"create *v1.Service web-preview", "create *v1.Ingress web-web-preview",
+	}, c.writes)
+	diff(t, true, c.observe(t, wantsPreview).Current)
 }
 
-// Whatever happens to the preview, a weight that goes down does.
+// A preview that cannot be written does not keep a weight up.
 func TestPreviewDoesNotKeepTheWeightUp(t *testing.T) {
 	c := newCluster(shop()...)
 	c.setWeight(t, 50)
@@ -324,12 +326,12 @@ func TestPreviewDoesNotKeepTheWeightUp(t *testing.T) {
 		}
 		return nil
 	}
-	err := c.router().SetWeight(t.Context(), target(previewed), 0, spec.Match{})
+	err := c.router().SetWeight(t.Context(), target(wantsPreview), 0, spec.Match{})
 	if err == nil || err.Error() != `setting weight 0 of Deployment shop/web: creating Service "shop/web-preview": quota exceeded` {
 		t.Errorf("got %v", err)
 	}
 	diff(t, []string{"patch *v1.Ingress admin-canary", "patch *v1.Ingress web-canary"}, c.writes)
-	got := c.observe(t, previewed)
+	got := c.observe(t, wantsPreview)
 	diff(t, 0, got.Weight)
 	diff(t, false, got.Current)
 }

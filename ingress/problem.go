@@ -1,178 +1,134 @@
 package ingress
 
 import (
+	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
-
-	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/reason"
-	"github.com/headgate/headgate/rollout/spec"
 )
 
-// problem returns the first precondition that t's routes do not meet, or nil.
-// It sees what the cache holds; strangers looks at the pods themselves.
-func (s scene) problem(r routes, t rollout.Target, controllers []string) *rollout.Problem {
-	checks := []func() *rollout.Problem{
-		func() *rollout.Problem { return s.namedServices(t) },
-		func() *rollout.Problem { return noService(r, t) },
-		func() *rollout.Problem { return s.namedIngresses(r, t) },
-		func() *rollout.Problem { return s.unrouted(r) },
-		func() *rollout.Problem { return s.passthrough(r) },
-		func() *rollout.Problem { return s.unknownClass(r, controllers) },
-		func() *rollout.Problem { return s.foreignCanary(r) },
-		func() *rollout.Problem { return entangled(r, t) },
-	}
-	for _, check := range checks {
-		if p := check(); p != nil {
-			return p
-		}
-	}
-	return nil
+// precondition is something that must be true before a split of the traffic does
+// what its weight says.
+type precondition struct {
+	name  string // what must be true
+	check check
+	place string // why the precondition stands where it does in its table
 }
 
-// entangled looks for a Service that was edited so that it selects the canary's
-// pods beside stable's: it gives them traffic that no weight says.
-func entangled(r routes, t rollout.Target) *rollout.Problem {
-	canary := maps.Clone(t.Deployment.Spec.Template.Labels)
-	maps.Copy(canary, t.Track)
-	for _, svc := range r.selecting {
-		if len(t.Track) > 0 && selects(svc, canary) {
-			return problem(reason.CanaryIndistinct, "Service %q selects the canary's pods as well as stable's, so they get traffic beside their weight: "+
-				"let it select on %s again", svc.Name, strings.Join(slices.Sorted(maps.Keys(t.Track)), " or "))
-		}
-	}
-	return nil
+// check returns the problem if the precondition is not met, and nil if it is. An
+// error means that the check could not be made.
+type check func(context.Context, inspection) (*rollout.Problem, error)
+
+// preconditions are everything that can become Traffic.Problem. A user sees one
+// problem at a time, the first one, so the order says what to correct first. A new
+// precondition needs a row here, a reason in package rollout/reason, and a step in
+// TestPreconditionsAreInOrder.
+var preconditions = []precondition{
+	{
+		name:  "every named Service exists, selects the pods and can be split",
+		check: pure(checkNamedServices),
+		place: "What the user wrote comes first: a misspelt name can cause each of the problems below.",
+	},
+	{
+		name:  "a Service selects the pods",
+		check: pure(checkAnyService),
+		place: "Ingresses are judged by the Services that they lead to, so Services come before Ingresses.",
+	},
+	{
+		name:  "every named Ingress exists and leads to the pods",
+		check: pure(checkNamedIngresses),
+		place: "A misspelt Ingress leaves a Service without a path: name the cause before the effect.",
+	},
+	{
+		name:  "an Ingress leads to every split Service",
+		check: pure(checkPaths),
+		place: "The rows below look at the Ingresses that lead to the Services, so there must be some.",
+	},
+	{
+		name:  "no Ingress passes TLS through",
+		check: pure(checkPassthrough),
+		place: "The user can correct it in the Ingress itself, whichever controller serves it.",
+	},
+	{
+		name:  "a controller that supports canary annotations serves every Ingress",
+		check: pure(checkClasses),
+		place: "Other canaries on a path matter only if the controller supports canaries at all.",
+	},
+	{
+		name:  "no canary of somebody else is on a path to a split Service",
+		check: pure(checkForeignCanaries),
+		place: "It needs only objects that exist before a rollout, and the next row needs the labels of canary pods.",
+	},
+	{
+		name:  "no Service of the stable pods selects the canary pods",
+		check: pure(checkSelectors),
+		place: "It makes the weights wrong on every path; the next row is about one object that is missing.",
+	},
+	{
+		name:  "the names of the canary objects are free",
+		check: pure(checkCanaryNames),
+		place: "SetWeight writes all other objects in spite of it, so every row about wrong weights comes first.",
+	},
+	{
+		name:  "the preview is allowed",
+		check: pure(checkPreviewRefused), // by previewPreconditions
+		place: "A refused preview leaves the weights right, so everything that makes them wrong comes before it.",
+	},
+	{
+		name:  "every pod behind a split Service belongs to the Deployment",
+		check: checkPods,
+		place: "It alone reads from the API server and not from the cache, so only when nothing else is wrong.",
+	},
 }
 
-func problem(reason reason.Reason, format string, args ...any) *rollout.Problem {
+// previewPreconditions decide whether the preview is allowed, see checkPreview.
+// Somebody who may annotate a Deployment may not therefore take a host of somebody
+// else.
+var previewPreconditions = []precondition{
+	{
+		name:  "the first stable Ingress requires no client certificates",
+		check: pure(checkClientCertificates),
+		place: "If it does, no host is allowed, so it comes before the questions about the host.",
+	},
+	{
+		name:  "the host is in a domain that the Deployment may use",
+		check: pure(checkPreviewDomain),
+		place: "If it is not, the user must choose another host, and who serves this one does not matter.",
+	},
+	{
+		name:  "the names of the preview objects are free",
+		check: pure(checkPreviewNames),
+		place: "It needs only this namespace, which is already read.",
+	},
+	{
+		name:  "nobody else serves the host",
+		check: checkPreviewHost,
+		place: "It searches the Ingresses of all namespaces, so only for a preview that is allowed otherwise.",
+	},
+}
+
+// firstProblem returns the problem of the first row that is not met, nil if all are.
+func firstProblem(ctx context.Context, table []precondition, in inspection) (*rollout.Problem, error) {
+	for _, row := range table {
+		if p, err := row.check(ctx, in); p != nil || err != nil {
+			return p, err
+		}
+	}
+	return nil, nil
+}
+
+// pure makes a check of a function that reads nothing but the inspection.
+func pure(find func(inspection) *rollout.Problem) check {
+	return func(_ context.Context, in inspection) (*rollout.Problem, error) { return find(in), nil }
+}
+
+func newProblem(reason reason.Reason, format string, args ...any) *rollout.Problem {
 	return &rollout.Problem{Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
-// namedServices checks those in the headgate.dev/service annotation.
-func (s scene) namedServices(t rollout.Target) *rollout.Problem {
-	for _, name := range t.Spec.Services {
-		svc := s.services[name]
-		switch {
-		case svc == nil:
-			return problem(reason.NoService, "%s names Service %q, which is not in namespace %q: create it or correct the annotation",
-				spec.AnnotationService, name, t.Deployment.Namespace)
-		case !supported(svc):
-			return problem(reason.ServiceNotSupported, "Service %q is of type ExternalName or has no selector, so its traffic cannot be split: "+
-				"give it a selector or name another Service in %s", name, spec.AnnotationService)
-		case !selects(svc, t.Deployment.Spec.Template.Labels):
-			return problem(reason.NoService, "%s names Service %q, whose selector does not match the pod labels of Deployment %q: "+
-				"correct the selector or the annotation", spec.AnnotationService, name, t.Deployment.Name)
-		}
-	}
-	return nil
-}
+// checkCanaryNames reports what the plan found.
+func checkCanaryNames(in inspection) *rollout.Problem { return in.plan.nameConflict }
 
-func noService(r routes, t rollout.Target) *rollout.Problem {
-	if len(r.selecting) > 0 {
-		return nil
-	}
-	return problem(reason.NoService, "no Service in namespace %q selects the pods of Deployment %q: create one whose selector matches its pod labels",
-		t.Deployment.Namespace, t.Deployment.Name)
-}
-
-// namedIngresses checks those in the headgate.dev/ingress annotation.
-func (s scene) namedIngresses(r routes, t rollout.Target) *rollout.Problem {
-	for _, name := range t.Spec.Ingresses {
-		ing := s.ingresses[name]
-		switch {
-		case ing == nil && s.foreign[name] != nil:
-			return problem(reason.NoIngress, "%s names Ingress %q, which is itself a canary: name the stable one", spec.AnnotationIngress, name)
-		case ing == nil:
-			return problem(reason.NoIngress, "%s names Ingress %q, which is not in namespace %q: create it or correct the annotation",
-				spec.AnnotationIngress, name, t.Deployment.Namespace)
-		case slices.Contains(r.ingresses, ing):
-		case defaultsTo(ing, r):
-			return defaultBackendOnly(ing)
-		default:
-			return problem(reason.NoIngress, "%s names Ingress %q, which has no path to a Service of Deployment %q: add one or correct the annotation",
-				spec.AnnotationIngress, name, t.Deployment.Name)
-		}
-	}
-	return nil
-}
-
-// unrouted checks that an Ingress leads to every split Service, and to one at
-// least.
-func (s scene) unrouted(r routes) *rollout.Problem {
-	for _, svc := range r.services {
-		routed := slices.ContainsFunc(r.ingresses, func(ing *netv1.Ingress) bool {
-			return leadsTo(ing, map[string]bool{svc.Name: true})
-		})
-		if !routed {
-			return s.noIngress(r, svc.Name)
-		}
-	}
-	if len(r.services) == 0 && len(r.selecting) > 0 {
-		return s.noIngress(r, r.selecting[0].Name)
-	}
-	return nil
-}
-
-func (s scene) noIngress(r routes, service string) *rollout.Problem {
-	for ing := range byName(s.ingresses) {
-		if defaultsTo(ing, r) {
-			return defaultBackendOnly(ing)
-		}
-	}
-	return problem(reason.NoIngress, "no Ingress has a path to Service %q: only traffic that comes through an Ingress can be split", service)
-}
-
-// defaultsTo says whether the default backend of ing is a Service that selects
-// the pods.
-func defaultsTo(ing *netv1.Ingress, r routes) bool {
-	backend := ing.Spec.DefaultBackend
-	if backend == nil || backend.Service == nil {
-		return false
-	}
-	for _, svc := range r.selecting {
-		if svc.Name == backend.Service.Name {
-			return true
-		}
-	}
-	return false
-}
-
-func defaultBackendOnly(ing *netv1.Ingress) *rollout.Problem {
-	return problem(reason.IngressNotSupported, "Ingress %q leads to Service %q only by defaultBackend, which a canary cannot split: "+
-		"add a rule with an http path to it", ing.Name, ing.Spec.DefaultBackend.Service.Name)
-}
-
-func (s scene) passthrough(r routes) *rollout.Problem {
-	for _, ing := range r.ingresses {
-		if key := "ssl-passthrough"; s.is(ing, key) {
-			return problem(reason.IngressNotSupported, "Ingress %q has %s: \"true\", and weights do not apply to TLS that is passed through: remove it",
-				ing.Name, s.key(key))
-		}
-	}
-	return nil
-}
-
-// foreignCanary looks for a canary Ingress of somebody else on any path that
-// leads to a split Service, also one of an Ingress that is not ours to split: a
-// controller hangs canaries on the Service, not on the path, and only one.
-func (s scene) foreignCanary(r routes) *rollout.Problem {
-	split, taken := r.split(), map[location]string{}
-	for stable := range byName(s.ingresses) {
-		for host, path := range pathsTo(stable, split) {
-			taken[locationOf(host, path)] = stable.Name
-		}
-	}
-	for canary := range byName(s.foreign) {
-		for host, path := range paths(canary) {
-			if stable, ok := taken[locationOf(host, path)]; ok {
-				return problem(reason.ForeignCanary, "Ingress %q is a canary for host %q, path %q of Ingress %q that Headgate did not make: "+
-					"delete it, a controller honours only one", canary.Name, host, path.Path, stable)
-			}
-		}
-	}
-	return nil
-}
+// checkPreviewRefused reports what checkPreview found.
+func checkPreviewRefused(in inspection) *rollout.Problem { return in.previewRefused }

@@ -39,78 +39,97 @@ func TestProblem(t *testing.T) {
 		},
 		"a named Service of other pods": {
 			spec: spec.Spec{Services: []string{"api"}}, objects: []any{web, service("api", "api"), ing}, reason: reason.NoService,
-			message: `headgate.dev/service names Service "api", whose selector does not match the pod labels of Deployment "web": correct the selector or the annotation`,
+			message: `headgate.dev/service names Service "api", whose selector does not match the pod labels of Deployment "web": ` +
+				`correct the selector or the annotation`,
 		},
 		"a named Service without a selector": {
 			spec:    spec.Spec{Services: []string{"web"}},
 			objects: []any{service("web", "web", func(svc *corev1.Service) { svc.Spec.Selector = nil }), ing}, reason: reason.ServiceNotSupported,
-			message: `Service "web" is of type ExternalName or has no selector, so its traffic cannot be split: give it a selector or name another Service in headgate.dev/service`,
+			message: `Service "web" is of type ExternalName or has no selector, so its traffic cannot be split: ` +
+				`give it a selector or name another Service in headgate.dev/service`,
 		},
 		"a named Service of type ExternalName": {
 			spec:    spec.Spec{Services: []string{"web"}},
-			objects: []any{service("web", "web", func(svc *corev1.Service) { svc.Spec.Type = corev1.ServiceTypeExternalName }), ing}, reason: reason.ServiceNotSupported,
-			message: `Service "web" is of type ExternalName or has no selector, so its traffic cannot be split: give it a selector or name another Service in headgate.dev/service`,
+			objects: []any{service("web", "web", func(svc *corev1.Service) { svc.Spec.Type = corev1.ServiceTypeExternalName }), ing},
+			reason:  reason.ServiceNotSupported,
+			message: `Service "web" is of type ExternalName or has no selector, so its traffic cannot be split: ` +
+				`give it a selector or name another Service in headgate.dev/service`,
 		},
 
 		"a Service that was edited to select canary pods too": {
-			objects: []any{service("web", "web", func(svc *corev1.Service) { svc.Spec.Selector = map[string]string{"tier": "front"} }), ing, canaryIng}, reason: reason.CanaryIndistinct,
-			message: `Service "web" selects the canary's pods as well as stable's, so they get traffic beside their weight: let it select on app again`,
+			objects: []any{
+				service("web", "web", func(svc *corev1.Service) { svc.Spec.Selector = map[string]string{"tier": "front"} }), ing, canaryIng,
+			},
+			reason: reason.CanaryIndistinct,
+			message: `Service "web" selects the canary pods as well as the stable pods, so the canary gets more traffic than its weight: ` +
+				`add app to its selector again`,
 		},
 
 		"no Ingress": {
 			objects: []any{web}, reason: reason.NoIngress,
-			message: `no Ingress has a path to Service "web": only traffic that comes through an Ingress can be split`,
+			message: `no Ingress has a path to Service "web": add one, because only traffic that comes through an Ingress can be split`,
 		},
 		"no Ingress any more, with its canary left": {
 			objects: []any{web, canaryIng}, reason: reason.NoIngress,
-			message: `no Ingress has a path to Service "web": only traffic that comes through an Ingress can be split`,
+			message: `no Ingress has a path to Service "web": add one, because only traffic that comes through an Ingress can be split`,
 		},
 		"one of two named Services has no Ingress": {
 			spec: spec.Spec{Services: []string{"web", "web-b"}}, objects: []any{web, service("web-b", "web"), ing}, reason: reason.NoIngress,
-			message: `no Ingress has a path to Service "web-b": only traffic that comes through an Ingress can be split`,
+			message: `no Ingress has a path to Service "web-b": add one, because only traffic that comes through an Ingress can be split`,
 		},
 		"a named Ingress that is not there": {
 			spec: spec.Spec{Ingresses: []string{"web", "wbe"}}, objects: []any{web, ing}, reason: reason.NoIngress,
 			message: `headgate.dev/ingress names Ingress "wbe", which is not in namespace "shop": create it or correct the annotation`,
 		},
 		"a named Ingress that leads elsewhere": {
-			spec: spec.Spec{Ingresses: []string{"api"}}, objects: []any{web, ingress("api", rule("a.test", path("/", "api")))}, reason: reason.NoIngress,
-			message: `headgate.dev/ingress names Ingress "api", which has no path to a Service of Deployment "web": add one or correct the annotation`,
+			spec: spec.Spec{Ingresses: []string{"api"}}, objects: []any{web, ingress("api", rule("a.test", path("/", "api")))},
+			reason: reason.NoIngress,
+			message: `headgate.dev/ingress names Ingress "api", which has no path to a Service of Deployment "web": ` +
+				`add one or correct the annotation`,
 		},
 		"a named Ingress that is a canary": {
 			spec: spec.Spec{Ingresses: []string{"theirs"}}, objects: []any{web, ing, canaryOf("a.test", path("/", "web"))}, reason: reason.NoIngress,
-			message: `headgate.dev/ingress names Ingress "theirs", which is itself a canary: name the stable one`,
+			message: `headgate.dev/ingress names Ingress "theirs", which is a canary Ingress: name the stable Ingress`,
 		},
 
 		"only a default backend": {
 			objects: []any{web, defaulting(ingress("all"), "web")}, reason: reason.IngressNotSupported,
-			message: `Ingress "all" leads to Service "web" only by defaultBackend, which a canary cannot split: add a rule with an http path to it`,
+			message: `Ingress "all" leads to Service "web" only through its default backend, which cannot be split: ` +
+				`add a rule with an http path to it`,
 		},
 		"a named Ingress with only a default backend": {
-			spec: spec.Spec{Ingresses: []string{"all"}}, objects: []any{web, ing, defaulting(ingress("all"), "web")}, reason: reason.IngressNotSupported,
-			message: `Ingress "all" leads to Service "web" only by defaultBackend, which a canary cannot split: add a rule with an http path to it`,
+			spec: spec.Spec{Ingresses: []string{"all"}}, objects: []any{web, ing, defaulting(ingress("all"), "web")},
+			reason: reason.IngressNotSupported,
+			message: `Ingress "all" leads to Service "web" only through its default backend, which cannot be split: ` +
+				`add a rule with an http path to it`,
 		},
 		"a default backend beside a path": {
 			objects: []any{web, defaulting(ingress("all", rule("a.test", path("/", "web"))), "web")},
 		},
 		"TLS that is passed through": {
 			objects: []any{web, annotated(ing.DeepCopy(), nginx("ssl-passthrough"), "true")}, reason: reason.IngressNotSupported,
-			message: `Ingress "web" has nginx.ingress.kubernetes.io/ssl-passthrough: "true", and weights do not apply to TLS that is passed through: remove it`,
+			message: `Ingress "web" has nginx.ingress.kubernetes.io/ssl-passthrough: "true", ` +
+				`and the controller cannot split TLS traffic that it passes through: remove the annotation`,
 		},
 		"TLS that is not": {objects: []any{web, annotated(ing.DeepCopy(), nginx("ssl-passthrough"), "false")}},
 
 		"a foreign canary": {
 			objects: []any{web, ing, canaryOf("a.test", path("/", "elsewhere"))}, reason: reason.ForeignCanary,
-			message: `Ingress "theirs" is a canary for host "a.test", path "/" of Ingress "web" that Headgate did not make: delete it, a controller honours only one`,
+			message: `Ingress "theirs", which Headgate did not make, is a canary for host "a.test", path "/" of Ingress "web": ` +
+				`delete it, because a controller uses only one canary for each Service`,
 		},
 		"a foreign canary that is equal once normalised": {
-			objects: []any{web, ing, canaryOf("a.test", typed(path("", "elsewhere"), new(netv1.PathTypeImplementationSpecific)))}, reason: reason.ForeignCanary,
-			message: `Ingress "theirs" is a canary for host "a.test", path "" of Ingress "web" that Headgate did not make: delete it, a controller honours only one`,
+			objects: []any{web, ing, canaryOf("a.test", typed(path("", "elsewhere"), new(netv1.PathTypeImplementationSpecific)))},
+			reason:  reason.ForeignCanary,
+			message: `Ingress "theirs", which Headgate did not make, is a canary for host "a.test", path "" of Ingress "web": ` +
+				`delete it, because a controller uses only one canary for each Service`,
 		},
 		"a foreign canary on an Ingress that is not to be split, to the same Service": {
 			spec:    spec.Spec{Ingresses: []string{"web"}},
-			objects: []any{web, ing, ingress("other", rule("b.test", path("/", "web"))), canaryOf("b.test", path("/", "elsewhere"))}, reason: reason.ForeignCanary,
-			message: `Ingress "theirs" is a canary for host "b.test", path "/" of Ingress "other" that Headgate did not make: delete it, a controller honours only one`,
+			objects: []any{web, ing, ingress("other", rule("b.test", path("/", "web"))), canaryOf("b.test", path("/", "elsewhere"))},
+			reason:  reason.ForeignCanary,
+			message: `Ingress "theirs", which Headgate did not make, is a canary for host "b.test", path "/" of Ingress "other": ` +
+				`delete it, because a controller uses only one canary for each Service`,
 		},
 		"a foreign canary of another host": {objects: []any{web, ing, canaryOf("b.test", path("/", "elsewhere"))}},
 		"of another path":                  {objects: []any{web, ing, canaryOf("a.test", path("/x", "elsewhere"))}},
@@ -123,10 +142,19 @@ func TestProblem(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := target(func(tr *rollout.Target) { tr.Spec = tc.spec })
-			s := stage(tr, append(tc.objects, nginxClass())...)
-			expectProblem(t, tc.reason, tc.message, s.problem(discover(s, tr), tr, []string{"k8s.io/ingress-nginx"}))
+			s := snapshotOf(tr, append(tc.objects, nginxClass())...)
+			got, err := firstProblem(t.Context(), preconditions, inspectionOf(s, tr))
+			if err != nil {
+				t.Fatal(err)
+			}
+			expectProblem(t, tc.reason, tc.message, got)
 		})
 	}
+}
+
+// inspectionOf has a Router with the default options that reads an empty cluster.
+func inspectionOf(s snapshot, t rollout.Target) inspection {
+	return inspection{router: newCluster().router(), snapshot: s, routes: discover(s, t), target: t}
 }
 
 func expectProblem(t *testing.T, reason reason.Reason, message string, got *rollout.Problem) {

@@ -16,44 +16,45 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// Remove deletes every canary Ingress of t, so that all traffic is stable's
-// again, and the preview. Deletion is what always works: no validating webhook is asked, sticky
-// sessions end, and nothing of the stable routes has to exist or make sense.
+// Remove deletes the canary and preview Ingresses of t, so that all traffic goes to
+// the stable pods again. It deletes and does not write weight 0, because a delete
+// always works: no validating webhook is asked, users with a sticky session leave
+// the canary, and it needs nothing of the stable Services and Ingresses.
 //
-// It tries all of them whatever fails, and returns every error. One that is
-// gone already is none.
+// It tries to delete every Ingress even if one fails, and returns every error. An
+// Ingress that is already gone is no error.
 func (r *Router) Remove(ctx context.Context, t rollout.Target) error {
-	if err := r.deleteOurs(ctx, t, &netv1.IngressList{}, &netv1.IngressList{}); err != nil {
-		return fmt.Errorf("removing the canary Ingresses of Deployment %s: %w", nameOf(t.Deployment), err)
+	if err := r.deleteOwn(ctx, t, &netv1.IngressList{}, &netv1.IngressList{}); err != nil {
+		return fmt.Errorf("removing the canary Ingresses of Deployment %s: %w", namespacedName(t.Deployment), err)
 	}
 	return nil
 }
 
-// Cleanup deletes the canary and preview Services of t, as Remove does the
-// Ingresses. Call
-// it after Remove has settled: a controller that still routes to a Service that
-// is gone may answer 503.
+// Cleanup deletes the canary and preview Services of t, in the same way. Call it
+// when the settle time has passed since Remove: a controller that still routes to a
+// Service which is gone may answer 503.
 func (r *Router) Cleanup(ctx context.Context, t rollout.Target) error {
-	if err := r.deleteOurs(ctx, t, &corev1.ServiceList{}, &corev1.ServiceList{}); err != nil {
-		return fmt.Errorf("removing the canary Services of Deployment %s: %w", nameOf(t.Deployment), err)
+	if err := r.deleteOwn(ctx, t, &corev1.ServiceList{}, &corev1.ServiceList{}); err != nil {
+		return fmt.Errorf("removing the canary Services of Deployment %s: %w", namespacedName(t.Deployment), err)
 	}
 	return nil
 }
 
-// deleteOurs deletes what either view holds of ours. The cache may lag behind
-// and not know an Ingress that was created a moment ago; the API server may be
-// too busy to list, and still delete.
-func (r *Router) deleteOurs(ctx context.Context, t rollout.Target, cached, live client.ObjectList) error {
+// deleteOwn deletes the own objects in the cache and those on the API server. The
+// cache may be behind and lack an Ingress that was created a moment ago. The API
+// server may be too busy to list and still able to delete.
+func (r *Router) deleteOwn(ctx context.Context, t rollout.Target, cached, live client.ObjectList) error {
 	found := map[string]client.Object{}
 	errs := []error{
 		collect(ctx, r.client, t, cached, found),
 		collect(ctx, r.live, t, live, found),
 	}
-	doomed := slices.Collect(byName(found))
-	return errors.Join(append(errs, r.deleteAll(ctx, doomed))...)
+	own := slices.Collect(byName(found))
+	return errors.Join(append(errs, r.deleteAll(ctx, own))...)
 }
 
-// collect adds to found, by name, what the list that c reads holds of ours.
+// collect lists with c and adds to found, by name, the own objects that are not
+// being deleted already.
 func collect(ctx context.Context, c client.Reader, t rollout.Target, list client.ObjectList, found map[string]client.Object) error {
 	marked := client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}
 	if err := c.List(ctx, list, client.InNamespace(t.Deployment.Namespace), marked); err != nil {

@@ -17,27 +17,27 @@ import (
 
 // Options are the operator's settings. The zero value is ready to use.
 type Options struct {
-	// AnnotationsPrefix is that of the ingress controller.
-	// "" means nginx.ingress.kubernetes.io.
+	// AnnotationsPrefix is the prefix of the annotations that the ingress controller
+	// reads. "" means nginx.ingress.kubernetes.io.
 	AnnotationsPrefix string
 
-	// Controllers are the spec.controller values of the IngressClasses whose
-	// controllers are known to honour canary annotations.
+	// Controllers are the values of spec.controller in the IngressClasses of those
+	// ingress controllers that support canary annotations.
 	// None means k8s.io/ingress-nginx, which Traefik's provider uses as well.
 	Controllers []string
 
-	// PreviewDomains are those whose subdomains anybody may name as a preview host:
-	// "example.com" allows x.example.com and x.y.example.com, and not itself. A
-	// subdomain of a host that the Deployment's own Ingresses serve is always allowed.
+	// PreviewDomains are the domains whose subdomains everybody may use as a preview
+	// host. example.com allows x.example.com and x.y.example.com, but not example.com.
+	// A subdomain of a host of the Deployment's own Ingresses is always allowed.
 	PreviewDomains []string
 
-	// Now is the clock that weights are dated by. nil means time.Now.
+	// Now is the clock that gives writes their time. nil means time.Now.
 	Now func() time.Time
 }
 
-// Router moves traffic between the stable and the canary pods of Deployments.
-// It keeps no state and may be used concurrently; what it knows is in the
-// canary objects.
+// Router moves traffic between the stable and the canary pods of Deployments. It
+// keeps no state: everything that it knows is in the objects that it made. Several
+// goroutines may use it at the same time.
 type Router struct {
 	client      client.Client
 	live        client.Reader
@@ -47,10 +47,10 @@ type Router struct {
 	now         func() time.Time
 }
 
-// New returns a Router that writes with c and reads with it what it can: c
-// should read Services, Ingresses and IngressClasses from a cache that
-// SetupIndexes prepared. live reads from the API server: pods and ReplicaSets, once
-// before a rollout routes anything, and the canary objects that are to be deleted.
+// New returns a Router. It writes with c. It reads Services, Ingresses and
+// IngressClasses with c too, so c should read them from a cache that SetupIndexes
+// prepared. live reads from the API server: pods and ReplicaSets before a rollout
+// routes anything, and the objects that Remove and Cleanup delete.
 func New(c client.Client, live client.Reader, o Options) *Router {
 	r := &Router{
 		client:      client.WithFieldOwner(c, spec.FieldOwner),
@@ -70,100 +70,131 @@ func New(c client.Client, live client.Reader, o Options) *Router {
 }
 
 // Observe finds what the traffic of t goes through and how it is split now. It
-// writes nothing, and reads the cache alone once canary Ingresses exist.
+// writes nothing. Once canary Ingresses exist, it reads only from the cache.
 //
-// Traffic.Weight is the highest weight that may be in force: an edited or broken
-// canary-weight never lowers it below what Headgate last wrote. Nor does an edited
-// header or cookie rule hide from Traffic.Match what was last written. Traffic.Current
-// is false whenever SetWeight with that weight and match would write something, a
-// canary Service or the preview included. A stable Ingress or Service that is gone
-// while canary Ingresses exist is Traffic.Problem, with Routed still true; so is a
-// preview that must not be, which is then not wanted.
+// Traffic.Weight is the highest weight that may be in force. If somebody edits or
+// breaks a canary-weight, Weight never falls below what Headgate last wrote. If
+// somebody edits a header or cookie rule, Traffic.Match is still what Headgate last
+// wrote.
+//
+// Traffic.Current is false whenever SetWeight with that weight and match would write
+// something, a canary Service or the preview included.
+//
+// Traffic.Problem is the first of the preconditions that does not hold. Routed may
+// be true beside it: a stable Ingress or Service may disappear while canary
+// Ingresses exist. If the preview is refused, that is a Problem too, and Current is
+// true without the preview.
 func (r *Router) Observe(ctx context.Context, t rollout.Target) (rollout.Traffic, error) {
 	tr, err := r.observe(ctx, t)
 	if err != nil {
-		return rollout.Traffic{}, fmt.Errorf("observing the traffic of Deployment %s: %w", nameOf(t.Deployment), err)
+		return rollout.Traffic{}, fmt.Errorf("observing the traffic of Deployment %s: %w", namespacedName(t.Deployment), err)
 	}
 	return tr, nil
 }
 
 func (r *Router) observe(ctx context.Context, t rollout.Target) (rollout.Traffic, error) {
-	s, err := look(ctx, r.client, r.dialect, t.Deployment)
+	in, err := r.inspect(ctx, t)
 	if err != nil {
 		return rollout.Traffic{}, err
 	}
-	found := discover(s, t)
-	tr := found.traffic()
-	if len(found.services) > 0 {
-		tr.CanaryService = canaryName(found.services[0].Name, serviceNameLimit)
-	}
-	if len(found.ingresses) > 0 {
-		tr.CanaryIngress = s.ingressName(t, found.ingresses[0])
-	}
-	tr.Routed, tr.Previewed = len(s.canaryIngresses) > 0, len(s.previews) > 0
-	t, refused, err := r.preview(ctx, s, found, t)
-	if err != nil {
+	tr := in.traffic()
+	if err := in.checkPreview(ctx); err != nil {
 		return rollout.Traffic{}, err
 	}
-	carried, since := s.carried()
-	tr.Weight, tr.Match, tr.Since = carried.weight, carried.match, since
-	if tr.Routed {
-		tr.Lowest, tr.Version = s.lowest(), s.version()
-	}
-	p := s.plan(found, t, carried, since)
-	tr.Current = tr.Routed && p.done()
-	tr.Problem = cmp.Or(s.problem(found, t, r.controllers), p.taken, refused)
-	if tr.Problem == nil && (t.Rollout == "" || !tr.Routed) {
-		tr.Problem, err = strangers(ctx, r.live, found, t)
-	}
+	in.plan = in.snapshot.makePlan(in.routes, in.target, trafficSplit{tr.Weight, tr.Match}, tr.Since)
+	tr.Current = tr.Routed && in.plan.done()
+	tr.Problem, err = firstProblem(ctx, preconditions, in)
 	return tr, err
 }
 
-// SetWeight makes the canary Services and Ingresses of t exist, be derived from
-// the stable ones as they are now, and carry weight, 0..100, and match, both in
-// one write; then the preview, if t's Spec wants one that may be. Services are
-// written first, so that no Ingress leads nowhere; stale objects are deleted
-// last. One Ingress that cannot be written does not keep the others from it: a
-// weight that goes down should go down where it can.
+// SetWeight makes the canary Services and Ingresses of t what they should be:
+// derived from the stable ones as these are now, with weight, 0..100, and match,
+// both in one write. Then it does the same for the preview, if t's Spec wants one
+// and it is allowed. Services are written first, so that no Ingress leads to a
+// Service that does not exist. Objects that are no longer needed are deleted last.
+// If one Ingress cannot be written, the others still are: a weight that must go down
+// goes down wherever it can.
 //
-// It writes nothing that is already so. What it changes it changes by patch
-// under the resource version that it read: an error for which
-// apierrors.IsConflict or IsAlreadyExists holds means that the cache was behind,
-// and to try again. So does more traffic for routes that were written since
-// t.Seen: somebody lowered a weight, or deleted them, which is a brake. Problems other than a missing route and a taken name of a canary
-// object do not stop it; Observe reports them.
+// It writes nothing that is already as it should be. It patches with the resource
+// version that it read. If apierrors.IsConflict or IsAlreadyExists holds for the
+// error, the cache was behind: try again. SetWeight also returns a conflict if it
+// would raise the traffic of the canary although canary Ingresses were written or
+// deleted since t.Seen: somebody may have lowered the weight in the meantime.
+//
+// If there is nothing to split, it returns the Problem as an error. If an object of
+// somebody else has the name of a canary object, it writes the other objects and
+// returns that Problem. No other Problem stops it: Observe reports them.
 func (r *Router) SetWeight(ctx context.Context, t rollout.Target, weight int, match spec.Match) error {
-	if err := r.setShare(ctx, t, share{weight, match}); err != nil {
-		return fmt.Errorf("setting weight %d of Deployment %s: %w", weight, nameOf(t.Deployment), err)
+	if err := r.setSplit(ctx, t, trafficSplit{weight, match}); err != nil {
+		return fmt.Errorf("setting weight %d of Deployment %s: %w", weight, namespacedName(t.Deployment), err)
 	}
 	return nil
 }
 
-func (r *Router) setShare(ctx context.Context, t rollout.Target, of share) error {
-	if of.weight < 0 || of.weight > fullWeight {
-		return fmt.Errorf("weight %d is not within 0..100", of.weight)
+func (r *Router) setSplit(ctx context.Context, t rollout.Target, split trafficSplit) error {
+	if split.weight < 0 || split.weight > fullWeight {
+		return fmt.Errorf("weight %d is not between 0 and 100", split.weight)
 	}
 	if t.Rollout == "" || len(t.Track) == 0 {
-		return errors.New("the target names no rollout or no track label: a canary Service would select stable pods")
+		return errors.New("the target has no rollout or no track label, and without them a canary Service would select stable pods")
 	}
-	s, err := look(ctx, r.client, r.dialect, t.Deployment)
+	in, err := r.inspect(ctx, t)
 	if err != nil {
 		return err
 	}
-	if s.outdates(t, of) {
-		return apierrors.NewConflict(netv1.Resource("ingresses"), canaryName(t.Deployment.Name, ingressNameLimit), errors.New("canary Ingresses were written since this was decided"))
+	if in.snapshot.isStaleRaise(t, split) {
+		return apierrors.NewConflict(netv1.Resource("ingresses"), forCanary.objectName(t.Deployment.Name, ingressNameLimit),
+			errors.New("the canary Ingresses changed after this weight was decided"))
 	}
-	found := discover(s, t)
-	if len(found.ingresses) == 0 && len(s.canaryIngresses) == 0 {
-		if p := s.problem(found, t, r.controllers); p != nil {
+	if len(in.routes.ingresses) == 0 && len(in.snapshot.canaries()) == 0 {
+		p, err := firstProblem(ctx, preconditions, in)
+		if err != nil {
+			return err
+		}
+		if p != nil {
 			return p
 		}
 	}
-	t, _, err = r.preview(ctx, s, found, t)
-	if err != nil {
+	if err := in.checkPreview(ctx); err != nil {
 		return err
 	}
-	return r.carryOut(ctx, s.plan(found, t, of, r.now()))
+	return r.apply(ctx, in.snapshot.makePlan(in.routes, in.target, split, r.now()))
 }
 
-func nameOf(obj client.Object) string { return client.ObjectKeyFromObject(obj).String() }
+// inspection is everything that one pass knows about a target.
+type inspection struct {
+	router   *Router
+	snapshot snapshot
+	routes   routes
+	target   rollout.Target // without its preview host if previewRefused
+
+	previewRefused *rollout.Problem // set by checkPreview
+	plan           plan             // zero until it is made
+}
+
+func (r *Router) inspect(ctx context.Context, t rollout.Target) (inspection, error) {
+	s, err := readSnapshot(ctx, r.client, r.dialect, t.Deployment)
+	if err != nil {
+		return inspection{}, err
+	}
+	return inspection{router: r, snapshot: s, routes: discover(s, t), target: t}, nil
+}
+
+// traffic returns the Traffic of the inspection, except Current and Problem.
+func (in inspection) traffic() rollout.Traffic {
+	s, tr := in.snapshot, in.routes.traffic()
+	if len(in.routes.services) > 0 {
+		tr.CanaryService = forCanary.objectName(in.routes.services[0].Name, serviceNameLimit)
+	}
+	if len(in.routes.ingresses) > 0 {
+		tr.CanaryIngress = s.ingressName(in.target, in.routes.ingresses[0], forCanary)
+	}
+	tr.Routed, tr.Previewed = len(s.canaries()) > 0, len(s.ownIngresses[forPreview]) > 0
+	var split trafficSplit
+	split, tr.Since = s.assumedSplit()
+	tr.Weight, tr.Match = split.weight, split.match
+	if tr.Routed {
+		tr.Lowest, tr.Version = s.lowestWeight(), s.version()
+	}
+	return tr
+}

@@ -24,7 +24,7 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// cluster is a fake API server that remembers what was asked of it.
+// cluster is a fake API server that records the writes and lists that it gets.
 type cluster struct {
 	client.WithWatch
 	writes []string
@@ -67,7 +67,7 @@ func newCluster(objects ...client.Object) *cluster {
 			kind := strings.TrimSuffix(list.GetObjectKind().GroupVersionKind().Kind, "List")
 			c.lists = append(c.lists, strings.TrimSpace(fmt.Sprintf("%s %v %v", kind, o.LabelSelector, o.FieldSelector)))
 			if _, indexed := list.(*netv1.IngressList); !indexed {
-				o.FieldSelector = nil // beyond the fake
+				o.FieldSelector = nil // the fake does not support it
 			}
 			return w.List(ctx, list, &o)
 		},
@@ -112,13 +112,21 @@ func (c *cluster) setMatch(t *testing.T, m spec.Match) {
 	}
 }
 
-// remove deletes obj behind the back of Headgate.
+// remove deletes obj as a user would: it is no write of Headgate.
 func (c *cluster) remove(t *testing.T, obj client.Object) {
 	t.Helper()
 	if err := c.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.WithWatch.Delete(t.Context(), obj, client.Preconditions{UID: new(obj.GetUID())}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// add creates obj as a user would: it is no write of Headgate.
+func (c *cluster) add(t *testing.T, obj client.Object) {
+	t.Helper()
+	if err := c.WithWatch.Create(t.Context(), obj); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -280,11 +288,10 @@ func TestObserveLooksAtThePodsBeforeAnythingIsRouted(t *testing.T) {
 	asked := c.lists[len(c.lists)-2:]
 	diff(t, []string{"Pod app=web status.phase!=Succeeded,status.phase!=Failed", "ReplicaSet app=web <nil>"}, asked)
 
-	if err := c.WithWatch.Create(t.Context(), pod("stray", "uid-job")); err != nil {
-		t.Fatal(err)
-	}
+	c.add(t, pod("stray", "uid-job"))
 	expectProblem(t, reason.ServiceSelectsOthers,
-		`Service "web" also selects pod "stray", which is not of Deployment "web", and its traffic would be split too: narrow the Service's selector`,
+		`Service "web" also selects pod "stray", which does not belong to Deployment "web", and its traffic would be split too: `+
+			`correct the selector, so that it selects only pods of the Deployment`,
 		c.observe(t).Problem)
 
 	c.setWeight(t, 0)
@@ -296,7 +303,7 @@ func TestObserveLooksAtThePodsBeforeAnythingIsRouted(t *testing.T) {
 	diff(t, reason.ServiceSelectsOthers, atRest.Problem.Reason)
 }
 
-func TestNothingIsNotCurrent(t *testing.T) {
+func TestNoObjectsAreNotCurrent(t *testing.T) {
 	got := newCluster().observe(t)
 	diff(t, reason.NoService, got.Problem.Reason)
 	diff(t, false, got.Routed)
@@ -323,15 +330,19 @@ func TestSetWeightRefuses(t *testing.T) {
 		weight  int
 		want    string
 	}{
-		"more than all": {target(), shop(), 101, `setting weight 101 of Deployment shop/web: weight 101 is not within 0..100`},
+		"more than all": {target(), shop(), 101, `setting weight 101 of Deployment shop/web: weight 101 is not between 0 and 100`},
 		"no track": {target(func(t *rollout.Target) { t.Track = nil }), shop(), 10,
-			`setting weight 10 of Deployment shop/web: the target names no rollout or no track label: a canary Service would select stable pods`},
+			`setting weight 10 of Deployment shop/web: the target has no rollout or no track label, ` +
+				`and without them a canary Service would select stable pods`},
 		"no rollout": {target(func(t *rollout.Target) { t.Rollout = "" }), shop(), 10,
-			`setting weight 10 of Deployment shop/web: the target names no rollout or no track label: a canary Service would select stable pods`},
+			`setting weight 10 of Deployment shop/web: the target has no rollout or no track label, ` +
+				`and without them a canary Service would select stable pods`},
 		"nothing to split": {target(), nil, 10,
-			`setting weight 10 of Deployment shop/web: no Service in namespace "shop" selects the pods of Deployment "web": create one whose selector matches its pod labels`},
+			`setting weight 10 of Deployment shop/web: no Service in namespace "shop" selects the pods of Deployment "web": ` +
+				`create one whose selector matches its pod labels`},
 		"a name that is taken": {target(), append(shop(), service("web-canary", "x")), 10,
-			`setting weight 10 of Deployment shop/web: Service "web-canary" exists and was not made by Headgate for this Deployment, which needs the name for its canary: delete or rename it`},
+			`setting weight 10 of Deployment shop/web: Service "web-canary" exists, and Headgate did not make it for this Deployment: ` +
+				`delete or rename it, because the canary needs this name`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(tc.objects...)
@@ -344,7 +355,7 @@ func TestSetWeightRefuses(t *testing.T) {
 	}
 }
 
-func TestSetWeightLeavesTheNameOfAnotherAlone(t *testing.T) {
+func TestSetWeightDoesNotTouchAForeignObject(t *testing.T) {
 	foreign := ingress("web-canary", rule("x.test", path("/", "x")))
 	c := newCluster(append(shop(), foreign)...)
 	err := c.router().SetWeight(t.Context(), target(), 10, spec.Match{})
@@ -381,8 +392,8 @@ func TestSetWeightWritesNoIngressBeforeItsService(t *testing.T) {
 	diff(t, `setting weight 10 of Deployment shop/web: creating Service "shop/web-canary": quota exceeded`, fmt.Sprint(err))
 }
 
-// Between a decision and its writes a person may have been faster: what was decided
-// on other routes raises nothing, and lowers all the same.
+// Somebody may write the canary Ingresses between a decision and its writes. Such a
+// decision may lower the weight but not raise it.
 func TestSetWeightRaisesNothingOnRoutesThatWereNotSeen(t *testing.T) {
 	for name, tt := range map[string]struct {
 		since   func(*cluster)
@@ -407,7 +418,7 @@ func TestSetWeightRaisesNothingOnRoutesThatWereNotSeen(t *testing.T) {
 	}
 }
 
-// A cache that is behind shows an older resource version.
+// A cache that is behind has an older resource version.
 func TestSetWeightDoesNotOverwriteWhatItHasNotSeen(t *testing.T) {
 	c := newCluster(shop()...)
 	c.setWeight(t, 10)
@@ -435,7 +446,7 @@ func TestSetWeightDoesNotOverwriteWhatItHasNotSeen(t *testing.T) {
 func TestRemoveFindsWhatTheCacheDoesNotKnowYet(t *testing.T) {
 	c := newCluster(shop()...)
 	c.setWeight(t, 10)
-	// The deletes go to the empty cluster, too; what counts is what they name.
+	// The deletes go to the empty cluster too. The test looks at the names in them.
 	empty := newCluster()
 	if err := New(empty, c, Options{}).Remove(t.Context(), target()); err != nil {
 		t.Fatal(err)

@@ -8,21 +8,22 @@ import (
 	"time"
 
 	netv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// share is which requests canary Ingresses take: weight percent of all, and
-// besides them those that match.
-type share struct {
+// trafficSplit says which requests go to the canary: weight percent of all
+// requests, and in addition every request that has the header or cookie of match.
+type trafficSplit struct {
 	weight int // 0..100
 	match  spec.Match
 }
 
-// What a canary Ingress says about its own weight, beside canary-weight. All are
-// written in one patch, annotationMatch included, so a canary-weight that differs
-// from the recorded one was written by somebody else.
+// What Headgate records in a canary Ingress about its own write. The records and
+// the annotations that controllers read are written in one patch. So if
+// canary-weight differs from annotationWeight, somebody else wrote one of them.
 const (
 	annotationWeight = "headgate.dev/weight"
 	annotationSince  = "headgate.dev/weight-since" // RFC 3339, when Headgate last wrote this Ingress
@@ -30,32 +31,41 @@ const (
 
 const fullWeight = 100
 
-// carried returns the highest weight that any canary Ingress may be carrying,
-// the match of the first that may be matching anything, and when the last of them
-// was written.
-func (s scene) carried() (all share, since time.Time) {
-	for ing := range byName(s.canaryIngresses) {
-		all.weight = max(all.weight, s.weightOf(ing))
-		if all.match.None() {
-			all.match = s.matchOf(ing)
+// assumedSplit returns the split that Headgate must assume to be in force: the
+// highest weight of any canary Ingress, and the match of the first of them that
+// matches anything. since is the time of the latest write. From web-canary with
+// weight 10, written at 12:01, and admin-canary with weight 50, written at 12:00,
+// come weight 50 and 12:01. Without canary Ingresses everything is zero.
+func (s snapshot) assumedSplit() (split trafficSplit, since time.Time) {
+	for ing := range byName(s.canaries()) {
+		split.weight = max(split.weight, s.weightOf(ing))
+		if split.match.None() {
+			split.match = s.matchOf(ing)
 		}
-		if at := sinceOf(ing); at.After(since) {
+		if at := writtenAt(ing); at.After(since) {
 			since = at
 		}
 	}
-	return all, since
+	return split, since
 }
 
-// weightOf returns the highest weight that ing may be carrying, 0..100.
+// weightOf returns the highest weight that may be in force for ing, 0..100.
 //
-// If somebody edited it, that is the higher of theirs and the recorded one,
-// which may still be in force. What does not parse counts as 100: ingress-nginx
-// and Traefik take it for 0 but others may not, and a canary that is believed to
-// have all the traffic is not scaled down. So does an Ingress that is no canary
-// any more: it competes with the stable one and wins whenever it is the older.
+//	canary  canary-weight  recorded  weightOf
+//	true    25             25        25   as Headgate wrote it
+//	true    60             25        60   somebody raised it
+//	true    5              25        25   somebody lowered it: 25 may still be in force
+//	true    150            -         100  controllers take every request
+//	true    10%            10        100  does not parse
+//	false   10             10        100  no canary any more
+//
+// ingress-nginx and Traefik take a weight that does not parse as 0, but other
+// controllers may not. 100 is the safe assumption: the caller does not scale down a
+// canary that may have all the traffic. An Ingress that is no canary any more
+// competes with the stable Ingress, and takes all requests if it is the older one.
 func (d dialect) weightOf(ing *netv1.Ingress) int {
-	weight, err := strconv.Atoi(ing.Annotations[d.weight()])
-	if err != nil || !d.is(ing, "canary") {
+	weight, err := strconv.Atoi(ing.Annotations[d.weightKey()])
+	if err != nil || !d.isTrue(ing, "canary") {
 		return fullWeight
 	}
 	if recorded, err := strconv.Atoi(ing.Annotations[annotationWeight]); err == nil {
@@ -64,13 +74,16 @@ func (d dialect) weightOf(ing *netv1.Ingress) int {
 	return min(max(weight, 0), fullWeight)
 }
 
-// lowest returns the lowest weight that a canary Ingress says. What does not parse
-// is 0 to the controllers.
-func (s scene) lowest() int {
+// lowestWeight returns the lowest weight that controllers read from any canary
+// Ingress, 0..100. It ignores what Headgate recorded. A weight that does not parse
+// is 0 to controllers, and so is the weight of an Ingress that is no canary any
+// more. From the weights 50, 10 and -5 comes 0, from 50 and 10 comes 10. Without
+// canary Ingresses it is 100.
+func (s snapshot) lowestWeight() int {
 	lowest := fullWeight
-	for _, ing := range s.canaryIngresses {
-		weight, err := strconv.Atoi(ing.Annotations[s.weight()])
-		if err != nil || !s.is(ing, "canary") {
+	for _, ing := range s.canaries() {
+		weight, err := strconv.Atoi(ing.Annotations[s.weightKey()])
+		if err != nil || !s.isTrue(ing, "canary") {
 			weight = 0
 		}
 		lowest = max(0, min(lowest, weight))
@@ -78,23 +91,34 @@ func (s scene) lowest() int {
 	return lowest
 }
 
-// version is another one whenever a canary Ingress was written.
-func (s scene) version() string {
+// version changes whenever a canary Ingress is created, written or deleted. It is
+// for example "admin-canary:41 web-canary:57 ", with their resource versions, and
+// "" without canary Ingresses.
+func (s snapshot) version() string {
 	var b strings.Builder
-	for ing := range byName(s.canaryIngresses) {
+	for ing := range byName(s.canaries()) {
 		fmt.Fprintf(&b, "%s:%s ", ing.Name, ing.ResourceVersion)
 	}
 	return b.String()
 }
 
-// outdates says whether s is not what somebody saw who decided on of, and has less
-// traffic than that gives.
-func (s scene) outdates(t rollout.Target, of share) bool {
-	return t.Seen != "" && t.Seen != s.version() && (len(s.canaryIngresses) == 0 || of.weight > s.lowest())
+// isStaleRaise says whether split would send more traffic to the canary than the
+// canary Ingresses do now, although they changed after the caller decided on it.
+// Somebody may have lowered the weight in the meantime:
+//
+//	seen at     now at       split  isStaleRaise
+//	10          10, same     50     false  nothing changed
+//	10          5, written   50     true
+//	10          5, written   3      false  it lowers the weight further
+//	10          deleted      0      true   creating them again could bring traffic back
+func (s snapshot) isStaleRaise(t rollout.Target, split trafficSplit) bool {
+	changed := t.Seen != "" && t.Seen != s.version()
+	return changed && (len(s.canaries()) == 0 || split.weight > s.lowestWeight())
 }
 
-// sinceOf returns when ing was last written, or created if it does not say.
-func sinceOf(ing *netv1.Ingress) time.Time {
+// writtenAt returns when Headgate last wrote ing. If the record is missing or does
+// not parse, it is when ing was created.
+func writtenAt(ing *netv1.Ingress) time.Time {
 	at, err := time.Parse(time.RFC3339Nano, ing.Annotations[annotationSince])
 	if err != nil {
 		return ing.CreationTimestamp.Time
@@ -102,31 +126,34 @@ func sinceOf(ing *netv1.Ingress) time.Time {
 	return at
 }
 
-// dated says whether ing carries the time of its last write.
-func dated(ing *netv1.Ingress) bool {
-	_, err := time.Parse(time.RFC3339Nano, ing.Annotations[annotationSince])
+// hasWriteTime says whether ing records when Headgate last wrote it.
+func hasWriteTime(ing client.Object) bool {
+	_, err := time.Parse(time.RFC3339Nano, ing.GetAnnotations()[annotationSince])
 	return err == nil
 }
 
-// date records that ing is being written now.
-func date(ing *netv1.Ingress, now time.Time) {
-	ing.Annotations[annotationSince] = now.UTC().Format(time.RFC3339Nano)
+// recordWriteTime records in ing that Headgate writes it now.
+func recordWriteTime(ing client.Object, now time.Time) {
+	ing.SetAnnotations(overlay(ing.GetAnnotations(), map[string]string{
+		annotationSince: now.UTC().Format(time.RFC3339Nano),
+	}))
 }
 
-// reweighed returns ing with another share and all else as it is.
-func (d dialect) reweighed(ing *netv1.Ingress, of share) *netv1.Ingress {
+// withSplit returns a copy of ing with another split and no other change.
+func (d dialect) withSplit(ing *netv1.Ingress, split trafficSplit) *netv1.Ingress {
 	out := ing.DeepCopy()
-	d.writeShare(out, of)
+	d.writeSplit(out, split)
 	return out
 }
 
-// writeShare makes ing a canary that takes of and nothing else.
-func (d dialect) writeShare(ing *netv1.Ingress, of share) {
-	maps.DeleteFunc(ing.Annotations, func(key, _ string) bool { return d.splits(key) })
+// writeSplit makes ing a canary with this split and removes every other rule that
+// takes requests.
+func (d dialect) writeSplit(ing *netv1.Ingress, split trafficSplit) {
+	maps.DeleteFunc(ing.Annotations, func(key, _ string) bool { return d.isCanaryKey(key) })
 	ing.Annotations = overlay(ing.Annotations, map[string]string{
-		d.canary():       "true",
-		d.weight():       strconv.Itoa(of.weight),
-		annotationWeight: strconv.Itoa(of.weight),
+		d.canaryKey():    "true",
+		d.weightKey():    strconv.Itoa(split.weight),
+		annotationWeight: strconv.Itoa(split.weight),
 	})
-	d.writeMatch(ing, of.match)
+	d.writeMatch(ing, split.match)
 }

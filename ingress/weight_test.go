@@ -18,8 +18,8 @@ func TestWeightOf(t *testing.T) {
 		"raised by hand": {"true", "60", "25", 60, 60},
 		"lowered by hand, maybe not yet in force": {"true", "5", "25", 25, 5},
 		"nothing recorded":                        {"true", "25", "", 25, 25},
-		"above 100 every request is taken":        {"true", "150", "25", 100, 100},
-		"below 0 none is":                         {"true", "-5", "", 0, 0},
+		"above 100 is 100":                        {"true", "150", "25", 100, 100},
+		"below 0 is 0":                            {"true", "-5", "", 0, 0},
 		"what does not parse may be anything":     {"true", "10%", "10", 100, 0},
 		"no weight at all":                        {"true", "", "10", 100, 0},
 		"no canary any more":                      {"false", "10", "10", 100, 0},
@@ -27,13 +27,13 @@ func TestWeightOf(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ing := annotated(ingress("web-canary"), nginx("canary"), tc.canary, nginx("canary-weight"), tc.weight, annotationWeight, tc.recorded)
 			diff(t, tc.want, defaultDialect.weightOf(ing))
-			s := scene{dialect: defaultDialect, canaryIngresses: map[string]*netv1.Ingress{"web-canary": ing}}
-			diff(t, tc.lowest, s.lowest())
+			s := snapshot{dialect: defaultDialect, ownIngresses: map[purpose]map[string]*netv1.Ingress{forCanary: {"web-canary": ing}}}
+			diff(t, tc.lowest, s.lowestWeight())
 		})
 	}
 }
 
-func TestSinceOf(t *testing.T) {
+func TestWrittenAt(t *testing.T) {
 	created := noon.Add(-time.Hour)
 	for name, tc := range map[string]struct {
 		since string
@@ -46,27 +46,27 @@ func TestSinceOf(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ing := annotated(ingress("web-canary"), annotationSince, tc.since)
 			ing.CreationTimestamp = metav1.NewTime(created)
-			diff(t, tc.want, sinceOf(ing))
+			diff(t, tc.want, writtenAt(ing))
 		})
 	}
 }
 
-func TestCarriedIsTheHighestWeightAndTheLatestTime(t *testing.T) {
+func TestAssumedSplitIsTheHighestWeightAndTheLatestTime(t *testing.T) {
 	canary := func(name, weight string, since time.Time) *netv1.Ingress {
 		ing := annotated(ingress(name), nginx("canary"), "true", nginx("canary-weight"), weight)
-		date(ing, since)
+		recordWriteTime(ing, since)
 		return ing
 	}
-	s := scene{dialect: defaultDialect, canaryIngresses: map[string]*netv1.Ingress{
+	s := snapshot{dialect: defaultDialect, ownIngresses: map[purpose]map[string]*netv1.Ingress{forCanary: {
 		"a": canary("a", "10", noon.Add(time.Minute)),
 		"b": canary("b", "50", noon),
-	}}
-	carried, since := s.carried()
-	diff(t, 50, carried.weight)
+	}}}
+	assumed, since := s.assumedSplit()
+	diff(t, 50, assumed.weight)
 	diff(t, noon.Add(time.Minute), since)
 
-	carried, since = scene{}.carried()
-	diff(t, 0, carried.weight)
+	assumed, since = snapshot{}.assumedSplit()
+	diff(t, 0, assumed.weight)
 	diff(t, time.Time{}, since)
 }
 
@@ -74,7 +74,7 @@ func TestWeightRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weight := rapid.IntRange(0, 100).Draw(t, "weight")
 		before := annotated(ingress("web-canary"), nginx("canary-weight"), rapid.String().Draw(t, "before"), nginx("canary-weight-total"), "1000")
-		after := defaultDialect.reweighed(before, share{weight: weight})
+		after := defaultDialect.withSplit(before, trafficSplit{weight: weight})
 		if got := defaultDialect.weightOf(after); got != weight {
 			t.Fatalf("wrote %d, read %d", weight, got)
 		}

@@ -115,7 +115,7 @@ func TestPreviewHostRefused(t *testing.T) {
 	ours := "preview." + s.Host()
 	s.Annotations[spec.AnnotationPreviewHost] = "preview.example.org"
 	s.ship("v2", nil)
-	s.awaitWords(time.Minute, reason.PreviewHostRefused, "no subdomain")
+	s.awaitWords(time.Minute, reason.PreviewHostRefused, "not a subdomain")
 	theirs := s.elsewhere(ours)
 	s.annotate(spec.AnnotationPreviewHost, ours)
 	s.awaitWords(time.Minute, reason.PreviewHostRefused, theirs.Namespace+"/web")

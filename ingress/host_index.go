@@ -10,13 +10,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// hostIndex finds the Ingresses of all namespaces by the hosts that they serve, as
-// written: "*.example.com" is a host of its own.
+// hostIndex is the cache index that finds the Ingresses of all namespaces by a host
+// that they serve. The host is compared as written: a search for "a.example.com"
+// does not find "*.example.com".
 const hostIndex = "headgate.host"
 
-// SetupIndexes prepares the cache that indexer belongs to for the look-ups of a
-// Router that reads it. Call it before that cache starts. Without it, a Deployment
-// that names a preview host cannot be observed.
+// SetupIndexes adds to a cache the index that a Router needs. Call it before that
+// cache starts. Without it, Observe and SetWeight fail for a Deployment that names a
+// preview host.
 func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	if err := indexer.IndexField(ctx, &netv1.Ingress{}, hostIndex, hostsOf); err != nil {
 		return fmt.Errorf("indexing Ingresses by host: %w", err)
@@ -24,8 +25,9 @@ func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	return nil
 }
 
-// hostsOf returns the hosts in the rules of an Ingress, and its aliases: these are
-// ignored for a host that has a rule somewhere, so a rule would take it away.
+// hostsOf returns the hosts in the rules of an Ingress, and its aliases. An alias
+// counts because controllers ignore it as soon as any Ingress has a rule for the
+// same host: a preview with that rule would take the host away from its owner.
 func hostsOf(obj client.Object) []string {
 	ing, ok := obj.(*netv1.Ingress)
 	if !ok {
@@ -48,8 +50,11 @@ func hostsOf(obj client.Object) []string {
 	return slices.Compact(hosts)
 }
 
-// wildcardOf returns the wildcard that covers host, as Ingress defines it: for one
-// label, so that "*.example.com" does not cover "a.b.example.com".
+// wildcardOf returns the wildcard that covers host. The wildcard of an Ingress
+// stands for exactly one label:
+//
+//	a.example.com    is covered by  *.example.com
+//	a.b.example.com  is covered by  *.b.example.com, not by *.example.com
 func wildcardOf(host string) string {
 	_, domain, _ := strings.Cut(host, ".")
 	return "*." + domain

@@ -9,7 +9,7 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-func TestFirstStranger(t *testing.T) {
+func TestFirstForeignPod(t *testing.T) {
 	object := func(name string, owner types.UID) metav1.PartialObjectMetadata {
 		m := metav1.ObjectMeta{Name: name, UID: types.UID("uid-" + name)}
 		if owner != "" {
@@ -27,16 +27,18 @@ func TestFirstStranger(t *testing.T) {
 		pods []metav1.PartialObjectMetadata
 		want string
 	}{
-		"pods of any ReplicaSet of the Deployment": {[]metav1.PartialObjectMetadata{object("web-1", "uid-rs-old"), object("web-2", "uid-rs-new")}, ""},
-		"no pods":                     {nil, ""},
-		"a pod of another Deployment": {[]metav1.PartialObjectMetadata{object("web-1", "uid-rs-old"), object("api-1", "uid-rs-other")}, "api-1"},
-		"a pod of a StatefulSet":      {[]metav1.PartialObjectMetadata{object("db-0", "uid-db")}, "db-0"},
-		"a pod of nobody":             {[]metav1.PartialObjectMetadata{object("debug", "")}, "debug"},
-		"canary pods do not count":    {[]metav1.PartialObjectMetadata{canary}, ""},
-		"nor does one that goes":      {[]metav1.PartialObjectMetadata{leaving}, ""},
+		"pods of any ReplicaSet of the Deployment": {
+			[]metav1.PartialObjectMetadata{object("web-1", "uid-rs-old"), object("web-2", "uid-rs-new")}, ""},
+		"no pods": {nil, ""},
+		"a pod of another Deployment": {
+			[]metav1.PartialObjectMetadata{object("web-1", "uid-rs-old"), object("api-1", "uid-rs-other")}, "api-1"},
+		"a pod of a StatefulSet":               {[]metav1.PartialObjectMetadata{object("db-0", "uid-db")}, "db-0"},
+		"a pod without an owner":               {[]metav1.PartialObjectMetadata{object("debug", "")}, "debug"},
+		"canary pods do not count":             {[]metav1.PartialObjectMetadata{canary}, ""},
+		"nor does a pod that is being deleted": {[]metav1.PartialObjectMetadata{leaving}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			diff(t, tc.want, firstStranger(tc.pods, replicaSets, target().Deployment))
+			diff(t, tc.want, firstForeignPod(tc.pods, replicaSets, target().Deployment))
 		})
 	}
 }

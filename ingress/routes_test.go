@@ -62,7 +62,7 @@ func TestDiscover(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := target(func(tr *rollout.Target) { tr.Spec = tc.spec })
-			diff(t, tc.want, discover(stage(tr, tc.objects...), tr).traffic())
+			diff(t, tc.want, discover(snapshotOf(tr, tc.objects...), tr).traffic())
 		})
 	}
 }

@@ -18,7 +18,7 @@ func TestCanaryIngressMetadata(t *testing.T) {
 		nginx("upstream-hash-by-subset-size"), "3",
 		nginx("service-upstream"), "true",
 		nginx("affinity-canary-behavior"), "legacy",
-		// Nothing from here on may be copied.
+		// None of the annotations below may be copied.
 		nginx("affinity"), "cookie",
 		nginx("auth-tls-secret"), "shop/ca",
 		nginx("canary-weight-total"), "1000",
@@ -40,7 +40,7 @@ func TestCanaryIngressMetadata(t *testing.T) {
 	stable.Spec.DefaultBackend = &netv1.IngressBackend{Service: &netv1.IngressServiceBackend{Name: "web"}}
 	untouched := stable.DeepCopy()
 
-	got := defaultDialect.canaryIngress(target(), stable, map[string]bool{"web": true}, share{weight: 25})
+	got := defaultDialect.buildCanaryIngress(target(), stable, serviceNames{"web": true}, trafficSplit{weight: 25})
 
 	diff(t, &netv1.Ingress{
 		ObjectMeta: metav1.ObjectMeta{
@@ -75,10 +75,10 @@ func TestCanaryIngressMetadata(t *testing.T) {
 	diff(t, untouched, stable)
 }
 
-func TestCanaryIngressSpeaksTheDialectOfTheController(t *testing.T) {
+func TestCanaryIngressHasTheDialectOfTheController(t *testing.T) {
 	d := dialect("ingress.acme.test")
 	stable := annotated(ingress("web", rule("a.test", path("/", "web"))), d.key("load-balance"), "ewma", nginx("service-upstream"), "true")
-	got := d.canaryIngress(target(), stable, map[string]bool{"web": true}, share{weight: 5}).Annotations
+	got := d.buildCanaryIngress(target(), stable, serviceNames{"web": true}, trafficSplit{weight: 5}).Annotations
 	diff(t, "true", got["ingress.acme.test/canary"])
 	diff(t, "5", got["ingress.acme.test/canary-weight"])
 	diff(t, "ewma", got["ingress.acme.test/load-balance"])
@@ -97,13 +97,13 @@ func TestCanaryIngressClass(t *testing.T) {
 		annotation string
 	}{
 		"the field is copied":          {ingress("web"), new("nginx"), ""},
-		"so is the annotation":         {legacy(nil), nil, "old"},
-		"never both, that is refused":  {legacy(new("new")), new("new"), ""},
-		"none stays none":              {&netv1.Ingress{ObjectMeta: metav1.ObjectMeta{Name: "web"}}, nil, ""},
+		"the annotation is copied":     {legacy(nil), nil, "old"},
+		"never both are copied":        {legacy(new("new")), new("new"), ""},
+		"no class stays no class":      {&netv1.Ingress{ObjectMeta: metav1.ObjectMeta{Name: "web"}}, nil, ""},
 		"an empty field is still kept": {legacy(new("")), new(""), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := defaultDialect.canaryIngress(target(), tc.stable, nil, share{})
+			got := defaultDialect.buildCanaryIngress(target(), tc.stable, nil, trafficSplit{})
 			diff(t, tc.field, got.Spec.IngressClassName)
 			diff(t, tc.annotation, got.Annotations[annotationClass])
 		})
@@ -112,6 +112,7 @@ func TestCanaryIngressClass(t *testing.T) {
 
 func TestCanaryRules(t *testing.T) {
 	number := func(p int32) netv1.ServiceBackendPort { return netv1.ServiceBackendPort{Number: p} }
+	implementationSpecific := new(netv1.PathTypeImplementationSpecific)
 	for name, tc := range map[string]struct {
 		stable []netv1.IngressRule
 		want   []netv1.IngressRule
@@ -145,8 +146,8 @@ func TestCanaryRules(t *testing.T) {
 			[]netv1.IngressRule{rule("a.test", pathTo("/", "web-canary", number(80)), path("/x", "web-canary"))},
 		},
 		"pathType stays as written, even none": {
-			[]netv1.IngressRule{rule("a.test", typed(path("/", "web"), nil), typed(path("/x", "web"), new(netv1.PathTypeImplementationSpecific)))},
-			[]netv1.IngressRule{rule("a.test", typed(path("/", "web-canary"), nil), typed(path("/x", "web-canary"), new(netv1.PathTypeImplementationSpecific)))},
+			[]netv1.IngressRule{rule("a.test", typed(path("/", "web"), nil), typed(path("/x", "web"), implementationSpecific))},
+			[]netv1.IngressRule{rule("a.test", typed(path("/", "web-canary"), nil), typed(path("/x", "web-canary"), implementationSpecific))},
 		},
 		"two Services have two canaries": {
 			[]netv1.IngressRule{rule("a.test", path("/", "web"), path("/rpc", "web-grpc"))},
@@ -159,7 +160,7 @@ func TestCanaryRules(t *testing.T) {
 		"nothing to split": {[]netv1.IngressRule{rule("a.test", path("/", "api"))}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			split := map[string]bool{"web": true, "web-grpc": true}
+			split := serviceNames{"web": true, "web-grpc": true}
 			diff(t, tc.want, canaryRules(ingress("web", tc.stable...), split))
 		})
 	}
@@ -205,13 +206,16 @@ func drawRule(t *rapid.T) netv1.IngressRule {
 			return resourcePath(at)
 		}
 		p := path(at, rapid.SampledFrom([]string{"web", "web-grpc", "api", "web-canary"}).Draw(t, "service"))
-		return typed(p, rapid.SampledFrom([]*netv1.PathType{nil, new(netv1.PathTypePrefix), new(netv1.PathTypeExact), new(netv1.PathTypeImplementationSpecific)}).Draw(t, "type"))
+		types := []*netv1.PathType{
+			nil, new(netv1.PathTypePrefix), new(netv1.PathTypeExact), new(netv1.PathTypeImplementationSpecific),
+		}
+		return typed(p, rapid.SampledFrom(types).Draw(t, "type"))
 	}), 0, 4).Draw(t, "paths")...)
 }
 
 func backends(ing *netv1.Ingress) map[location]string {
 	out := map[location]string{}
-	for host, p := range paths(ing) {
+	for host, p := range allPaths(ing) {
 		out[locationOf(host, p)] = p.Backend.Service.Name
 	}
 	return out
@@ -219,7 +223,7 @@ func backends(ing *netv1.Ingress) map[location]string {
 
 func TestMergeIngress(t *testing.T) {
 	stable := ingress("web", rule("a.test", path("/", "web")))
-	want := defaultDialect.canaryIngress(target(), stable, map[string]bool{"web": true}, share{weight: 10})
+	want := defaultDialect.buildCanaryIngress(target(), stable, serviceNames{"web": true}, trafficSplit{weight: 10})
 	for name, tc := range map[string]struct {
 		change func(*netv1.Ingress) // to what is in the cluster
 		writes bool
@@ -232,41 +236,43 @@ func TestMergeIngress(t *testing.T) {
 			ing.Spec.TLS = []netv1.IngressTLS{{SecretName: "by-policy"}}
 			ing.Status.LoadBalancer.Ingress = []netv1.IngressLoadBalancerIngress{{IP: "192.0.2.1"}}
 		}, false},
-		"a header rule of a person goes":       {func(ing *netv1.Ingress) { annotated(ing, nginx("canary-by-header"), "x-canary") }, true},
-		"so does a cookie rule":                {func(ing *netv1.Ingress) { annotated(ing, nginx("canary-by-cookie"), "beta") }, true},
-		"and what is recorded of one":          {func(ing *netv1.Ingress) { annotated(ing, annotationMatch, `{"cookie":"beta"}`) }, true},
+		"a header rule added by hand":          {func(ing *netv1.Ingress) { annotated(ing, nginx("canary-by-header"), "x-canary") }, true},
+		"a cookie rule added by hand":          {func(ing *netv1.Ingress) { annotated(ing, nginx("canary-by-cookie"), "beta") }, true},
+		"a record of a rule":                   {func(ing *netv1.Ingress) { annotated(ing, annotationMatch, `{"cookie":"beta"}`) }, true},
 		"another weight":                       {func(ing *netv1.Ingress) { annotated(ing, nginx("canary-weight"), "90") }, true},
 		"a total scales the weight":            {func(ing *netv1.Ingress) { annotated(ing, nginx("canary-weight-total"), "1000") }, true},
 		"canary: false":                        {func(ing *netv1.Ingress) { annotated(ing, nginx("canary"), "false") }, true},
 		"the stable one has lost load-balance": {func(ing *netv1.Ingress) { annotated(ing, nginx("load-balance"), "ewma") }, true},
-		"the rollout before":                   {func(ing *netv1.Ingress) { ing.Labels["headgate.dev/rollout"] = "6" }, true},
-		"a path of the stable Ingress then":    {func(ing *netv1.Ingress) { ing.Spec.Rules[0].HTTP.Paths[0].Path = "/old" }, true},
+		"the previous rollout":                 {func(ing *netv1.Ingress) { ing.Labels["headgate.dev/rollout"] = "6" }, true},
+		"a path that stable had before":        {func(ing *netv1.Ingress) { ing.Spec.Rules[0].HTTP.Paths[0].Path = "/old" }, true},
 		"another class":                        {func(ing *netv1.Ingress) { ing.Spec.IngressClassName = new("other") }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			existing := want.DeepCopy()
 			tc.change(existing)
-			merged := defaultDialect.mergeIngress(existing, want, onCanary)
-			diff(t, tc.writes, !equal(existing, merged))
+			merged := defaultDialect.mergeIngress(existing, want, forCanary)
+			diff(t, tc.writes, (write{existing, merged}).isNeeded())
 			diff(t, want.Spec.Rules, merged.Spec.Rules)
 			for _, key := range slices.Collect(maps.Keys(want.Annotations)) {
 				diff(t, want.Annotations[key], merged.Annotations[key])
 			}
-			for _, key := range []string{nginx("canary-weight-total"), nginx("load-balance"), nginx("canary-by-header"), nginx("canary-by-cookie"), annotationMatch} {
+			for _, key := range []string{
+				nginx("canary-weight-total"), nginx("load-balance"), nginx("canary-by-header"), nginx("canary-by-cookie"), annotationMatch,
+			} {
 				diff(t, "", merged.Annotations[key])
 			}
 		})
 	}
 }
 
-func TestMergeIngressLeavesADefaultedClass(t *testing.T) {
+func TestMergeIngressKeepsADefaultClass(t *testing.T) {
 	stable := ingress("web", rule("a.test", path("/", "web")))
 	stable.Spec.IngressClassName = nil
-	want := defaultDialect.canaryIngress(target(), stable, map[string]bool{"web": true}, share{weight: 10})
+	want := defaultDialect.buildCanaryIngress(target(), stable, serviceNames{"web": true}, trafficSplit{weight: 10})
 	existing := want.DeepCopy()
 	existing.Spec.IngressClassName = new("defaulted")
-	diff(t, new("defaulted"), defaultDialect.mergeIngress(existing, want, onCanary).Spec.IngressClassName)
+	diff(t, new("defaulted"), defaultDialect.mergeIngress(existing, want, forCanary).Spec.IngressClassName)
 
 	want.Annotations[annotationClass] = "nginx"
-	diff(t, (*string)(nil), defaultDialect.mergeIngress(existing, want, onCanary).Spec.IngressClassName)
+	diff(t, (*string)(nil), defaultDialect.mergeIngress(existing, want, forCanary).Spec.IngressClassName)
 }

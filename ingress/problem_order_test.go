@@ -1,0 +1,119 @@
+package ingress
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
+)
+
+// repair is what a user sees while one precondition of a table is not met, and the
+// change that meets it.
+type repair struct {
+	name    string // of the row
+	reason  reason.Reason
+	message string // a part of it
+	change  func()
+}
+
+// expectInOrder goes through the table: for each row it observes, expects the problem
+// of that row, and repairs it. In the end there is no problem. A new row fails the
+// test until it has a repair.
+func (c *cluster) expectInOrder(t *testing.T, table []precondition, wanted *spec.Spec, repairs []repair) {
+	t.Helper()
+	if len(repairs) != len(table) {
+		t.Fatalf("%d repairs for %d preconditions", len(repairs), len(table))
+	}
+	withSpec := func(tr *rollout.Target) { tr.Spec = *wanted }
+	for i, step := range repairs {
+		diff(t, table[i].name, step.name)
+		if table[i].place == "" {
+			t.Errorf("%s: nothing says why it stands there", step.name)
+		}
+		got := c.observe(t, withSpec).Problem
+		if got == nil || got.Reason != step.reason || !strings.Contains(got.Message, step.message) {
+			t.Fatalf("%s: got %+v, want %s with %s", step.name, got, step.reason, step.message)
+		}
+		step.change()
+	}
+	diff(t, (*rollout.Problem)(nil), c.observe(t, withSpec).Problem)
+}
+
+// Before each repair, the precondition of its row and the next one are both unmet. So
+// the test fails if two neighbours in the table change places.
+func TestPreconditionsAreInOrder(t *testing.T) {
+	foreignCanary := annotated(ingress("theirs", rule("a.test", path("/", "x"))), nginx("canary"), "true")
+	strayPod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Namespace: namespace, Name: "stray", Labels: map[string]string{"app": "web", "tier": "front"},
+	}}
+	web := annotated(ingress("web", rule("a.test", path("/", "web"))), nginx("ssl-passthrough"), "true")
+	c := newCluster(web, foreignCanary, service("web-canary", "x"), strayPod)
+	wanted := spec.Spec{Services: []string{"web"}, Ingresses: []string{"web", "wbe"}, PreviewHost: "outside.test"}
+
+	c.expectInOrder(t, preconditions, &wanted, []repair{
+		{"every named Service exists, selects the pods and can be split", reason.NoService, `names Service "web"`, func() {
+			wanted.Services = nil
+		}},
+		{"a Service selects the pods", reason.NoService, `no Service`, func() {
+			selectsCanary := service("web", "", func(svc *corev1.Service) { svc.Spec.Selector = map[string]string{"tier": "front"} })
+			c.add(t, selectsCanary)
+			c.add(t, service("web-b", "web"))
+			wanted.Services = []string{"web", "web-b"}
+		}},
+		{"every named Ingress exists and leads to the pods", reason.NoIngress, `names Ingress "wbe"`, func() {
+			wanted.Ingresses = []string{"web"}
+		}},
+		{"an Ingress leads to every split Service", reason.NoIngress, `Service "web-b"`, func() {
+			wanted.Services = []string{"web"}
+		}},
+		{"no Ingress passes TLS through", reason.IngressNotSupported, `ssl-passthrough`, func() {
+			c.edit(t, web, func() { delete(web.Annotations, nginx("ssl-passthrough")) })
+		}},
+		{"a controller that supports canary annotations serves every Ingress", reason.IngressClassUnknown, `class "nginx"`, func() {
+			c.add(t, nginxClass())
+		}},
+		{"no canary of somebody else is on a path to a split Service", reason.ForeignCanary, `"theirs"`, func() {
+			c.remove(t, foreignCanary)
+		}},
+		{"no Service of the stable pods selects the canary pods", reason.CanaryIndistinct, `Service "web"`, func() {
+			svc := service("web", "")
+			c.edit(t, svc, func() { svc.Spec.Selector = map[string]string{"app": "web"} })
+		}},
+		{"the names of the canary objects are free", reason.NameTaken, `Service "web-canary"`, func() {
+			c.remove(t, service("web-canary", ""))
+		}},
+		{"the preview is allowed", reason.PreviewHostRefused, `"outside.test"`, func() {
+			wanted.PreviewHost = ""
+		}},
+		{"every pod behind a split Service belongs to the Deployment", reason.ServiceSelectsOthers, `pod "stray"`, func() {
+			c.remove(t, strayPod)
+		}},
+	})
+}
+
+func TestPreviewPreconditionsAreInOrder(t *testing.T) {
+	web := annotated(ingress("web", rule("a.test", path("/", "web"))), nginx("auth-tls-secret"), "shop/ca")
+	theirs := elsewhere(ingress("x", rule("outside.test", path("/", "x")), rule(previewHost, path("/", "x"))))
+	c := newCluster(nginxClass(), service("web", "web"), web, service("web-preview", "x"), theirs)
+	wanted := spec.Spec{PreviewHost: "outside.test"}
+
+	c.expectInOrder(t, previewPreconditions, &wanted, []repair{
+		{"the first stable Ingress requires no client certificates", reason.PreviewHostRefused, `client certificates`, func() {
+			c.edit(t, web, func() { delete(web.Annotations, nginx("auth-tls-secret")) })
+		}},
+		{"the host is in a domain that the Deployment may use", reason.PreviewHostRefused, `subdomain`, func() {
+			wanted.PreviewHost = previewHost
+		}},
+		{"the names of the preview objects are free", reason.NameTaken, `Service "web-preview"`, func() {
+			c.remove(t, service("web-preview", ""))
+		}},
+		{"nobody else serves the host", reason.PreviewHostRefused, `Ingress "other/x"`, func() {
+			c.remove(t, theirs)
+		}},
+	})
+}
