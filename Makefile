@@ -65,6 +65,36 @@ demo: ## a good version promoted, a bad one rolled back, under load, in three mi
 image: ## the container image
 	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
 
+COMMANDS  := $(notdir $(wildcard cmd/*))
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+# Without the v of a tag, as Helm and image tags have it. A commit that has no tag is no semantic version.
+NUMBER    := $(if $(findstring .,$(VERSION)),$(VERSION:v%=%),0.0.0-g$(VERSION))
+
+.PHONY: dist
+dist: $(HELM) ## what a release has beside its image, into dist/: archives of the programs, the chart, checksums
+	rm -rf dist
+	$(foreach platform,$(PLATFORMS),$(foreach command,$(COMMANDS),$(call archive,$(command),$(subst /, ,$(platform)))))
+	$(HELM) package charts/headgate --version $(NUMBER) --app-version $(NUMBER) --destination dist
+	rm -r dist/bin
+	cd dist && sha256sum * > checksums.txt
+
+# The archive of a command ($1) for a system and a processor (the words of $2). git archive needs no tar, and gives
+# every file the time of the commit, so that the same commit makes the same archive.
+define archive
+	CGO_ENABLED=0 GOOS=$(word 1,$2) GOARCH=$(word 2,$2) \
+		go build -trimpath -ldflags "$(LDFLAGS)" -o dist/bin/$(word 1,$2)_$(word 2,$2)/ ./cmd/$1
+	git archive --format=tar.gz -o dist/$1_$(NUMBER)_$(word 1,$2)_$(word 2,$2).tar.gz \
+		--add-file=$$(echo dist/bin/$(word 1,$2)_$(word 2,$2)/$1*) HEAD LICENSE
+
+endef
+
+.PHONY: notes
+notes: ## what CHANGELOG.md says about VERSION
+	@awk -v version='$(NUMBER)' ' \
+		/^## / { name = $$2; gsub(/[][]/, "", name); sub(/^v/, "", name); inside = name == version; next } \
+		inside { print; if (NF) found = 1 } \
+		END { if (!found) { print "CHANGELOG.md says nothing about " version > "/dev/stderr"; exit 1 } }' CHANGELOG.md
+
 .PHONY: clean
 clean: ## remove what was built here; the lab's programs stay in the user's cache
 	rm -rf bin dist

@@ -26,6 +26,7 @@ type service struct {
 	config
 	requests *prometheus.CounterVec
 	duration prometheus.Histogram
+	agent    *agent
 }
 
 // handler serves the service, its health and its metrics.
@@ -41,6 +42,7 @@ func handler(c config) http.Handler {
 			Name: "http_request_duration_seconds", Help: "Time to answer.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 		}),
+		agent: newAgent(c, factory),
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", s.answer)
@@ -62,6 +64,7 @@ func (s service) answer(w http.ResponseWriter, _ *http.Request) {
 	// Counted before it is sent: whoever has seen the answer finds it in the metrics.
 	s.requests.WithLabelValues(strconv.Itoa(code)).Inc()
 	s.duration.Observe(time.Since(start).Seconds())
+	s.agent.task()
 	w.WriteHeader(code)
 	// A client that went away wants no answer.
 	_ = json.NewEncoder(w).Encode(map[string]string{"version": s.version, "pod": s.pod})
