@@ -24,10 +24,32 @@ import (
 // It tries to delete every Ingress even if one fails, and returns every error. An
 // Ingress that is already gone is no error.
 func (r *Router) Remove(ctx context.Context, t rollout.Target) error {
-	if err := r.deleteOwn(ctx, t, &netv1.IngressList{}, &netv1.IngressList{}); err != nil {
+	err := errors.Join(
+		r.deleteOwn(ctx, t, &netv1.IngressList{}, &netv1.IngressList{}),
+		r.emptyTerminating(ctx, t),
+	)
+	if err != nil {
 		return fmt.Errorf("removing the canary Ingresses of Deployment %s: %w", namespacedName(t.Deployment), err)
 	}
 	return nil
+}
+
+// emptyTerminating takes the traffic from canary Ingresses that are being deleted
+// and still exist: a finalizer that nobody removes would keep their weight for
+// ever.
+func (r *Router) emptyTerminating(ctx context.Context, t rollout.Target) error {
+	s, err := readSnapshot(ctx, r.client, r.dialect, t.Deployment)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, name := range s.terminating() {
+		ing := s.canaries()[name]
+		if w := (write{ing, s.withSplit(ing, trafficSplit{})}); w.isNeeded() {
+			errs = append(errs, r.writeOne(ctx, w))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Cleanup deletes the canary and preview Services of t, in the same way. Call it

@@ -189,6 +189,13 @@ func (in inspection) traffic() rollout.Traffic {
 	if len(in.routes.ingresses) > 0 {
 		tr.CanaryIngress = s.ingressName(in.target, in.routes.ingresses[0], forCanary)
 	}
+	tr.Terminating = s.terminating()
+	for _, stable := range in.routes.ingresses {
+		canary := s.canaries()[s.ingressName(in.target, stable, forCanary)]
+		if canary == nil || !canary.DeletionTimestamp.IsZero() {
+			tr.WithoutCanary = append(tr.WithoutCanary, stable.Name)
+		}
+	}
 	tr.Routed, tr.Previewed = len(s.canaries()) > 0, len(s.ownIngresses[forPreview]) > 0
 	var split trafficSplit
 	split, tr.Since = s.assumedSplit()

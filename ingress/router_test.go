@@ -164,7 +164,7 @@ func TestRouterSplitsAndReturnsTheTraffic(t *testing.T) {
 	want := rollout.Traffic{
 		Services: []string{"web"}, Ingresses: []string{"admin", "web"}, Port: "http",
 		CanaryService: "web-canary", CanaryIngress: "admin-canary",
-		Selectors: []map[string]string{{"app": "web"}},
+		Selectors: []map[string]string{{"app": "web"}}, WithoutCanary: []string{"admin", "web"},
 	}
 	diff(t, want, c.observe(t))
 
@@ -175,7 +175,7 @@ func TestRouterSplitsAndReturnsTheTraffic(t *testing.T) {
 		"create *v1.Ingress web-canary",
 	}, c.writes)
 	want.Routed, want.Current, want.Weight, want.Lowest, want.Since = true, true, 10, 10, noon
-	want.Version = "admin-canary:1 web-canary:1 "
+	want.Version, want.WithoutCanary = "admin-canary:1 web-canary:1 ", nil
 	diff(t, want, c.observe(t))
 
 	c.writes, c.now = nil, noon.Add(time.Minute)
@@ -197,6 +197,7 @@ func TestRouterSplitsAndReturnsTheTraffic(t *testing.T) {
 	}
 	diff(t, []string{"delete *v1.Ingress admin-canary", "delete *v1.Ingress web-canary", "delete *v1.Service web-canary"}, c.writes)
 	want.Routed, want.Current, want.Weight, want.Lowest, want.Since, want.Version = false, false, 0, 0, time.Time{}, ""
+	want.WithoutCanary = want.Ingresses
 	diff(t, want, c.observe(t))
 
 	c.writes = nil
@@ -310,17 +311,22 @@ func TestNoObjectsAreNotCurrent(t *testing.T) {
 	diff(t, false, got.Current)
 }
 
-func TestRemoveWaitsForAFinalizerWithoutDeletingAgain(t *testing.T) {
+// A finalizer keeps the canary Ingress. It is deleted once, then it loses its
+// weight, then nothing is left to write.
+func TestRemoveEmptiesAnIngressWithAFinalizer(t *testing.T) {
 	_, ing := canaries(target(), ingress("web", rule("a.test", path("/", "web"))), 30)
 	ing.Finalizers = []string{"shop.test/guard"}
 	c := newCluster(ing)
-	for range 2 {
+	for range 3 {
 		if err := c.router().Remove(t.Context(), target()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	diff(t, []string{"delete *v1.Ingress web-canary"}, c.writes)
-	diff(t, true, c.observe(t).Routed) // it still carries traffic
+	diff(t, []string{"delete *v1.Ingress web-canary", "patch *v1.Ingress web-canary"}, c.writes)
+	got := c.observe(t)
+	diff(t, []string{"web-canary"}, got.Terminating)
+	diff(t, true, got.Routed)
+	diff(t, 0, got.Weight)
 }
 
 func TestSetWeightRefuses(t *testing.T) {

@@ -89,3 +89,15 @@ func newSnapshot(d dialect, dep *appsv1.Deployment, services []corev1.Service, i
 // canaries returns the own canary Ingresses. As long as there is one, traffic may
 // go to the canary pods.
 func (s snapshot) canaries() map[string]*netv1.Ingress { return s.ownIngresses[forCanary] }
+
+// terminating returns the names of the canary Ingresses that are being deleted and
+// still exist.
+func (s snapshot) terminating() []string {
+	var names []string
+	for ing := range byName(s.canaries()) {
+		if !ing.DeletionTimestamp.IsZero() {
+			names = append(names, ing.Name)
+		}
+	}
+	return names
+}

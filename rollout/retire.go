@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/headgate/headgate/rollout/reason"
@@ -28,8 +30,8 @@ func (p *pass) rolledBack() Decision {
 	drained, again := p.drain()
 	d := Decision{
 		Reason: p.state.Why,
-		Message: p.say("rolled back, stable serves all traffic: %s. To try the same template again: %s",
-			p.state.Message, p.annotate(spec.VerbRetry)),
+		Message: p.say("rolled back, %s: %s. To try the same template again: %s",
+			p.afterRollback(), p.state.Message, p.annotate(spec.VerbRetry)),
 		Canary: &CanaryGoal{State: p.state},
 		Phase:  spec.RolledBack,
 		Again:  again,
@@ -41,6 +43,16 @@ func (p *pass) rolledBack() Decision {
 		d.Hold, d.Phase = RenewHold, spec.Pending
 	}
 	return d
+}
+
+// afterRollback is where the traffic is. It claims nothing that is not so: a
+// canary Ingress with a finalizer stays, and routers may go on reading it.
+func (p *pass) afterRollback() string {
+	if len(p.Traffic.Terminating) == 0 {
+		return "stable serves all traffic"
+	}
+	return fmt.Sprintf("but canary Ingress %s still exists, because something put finalizers on it; it gets weight 0: remove the finalizers",
+		strings.Join(p.Traffic.Terminating, ", "))
 }
 
 // retire removes a canary that serves no purpose any more, after its traffic.

@@ -34,8 +34,13 @@ type Traffic struct {
 	Services, Ingresses []string
 	Port                string
 
-	// WithoutCanary has those of Ingresses that have no canary Ingress now, by name.
+	// WithoutCanary has those of Ingresses that have no canary Ingress now, or one
+	// that is being deleted.
 	WithoutCanary []string
+
+	// Terminating has the canary Ingresses that are being deleted and still exist,
+	// because something put finalizers on them.
+	Terminating []string
 
 	// CanaryService and CanaryIngress are the names of the canary's copies of the
 	// first Service and the first Ingress, whether or not the copies exist.
