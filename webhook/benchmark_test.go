@@ -8,8 +8,9 @@ import (
 	"github.com/headgate/headgate/webhook"
 )
 
-// BenchmarkMutate measures the two writes that reach the webhook most often. Most
-// of the time goes into parsing the annotations: they are parsed once.
+// BenchmarkMutate measures two common writes to a Deployment with long
+// annotations. The allocations say how often the annotations are parsed: a parse
+// of these takes about 30.
 func BenchmarkMutate(b *testing.B) {
 	written := func(d *appsv1.Deployment) {
 		annotated("steps", "5%, 5m, analysis, 25%, 5m, 50%, 10m, analysis, 75%, 5m, 100%, 5m")(d)
