@@ -51,8 +51,8 @@ func newEndpoint(t *testing.T) *endpoint {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := webhook.Deployments{Manager: manager, CheckAnalysis: checkAnalysis, CheckGates: checkGates, Registerer: e.registry}
-	if err := d.SetupWithManager(mgr); err != nil {
+	h := webhook.Handler{Manager: manager, CheckAnalysis: checkAnalysis, CheckGates: checkGates, Registerer: e.registry}
+	if err := h.SetupWithManager(mgr); err != nil {
 		t.Fatal(err)
 	}
 	e.mux = mgr.GetWebhookServer().WebhookMux()
@@ -280,7 +280,7 @@ func TestMetricsThatAreTakenAreAnErrorNotAPanic(t *testing.T) {
 		t.Fatal(err)
 	}
 	registry := prometheus.NewRegistry()
-	first, second := webhook.Deployments{Registerer: registry}, webhook.Deployments{Registerer: registry}
+	first, second := webhook.Handler{Registerer: registry}, webhook.Handler{Registerer: registry}
 	if err := first.SetupWithManager(mgr); err != nil {
 		t.Fatal(err)
 	}

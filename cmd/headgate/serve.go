@@ -135,12 +135,12 @@ func addProbes(ctx context.Context, mgr ctrl.Manager, keeper *certs.Keeper) erro
 }
 
 func addWebhook(mgr ctrl.Manager, cfg Config) error {
-	deployments := &webhook.Deployments{
+	handler := &webhook.Handler{
 		Manager:       "system:serviceaccount:" + cfg.Namespace + ":" + cfg.ServiceAccount,
 		CheckAnalysis: analysis.Check,
 		CheckGates:    cfg.GateAddresses.Check,
 	}
-	return deployments.SetupWithManager(mgr)
+	return handler.SetupWithManager(mgr)
 }
 
 func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
