@@ -59,11 +59,11 @@ func (h *Handler) setup(decoder admission.Decoder) error {
 	h.decoder = decoder
 	h.decisions = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "headgate_webhook_decisions_total",
-		Help: "Writes to opted-in Deployments by what became of them, without dry runs.",
+		Help: "Writes to opted-in Deployments, by decision, without dry runs.",
 	}, []string{"decision"})
 	h.bypasses = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "headgate_bypass_total",
-		Help: "Templates that went out without a canary, by reason, as seen at admission.",
+		Help: "New templates that were admitted without a canary, by reason.",
 	}, []string{"reason"})
 	for _, c := range []prometheus.Collector{h.decisions, h.bypasses} {
 		if err := h.Registerer.Register(c); err != nil {

@@ -45,7 +45,7 @@ func (out *Outcome) startRollout(r Request) {
 	// them back: an old promote-full would promote the new template unseen.
 	if command, ok := dep.Annotations[spec.AnnotationCommand]; ok {
 		delete(dep.Annotations, spec.AnnotationCommand)
-		out.warn("%s: %s was dropped: the template is new, give the command again if it is meant for this one",
+		out.warn("%s: %s is removed: it was given before this template; give it again if it is meant for this template",
 			spec.AnnotationCommand, command)
 	}
 }
@@ -60,7 +60,7 @@ func (out *Outcome) keepHeld(r Request) {
 		return
 	}
 	command := fmt.Sprintf("kubectl annotate deploy/%s %s", r.New.Name, spec.AnnotationCommand)
-	out.warn("rollout %s is still held; to ship it now: %s=%s; to send it back: %s=%s",
+	out.warn("rollout %s is still held; to promote it now: %s=%s; to abort it: %s=%s",
 		r.Old.Annotations[spec.AnnotationRollout], command, spec.VerbPromoteFull, command, spec.VerbAbort)
 }
 
@@ -75,7 +75,7 @@ func (out *Outcome) holdOrBypass(r Request) {
 	}
 	out.startRollout(r)
 	if !r.templateChanged() {
-		out.warn("%s was un-paused and is now held as rollout %s: its template may never have run", r.New.Name, rolloutID(r.Old))
+		out.warn("%s was un-paused and is now held as rollout %s, because its template may never have run", r.New.Name, rolloutID(r.Old))
 	}
 }
 
@@ -84,9 +84,10 @@ func (out *Outcome) holdOrBypass(r Request) {
 func (r Request) whyNoCanary() (bypass reason.Reason, explanation string) {
 	switch {
 	case scaledToZero(r.Old) || scaledToZero(r.New):
-		return reason.ScaledToZero, "with 0 replicas before or after there is no stable version to split traffic with"
+		return reason.ScaledToZero, "with 0 replicas before or after this change, no stable version shares the traffic"
 	case r.New.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType:
-		return reason.RecreateNotSupported, "strategy Recreate stops the old version first; set spec.strategy.type: RollingUpdate"
+		return reason.RecreateNotSupported,
+			"strategy Recreate stops the old version first; to get a canary, set spec.strategy.type: RollingUpdate"
 	default:
 		return "", ""
 	}

@@ -98,7 +98,7 @@ func Mutate(r Request) Outcome {
 func (out *Outcome) allowCreate() {
 	if isHeld(out.Deployment) {
 		out.Deployment.Spec.Paused = false
-		out.warn("%s was copied while its template was held: the copy starts un-paused", out.Deployment.Name)
+		out.warn("%s comes from the manifest of a held Deployment: its hold is removed, and its pods start", out.Deployment.Name)
 	}
 	removeMarkers(out.Deployment)
 	delete(out.Deployment.Annotations, spec.AnnotationCommand)
@@ -115,14 +115,14 @@ func (out *Outcome) decideUpdate(r Request, wanted spec.Spec) {
 		// judged would start on the next scale-up.
 		out.startRollout(r)
 		if r.sameVersion() {
-			out.warn("%s is held: this restarts the template that waits, as rollout %s, and not the version that runs",
+			out.warn("%s is held: this restarts the waiting template, as rollout %s, and not the running version",
 				r.New.Name, rolloutID(r.Old))
 		}
 	case isHeld(r.Old):
 		out.keepHeld(r)
 	case changed && r.Old.Spec.Paused && !r.endsUserPause():
 		out.Decision = UserPaused
-		out.warn("%s is paused, and not by Headgate: the new template is not rolled out until spec.paused is removed, and is held then",
+		out.warn("%s is paused, and not by Headgate: the new template waits until spec.paused is removed, then Headgate holds it",
 			r.New.Name)
 	case changed && r.isRollingRestart(wanted):
 		out.Decision = Restarted

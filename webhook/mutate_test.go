@@ -136,23 +136,23 @@ func checkGates(gates []spec.Gate) error {
 }
 
 const (
-	warnStillHeld = "rollout 5 is still held; to ship it now: kubectl annotate deploy/web headgate.dev/command=promote-full; " +
-		"to send it back: kubectl annotate deploy/web headgate.dev/command=abort"
-	warnUnpaused     = "web was un-paused and is now held as rollout 7: its template may never have run"
+	warnStillHeld = "rollout 5 is still held; to promote it now: kubectl annotate deploy/web headgate.dev/command=promote-full; " +
+		"to abort it: kubectl annotate deploy/web headgate.dev/command=abort"
+	warnUnpaused     = "web was un-paused and is now held as rollout 7, because its template may never have run"
 	warnScaledToZero = "this template goes out without a canary: " +
-		"with 0 replicas before or after there is no stable version to split traffic with"
+		"with 0 replicas before or after this change, no stable version shares the traffic"
 	warnRecreate = "this template goes out without a canary: " +
-		"strategy Recreate stops the old version first; set spec.strategy.type: RollingUpdate"
+		"strategy Recreate stops the old version first; to get a canary, set spec.strategy.type: RollingUpdate"
 	warnOptedOut   = "web no longer has headgate.dev/strategy: its template goes out without a canary"
-	warnUserPaused = "web is paused, and not by Headgate: the new template is not rolled out until spec.paused is removed, and is held then"
+	warnUserPaused = "web is paused, and not by Headgate: the new template waits until spec.paused is removed, then Headgate holds it"
 )
 
 func TestANewTemplateIsHeld(t *testing.T) {
 	fresh := result{Decision: webhook.Held, Paused: true, Rollout: "7", Phase: "Pending"}
 	dropped := func(command string) result {
 		r := fresh
-		r.Warnings = []string{"headgate.dev/command: " + command + " was dropped: " +
-			"the template is new, give the command again if it is meant for this one"}
+		r.Warnings = []string{"headgate.dev/command: " + command + " is removed: " +
+			"it was given before this template; give it again if it is meant for this template"}
 		return r
 	}
 	run(t, map[string]mutation{
@@ -211,7 +211,7 @@ func TestARestartOfTheRunningVersionPasses(t *testing.T) {
 	passed := result{Decision: webhook.Restarted}
 	heldAs7 := result{Decision: webhook.Held, Paused: true, Rollout: "7", Phase: "Pending"}
 	retried := heldAs7
-	retried.Warnings = []string{"web is held: this restarts the template that waits, as rollout 7, and not the version that runs"}
+	retried.Warnings = []string{"web is held: this restarts the waiting template, as rollout 7, and not the running version"}
 	canary := annotated("restart", "canary")
 	run(t, map[string]mutation{
 		"the first":                  {old: web(), new: web(restart), want: passed},
@@ -435,7 +435,7 @@ func TestWithNothingToSplitTheTemplatePasses(t *testing.T) {
 func noReplicas(d *appsv1.Deployment) { d.Spec.Replicas = nil }
 
 func TestAFirstDeploymentIsNeverHeld(t *testing.T) {
-	copied := "web was copied while its template was held: the copy starts un-paused"
+	copied := "web comes from the manifest of a held Deployment: its hold is removed, and its pods start"
 	run(t, map[string]mutation{
 		"created":                           {new: web(), want: result{Decision: webhook.Allowed}},
 		"created paused, by the user":       {new: web(paused(true)), want: result{Decision: webhook.Allowed, Paused: true}},

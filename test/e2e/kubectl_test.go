@@ -187,7 +187,7 @@ func TestKubectlPause(t *testing.T) {
 	s.kubectl("rollout", "resume", web).warns("web was un-paused and is now held as rollout")
 	first := s.hold()
 	s.kubectl("rollout", "resume", web).warns("rollout " + first + " is still held")
-	s.kubectl("patch", web, "-p", restartPatch).warns("web is held: this restarts the template that waits")
+	s.kubectl("patch", web, "-p", restartPatch).warns("web is held: this restarts the waiting template")
 	if now := s.hold(); now == "" || now == first {
 		t.Errorf("restarted while held as rollout %s it is held as %q, want another rollout", first, now)
 	}
@@ -232,7 +232,7 @@ func TestKubectlDuringACanary(t *testing.T) {
 	s.kubectl("rollout", "undo", web).refuses("no rollout history found")
 	s.kubectl("rollout", "restart", web).refuses("can't restart paused deployment")
 	s.kubectl("rollout", "pause", web).refuses("already paused")
-	s.kubectl("rollout", "resume", web).warns("rollout " + held + " is still held; to ship it now: kubectl annotate deploy/web headgate.dev/command=promote-full; to send it back: ")
+	s.kubectl("rollout", "resume", web).warns("rollout " + held + " is still held; to promote it now: kubectl annotate deploy/web headgate.dev/command=promote-full; to abort it: ")
 	s.kubectl("patch", web, "-p", `{"spec":{"paused":false}}`).warns("is still held")
 	s.edit("/paused:/s/true/false/").warns("is still held")
 	s.kubectl("replace", "-f", s.file("v2")).warns("is still held")
@@ -328,7 +328,7 @@ func TestKubectlAfterARollback(t *testing.T) {
 	if now := s.hold(); now != failed {
 		t.Errorf("held as rollout %q, want %q", now, failed)
 	}
-	s.kubectl("patch", web, "-p", restartPatch).warns("web is held: this restarts the template that waits")
+	s.kubectl("patch", web, "-p", restartPatch).warns("web is held: this restarts the waiting template")
 	if now := s.hold(); now == "" || now == failed {
 		t.Errorf("restarted after rollout %s failed it is held as %q, want another rollout", failed, now)
 	}
