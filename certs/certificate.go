@@ -34,7 +34,7 @@ func issue(host string, lifetime time.Duration) (map[string][]byte, error) {
 // parse reads what issue wrote. Its error says why data is no certificate.
 func parse(data map[string][]byte) (*tls.Certificate, error) {
 	if len(data[corev1.TLSCertKey]) == 0 {
-		return nil, errors.New("there is none yet")
+		return nil, errors.New("the Secret has no certificate yet")
 	}
 	cert, err := tls.X509KeyPair(data[corev1.TLSCertKey], data[corev1.TLSPrivateKeyKey])
 	if err != nil {
@@ -99,7 +99,7 @@ func verify(cert *tls.Certificate, bundle []byte, host string, at time.Time) err
 // verifyAll is verify for every bundle. Without any bundle it returns an error.
 func verifyAll(cert *tls.Certificate, bundles [][]byte, host string, at time.Time) error {
 	if len(bundles) == 0 {
-		return errors.New("there is no webhook to call")
+		return errors.New("the configuration has no webhook")
 	}
 	for _, bundle := range bundles {
 		if err := verify(cert, bundle, host, at); err != nil {

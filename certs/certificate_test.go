@@ -69,7 +69,7 @@ func TestParse(t *testing.T) {
 		crt, key []byte
 		want     string
 	}{
-		"nothing": {nil, nil, "there is none yet"},
+		"nothing": {nil, nil, "the Secret has no certificate yet"},
 		"not PEM": {
 			[]byte("?"), good[corev1.TLSPrivateKeyKey],
 			"reading the pair: tls: failed to find any PEM data in certificate input",

@@ -128,7 +128,7 @@ func retryConflict(err error) (ctrl.Result, error) {
 func (k *Keeper) ensureSecret(ctx context.Context, now time.Time) (*tls.Certificate, error) {
 	var secret corev1.Secret
 	if err := k.Client.Get(ctx, k.Secret, &secret); err != nil {
-		return nil, fmt.Errorf("reading Secret %q, which comes empty with the chart (helm upgrade restores it): %w", k.Secret, err)
+		return nil, fmt.Errorf("reading Secret %q (the chart creates it empty, helm upgrade restores it): %w", k.Secret, err)
 	}
 	cert, err := parse(secret.Data)
 	if err == nil {

@@ -216,13 +216,13 @@ func TestMissingObjects(t *testing.T) {
 	}{
 		"without the Secret there is nothing to serve": {
 			[]client.Object{configuration()},
-			`reading Secret "headgate-system/headgate-cert", which comes empty with the chart (helm upgrade restores it): `,
+			`reading Secret "headgate-system/headgate-cert" (the chart creates it empty, helm upgrade restores it): `,
 			"no serving certificate yet",
 		},
 		"without a webhook configuration the replica is not ready, and waits": {
 			[]client.Object{emptySecret()},
 			"",
-			`MutatingWebhookConfiguration "headgate" does not exist: nothing is held`,
+			`MutatingWebhookConfiguration "headgate" does not exist, so no template is held (helm upgrade restores it)`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

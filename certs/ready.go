@@ -30,7 +30,8 @@ func (k *Keeper) Check(req *http.Request) error {
 		return err
 	}
 	if config == nil {
-		return fmt.Errorf("MutatingWebhookConfiguration %q does not exist: nothing is held", k.WebhookConfiguration)
+		return fmt.Errorf("MutatingWebhookConfiguration %q does not exist, so no template is held (helm upgrade restores it)",
+			k.WebhookConfiguration)
 	}
 	bundles := make([][]byte, len(config.Webhooks))
 	for i := range config.Webhooks {
