@@ -1,8 +1,12 @@
-// Command headgate is the webhook that holds new templates and the manager that
-// rolls them out. It only wires: what happens is decided in package rollout.
+// Command headgate runs the webhook that holds new templates and the manager that
+// rolls them out. It runs in a pod, and environment variables configure it;
+// "headgate --help" explains each one.
 //
-// It runs in a pod and is set up by environment variables; "headgate --help"
-// explains each one.
+// It decides nothing itself. It is the only place that knows the concrete types of
+// the other packages: serve.go connects the webhook (package webhook), the
+// controller (rollout/controller) with its router (ingress), judge (analysis) and
+// gates (analysis/gate), and the serving certificate (certs). What happens to a
+// rollout is decided in package rollout.
 package main
 
 import (
@@ -28,8 +32,7 @@ func main() {
 	}
 }
 
-// run does what the arguments say and returns when ctx is done or something
-// is wrong.
+// run does what args say. Without a flag it serves until ctx is done.
 func run(ctx context.Context, args []string, environ map[string]string, out io.Writer) error {
 	flags := flag.NewFlagSet("headgate", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
