@@ -69,7 +69,7 @@ func (c Config) Validate() error {
 		check(isAddress(c.ProbeAddress), "HEADGATE_PROBE_ADDRESS", c.ProbeAddress, "want host:port, e.g. :8081"),
 		check(c.PrometheusAddress == "" || isURL(c.PrometheusAddress), "HEADGATE_PROMETHEUS_ADDRESS", c.PrometheusAddress,
 			"want a URL, e.g. http://prometheus.monitoring:9090"),
-		check(c.QueryTimeout > 0, "HEADGATE_QUERY_TIMEOUT", c.QueryTimeout, "want more than nothing, e.g. 10s"),
+		check(c.QueryTimeout > 0, "HEADGATE_QUERY_TIMEOUT", c.QueryTimeout, "want more than 0s, e.g. 10s"),
 		checkEach(c.PreviewDomains, isDomain, "HEADGATE_PREVIEW_DOMAINS", "want domains, e.g. preview.example.com"),
 		check(c.Settle >= 0, "HEADGATE_SETTLE", c.Settle, "want 0s or more, e.g. 5s"),
 		check(c.Drain >= 0, "HEADGATE_DRAIN", c.Drain, "want 0s or more, e.g. 10s"),

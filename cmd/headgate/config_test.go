@@ -82,16 +82,16 @@ func TestParseConfigSaysWhatIsWrong(t *testing.T) {
 	}{
 		"the namespace is required": {
 			map[string]string{"HEADGATE_NAMESPACE": ""},
-			"HEADGATE_NAMESPACE is not set; headgate --help says what it is",
+			"HEADGATE_NAMESPACE is not set; headgate --help explains it",
 		},
 		"a duration has a unit": {
 			map[string]string{"HEADGATE_SETTLE": "5"},
-			`HEADGATE_SETTLE="5": want a duration, e.g. 5s. How long after its write a weight is taken to be in force.`,
+			`HEADGATE_SETTLE="5": want a duration, e.g. 5s. How long after a weight is written it counts as in force.`,
 		},
 		"a word must be known": {
 			map[string]string{"HEADGATE_METRICS_SOURCE": "envoy"},
 			`HEADGATE_METRICS_SOURCE="envoy": want a string, e.g. ingress-nginx. ` +
-				`Whose metrics success-rate, p99 and the like are computed from: ingress-nginx or traefik.`,
+				`The source of the built-in metrics (success-rate, p99 and others): ingress-nginx or traefik.`,
 		},
 		"an address is a URL": {
 			map[string]string{"HEADGATE_PROMETHEUS_ADDRESS": "prometheus:9090"},
@@ -105,7 +105,7 @@ func TestParseConfigSaysWhatIsWrong(t *testing.T) {
 			map[string]string{"HEADGATE_GATE_ADDRESSES": "https://gates.example.com,gates.example.com"},
 			`HEADGATE_GATE_ADDRESSES="https://gates.example.com,gates.example.com": ` +
 				`want a list, e.g. https://gates.example.com/headgate. ` +
-				`The URL prefixes that headgate.dev/gates may name, comma-separated. Without any, every gate is refused.`,
+				`The URL prefixes that headgate.dev/gates may use, comma-separated. Without any, every gate is refused.`,
 		},
 		"a domain is no wildcard": {
 			map[string]string{"HEADGATE_PREVIEW_DOMAINS": "*.example.com"},
@@ -139,12 +139,12 @@ func TestArguments(t *testing.T) {
 	}{
 		"--version":       {[]string{"--version"}, "headgate dev\n", ""},
 		"--help":          {[]string{"--help"}, "Usage: headgate [--help | --version]\n", ""},
-		"an unknown flag": {[]string{"--port=1"}, "", "flag provided but not defined: -port; headgate --help lists what there is"},
+		"an unknown flag": {[]string{"--port=1"}, "", "flag provided but not defined: -port; headgate --help lists the flags"},
 		"an argument": {
 			[]string{"serve"}, "",
 			`unexpected argument "serve": settings are environment variables, headgate --help lists them`,
 		},
-		"no arguments, no variables": {nil, "", "HEADGATE_NAMESPACE is not set; headgate --help says what it is"},
+		"no arguments, no variables": {nil, "", "HEADGATE_NAMESPACE is not set; headgate --help explains it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder

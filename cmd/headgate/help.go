@@ -57,9 +57,9 @@ func writeHelp(out io.Writer) error {
 	var b strings.Builder
 	b.WriteString(`Usage: headgate [--help | --version]
 
-Headgate holds new templates of annotated Deployments and rolls them out behind
-the Ingress that serves them. It runs in a cluster: install it with its chart.
-Settings are environment variables.
+Headgate holds every new template of an annotated Deployment and shifts traffic
+to it in steps, through the Ingress that serves the Deployment. It runs in a
+cluster; install it with its chart. Settings are environment variables.
 `)
 	for _, v := range variables() {
 		fmt.Fprintf(&b, "\n%s  (%s", v.name, v.kind)
@@ -91,7 +91,7 @@ func explainOne(err error, environ map[string]string) error {
 	var empty env.EmptyVarError
 	switch {
 	case errors.As(err, &empty):
-		return fmt.Errorf("%s is not set; headgate --help says what it is", empty.Key)
+		return fmt.Errorf("%s is not set; headgate --help explains it", empty.Key)
 	case errors.As(err, &parse):
 		for _, v := range variables() {
 			if v.field == parse.Name {

@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, environ map[string]string, out io.W
 	case errors.Is(err, flag.ErrHelp):
 		return writeHelp(out)
 	case err != nil:
-		return fmt.Errorf("%w; headgate --help lists what there is", err)
+		return fmt.Errorf("%w; headgate --help lists the flags", err)
 	case flags.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q: settings are environment variables, headgate --help lists them", flags.Arg(0))
 	case *showVersion:
