@@ -196,7 +196,8 @@ func TestGitOpsAndAutoscaler(t *testing.T) {
 
 	// Applied, by its owner and by another: nothing changes.
 	s.apply(s.scaler())
-	s.must(shared.Client().Apply(t.Context(), client.ApplyConfigurationFromUnstructured(s.manifest(s.scaler())), client.FieldOwner("argocd-controller"), client.ForceOwnership))
+	manifest := client.ApplyConfigurationFromUnstructured(s.manifest(s.scaler()))
+	s.must(shared.Client().Apply(t.Context(), manifest, client.FieldOwner("argocd-controller"), client.ForceOwnership))
 	s.must(held(s.now()))
 
 	// Replaced: the mark goes with the field, so Headgate begins anew.

@@ -106,7 +106,12 @@ func (c *chronicle) weights() map[string][]int {
 // gone before its traffic, no two canaries at a time.
 func (c *chronicle) check() {
 	c.Helper()
-	p := past{service: c.service, canaries: map[string]*appsv1.Deployment{}, routes: map[string]map[string]int{}, unrouted: map[string]time.Time{}}
+	p := past{
+		service:  c.service,
+		canaries: map[string]*appsv1.Deployment{},
+		routes:   map[string]map[string]int{},
+		unrouted: map[string]time.Time{},
+	}
 	for _, m := range c.inOrder() {
 		switch obj := m.obj.(type) {
 		case *netv1.Ingress:
@@ -264,7 +269,8 @@ func (s *service) nothingLeft() {
 // marked are the names of what list holds that Headgate made.
 func (s *service) marked(list client.ObjectList) []string {
 	s.Helper()
-	s.must(shared.Client().List(s.Context(), list, client.InNamespace(s.Namespace), client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}))
+	ours := client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}
+	s.must(shared.Client().List(s.Context(), list, client.InNamespace(s.Namespace), ours))
 	var names []string
 	s.must(meta.EachListItem(list, func(item runtime.Object) error {
 		names = append(names, fmt.Sprintf("%T %s", item, item.(client.Object).GetName()))

@@ -83,7 +83,8 @@ func TestGateThatTheOperatorDoesNotAllow(t *testing.T) {
 		spec.AnnotationStrategy: "canary",
 		spec.AnnotationGates:    "start http://metadata.internal/token",
 	}
-	want := `annotation headgate.dev/gates: "http://metadata.internal/token" is not allowed: the operator allows gates at http://` + gateAddress()
+	want := `annotation headgate.dev/gates: "http://metadata.internal/token" is not allowed: ` +
+		`the operator allows gates at http://` + gateAddress()
 	if err := shared.Client().Create(t.Context(), dep); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("the answer is %v, want %s", err, want)
 	}

@@ -232,7 +232,8 @@ func TestKubectlDuringACanary(t *testing.T) {
 	s.kubectl("rollout", "undo", web).refuses("no rollout history found")
 	s.kubectl("rollout", "restart", web).refuses("can't restart paused deployment")
 	s.kubectl("rollout", "pause", web).refuses("already paused")
-	s.kubectl("rollout", "resume", web).warns("rollout " + held + " is still held; to promote it now: kubectl annotate deploy/web headgate.dev/command=promote-full; to abort it: ")
+	s.kubectl("rollout", "resume", web).warns("rollout " + held + " is still held; " +
+		"to promote it now: kubectl annotate deploy/web headgate.dev/command=promote-full; to abort it: ")
 	s.kubectl("patch", web, "-p", `{"spec":{"paused":false}}`).warns("is still held")
 	s.edit("/paused:/s/true/false/").warns("is still held")
 	s.kubectl("replace", "-f", s.file("v2")).warns("is still held")

@@ -123,7 +123,8 @@ func TestWeightsThatWouldLie(t *testing.T) {
 				t.Errorf("the condition does not say %q: %s", tt.want, message)
 			}
 			var list netv1.IngressList
-			s.must(shared.Client().List(t.Context(), &list, client.InNamespace(s.Namespace), client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}))
+			ours := client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}
+			s.must(shared.Client().List(t.Context(), &list, client.InNamespace(s.Namespace), ours))
 			if len(list.Items) > 0 {
 				t.Errorf("traffic was touched all the same: %s", list.Items[0].Name)
 			}
@@ -146,7 +147,9 @@ func TestPolicyThatMissesCanaryPods(t *testing.T) {
 	s.annotate(spec.AnnotationStrategy, "canary")
 	s.annotate(spec.AnnotationSteps, "50%, 1s")
 	s.await(20*time.Second, reason.Ready)
-	s.patch(map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": map[string]any{"edition": "two"}}}}})
+	s.patch(map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{
+		"annotations": map[string]any{"edition": "two"},
+	}}}})
 	s.await(time.Minute, reason.Promoted)
 	var events eventsv1.EventList
 	s.must(shared.Client().List(t.Context(), &events, client.InNamespace(s.Namespace)))

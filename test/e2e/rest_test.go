@@ -46,7 +46,9 @@ func TestDeploymentsThatDidNotOptInAreNotDelayed(t *testing.T) {
 		s.must(shared.Available(s.within(time.Minute), s.deployment()))
 	})
 	calls("a new template", 1, func() {
-		s.patch(map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": map[string]any{"edition": "two"}}}}})
+		s.patch(map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{
+			"annotations": map[string]any{"edition": "two"},
+		}}}})
 	})
 }
 

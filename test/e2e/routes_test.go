@@ -266,7 +266,8 @@ func (s *service) awaitEndpoints(name string) {
 	s.Helper()
 	s.must(lab.Poll(s.within(20*time.Second), func() error {
 		var slices discoveryv1.EndpointSliceList
-		s.must(shared.Client().List(s.Context(), &slices, client.InNamespace(s.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: name}))
+		ofService := client.MatchingLabels{discoveryv1.LabelServiceName: name}
+		s.must(shared.Client().List(s.Context(), &slices, client.InNamespace(s.Namespace), ofService))
 		n := 0
 		for _, slice := range slices.Items {
 			n += len(slice.Endpoints)

@@ -207,7 +207,8 @@ func watchSizes(s *service) *sizes {
 	s.must(shared.Client().Get(s.Context(), client.ObjectKeyFromObject(dep), dep))
 	z := &sizes{}
 	z.add(dep)
-	events, err := shared.Client().Watch(s.Context(), &appsv1.DeploymentList{}, client.InNamespace(s.Namespace), client.MatchingFields{"metadata.name": s.Name})
+	events, err := shared.Client().Watch(s.Context(), &appsv1.DeploymentList{},
+		client.InNamespace(s.Namespace), client.MatchingFields{"metadata.name": s.Name})
 	s.must(err)
 	s.Cleanup(events.Stop)
 	go func() {

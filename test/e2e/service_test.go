@@ -281,7 +281,8 @@ func (s *service) asApplied() {
 	}
 	now := maps.Clone(dep.Annotations)
 	maps.DeleteFunc(now, func(key, _ string) bool {
-		return strings.HasPrefix(key, "deployment.kubernetes.io/") || dep.Spec.Paused && (key == spec.AnnotationRollout || key == spec.AnnotationPhase)
+		return strings.HasPrefix(key, "deployment.kubernetes.io/") ||
+			dep.Spec.Paused && (key == spec.AnnotationRollout || key == spec.AnnotationPhase)
 	})
 	if len(now)+len(s.Annotations) > 0 && !maps.Equal(s.Annotations, now) {
 		s.Errorf("annotations (-applied +now):\n%s", cmp.Diff(s.Annotations, now))
@@ -394,7 +395,8 @@ type span struct{ from, to time.Time }
 func watchWeights(t *testing.T, namespace string) *weights {
 	t.Helper()
 	w := &weights{changes: []change{{time.Now(), -1}}}
-	events, err := shared.Client().Watch(t.Context(), &netv1.IngressList{}, client.InNamespace(namespace), client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy})
+	events, err := shared.Client().Watch(t.Context(), &netv1.IngressList{},
+		client.InNamespace(namespace), client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,10 @@ func TestManagerKilledAtEveryPhase(t *testing.T) {
 		return fmt.Errorf("%s: %s", now, message)
 	}))
 	s.gone(time.Minute)
-	for _, phase := range []reason.Reason{reason.CanaryStarting, reason.RoutesSettling, reason.WeightSet, reason.AwaitingPromotion, reason.Releasing, reason.TrafficReturning} {
+	for _, phase := range []reason.Reason{
+		reason.CanaryStarting, reason.RoutesSettling, reason.WeightSet,
+		reason.AwaitingPromotion, reason.Releasing, reason.TrafficReturning,
+	} {
 		if !kills[string(phase)] {
 			t.Errorf("no manager was killed at %s; only at %v", phase, kills)
 		}
@@ -177,7 +180,8 @@ func killManagers(s *service) {
 func scaleManagers(s *service, replicas int) {
 	s.Helper()
 	dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: lab.HeadgateNamespace, Name: "headgate"}}
-	s.must(shared.Client().Patch(s.Context(), dep, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))))
+	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))
+	s.must(shared.Client().Patch(s.Context(), dep, patch))
 	s.must(lab.Poll(s.within(time.Minute), func() error {
 		if n := len(managers(s)); n != replicas {
 			return fmt.Errorf("%d managers, want %d", n, replicas)

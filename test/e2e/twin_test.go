@@ -21,7 +21,8 @@ import (
 // for ever; if room is made in time, it goes on by itself.
 func TestNoRoomInTheQuota(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, 100%", spec.AnnotationProgressDeadline: "10s"}, func(s *service) { s.Replicas = 2 })
+	annotations := map[string]string{spec.AnnotationSteps: "50%, 100%", spec.AnnotationProgressDeadline: "10s"}
+	s := newService(t, annotations, func(s *service) { s.Replicas = 2 })
 	s.await(20*time.Second, reason.Ready)
 	s.limitPods(2)
 	pods := s.podNames("v1")

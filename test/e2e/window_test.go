@@ -13,7 +13,8 @@ import (
 // older goes through the steps.
 func TestRollbackWindow(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause", spec.AnnotationRollbackWindow: "2"}, func(s *service) { s.Replicas = 2 })
+	annotations := map[string]string{spec.AnnotationSteps: "50%, pause", spec.AnnotationRollbackWindow: "2"}
+	s := newService(t, annotations, func(s *service) { s.Replicas = 2 })
 	s.load.Stop()                                        // what makes the history is not what is tried
 	for _, version := range []string{"v2", "v3", "v4"} { // revisions 2 to 4
 		s.await(20*time.Second, reason.Ready, reason.Promoted)

@@ -40,7 +40,8 @@ func awaitJob(t *testing.T, job *batchv1.Job, end batchv1.JobConditionType) batc
 func podsOf(t *testing.T, job *batchv1.Job) []corev1.Pod {
 	t.Helper()
 	var pods corev1.PodList
-	if err := shared.Client().List(t.Context(), &pods, client.InNamespace(job.Namespace), client.MatchingLabels{batchv1.JobNameLabel: job.Name}); err != nil {
+	ofJob := client.MatchingLabels{batchv1.JobNameLabel: job.Name}
+	if err := shared.Client().List(t.Context(), &pods, client.InNamespace(job.Namespace), ofJob); err != nil {
 		t.Fatal(err)
 	}
 	return pods.Items
@@ -60,14 +61,19 @@ func TestJobAsksAServiceByItsName(t *testing.T) {
 		env  map[string]string
 		fail string // part of the termination message; "" when the Job is to complete
 	}{
-		"SERVICE.NAMESPACE.svc":                 {url: "http://web." + ns + ".svc/"},
-		"SERVICE.NAMESPACE.svc.cluster.local":   {url: "http://web." + ns + ".svc.cluster.local:80/", env: map[string]string{"EXPECT_VERSION": "v2"}},
+		"SERVICE.NAMESPACE.svc": {url: "http://web." + ns + ".svc/"},
+		"SERVICE.NAMESPACE.svc.cluster.local": {
+			url: "http://web." + ns + ".svc.cluster.local:80/", env: map[string]string{"EXPECT_VERSION": "v2"},
+		},
 		"SERVICE alone, in its own namespace":   {url: "http://web/"},
 		"a name put together from environment":  {url: "http://$(SERVICE).$(SPACE).svc/", env: map[string]string{"SERVICE": "web", "SPACE": ns}},
 		"a headless Service, at the pods' port": {url: "http://web-pods." + ns + ".svc:8080/"},
-		"another version is a failure":          {url: "http://web/", env: map[string]string{"EXPECT_VERSION": "v1"}, fail: `is version "v2", wanted is "v1"`},
-		"a Service without endpoints resets":    {url: "http://empty/", fail: "connection reset"},
-		"a name of no Service is unknown":       {url: "http://none." + ns + ".svc/", fail: "no such host"},
+		"another version is a failure": {
+			url: "http://web/", env: map[string]string{"EXPECT_VERSION": "v1"},
+			fail: `is version "v2", wanted is "v1"`,
+		},
+		"a Service without endpoints resets": {url: "http://empty/", fail: "connection reset"},
+		"a name of no Service is unknown":    {url: "http://none." + ns + ".svc/", fail: "no such host"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()

@@ -37,7 +37,8 @@ func TestQuotaRefusesThePodThatIsOneTooMany(t *testing.T) {
 		t.Error(err)
 	}
 	var events corev1.EventList
-	if err := shared.Client().List(t.Context(), &events, client.InNamespace(ns), client.MatchingFields{"reason": "FailedCreate"}); err != nil || len(events.Items) == 0 {
+	failed := client.MatchingFields{"reason": "FailedCreate"}
+	if err := shared.Client().List(t.Context(), &events, client.InNamespace(ns), failed); err != nil || len(events.Items) == 0 {
 		t.Errorf("%d events FailedCreate, %v; want one", len(events.Items), err)
 	}
 }

@@ -38,7 +38,8 @@ func (s *story) follow(ctx context.Context, version string) (*follower, error) {
 	f := &follower{story: s, version: version, applied: time.Now(), weight: -1}
 	var err error
 	in := client.InNamespace(sample.Namespace)
-	if f.deployments, err = s.lab.Client().Watch(ctx, &appsv1.DeploymentList{}, in, client.MatchingFields{"metadata.name": sample.Name}); err != nil {
+	named := client.MatchingFields{"metadata.name": sample.Name}
+	if f.deployments, err = s.lab.Client().Watch(ctx, &appsv1.DeploymentList{}, in, named); err != nil {
 		return nil, err
 	}
 	if f.events, err = s.lab.Client().Watch(ctx, &eventsv1.EventList{}, in); err != nil {
@@ -144,7 +145,8 @@ func (f *follower) observed(until time.Time) {
 		return
 	}
 	share := r.Share(f.version)
-	f.out.at(until, "observed", "%s  %5.1f%% of %d answers were %s's, the weight was %d%%", bar(share), 100*share, len(r.Answers), f.version, f.weight)
+	f.out.at(until, "observed", "%s  %5.1f%% of %d answers were %s's, the weight was %d%%",
+		bar(share), 100*share, len(r.Answers), f.version, f.weight)
 }
 
 // event prints those that say more than the weight does.
