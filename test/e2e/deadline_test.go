@@ -11,8 +11,8 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// TestForgottenPause: a rollout that waits for somebody ends at its deadline, and
-// not by a command that is meant for another.
+// TestForgottenPause: a rollout that waits for a person ends at its deadline. A
+// command for another rollout does not end it.
 func TestForgottenPause(t *testing.T) {
 	t.Parallel()
 	annotations := map[string]string{spec.AnnotationSteps: "50%, pause", spec.AnnotationRolloutDeadline: "20s"}
@@ -50,8 +50,8 @@ func TestForgottenPause(t *testing.T) {
 	}
 }
 
-// TestCanaryThatCrashes: it is Ready now and then, which is not Available, does
-// not begin its time anew, and is explained.
+// TestCanaryThatCrashes: a canary that crashes is Ready now and then and never
+// Available. That does not restart its deadline, and the message explains it.
 func TestCanaryThatCrashes(t *testing.T) {
 	t.Parallel()
 	annotations := map[string]string{spec.AnnotationSteps: ladder, spec.AnnotationProgressDeadline: "12s"}

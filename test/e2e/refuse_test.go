@@ -17,8 +17,8 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// TestMalformedAnnotations: what does not parse is refused in the request that
-// brings it, with an error that shows what would be right, and changes nothing.
+// TestMalformedAnnotations: a request with an annotation that does not parse is denied
+// and changes nothing. The error shows a value that is right.
 func TestMalformedAnnotations(t *testing.T) {
 	t.Parallel()
 	s := lab.Sample{Namespace: newNamespace(t), Name: "web", Version: "v1"}
@@ -65,8 +65,9 @@ func TestMalformedAnnotations(t *testing.T) {
 	}
 }
 
-// TestWeightsThatWouldLie: what makes a weight meaningless is found before any
-// traffic moves, said in the condition, and over as soon as it is put right.
+// TestWeightsThatWouldLie: anything that makes a weight meaningless stops the rollout
+// before any traffic moves. The condition says what it is. When it is corrected, the
+// rollout goes on.
 func TestWeightsThatWouldLie(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -134,8 +135,8 @@ func TestWeightsThatWouldLie(t *testing.T) {
 	}
 }
 
-// TestPolicyThatMissesCanaryPods: the label that tells canary pods apart may be
-// the one that a NetworkPolicy selects on. That is said, and stops nothing.
+// TestPolicyThatMissesCanaryPods: a NetworkPolicy may select on the label that differs
+// on canary pods. Headgate reports it and goes on.
 func TestPolicyThatMissesCanaryPods(t *testing.T) {
 	t.Parallel()
 	s := newSpoilt(t)
@@ -164,7 +165,7 @@ func TestPolicyThatMissesCanaryPods(t *testing.T) {
 	}
 }
 
-// spoilt is a service with something wrong from the start, and no load.
+// spoilt returns a service that has something wrong from the start, and no load.
 type spoilt struct {
 	*service
 	svc *corev1.Service
@@ -180,7 +181,7 @@ func newSpoilt(t *testing.T) *spoilt {
 	return s
 }
 
-// other is a Deployment of somebody else in the same namespace.
+// other is another user's Deployment in the same namespace.
 func (s *spoilt) other(name string) *appsv1.Deployment {
 	return lab.Sample{Namespace: s.Namespace, Name: name, Version: "v9"}.Deployment()
 }
@@ -196,8 +197,8 @@ func (s *spoilt) create(objects ...client.Object) {
 	}
 }
 
-// update writes obj over whatever is there: an ingress controller may have
-// written its status meanwhile.
+// update writes obj whatever its resourceVersion: an ingress controller may have
+// written the status meanwhile.
 func (s *spoilt) update(obj client.Object) {
 	s.Helper()
 	obj.SetResourceVersion("")

@@ -17,10 +17,10 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// The tests in this file break what all services share, so none is parallel.
+// The tests in this file stop what all services share, so none is parallel.
 
-// TestManagerKilledAtEveryPhase kills every manager, without warning, each time
-// the rollout says something new; the first time, right after it has held the
+// TestManagerKilledAtEveryPhase kills every manager, without warning, each time the
+// rollout has a new reason. The first kill comes right after Headgate has held the
 // autoscaler.
 func TestManagerKilledAtEveryPhase(t *testing.T) {
 	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause, 100%", spec.AnnotationAnalysis: good}).withAutoscaler()
@@ -70,8 +70,8 @@ func (s *service) commandSoon(command string) {
 	}))
 }
 
-// TestManagerKilledAfterTheVerdict: whoever comes next must not give the version
-// that failed any traffic again.
+// TestManagerKilledAfterTheVerdict: the next manager must not give any traffic to the
+// version that failed.
 func TestManagerKilledAfterTheVerdict(t *testing.T) {
 	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, 10s, 100%", spec.AnnotationAnalysis: good})
 	s.await(20*time.Second, reason.Ready)
@@ -172,7 +172,7 @@ func killManagers(s *service) {
 	s.Helper()
 	for _, pod := range managers(s) {
 		if err := shared.Node.KillPod(pod.Namespace, pod.Name); err != nil {
-			s.Logf("killing %s: %v", pod.Name, err) // it was not running: killed a moment ago
+			s.Logf("killing %s: %v", pod.Name, err) // it is not running: it was killed a moment ago
 		}
 	}
 }
