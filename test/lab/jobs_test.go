@@ -17,7 +17,7 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// awaitJob waits until job is of that kind of end, and returns the condition.
+// awaitJob waits until job has ended with this condition, and returns it.
 func awaitJob(t *testing.T, job *batchv1.Job, end batchv1.JobConditionType) batchv1.JobCondition {
 	t.Helper()
 	var found batchv1.JobCondition
@@ -105,7 +105,7 @@ func TestJobThatRestartsItsContainerGivesUp(t *testing.T) {
 	job.Spec.BackoffLimit = new(int32(2))
 	job.Spec.Template.Spec.RestartPolicy = corev1.RestartPolicyOnFailure
 	create(t, job)
-	// Seen during the back-off before the second restart: the last failure takes the pod away.
+	// Seen during the back-off before the second restart: the last failure deletes the pod.
 	if err := lab.Poll(within(t, 20*time.Second), func() error {
 		for _, pod := range podsOf(t, job) {
 			for _, c := range pod.Status.ContainerStatuses {

@@ -23,7 +23,7 @@ func TestQuotaRefusesThePodThatIsOneTooMany(t *testing.T) {
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("2")}},
 	}
 	create(t, quota)
-	// Before its usage is counted a quota refuses every pod, with another message.
+	// Until Kubernetes has counted its usage, a quota refuses every pod with another message.
 	if err := shared.Await(within(t, 20*time.Second), quota, func() error {
 		if _, ok := quota.Status.Used[corev1.ResourcePods]; !ok {
 			return fmt.Errorf("usage %v, want pods to be counted", quota.Status.Used)
@@ -43,7 +43,8 @@ func TestQuotaRefusesThePodThatIsOneTooMany(t *testing.T) {
 	}
 }
 
-// wantFailedCreate checks that the only ReplicaSet of ns has that many pods and was refused another.
+// wantFailedCreate checks that the only ReplicaSet of ns has that many pods and was
+// refused one more.
 func wantFailedCreate(t *testing.T, ns string, pods int32) error {
 	var list appsv1.ReplicaSetList
 	if err := shared.Client().List(t.Context(), &list, client.InNamespace(ns)); err != nil {

@@ -17,9 +17,9 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// follower turns what the API server shows of a rollout into the timeline:
-// Headgate's events, and the weight on the canary Ingress with the share that
-// was then observed in the answers.
+// follower writes the timeline of a rollout from what the API server reports:
+// Headgate's events, the weight of the canary Ingress, and the share of the answers
+// that was observed at that weight.
 type follower struct {
 	*story
 	version string
@@ -55,7 +55,8 @@ func (f *follower) stop() {
 	f.ingresses.Stop()
 }
 
-// until follows the rollout to its end and says whether that is the one wanted.
+// until follows the rollout to its end. It returns an error if it ends in another way
+// than wanted.
 func (f *follower) until(ctx context.Context, end reason.Reason) (bool, error) {
 	for {
 		e, err := f.next(ctx)
@@ -81,7 +82,7 @@ func (f *follower) until(ctx context.Context, end reason.Reason) (bool, error) {
 	}
 }
 
-// next is what happens next to any of the objects followed.
+// next returns the next change of an object that is followed.
 func (f *follower) next(ctx context.Context) (watch.Event, error) {
 	select {
 	case <-ctx.Done():
@@ -132,10 +133,10 @@ func (f *follower) ingress(kind watch.EventType, ing *netv1.Ingress) {
 	}
 }
 
-// settled is how long the ingress controller of the lab may take.
+// settled is how long the lab's ingress controller may take to apply a weight.
 const settled = time.Second
 
-// observed says what share the version really had while the weight lasted.
+// observed prints the share of the answers that the version had at this weight.
 func (f *follower) observed(until time.Time) {
 	if f.weight <= 0 {
 		return
@@ -149,7 +150,7 @@ func (f *follower) observed(until time.Time) {
 		bar(share), 100*share, len(r.Answers), f.version, f.weight)
 }
 
-// event prints those that say more than the weight does.
+// event prints an event, unless the weight says the same.
 func (f *follower) event(e *eventsv1.Event) {
 	when, note := e.EventTime.Time, e.Note
 	if _, rest, ok := strings.Cut(note, ": "); ok {

@@ -22,7 +22,7 @@ type summary struct {
 	APIWrites int `json:"apiWrites"` // Headgate's, both rollouts, without the leader's lease
 }
 
-// print writes s and says what is not as it should be.
+// print writes s, and returns an error that names each value that is wrong.
 func (s summary) print(w io.Writer) error {
 	line, err := json.Marshal(s)
 	if err != nil {
