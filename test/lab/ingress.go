@@ -107,7 +107,7 @@ func answers(url string, code int) func(context.Context) error {
 			return err
 		}
 		if res.StatusCode != code {
-			err = fmt.Errorf("%s answered %s, wanted is %d", url, res.Status, code)
+			err = fmt.Errorf("%s answered %s, want %d", url, res.Status, code)
 		}
 		_ = res.Body.Close()
 		return err

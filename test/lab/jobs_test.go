@@ -70,7 +70,7 @@ func TestJobAsksAServiceByItsName(t *testing.T) {
 		"a headless Service, at the pods' port": {url: "http://web-pods." + ns + ".svc:8080/"},
 		"another version is a failure": {
 			url: "http://web/", env: map[string]string{"EXPECT_VERSION": "v1"},
-			fail: `is version "v2", wanted is "v1"`,
+			fail: `is version "v2", want "v1"`,
 		},
 		"a Service without endpoints resets": {url: "http://empty/", fail: "connection reset"},
 		"a name of no Service is unknown":    {url: "http://none." + ns + ".svc/", fail: "no such host"},

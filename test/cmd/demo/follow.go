@@ -76,7 +76,7 @@ func (f *follower) until(ctx context.Context, end reason.Reason) (bool, error) {
 			if reason := reason.Reason(obj.Reason); reason == end {
 				return true, nil
 			} else if endings[reason] {
-				return false, fmt.Errorf("%s ended otherwise than it should: %s: %s", f.version, reason, obj.Note)
+				return false, fmt.Errorf("%s ended with %s, which is wrong: %s", f.version, reason, obj.Note)
 			}
 		}
 	}

@@ -54,7 +54,7 @@ func empty(dir string) error {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(dir, pidFile)); err != nil {
-		return fmt.Errorf("%s is not empty and no lab's: choose another --dir", dir)
+		return fmt.Errorf("%s is not empty and is not the directory of a lab: choose another --dir", dir)
 	}
 	return os.RemoveAll(dir)
 }

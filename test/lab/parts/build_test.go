@@ -136,7 +136,7 @@ func TestTheReasonAnInstalledProgramIsNotUsedIsTold(t *testing.T) {
 	if _, err := s.provide(t.Context(), "hello", r); err != nil {
 		t.Fatal(err)
 	}
-	want := "not used: " + filepath.Join(dir, "hello") + " has version 0.9.0, wanted is 1.0 or later\n"
+	want := "not used: " + filepath.Join(dir, "hello") + " has version 0.9.0, want 1.0 or later\n"
 	if !strings.HasPrefix(log.String(), want) {
 		t.Errorf("said %q, want first %q", log, want)
 	}

@@ -29,16 +29,16 @@ func TestRun(t *testing.T) {
 		"the version is as expected":   {args: []string{server.URL}, env: map[string]string{"EXPECT_VERSION": "v2"}},
 		"another version fails": {
 			args: []string{server.URL}, env: map[string]string{"EXPECT_VERSION": "v1"},
-			want: `SERVER is version "v2", wanted is "v1"`,
+			want: `SERVER is version "v2", want "v1"`,
 		},
 		"the body has the expected part": {args: []string{server.URL}, env: map[string]string{"EXPECT_BODY": "ell"}},
 		"another body fails": {
 			args: []string{server.URL}, env: map[string]string{"EXPECT_BODY": "bye"},
-			want: `SERVER answered "hello", wanted is a part "bye"`,
+			want: `SERVER answered "hello", want a body with "bye"`,
 		},
 		"an error fails": {
 			args: []string{server.URL + "/broken"},
-			want: "SERVER/broken answered 500 Internal Server Error, wanted is a 2xx",
+			want: "SERVER/broken answered 500 Internal Server Error, want a 2xx status",
 		},
 		"a delay that does not parse is refused": {
 			args: []string{server.URL}, env: map[string]string{"DELAY": "soon"},
