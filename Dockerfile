@@ -9,6 +9,6 @@ RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
 
 FROM gcr.io/distroless/static:nonroot
 COPY --from=build /headgate /headgate
-# By number, so that runAsNonRoot can be verified.
+# As a number: the kubelet cannot check runAsNonRoot for a user name.
 USER 65532:65532
 ENTRYPOINT ["/headgate"]

@@ -1,4 +1,4 @@
-# Everything here needs Go, make and git; the programs it uses are built from Go modules, once.
+# Every target needs Go, make and git. The other programs are built once from Go modules.
 .DEFAULT_GOAL := help
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 IMAGE   ?= ghcr.io/headgate/headgate:$(VERSION)
@@ -12,28 +12,29 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## the programs, into bin/
+build: ## build the programs into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
 
-# -count=1: what these tests run is built by them, so go test cannot see that it has changed.
+# -count=1 turns off the test cache: these tests build the programs that they run, so go test does not see that
+# those have changed.
 .PHONY: test
-test: unit ## everything: unit tests, then the lab's integration and end-to-end tests
+test: unit ## run all tests: unit tests, then the lab's integration and end-to-end tests
 	@go -C test test -count=1 -timeout 60m -p 1 ./...
 
 .PHONY: unit
-unit: ## tests that need nothing but Go
+unit: ## run the tests that need only Go
 	@go test ./...
 
 .PHONY: integration
-integration: ## the lab's own tests: a real control plane, nodes, an ingress controller
+integration: ## run the lab's own tests: a real control plane, nodes, an ingress controller
 	@go -C test test -count=1 -timeout 30m -p 1 ./lab/...
 
 .PHONY: e2e
-e2e: ## rollouts under load on a real control plane
+e2e: ## run the end-to-end tests: rollouts under load on a real control plane
 	@go -C test test -count=1 -timeout 60m -p 1 ./e2e/...
 
 .PHONY: lint
-lint: $(LINTER) ## formatting, vet, import rules
+lint: $(LINTER) ## check formatting, vet and import rules
 	$(LINTER) run
 	cd test && ../$(LINTER) run --config ../.golangci.yml
 
@@ -49,20 +50,20 @@ chart: $(HELM) ## lint and render the chart
 		--set replicas=1,metrics.serviceMonitor.enabled=true,prometheus.address=http://prometheus:9090 > /dev/null
 
 .PHONY: lab
-lab: $(LAB) ## a cluster on this machine until Ctrl-C; ARGS="--pods 1000 --hollow", ARGS=--help
+lab: $(LAB) ## run a cluster on this machine until Ctrl-C; ARGS="--pods 1000 --hollow", ARGS=--help
 	@$(LAB) up $(ARGS)
 
 .PHONY: lab-shell
-lab-shell: $(LAB) ## a shell inside the running lab, with kubectl set up
+lab-shell: $(LAB) ## open a shell inside the running lab, with kubectl set up
 	@$(LAB) shell $(ARGS)
 
 .PHONY: demo
-demo: ## a good version promoted, a bad one rolled back, under load, in three minutes
+demo: ## promote a good version and roll back a bad one, under load, in three minutes
 	@go -C test build -o $(CURDIR)/bin/demo ./cmd/demo
 	@bin/demo
 
 .PHONY: image
-image: ## the container image
+image: ## build the container image
 	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
 
 COMMANDS  := $(notdir $(wildcard cmd/*))
@@ -96,11 +97,11 @@ notes: ## what CHANGELOG.md says about VERSION
 		END { if (!found) { print "CHANGELOG.md says nothing about " version > "/dev/stderr"; exit 1 } }' CHANGELOG.md
 
 .PHONY: clean
-clean: ## remove what was built here; the lab's programs stay in the user's cache
+clean: ## remove bin/ and dist/; the lab's programs stay in the user's cache directory
 	rm -rf bin dist
 
 .PHONY: ci
-ci: lint chart test ## what a pull request must pass
+ci: lint chart test ## run everything that a pull request must pass
 
 $(HELM): .tools/helm/go.sum
 	CGO_ENABLED=0 go -C .tools/helm build -trimpath -o $(CURDIR)/$@ helm.sh/helm/v4/cmd/helm

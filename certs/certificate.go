@@ -12,16 +12,17 @@ import (
 	certutil "k8s.io/client-go/util/cert"
 )
 
-// backdated is how far before now client-go lets a certificate begin, and its
-// MaxAge with it.
+// backdated is how long before now client-go starts a certificate. Its MaxAge counts
+// from there: for a certificate that ends in 365 days, MaxAge is 365 days and 1 hour.
 const backdated = time.Hour
 
-// keptAuthorities bounds a bundle: the new CA, and those that replicas may still
-// serve under. Three survive a Secret that is emptied twice in a row.
+// keptAuthorities is the largest number of CAs in a bundle: the new CA, and the CAs
+// of certificates that replicas may still serve. With 3, a replica that serves the
+// first certificate stays trusted after the Secret is emptied twice in a row.
 const keptAuthorities = 3
 
-// issue makes a certificate for host that ends lifetime from now, with a CA of
-// its own, as the data of a Secret.
+// issue makes a certificate for host that ends lifetime from now, signed by a new
+// CA. It returns both as the data of a Secret.
 func issue(host string, lifetime time.Duration) (map[string][]byte, error) {
 	chain, key, err := certutil.GenerateSelfSignedCertKeyWithOptions(certutil.SelfSignedCertKeyOptions{
 		Host:   host,
@@ -30,10 +31,10 @@ func issue(host string, lifetime time.Duration) (map[string][]byte, error) {
 	return map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key}, err
 }
 
-// parse reads what issue wrote.
+// parse reads what issue wrote. Its error says why data is no certificate.
 func parse(data map[string][]byte) (*tls.Certificate, error) {
 	if len(data[corev1.TLSCertKey]) == 0 {
-		return nil, errors.New("there is none yet")
+		return nil, errors.New("the Secret has no certificate yet")
 	}
 	cert, err := tls.X509KeyPair(data[corev1.TLSCertKey], data[corev1.TLSPrivateKeyKey])
 	if err != nil {
@@ -50,27 +51,29 @@ func authority(cert *tls.Certificate) []byte {
 	return encode(cert.Certificate[1])
 }
 
+// encode writes certificates, each in DER, one after the other as PEM.
 func encode(certificates ...[]byte) []byte {
 	var out []byte
 	for _, der := range certificates {
-		// The only error is about unencodable headers, and there are none.
+		// The only possible error is about PEM headers, and there are none.
 		block, _ := certutil.EncodeCertificates(&x509.Certificate{Raw: der})
 		out = append(out, block...)
 	}
 	return out
 }
 
-// extend returns bundle with ca in it. A bundle that has ca is returned as it
-// is, even with others beside it: two replicas that hold different certificates
-// for a moment must not overwrite each other in turn. Otherwise ca goes to the
-// front, and the newest of the unexpired others stay.
+// extend returns bundle with ca in it. A bundle that has ca already is returned
+// unchanged, whatever else it has: two replicas that have different certificates for
+// a moment must not overwrite each other in turn. Otherwise ca comes first, then the
+// newest of the others that have not expired, keptAuthorities in all. Example:
+// [c b a] and the new ca d give [d c b]; if c has expired, they give [d b a].
 func extend(bundle, ca []byte, now time.Time) []byte {
 	wanted, err := certutil.ParseCertsPEM(ca)
 	if err != nil {
 		return bundle
 	}
 	keep := [][]byte{wanted[0].Raw}
-	others, _ := certutil.ParseCertsPEM(bundle) // an unreadable bundle is as good as none
+	others, _ := certutil.ParseCertsPEM(bundle) // an unreadable bundle counts as empty
 	for _, other := range others {
 		if other.Equal(wanted[0]) {
 			return bundle
@@ -82,7 +85,8 @@ func extend(bundle, ca []byte, now time.Time) []byte {
 	return encode(keep...)
 }
 
-// verify says why an API server with bundle would not accept cert for host.
+// verify returns why an API server with bundle does not accept cert for host at
+// time at; nil if it does.
 func verify(cert *tls.Certificate, bundle []byte, host string, at time.Time) error {
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(bytes.TrimSpace(bundle)) {
@@ -92,10 +96,10 @@ func verify(cert *tls.Certificate, bundle []byte, host string, at time.Time) err
 	return err
 }
 
-// trusted is verify for all bundles. No bundle at all trusts nobody.
-func trusted(cert *tls.Certificate, bundles [][]byte, host string, at time.Time) error {
+// verifyAll is verify for every bundle. Without any bundle it returns an error.
+func verifyAll(cert *tls.Certificate, bundles [][]byte, host string, at time.Time) error {
 	if len(bundles) == 0 {
-		return errors.New("there is no webhook to call")
+		return errors.New("the configuration has no webhook")
 	}
 	for _, bundle := range bundles {
 		if err := verify(cert, bundle, host, at); err != nil {

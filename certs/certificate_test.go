@@ -27,6 +27,7 @@ func issued(t *testing.T, lifetime time.Duration) *tls.Certificate {
 
 func TestVerify(t *testing.T) {
 	cert, other := issued(t, time.Hour), issued(t, time.Hour)
+	issuedAt := cert.Leaf.NotAfter.Add(-time.Hour)
 	both := append(authority(other), authority(cert)...)
 	for name, tc := range map[string]struct {
 		bundle []byte
@@ -34,17 +35,19 @@ func TestVerify(t *testing.T) {
 		after  time.Duration
 		want   string
 	}{
-		"its own CA is enough":               {authority(cert), host, 0, ""},
-		"its CA may be any of several":       {both, host, 0, ""},
-		"it was good before it was issued":   {authority(cert), host, -30 * time.Minute, ""},
-		"an empty bundle trusts nobody":      {nil, host, 0, "the CA bundle is empty"},
-		"another CA does not do":             {authority(other), host, 0, "x509: certificate signed by unknown authority"},
-		"it is for one name":                 {authority(cert), "web.shop.svc", 0, "x509: certificate is valid for " + host + ", not web.shop.svc"},
-		"it ends, within a second, in time":  {authority(cert), host, time.Hour - 2*time.Second, ""},
-		"it is not good a second after that": {authority(cert), host, time.Hour + time.Second, "expired"},
+		"its own CA is enough":             {authority(cert), host, 0, ""},
+		"its CA may be any of several":     {both, host, 0, ""},
+		"it was good before it was issued": {authority(cert), host, -30 * time.Minute, ""},
+		"an empty bundle trusts nothing":   {nil, host, 0, "the CA bundle is empty"},
+		"another CA is not enough":         {authority(other), host, 0, "x509: certificate signed by unknown authority"},
+		"it is for one name": {
+			authority(cert), "web.shop.svc", 0, "x509: certificate is valid for " + host + ", not web.shop.svc",
+		},
+		"it is good until just before its end":  {authority(cert), host, time.Hour - time.Second, ""},
+		"it is not good a second after its end": {authority(cert), host, time.Hour + time.Second, "expired"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := verify(cert, tc.bundle, tc.host, time.Now().Add(tc.after))
+			err := verify(cert, tc.bundle, tc.host, issuedAt.Add(tc.after))
 			if (err == nil) != (tc.want == "") || err != nil && !bytes.Contains([]byte(err.Error()), []byte(tc.want)) {
 				t.Errorf("verify: %v, want %q", err, tc.want)
 			}
@@ -66,10 +69,19 @@ func TestParse(t *testing.T) {
 		crt, key []byte
 		want     string
 	}{
-		"nothing":                {nil, nil, "there is none yet"},
-		"not PEM":                {[]byte("?"), good[corev1.TLSPrivateKeyKey], "reading the pair: tls: failed to find any PEM data in certificate input"},
-		"the key of another":     {good[corev1.TLSCertKey], other[corev1.TLSPrivateKeyKey], "reading the pair: tls: private key does not match public key"},
-		"a certificate alone":    {encode(alone[0].Raw), good[corev1.TLSPrivateKeyKey], "tls.crt holds 1 certificates, want the certificate and its CA"},
+		"nothing": {nil, nil, "the Secret has no certificate yet"},
+		"not PEM": {
+			[]byte("?"), good[corev1.TLSPrivateKeyKey],
+			"reading the pair: tls: failed to find any PEM data in certificate input",
+		},
+		"the key of another": {
+			good[corev1.TLSCertKey], other[corev1.TLSPrivateKeyKey],
+			"reading the pair: tls: private key does not match public key",
+		},
+		"a certificate alone": {
+			encode(alone[0].Raw), good[corev1.TLSPrivateKeyKey],
+			"tls.crt holds 1 certificates, want the certificate and its CA",
+		},
 		"what issue wrote":       {good[corev1.TLSCertKey], good[corev1.TLSPrivateKeyKey], ""},
 		"what issue wrote again": {other[corev1.TLSCertKey], other[corev1.TLSPrivateKeyKey], ""},
 	} {
@@ -87,16 +99,17 @@ func TestParse(t *testing.T) {
 }
 
 func TestExtend(t *testing.T) {
-	a, b, c, d := authority(issued(t, time.Hour)), authority(issued(t, time.Hour)), authority(issued(t, time.Hour)), authority(issued(t, time.Hour))
+	newCA := func() []byte { return authority(issued(t, time.Hour)) }
+	a, b, c, d := newCA(), newCA(), newCA(), newCA()
 	expired := authority(issued(t, -time.Minute))
 	join := func(cas ...[]byte) []byte { return bytes.Join(cas, nil) }
 	for name, tc := range map[string]struct{ bundle, ca, want []byte }{
-		"an empty bundle becomes the CA":                 {nil, a, a},
-		"rubbish is replaced":                            {[]byte("Cg=="), a, a},
-		"the old CA stays, behind the new":               {a, b, join(b, a)},
-		"a CA that is in the bundle changes nothing":     {join(b, a), a, join(b, a)},
-		"an expired CA goes, the others stay":            {join(expired, a), b, join(b, a)},
-		"the oldest leaves when there are three already": {join(c, b, a), d, join(d, c, b)},
+		"an empty bundle becomes the CA":             {nil, a, a},
+		"a bundle that is no PEM is replaced":        {[]byte("Cg=="), a, a},
+		"the old CA stays, behind the new":           {a, b, join(b, a)},
+		"a CA that is in the bundle changes nothing": {join(b, a), a, join(b, a)},
+		"an expired CA is removed, the others stay":  {join(expired, a), b, join(b, a)},
+		"the oldest of three is removed":             {join(c, b, a), d, join(d, c, b)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := extend(tc.bundle, tc.ca, time.Now())

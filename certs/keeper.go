@@ -30,46 +30,47 @@ const (
 )
 
 // fieldOwner owns the caBundle in the managed fields, so that an apply of the
-// chart leaves it alone.
+// chart does not remove it.
 const fieldOwner = "headgate"
 
-// Keeper renews the certificate and holds the one that this replica serves.
+// Keeper renews the certificate and knows the one that this replica serves.
 // Secret, WebhookConfiguration, Service and Client are required.
 type Keeper struct {
-	// Client reads through a cache that CacheOptions restricts.
+	// Client reads from a cache that is restricted by CacheOptions.
 	Client client.Client
 
 	// Secret holds tls.crt (certificate, then its CA) and tls.key. It must
 	// exist, empty at first: the Keeper has no permission to create one.
 	Secret types.NamespacedName
 
-	// WebhookConfiguration names the MutatingWebhookConfiguration; every webhook
-	// in it is ours.
+	// WebhookConfiguration names the MutatingWebhookConfiguration. The Keeper
+	// writes the caBundle of every webhook in it.
 	WebhookConfiguration string
 
-	// Service, in the namespace of Secret, is what API servers call. The
+	// Service is the Service that API servers call, in the namespace of Secret. The
 	// certificate is for "<service>.<namespace>.svc".
 	Service string
 
-	// Lifetime of a certificate; a third before its end it is renewed.
-	// 0: DefaultLifetime.
+	// Lifetime is how long a certificate is valid. It is renewed when a third of
+	// that is left. 0 means DefaultLifetime.
 	Lifetime time.Duration
 
-	// Settle is how long a replica goes on with the old certificate after it saw the new
-	// CA in the bundle: API servers watch that bundle too, and may be
-	// behind. 0: DefaultSettle.
+	// Settle is how long a replica still serves the old certificate after it saw the
+	// new CA in the bundle. API servers watch that bundle too, and may see it
+	// later. 0 means DefaultSettle.
 	Settle time.Duration
 
 	served atomic.Pointer[tls.Certificate]
 
-	// next is the certificate that waits for Settle to pass, since when its CA was seen in
-	// the bundle. Only Reconcile uses them, and it runs once at a time.
-	next  []byte
-	since time.Time
+	// next is the certificate that waits for Settle to pass, and nextSince the time
+	// when its CA was first seen in the bundle. Only Reconcile uses them, and no two
+	// Reconciles run at once.
+	next      []byte
+	nextSince time.Time
 }
 
-// CacheOptions restricts a cache to the two objects that the Keeper reads. With
-// it, list and watch are permitted by a role that names them.
+// CacheOptions restricts a cache to the two objects that the Keeper reads. A role
+// that names these two objects then permits the list and the watch.
 func (k *Keeper) CacheOptions() map[client.Object]cache.ByObject {
 	named := func(name string) fields.Selector { return fields.OneTermEqualSelector("metadata.name", name) }
 	return map[client.Object]cache.ByObject{
@@ -80,47 +81,54 @@ func (k *Keeper) CacheOptions() map[client.Object]cache.ByObject {
 	}
 }
 
-// SetupWithManager registers k on every replica, leader or not: each one serves
-// the webhook, and a follower that waited for the leader would never be ready.
+// SetupWithManager registers k on every replica, leader or not. Each replica serves
+// the webhook, and a replica without a certificate is never ready.
 func (k *Keeper) SetupWithManager(mgr ctrl.Manager) error {
-	secret := func(context.Context, client.Object) []ctrl.Request {
+	toSecret := func(context.Context, client.Object) []ctrl.Request {
 		return []ctrl.Request{{NamespacedName: k.Secret}}
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("certs").
 		For(&corev1.Secret{}).
-		Watches(&admissionv1.MutatingWebhookConfiguration{}, handler.EnqueueRequestsFromMapFunc(secret)).
+		Watches(&admissionv1.MutatingWebhookConfiguration{}, handler.EnqueueRequestsFromMapFunc(toSecret)).
 		WithOptions(controller.Options{NeedLeaderElection: ptr.To(false), MaxConcurrentReconciles: 1}).
 		Complete(k)
 }
 
-// Reconcile makes the Secret hold a good certificate, then the webhook
-// configuration trust it, then this replica serve it. The request does not
-// matter: there is one Secret. A lost race against another replica is no error.
+// Reconcile makes sure that the Secret has a valid certificate, that the webhook
+// configuration trusts it, and that this replica serves it, in this order. It
+// ignores the request: there is only one Secret. A conflict with another replica
+// is no error.
 func (k *Keeper) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
 	cert, err := k.ensureSecret(ctx, time.Now())
 	if err != nil {
-		return quiet(err)
+		return retryConflict(err)
 	}
 	bundles, err := k.ensureBundles(ctx, cert, time.Now())
 	if err != nil {
-		return quiet(err)
+		return retryConflict(err)
 	}
 	return ctrl.Result{RequeueAfter: k.serve(cert, bundles, time.Now())}, nil
 }
 
-// quiet looks again instead of reporting a conflict: the cache was behind.
-func quiet(err error) (ctrl.Result, error) {
+// retryConflict turns a conflict into another Reconcile after a second: another
+// replica wrote first, and the cache does not have it yet. It returns any other err.
+func retryConflict(err error) (ctrl.Result, error) {
 	if apierrors.IsConflict(err) {
 		return ctrl.Result{RequeueAfter: time.Second}, nil
 	}
 	return ctrl.Result{}, err
 }
 
+// ensureSecret returns the certificate in the Secret. It writes a new one if there
+// is none, if it is not for this host, or if it ends within a third of a lifetime.
+// Example: with a lifetime of 90 days it asks whether the certificate is still
+// valid in 30 days. A certificate of 1 January, valid until 1 April, is renewed on 2
+// March.
 func (k *Keeper) ensureSecret(ctx context.Context, now time.Time) (*tls.Certificate, error) {
 	var secret corev1.Secret
 	if err := k.Client.Get(ctx, k.Secret, &secret); err != nil {
-		return nil, fmt.Errorf("reading Secret %q, which comes empty with the chart (helm upgrade restores it): %w", k.Secret, err)
+		return nil, fmt.Errorf("reading Secret %q (the chart creates it empty, helm upgrade restores it): %w", k.Secret, err)
 	}
 	cert, err := parse(secret.Data)
 	if err == nil {
@@ -129,19 +137,19 @@ func (k *Keeper) ensureSecret(ctx context.Context, now time.Time) (*tls.Certific
 	if err == nil {
 		return cert, nil
 	}
-	because := err.Error()
+	reason := err.Error()
 	if secret.Data, err = issue(k.host(), k.lifetime()); err != nil {
 		return nil, fmt.Errorf("issuing a certificate for %q: %w", k.host(), err)
 	}
 	if err := k.Client.Update(ctx, &secret, client.FieldOwner(fieldOwner)); err != nil {
 		return nil, fmt.Errorf("writing Secret %q: %w", k.Secret, err)
 	}
-	log.FromContext(ctx).Info("serving certificate renewed", "because", because)
+	log.FromContext(ctx).Info("serving certificate renewed", "because", reason)
 	return parse(secret.Data)
 }
 
-// ensureBundles returns the bundle of every webhook, none while the
-// configuration does not exist.
+// ensureBundles makes the bundle of every webhook trust cert, and returns these
+// bundles. It returns none if the configuration does not exist.
 func (k *Keeper) ensureBundles(ctx context.Context, cert *tls.Certificate, now time.Time) ([][]byte, error) {
 	found, err := k.configuration(ctx)
 	if err != nil || found == nil {
@@ -159,8 +167,8 @@ func (k *Keeper) ensureBundles(ctx context.Context, cert *tls.Certificate, now t
 	if !changed {
 		return bundles, nil
 	}
-	// A strategic merge touches one field of each webhook and keeps fields
-	// that a newer API server knows and this build does not.
+	// A strategic merge changes one field of each webhook. It keeps fields that a
+	// newer API server knows and this build does not.
 	patch := client.StrategicMergeFrom(found, client.MergeFromWithOptimisticLock{})
 	if err := k.Client.Patch(ctx, want, patch, client.FieldOwner(fieldOwner)); err != nil {
 		return nil, fmt.Errorf("writing the CA bundle of MutatingWebhookConfiguration %q: %w", k.WebhookConfiguration, err)
@@ -169,8 +177,8 @@ func (k *Keeper) ensureBundles(ctx context.Context, cert *tls.Certificate, now t
 	return bundles, nil
 }
 
-// configuration returns nil when there is none: somebody took the webhook away,
-// which is a way out of Headgate and no reason to stop.
+// configuration returns nil if the webhook configuration does not exist. That is no
+// error: deleting it is one way to stop using Headgate.
 func (k *Keeper) configuration(ctx context.Context) (*admissionv1.MutatingWebhookConfiguration, error) {
 	var config admissionv1.MutatingWebhookConfiguration
 	err := k.Client.Get(ctx, types.NamespacedName{Name: k.WebhookConfiguration}, &config)
@@ -183,13 +191,18 @@ func (k *Keeper) configuration(ctx context.Context) (*admissionv1.MutatingWebhoo
 	return &config, nil
 }
 
-// serve takes cert into service and returns when to look again. While the one
-// served now is good, cert first waits until its CA has been in the bundle for
-// Settle.
+// serve makes this replica serve cert, and returns how long until the next
+// Reconcile. As long as the API server trusts the certificate that is served now,
+// cert first waits until its CA has been in the bundle for Settle.
+//
+// The next Reconcile is at the end of that wait, otherwise at the renewal. Example:
+// cert is valid until 1 April and lifetime is 90 days, so the renewal is 30 days
+// before, on 2 March; on 1 January, serve returns 60 days. A renewal that is due
+// already is 1 second away.
 func (k *Keeper) serve(cert *tls.Certificate, bundles [][]byte, now time.Time) time.Duration {
 	renewal := max(cert.Leaf.NotAfter.Add(-k.lifetime()/3).Sub(now), time.Second)
 	current := k.served.Load()
-	if current == nil || trusted(current, bundles, k.host(), now) != nil {
+	if current == nil || verifyAll(current, bundles, k.host(), now) != nil {
 		k.served.Store(cert)
 		return renewal
 	}
@@ -197,9 +210,9 @@ func (k *Keeper) serve(cert *tls.Certificate, bundles [][]byte, now time.Time) t
 		return renewal
 	}
 	if !bytes.Equal(k.next, cert.Certificate[0]) {
-		k.next, k.since = cert.Certificate[0], now
+		k.next, k.nextSince = cert.Certificate[0], now
 	}
-	if left := k.since.Add(k.settle()).Sub(now); left > 0 {
+	if left := k.nextSince.Add(k.settle()).Sub(now); left > 0 {
 		return left
 	}
 	k.served.Store(cert)

@@ -99,18 +99,19 @@ func (c *cluster) setBundle(bundle []byte) {
 	}
 }
 
-func check(k *Keeper) error { return k.Check(httptest.NewRequest("GET", "/readyz", nil)) }
+func checkReady(k *Keeper) error { return k.Check(httptest.NewRequest("GET", "/readyz", nil)) }
 
+// leaf is the certificate that k serves, in DER.
 func leaf(k *Keeper) string { return string(k.served.Load().Certificate[0]) }
 
 func TestFirstReplicaFillsSecretAndBundle(t *testing.T) {
 	c := newCluster(t, emptySecret(), configuration())
 	k := c.keeper()
-	if err := check(k); err == nil || err.Error() != "no serving certificate yet" {
+	if err := checkReady(k); err == nil || err.Error() != "no serving certificate yet" {
 		t.Fatalf("Check before the first certificate: %v", err)
 	}
 	result := c.reconcile(k)
-	if err := check(k); err != nil {
+	if err := checkReady(k); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := result.RequeueAfter, DefaultLifetime*2/3; got < want-time.Minute || got > want {
@@ -137,7 +138,7 @@ func TestReplicasShareOneCertificate(t *testing.T) {
 	}
 }
 
-func TestLostRaceIsNoError(t *testing.T) {
+func TestConflictIsNoError(t *testing.T) {
 	c := newCluster(t, emptySecret(), configuration())
 	c.refuse = apierrors.NewConflict(schema.GroupResource{Resource: "secrets"}, secretKey.Name, errors.New("modified"))
 	k := c.keeper()
@@ -145,10 +146,10 @@ func TestLostRaceIsNoError(t *testing.T) {
 		t.Errorf("next look in %v, want in a second", result.RequeueAfter)
 	}
 	if k.served.Load() != nil {
-		t.Error("serves a certificate that nobody else will ever see")
+		t.Error("serves a certificate that is not in the Secret")
 	}
 	c.reconcile(k)
-	if err := check(k); err != nil {
+	if err := checkReady(k); err != nil {
 		t.Error(err)
 	}
 }
@@ -161,11 +162,11 @@ func TestWipedBundleIsRestored(t *testing.T) {
 
 	c.setBundle(nil)
 	want := `MutatingWebhookConfiguration "headgate" does not trust the serving certificate: the CA bundle is empty`
-	if err := check(k); err == nil || err.Error() != want {
+	if err := checkReady(k); err == nil || err.Error() != want {
 		t.Errorf("Check: %v, want %s", err, want)
 	}
 	c.reconcile(k)
-	if err := check(k); err != nil {
+	if err := checkReady(k); err != nil {
 		t.Error(err)
 	}
 	if leaf(k) != served {
@@ -191,8 +192,8 @@ func newCertificateWaits(t *testing.T) {
 	if leaf(k) != old {
 		t.Fatal("serves the new certificate before any API server can know its CA")
 	}
-	if err := check(k); err != nil {
-		t.Errorf("the old certificate is not trusted any more: %v", err)
+	if err := checkReady(k); err != nil {
+		t.Errorf("the old certificate is no longer trusted: %v", err)
 	}
 	if result.RequeueAfter != DefaultSettle {
 		t.Errorf("next look in %v, want in %v", result.RequeueAfter, DefaultSettle)
@@ -202,7 +203,7 @@ func newCertificateWaits(t *testing.T) {
 	if leaf(k) == old {
 		t.Error("still serves the old certificate")
 	}
-	if err := check(k); err != nil {
+	if err := checkReady(k); err != nil {
 		t.Error(err)
 	}
 }
@@ -215,13 +216,13 @@ func TestMissingObjects(t *testing.T) {
 	}{
 		"without the Secret there is nothing to serve": {
 			[]client.Object{configuration()},
-			`reading Secret "headgate-system/headgate-cert", which comes empty with the chart (helm upgrade restores it): `,
+			`reading Secret "headgate-system/headgate-cert" (the chart creates it empty, helm upgrade restores it): `,
 			"no serving certificate yet",
 		},
 		"without a webhook configuration the replica is not ready, and waits": {
 			[]client.Object{emptySecret()},
 			"",
-			`MutatingWebhookConfiguration "headgate" does not exist: nothing is held`,
+			`MutatingWebhookConfiguration "headgate" does not exist, so no template is held (helm upgrade restores it)`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -230,32 +231,32 @@ func TestMissingObjects(t *testing.T) {
 			if (err == nil) != (tc.reconcile == "") || err != nil && !strings.HasPrefix(err.Error(), tc.reconcile) {
 				t.Errorf("Reconcile: %v, want %q", err, tc.reconcile)
 			}
-			if err := check(k); err == nil || err.Error() != tc.check {
+			if err := checkReady(k); err == nil || err.Error() != tc.check {
 				t.Errorf("Check: %v, want %q", err, tc.check)
 			}
 		})
 	}
 }
 
-// Two replicas with certificates that live for minutes serve a client that, as an
-// API server may, learns of the bundle late. Not one handshake may fail.
-func TestRenewalRefusesNobody(t *testing.T) {
+// Two replicas with a certificate lifetime of 3 minutes serve a client that sees
+// each bundle 5 seconds late, as an API server may. No handshake may fail.
+func TestNoHandshakeFailsDuringRenewal(t *testing.T) {
 	const lag, lifetime = DefaultSettle / 2, 3 * time.Minute
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, emptySecret(), configuration())
 		replicas := []*Keeper{c.keeper(), c.keeper()}
 		served := map[string]bool{}
-		var bundles []seen
+		var bundles []seenBundle
 		for end := time.Now().Add(2 * lifetime); time.Now().Before(end); time.Sleep(time.Second) {
 			for _, k := range replicas {
 				k.Lifetime = lifetime
 				c.reconcile(k)
 				served[leaf(k)] = true
 			}
-			bundles = append(bundles, seen{time.Now(), c.bundle()})
+			bundles = append(bundles, seenBundle{time.Now(), c.bundle()})
 			known := newest(bundles, time.Now().Add(-lag))
 			if known == nil {
-				continue // the first certificate: the replicas are not ready before
+				continue // the replicas are not ready before the first bundle is seen
 			}
 			for _, k := range replicas {
 				if err := handshake(k, known); err != nil {
@@ -269,12 +270,14 @@ func TestRenewalRefusesNobody(t *testing.T) {
 	})
 }
 
-type seen struct {
+// seenBundle is the bundle at a time.
+type seenBundle struct {
 	at     time.Time
 	bundle []byte
 }
 
-func newest(bundles []seen, before time.Time) (bundle []byte) {
+// newest returns the last bundle before a time, nil if there was none.
+func newest(bundles []seenBundle, before time.Time) (bundle []byte) {
 	for _, s := range bundles {
 		if s.at.Before(before) {
 			bundle = s.bundle
@@ -288,7 +291,7 @@ func handshake(k *Keeper, bundle []byte) error {
 	roots.AppendCertsFromPEM(bundle)
 	near, far := net.Pipe()
 	go func() {
-		_ = tls.Server(far, &tls.Config{GetCertificate: k.GetCertificate}).Handshake() // the client tells
+		_ = tls.Server(far, &tls.Config{GetCertificate: k.GetCertificate}).Handshake() // the client reports the error
 		_ = far.Close()
 	}()
 	defer func() { _ = near.Close() }()

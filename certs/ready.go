@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// GetCertificate is for tls.Config. Connections that are open keep the
-// certificate they began with.
+// GetCertificate returns the certificate that this replica serves, for tls.Config.
+// An open connection keeps the certificate it started with.
 func (k *Keeper) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	cert := k.served.Load()
 	if cert == nil {
@@ -18,8 +18,8 @@ func (k *Keeper) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) 
 	return cert, nil
 }
 
-// Check is a readiness check: nil when the API server would accept the
-// certificate that this replica serves. It reads caches only.
+// Check is a readiness check. It returns nil if the API server would accept the
+// certificate that this replica serves. It reads from the cache only.
 func (k *Keeper) Check(req *http.Request) error {
 	cert, err := k.GetCertificate(nil)
 	if err != nil {
@@ -30,13 +30,14 @@ func (k *Keeper) Check(req *http.Request) error {
 		return err
 	}
 	if config == nil {
-		return fmt.Errorf("MutatingWebhookConfiguration %q does not exist: nothing is held", k.WebhookConfiguration)
+		return fmt.Errorf("MutatingWebhookConfiguration %q does not exist, so no template is held (helm upgrade restores it)",
+			k.WebhookConfiguration)
 	}
 	bundles := make([][]byte, len(config.Webhooks))
 	for i := range config.Webhooks {
 		bundles[i] = config.Webhooks[i].ClientConfig.CABundle
 	}
-	if err := trusted(cert, bundles, k.host(), time.Now()); err != nil {
+	if err := verifyAll(cert, bundles, k.host(), time.Now()); err != nil {
 		return fmt.Errorf("MutatingWebhookConfiguration %q does not trust the serving certificate: %w", k.WebhookConfiguration, err)
 	}
 	return nil

@@ -86,7 +86,7 @@ func (p *pass) retire(because reason.Reason, message string) Decision {
 //
 //	routes seen to be gone    routers know    last request ends
 //	─────────┼──────────────────────┼────────────────┼──────► pods may go
-//	         │◄──── Settle, 5s ────►│◄── Drain, 30s ─►│
+//	         │◄──── Settle, 5s ────►│◄── Drain, 10s ─►│
 func (p *pass) drain() (drained bool, again time.Time) {
 	s := &p.state
 	switch {

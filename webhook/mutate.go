@@ -1,17 +1,3 @@
-// Package webhook decides what happens to a write to a Deployment before it is
-// stored: a new pod template is held (spec.paused) in the very request that
-// brings it, and stays held until the manager releases it or the Deployment
-// opts out. A restart of the version that runs is not new.
-//
-// The decision, Mutate, is a pure function of the old object, the new one and
-// who writes. It looks nothing up, knows no clock and draws no random numbers, so a
-// dry run gets the answer that the real request will get: GitOps tools compare
-// the two. It never touches a template, a replica count or a label, and it
-// starts no canary: that is the manager's work, which begins when it sees the
-// hold.
-//
-// The API server calls Deployments, an admission handler around Mutate;
-// cmd/headgate wires it.
 package webhook
 
 import (
@@ -24,20 +10,21 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// Decision is one word for what became of a write. It is the label of the
-// metric and the message of the log line.
+// Decision is what becomes of a write, in one word. It is a label value of
+// headgate_webhook_decisions_total and the message of the log line. The package
+// comment has a table of when each is made.
 type Decision string
 
 // The decisions.
 const (
-	Allowed    Decision = "Allowed"    // nothing to hold: a first deployment, other fields, the manager's own write
+	Allowed    Decision = "Allowed"    // no template to hold
 	Held       Decision = "Held"       // the template is new, or may be: it waits as a new rollout
-	StillHeld  Decision = "StillHeld"  // the template is the one that waits already
-	UserPaused Decision = "UserPaused" // a person's own pause holds it; Headgate does nothing until that ends
-	Restarted  Decision = "Restarted"  // the version that runs, again: it needs no canary
-	Released   Decision = "Released"   // held, and opted out: the native rolling update goes ahead
-	Bypassed   Decision = "Bypassed"   // the template goes out without a canary; Outcome.Bypass says why
-	Denied     Decision = "Denied"     // this request breaks an annotation
+	StillHeld  Decision = "StillHeld"  // the template already waits, and goes on waiting
+	UserPaused Decision = "UserPaused" // the user's own pause stops the template; Headgate waits for its end
+	Restarted  Decision = "Restarted"  // the template restarts the version that runs: no canary
+	Released   Decision = "Released"   // held before, and opted out now: the native rolling update begins
+	Bypassed   Decision = "Bypassed"   // the template rolls out without a canary; Outcome.Bypass says why
+	Denied     Decision = "Denied"     // this request introduces a mistake in an annotation
 )
 
 // Request is one write to a Deployment.
@@ -45,16 +32,17 @@ type Request struct {
 	Old *appsv1.Deployment // nil when New is created
 	New *appsv1.Deployment // never modified
 
-	// ByManager says that Headgate's own manager writes. It alone releases a
-	// hold and sets the phase, so its writes pass as they are.
+	// ByManager says that Headgate's manager is the writer. Only the manager
+	// releases a hold and sets the phase, so its writes are stored as they are.
 	ByManager bool
 
 	// CheckAnalysis returns what is wrong with the text of
-	// headgate.dev/analysis, with an example. It must be pure. nil accepts all.
+	// headgate.dev/analysis, with an example. It must be pure. nil accepts every
+	// text.
 	CheckAnalysis func(text string) error
 
-	// CheckGates returns which of the gates in headgate.dev/gates the operator does
-	// not allow. It must be pure. nil accepts all.
+	// CheckGates returns an error that names the first gate of headgate.dev/gates
+	// that the operator does not allow. It must be pure. nil accepts every gate.
 	CheckGates func([]spec.Gate) error
 }
 
@@ -62,8 +50,8 @@ type Request struct {
 type Outcome struct {
 	Decision Decision
 
-	// Deployment is what is to be stored: a copy of Request.New that differs at
-	// most in spec.paused and in annotations of headgate.dev. nil when Denied.
+	// Deployment is what the API server stores: a copy of Request.New that differs
+	// at most in spec.paused and in annotations of headgate.dev. nil when Denied.
 	Deployment *appsv1.Deployment
 
 	// Denial tells the writer what to correct. "" unless Denied.
@@ -72,13 +60,14 @@ type Outcome struct {
 	// Warnings are shown to the writer. Each is a sentence.
 	Warnings []string
 
-	// Bypass is why a template goes out without (the rest of) a canary: one of
-	// ScaledToZero, RecreateNotSupported, OptedOut. "" if none does.
+	// Bypass is why a template rolls out without a canary, or without the rest of
+	// one: ScaledToZero, RecreateNotSupported or OptedOut. "" if none does.
 	Bypass reason.Reason
 }
 
-// Mutate decides about r. Its result as the New of the same Request is left as
-// it is: an API server that calls twice (reinvocationPolicy IfNeeded) is safe.
+// Mutate decides about r. The API server may call twice for one write
+// (reinvocationPolicy IfNeeded), the second time with the result of the first as
+// New. Mutate then changes nothing more.
 func Mutate(r Request) Outcome {
 	out := Outcome{Decision: Allowed, Deployment: r.New.DeepCopy()}
 	if r.ByManager || !r.optedInBefore() && !spec.OptedIn(r.New.Annotations) {
@@ -88,74 +77,78 @@ func Mutate(r Request) Outcome {
 		out.optOut(r)
 		return out
 	}
-	broken, stale := r.complaints()
-	if len(broken) > 0 {
-		return Outcome{Decision: Denied, Denial: strings.Join(broken, "\n")}
+	wanted, found := r.parse(r.New.Annotations)
+	introduced, inherited := r.sortMistakes(found)
+	if len(introduced) > 0 {
+		return Outcome{Decision: Denied, Denial: strings.Join(introduced, "\n")}
 	}
-	out.Warnings = stale
+	out.Warnings = inherited
 	if r.Old == nil {
-		out.create()
+		out.allowCreate()
 		return out
 	}
-	out.update(r)
+	out.decideUpdate(r, wanted)
 	return out
 }
 
-// create lets a first deployment through: there is no stable version to split
-// traffic with. A manifest read from a cluster (a backup, kubectl get -o yaml)
-// may bring marks of a rollout that is not this object's. A pause among them
-// would mean that no pod ever starts.
-func (out *Outcome) create() {
+// allowCreate never holds a first deployment: there is no stable version to
+// share the traffic with. A manifest that was read from a cluster (a backup,
+// kubectl get -o yaml) may bring markers of another object's rollout. They are
+// removed, and so is a pause that came with them: no pod would ever start.
+func (out *Outcome) allowCreate() {
 	if isHeld(out.Deployment) {
 		out.Deployment.Spec.Paused = false
-		out.warn("%s was copied while its template was held: the copy starts un-paused", out.Deployment.Name)
+		out.warn("%s comes from the manifest of a held Deployment: its hold is removed, and its pods start", out.Deployment.Name)
 	}
 	removeMarkers(out.Deployment)
 	delete(out.Deployment.Annotations, spec.AnnotationCommand)
 }
 
-// update decides about a Deployment that is opted in after the write.
-func (out *Outcome) update(r Request) {
+// decideUpdate decides about a Deployment that is opted in after the write.
+// wanted is what r.New says.
+func (out *Outcome) decideUpdate(r Request, wanted spec.Spec) {
 	restoreMarkers(r.Old, out.Deployment)
 	changed := r.templateChanged()
 	switch {
 	case isHeld(r.Old) && changed:
-		// Whatever else the request does: released at 0 replicas or with Recreate,
-		// a template of which nothing is known would start on the next scale-up.
-		out.hold(r)
+		// Even at 0 replicas or with Recreate: a released template that was never
+		// judged would start on the next scale-up.
+		out.startRollout(r)
 		if r.sameVersion() {
-			out.warn("%s is held: this restarts the template that waits, as rollout %s, and not the version that runs", r.New.Name, rolloutID(r.Old))
+			out.warn("%s is held: this restarts the waiting template, as rollout %s, and not the running version",
+				r.New.Name, rolloutID(r.Old))
 		}
 	case isHeld(r.Old):
-		out.stayHeld(r)
-	case changed && r.Old.Spec.Paused && !r.unpauses():
+		out.keepHeld(r)
+	case changed && r.Old.Spec.Paused && !r.endsUserPause():
 		out.Decision = UserPaused
-		out.warn("%s is paused, and not by Headgate: the new template is not rolled out until spec.paused is removed, and is held then", r.New.Name)
-	case r.isRollingRestart():
+		out.warn("%s is paused, and not by Headgate: the new template waits until spec.paused is removed, then Headgate holds it",
+			r.New.Name)
+	case changed && r.isRollingRestart(wanted):
 		out.Decision = Restarted
-	case changed || r.unpauses():
-		// A template may have changed while it was paused, so an un-paused one
-		// counts as new. The manager lets go at once if it is not.
-		out.holdUnlessPointless(r)
+	case changed || r.endsUserPause():
+		// The template may have changed during the user's pause, so it counts as new.
+		// The manager releases it at once if it is not.
+		out.holdOrBypass(r)
 	}
 }
 
-// optOut lets go of everything in one request: the way out that works without
-// a manager.
+// optOut removes every mark of Headgate, and its hold, in one request. This way
+// out works without a manager.
 func (out *Outcome) optOut(r Request) {
-	held := isHeld(r.Old)
+	wasHeld := isHeld(r.Old)
 	removeMarkers(out.Deployment)
-	if !held && !r.templateChanged() {
+	if !wasHeld && !r.templateChanged() {
 		return
 	}
 	out.Decision = Bypassed
-	if held {
+	if wasHeld {
 		out.Decision = Released
 		out.Deployment.Spec.Paused = false
 	}
 	out.Bypass = reason.OptedOut
-	// kubectl rollout undo replaces all annotations by those of the revision it
-	// goes back to: who undoes too far opts out without knowing it.
+	// kubectl rollout undo replaces all annotations by those of the older revision.
+	// A revision from before the opt-in opts out, and the person may not know it.
 	out.warn("%s no longer has %s: its template goes out without a canary", r.New.Name, spec.AnnotationStrategy)
 }
 
@@ -167,17 +160,16 @@ func (r Request) templateChanged() bool {
 	return !apiequality.Semantic.DeepEqual(r.Old.Spec.Template, r.New.Spec.Template)
 }
 
-// sameVersion reports whether the templates differ at most by when they were
-// restarted. A PUT that drops the mark of a restart is another restart.
+// sameVersion reports whether the templates differ at most in the annotation that
+// holds the time of the last restart. A PUT that drops it is another restart.
 func (r Request) sameVersion() bool {
 	return apiequality.Semantic.DeepEqual(spec.Unrestarted(r.Old.Spec.Template), spec.Unrestarted(r.New.Spec.Template))
 }
 
-// isRollingRestart reports whether the version that runs is to start anew, and
-// the user wants no canary of that. One whose pause ends may never have run; where
-// the annotations do not parse nobody knows the wish, and a hold can be undone.
-func (r Request) isRollingRestart() bool {
-	wanted, err := spec.ParseSpec(r.New.Annotations)
-	return err == nil && wanted.Restart == spec.RestartRolling &&
-		r.templateChanged() && !r.unpauses() && r.sameVersion()
+// isRollingRestart reports whether a changed template restarts the version that
+// runs, and the user wants no canary for that. At the end of the user's pause the
+// template may never have run. A zero wanted means that the annotations do not
+// parse: the wish is unknown then, and the template is held, which can be undone.
+func (r Request) isRollingRestart(wanted spec.Spec) bool {
+	return wanted.Restart == spec.RestartRolling && !r.endsUserPause() && r.sameVersion()
 }

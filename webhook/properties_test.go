@@ -15,30 +15,57 @@ import (
 	"github.com/headgate/headgate/webhook"
 )
 
-// edits are everything that a writer may do at random.
-var edits = map[string]edit{
-	"image v1": image("v1"), "image v2": image("v2"), "image v3": image("v3"), "restart": restart, "restart again": restart2, "restart as canary": annotated("restart", "canary"), "same template": emptyNotNil, "pod annotation": podAnnotation,
-	"paused": paused(true), "un-paused": paused(false), "replicas 0": replicas(0), "replicas 9": replicas(9), "replicas unset": noReplicas, "recreate": recreate,
-	"opted out": optedOut, "opted in": annotated("strategy", "canary"), "held": held,
-	"marker 5": annotated("rollout", "5"), "fresh marker": annotated("rollout", "7"), "no marker": without("rollout"),
-	"phase": annotated("phase", "RolledBack"), "no phase": without("phase"), "command": annotated("command", "promote-full"), "bad command": annotated("command", "ship"),
-	"bad steps": annotated("steps", "x"), "good steps": annotated("steps", "1%"), "bad gates": annotated("gates", "start https://evil.example.org"), "unknown key": annotated("step", "1%"),
-	"label": func(d *appsv1.Deployment) { d.Labels["tier"] = "front" },
+// randomEdits is everything that a writer may do.
+var randomEdits = map[string]edit{
+	"image v1":       image("v1"),
+	"image v2":       image("v2"),
+	"image v3":       image("v3"),
+	"restart":        restart,
+	"restart again":  restartLater,
+	"restart canary": annotated("restart", "canary"),
+	"same template":  emptyNotNil,
+	"pod annotation": podAnnotation,
+	"paused":         paused(true),
+	"un-paused":      paused(false),
+	"replicas 0":     replicas(0),
+	"replicas 9":     replicas(9),
+	"replicas unset": noReplicas,
+	"recreate":       recreate,
+	"opted out":      optedOut,
+	"opted in":       annotated("strategy", "canary"),
+	"held":           held,
+	"marker 5":       annotated("rollout", "5"),
+	"fresh marker":   annotated("rollout", "7"),
+	"no marker":      without("rollout"),
+	"phase":          annotated("phase", "RolledBack"),
+	"no phase":       without("phase"),
+	"command":        annotated("command", "promote-full"),
+	"bad command":    annotated("command", "ship"),
+	"bad steps":      annotated("steps", "x"),
+	"good steps":     annotated("steps", "1%"),
+	"bad gates":      annotated("gates", "start https://evil.example.org"),
+	"unknown key":    annotated("step", "1%"),
+	"label":          func(d *appsv1.Deployment) { d.Labels["tier"] = "front" },
 }
 
 func drawEdits(t *rapid.T, name string) []edit {
 	var list []edit
-	for _, key := range rapid.SliceOfN(rapid.SampledFrom(slices.Sorted(maps.Keys(edits))), 0, 6).Draw(t, name) {
-		list = append(list, edits[key])
+	for _, key := range rapid.SliceOfN(rapid.SampledFrom(slices.Sorted(maps.Keys(randomEdits))), 0, 6).Draw(t, name) {
+		list = append(list, randomEdits[key])
 	}
 	return list
 }
 
-// drawRequest draws a write: a create, an edit of what is there, or a PUT of
-// something else.
+// drawRequest draws a write: a create, an edit of the stored object, or a PUT of
+// another manifest.
 func drawRequest(t *rapid.T) webhook.Request {
 	before := drawEdits(t, "old")
-	r := webhook.Request{Old: web(before...), ByManager: rapid.Bool().Draw(t, "by manager"), CheckAnalysis: checkAnalysis, CheckGates: checkGates}
+	r := webhook.Request{
+		Old:           web(before...),
+		ByManager:     rapid.Bool().Draw(t, "by manager"),
+		CheckAnalysis: checkAnalysis,
+		CheckGates:    checkGates,
+	}
 	switch rapid.SampledFrom([]string{"create", "patch", "put"}).Draw(t, "verb") {
 	case "create":
 		r.Old, r.New = nil, web(before...)
@@ -72,7 +99,7 @@ func TestTheUsersFieldsAreNeverChanged(t *testing.T) {
 	})
 }
 
-func TestTheSameRequestTwiceIsTheSame(t *testing.T) {
+func TestASecondCallChangesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := drawRequest(t)
 		out := webhook.Mutate(r)
@@ -90,7 +117,7 @@ func TestTheSameRequestTwiceIsTheSame(t *testing.T) {
 	})
 }
 
-func TestNobodyElseIsTouched(t *testing.T) {
+func TestWithoutOptInNothingChanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := drawRequest(t)
 		if r.Old != nil {
@@ -128,7 +155,7 @@ func TestAHoldEndsOnlyByTheManagerOrByOptingOut(t *testing.T) {
 }
 
 // Invariant: nothing bypasses a canary silently.
-func TestANewTemplateIsHeldOrItIsSaidWhyNot(t *testing.T) {
+func TestANewTemplateIsHeldOrTheWriterIsTold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := drawRequest(t)
 		r.ByManager = false
@@ -144,7 +171,7 @@ func TestANewTemplateIsHeldOrItIsSaidWhyNot(t *testing.T) {
 			}
 		case webhook.Bypassed, webhook.Released:
 			if out.Bypass == "" || len(out.Warnings) == 0 {
-				t.Fatalf("%s without a word", out.Decision)
+				t.Fatalf("%s without a warning", out.Decision)
 			}
 		default:
 			t.Fatalf("a new template is %s", out.Decision)
@@ -152,7 +179,7 @@ func TestANewTemplateIsHeldOrItIsSaidWhyNot(t *testing.T) {
 	})
 }
 
-// A restart is the only template that passes without a word.
+// Only a restart of the running version passes without a warning.
 func TestOnlyTheRunningVersionPassesAsARestart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := drawRequest(t)

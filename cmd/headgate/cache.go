@@ -11,14 +11,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/certs"
-
 	"github.com/headgate/headgate/rollout/controller"
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// cacheOptions keeps in memory what decisions read, and no more: a cluster has
-// ten old ReplicaSets for each Deployment, and nobody reads their templates
-// whole.
+// cacheOptions keeps in memory only what is read from the cache. That matters most
+// for ReplicaSets: by default a Deployment keeps ten old ones (revisionHistoryLimit),
+// and nothing reads their whole templates.
 func cacheOptions(keeper *certs.Keeper) cache.Options {
 	byObject := map[client.Object]cache.ByObject{
 		&appsv1.ReplicaSet{}:                     {Transform: slimReplicaSet},
@@ -32,13 +31,14 @@ func cacheOptions(keeper *certs.Keeper) cache.Options {
 	}
 }
 
-// slimReplicaSet drops the template of a ReplicaSet without pods, but for what
-// tells versions apart. One that is scaled up arrives again, whole. The template of
-// an active one is the stable version.
+// slimReplicaSet removes the template of a ReplicaSet without pods and keeps its
+// identity, which tells versions apart (see controller.Slim). A ReplicaSet with pods
+// keeps its template, which may be the stable version. When one without pods is
+// scaled up, the watch delivers it again with its template.
 func slimReplicaSet(obj any) (any, error) {
 	rs, ok := obj.(*appsv1.ReplicaSet)
 	if !ok {
-		return obj, nil // a tombstone
+		return obj, nil // a tombstone: the object was deleted
 	}
 	rs.ManagedFields = nil
 	if rs.Status.Replicas == 0 && rs.Spec.Replicas != nil && *rs.Spec.Replicas == 0 {
@@ -47,12 +47,12 @@ func slimReplicaSet(obj any) (any, error) {
 	return rs, nil
 }
 
-// slimAutoscaler drops the status, the larger half, but for what tells whether
-// the autoscaler would scale down if it might.
+// slimAutoscaler removes the status, the larger half of the object, except its
+// conditions. They say whether the autoscaler wants to scale down and may not.
 func slimAutoscaler(obj any) (any, error) {
 	hpa, ok := obj.(*autoscalingv2.HorizontalPodAutoscaler)
 	if !ok {
-		return obj, nil // a tombstone
+		return obj, nil // a tombstone: the object was deleted
 	}
 	hpa.ManagedFields = nil
 	hpa.Status = autoscalingv2.HorizontalPodAutoscalerStatus{Conditions: hpa.Status.Conditions}

@@ -13,7 +13,9 @@ func TestSlimAutoscaler(t *testing.T) {
 	want := &autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Name: "web", ResourceVersion: "7", Annotations: map[string]string{"a": "b"}},
 		Spec:       autoscalingv2.HorizontalPodAutoscalerSpec{MaxReplicas: 3},
-		Status:     autoscalingv2.HorizontalPodAutoscalerStatus{Conditions: []autoscalingv2.HorizontalPodAutoscalerCondition{{Type: autoscalingv2.ScalingLimited}}},
+		Status: autoscalingv2.HorizontalPodAutoscalerStatus{
+			Conditions: []autoscalingv2.HorizontalPodAutoscalerCondition{{Type: autoscalingv2.ScalingLimited}},
+		},
 	}
 	hpa := want.DeepCopy()
 	hpa.ManagedFields = []metav1.ManagedFieldsEntry{{}}

@@ -42,7 +42,7 @@ func TestParseConfig(t *testing.T) {
 			map[string]string{"HEADGATE_PROMETHEUS_ADDRESS": "", "HEADGATE_METRICS_SOURCE": "", "HEADGATE_GATE_ADDRESSES": ""},
 			func(*Config) {},
 		},
-		"words are read": {
+		"sources, levels and formats are words": {
 			map[string]string{"HEADGATE_METRICS_SOURCE": "traefik", "HEADGATE_LOG_LEVEL": "debug", "HEADGATE_LOG_FORMAT": "text"},
 			func(c *Config) {
 				c.MetricsSource, c.LogLevel, c.LogFormat = analysis.Traefik, slog.LevelDebug, textFormat
@@ -54,7 +54,7 @@ func TestParseConfig(t *testing.T) {
 				c.IngressControllers = []string{"k8s.io/ingress-nginx", "traefik.io/ingress-controller"}
 			},
 		},
-		"no settling and no metrics are a choice": {
+		"settle may be 0s and metrics may be off": {
 			map[string]string{"HEADGATE_SETTLE": "0s", "HEADGATE_METRICS_ADDRESS": "0"},
 			func(c *Config) { c.Settle, c.MetricsAddress = 0, "0" },
 		},
@@ -82,33 +82,36 @@ func TestParseConfigSaysWhatIsWrong(t *testing.T) {
 	}{
 		"the namespace is required": {
 			map[string]string{"HEADGATE_NAMESPACE": ""},
-			"HEADGATE_NAMESPACE is not set; headgate --help says what it is",
+			"HEADGATE_NAMESPACE is not set; headgate --help explains it",
 		},
 		"a duration has a unit": {
 			map[string]string{"HEADGATE_SETTLE": "5"},
-			`HEADGATE_SETTLE="5": want a duration, e.g. 5s. How long after its write a weight is taken to be in force.`,
+			`HEADGATE_SETTLE="5": want a duration, e.g. 5s. How long after a weight is written it counts as in force.`,
 		},
 		"a word must be known": {
 			map[string]string{"HEADGATE_METRICS_SOURCE": "envoy"},
-			`HEADGATE_METRICS_SOURCE="envoy": want a string, e.g. ingress-nginx. Whose metrics success-rate, p99 and the like are computed from: ingress-nginx or traefik.`,
+			`HEADGATE_METRICS_SOURCE="envoy": want a string, e.g. ingress-nginx. ` +
+				`The source of the built-in metrics (success-rate, p99 and others): ingress-nginx or traefik.`,
 		},
 		"an address is a URL": {
 			map[string]string{"HEADGATE_PROMETHEUS_ADDRESS": "prometheus:9090"},
 			`HEADGATE_PROMETHEUS_ADDRESS="prometheus:9090": want a URL, e.g. http://prometheus.monitoring:9090`,
 		},
-		"time does not run backwards": {
+		"a duration is not negative": {
 			map[string]string{"HEADGATE_DRAIN": "-1s"},
 			`HEADGATE_DRAIN="-1s": want 0s or more, e.g. 10s`,
 		},
 		"each address of a list is a URL": {
 			map[string]string{"HEADGATE_GATE_ADDRESSES": "https://gates.example.com,gates.example.com"},
-			`HEADGATE_GATE_ADDRESSES="https://gates.example.com,gates.example.com": want a list, e.g. https://gates.example.com/headgate. The URL prefixes that headgate.dev/gates may name, comma-separated. Without any, every gate is refused.`,
+			`HEADGATE_GATE_ADDRESSES="https://gates.example.com,gates.example.com": ` +
+				`want a list, e.g. https://gates.example.com/headgate. ` +
+				`The URL prefixes that headgate.dev/gates may use, comma-separated. Without any, every gate is refused.`,
 		},
 		"a domain is no wildcard": {
 			map[string]string{"HEADGATE_PREVIEW_DOMAINS": "*.example.com"},
 			`HEADGATE_PREVIEW_DOMAINS="*.example.com": want domains, e.g. preview.example.com`,
 		},
-		"everything wrong is said at once": {
+		"one error names every wrong variable": {
 			map[string]string{"HEADGATE_WEBHOOK_PORT": "0", "HEADGATE_PROBE_ADDRESS": "8081", "HEADGATE_MAX_CONCURRENT_RECONCILES": "0"},
 			`HEADGATE_WEBHOOK_PORT="0": want a port, 1 to 65535, e.g. 9443
 HEADGATE_PROBE_ADDRESS="8081": want host:port, e.g. :8081
@@ -134,11 +137,14 @@ func TestArguments(t *testing.T) {
 		args      []string
 		out, fail string
 	}{
-		"--version":           {[]string{"--version"}, "headgate dev\n", ""},
-		"--help":              {[]string{"--help"}, "Usage: headgate [--help | --version]\n", ""},
-		"an unknown flag":     {[]string{"--port=1"}, "", "flag provided but not defined: -port; headgate --help lists what there is"},
-		"an argument":         {[]string{"serve"}, "", `unexpected argument "serve": settings are environment variables, headgate --help lists them`},
-		"nothing, unprepared": {nil, "", "HEADGATE_NAMESPACE is not set; headgate --help says what it is"},
+		"--version":       {[]string{"--version"}, "headgate dev\n", ""},
+		"--help":          {[]string{"--help"}, "Usage: headgate [--help | --version]\n", ""},
+		"an unknown flag": {[]string{"--port=1"}, "", "flag provided but not defined: -port; headgate --help lists the flags"},
+		"an argument": {
+			[]string{"serve"}, "",
+			`unexpected argument "serve": settings are environment variables, headgate --help lists them`,
+		},
+		"no arguments, no variables": {nil, "", "HEADGATE_NAMESPACE is not set; headgate --help explains it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder

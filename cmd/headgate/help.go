@@ -11,12 +11,17 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// variable is one field of Config as a person reads it.
+// variable is one field of Config, in the words of --help.
 type variable struct {
-	field                             string
-	name, kind, def, example, meaning string
+	field   string // the Go name of the field
+	name    string // HEADGATE_...
+	kind    string // see kindOf
+	initial string // the default; "" if there is none
+	example string // a value that works
+	meaning string // from meanings
 }
 
+// variables returns the fields of Config in their order there.
 func variables() []variable {
 	fields := reflect.VisibleFields(reflect.TypeFor[Config]())
 	vs := make([]variable, 0, len(fields))
@@ -26,16 +31,16 @@ func variables() []variable {
 			field:   f.Name,
 			name:    name,
 			kind:    kindOf(f.Type),
-			def:     f.Tag.Get("envDefault"),
+			initial: f.Tag.Get("envDefault"),
 			example: cmp.Or(f.Tag.Get("example"), f.Tag.Get("envDefault")),
-			meaning: f.Tag.Get("desc"),
+			meaning: meanings[name],
 		})
 	}
 	return vs
 }
 
-// kindOf names a Go type in a word that needs no Go: time.Duration is a
-// duration, a type of ours that is read as a word is a string.
+// kindOf names the type of a variable for a reader who does not know Go:
+// time.Duration is a duration, []string a list, logFormat a string.
 func kindOf(t reflect.Type) string {
 	switch {
 	case t.Kind() == reflect.Slice:
@@ -52,14 +57,14 @@ func writeHelp(out io.Writer) error {
 	var b strings.Builder
 	b.WriteString(`Usage: headgate [--help | --version]
 
-Headgate holds new templates of annotated Deployments and rolls them out behind
-the Ingress that serves them. It runs in a cluster: install it with its chart.
-Settings are environment variables.
+Headgate holds every new template of an annotated Deployment and shifts traffic
+to it in steps, through the Ingress that serves the Deployment. It runs in a
+cluster; install it with its chart. Settings are environment variables.
 `)
 	for _, v := range variables() {
 		fmt.Fprintf(&b, "\n%s  (%s", v.name, v.kind)
-		if v.def != "" {
-			fmt.Fprintf(&b, ", default %s", v.def)
+		if v.initial != "" {
+			fmt.Fprintf(&b, ", default %s", v.initial)
 		}
 		fmt.Fprintf(&b, ")\n    %s\n", v.meaning)
 	}
@@ -67,8 +72,8 @@ Settings are environment variables.
 	return err
 }
 
-// explain turns the errors of the parser, which name Go fields and types, into
-// ones that name the variable, what it was set to and a value that works.
+// explain rewrites the errors of the parser, which name Go fields and types. The
+// result names the variable, its value and a value that works.
 func explain(err error, environ map[string]string) error {
 	var all env.AggregateError
 	if !errors.As(err, &all) {
@@ -86,7 +91,7 @@ func explainOne(err error, environ map[string]string) error {
 	var empty env.EmptyVarError
 	switch {
 	case errors.As(err, &empty):
-		return fmt.Errorf("%s is not set; headgate --help says what it is", empty.Key)
+		return fmt.Errorf("%s is not set; headgate --help explains it", empty.Key)
 	case errors.As(err, &parse):
 		for _, v := range variables() {
 			if v.field == parse.Name {

@@ -23,11 +23,11 @@ func table() string {
 	var b strings.Builder
 	b.WriteString("| variable | type | default | meaning |\n|---|---|---|---|\n")
 	for _, v := range variables() {
-		def := "–"
-		if v.def != "" {
-			def = "`" + v.def + "`"
+		initial := "–"
+		if v.initial != "" {
+			initial = "`" + v.initial + "`"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", v.name, v.kind, def, v.meaning)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", v.name, v.kind, initial, v.meaning)
 	}
 	return b.String()
 }
@@ -56,11 +56,14 @@ func TestOperatingPageListsTheVariables(t *testing.T) {
 func TestEveryVariableIsExplained(t *testing.T) {
 	for _, v := range variables() {
 		if !strings.HasPrefix(v.name, "HEADGATE_") || !strings.HasSuffix(v.meaning, ".") {
-			t.Errorf("field %s: want tags env:\"HEADGATE_…\" and desc:\"A sentence.\", got %q and %q", v.field, v.name, v.meaning)
+			t.Errorf("field %s: want the tag env:\"HEADGATE_…\" and a sentence in meanings, got %q and %q", v.field, v.name, v.meaning)
 		}
-		if v.def == "" && v.example == "" && !strings.Contains(v.meaning, "Required.") {
+		if v.initial == "" && v.example == "" && !strings.Contains(v.meaning, "Required.") {
 			t.Errorf("field %s: want a default, an example, or to be required", v.field)
 		}
+	}
+	if got, want := len(meanings), len(variables()); got != want {
+		t.Errorf("%d meanings for %d variables", got, want)
 	}
 	if got, want := len(variables()), reflect.TypeFor[Config]().NumField(); got != want {
 		t.Errorf("%d variables for %d fields", got, want)
@@ -73,7 +76,7 @@ func TestHelpNamesEveryVariable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, v := range variables() {
-		for _, want := range []string{"\n" + v.name + "  (" + v.kind, v.def, v.meaning} {
+		for _, want := range []string{"\n" + v.name + "  (" + v.kind, v.initial, v.meaning} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("help lacks %q of %s", want, v.name)
 			}

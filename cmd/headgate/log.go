@@ -16,7 +16,7 @@ const (
 	textFormat logFormat = "text"
 )
 
-// UnmarshalText accepts json and text.
+// UnmarshalText accepts "json" and "text".
 func (f *logFormat) UnmarshalText(text []byte) error {
 	switch s := logFormat(text); s {
 	case jsonFormat, textFormat:
@@ -26,9 +26,9 @@ func (f *logFormat) UnmarshalText(text []byte) error {
 	return fmt.Errorf("unknown log format %q", text)
 }
 
-// newLogger bridges slog to logr, the interface of the libraries. slog counts
-// debug as four steps below info and logr's V(1) as one, so debug shows V(1) to
-// V(4).
+// newLogger returns a logger for the libraries, which log through logr, on top of
+// slog. logr's V(n) is slog's level -n, where info is 0 and debug is -4. So the level
+// debug shows V(1) to V(4), and the level info shows V(0) only.
 func newLogger(out io.Writer, level slog.Level, format logFormat) logr.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if format == textFormat {

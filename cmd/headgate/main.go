@@ -1,8 +1,12 @@
-// Command headgate is the webhook that holds new templates and the manager that
-// rolls them out. It only wires: what happens is decided in package rollout.
+// Command headgate runs the webhook that holds new templates and the manager that
+// rolls them out. It runs in a pod, and environment variables configure it;
+// "headgate --help" explains each one.
 //
-// It runs in a pod and is set up by environment variables; "headgate --help"
-// explains each one.
+// It decides nothing itself. It is the only place that knows the concrete types of
+// the other packages: serve.go connects the webhook (package webhook), the
+// controller (rollout/controller) with its router (ingress), judge (analysis) and
+// gates (analysis/gate), and the serving certificate (certs). What happens to a
+// rollout is decided in package rollout.
 package main
 
 import (
@@ -28,8 +32,7 @@ func main() {
 	}
 }
 
-// run does what the arguments say and returns when ctx is done or something
-// is wrong.
+// run does what args say. Without a flag it serves until ctx is done.
 func run(ctx context.Context, args []string, environ map[string]string, out io.Writer) error {
 	flags := flag.NewFlagSet("headgate", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -39,7 +42,7 @@ func run(ctx context.Context, args []string, environ map[string]string, out io.W
 	case errors.Is(err, flag.ErrHelp):
 		return writeHelp(out)
 	case err != nil:
-		return fmt.Errorf("%w; headgate --help lists what there is", err)
+		return fmt.Errorf("%w; headgate --help lists the flags", err)
 	case flags.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q: settings are environment variables, headgate --help lists them", flags.Arg(0))
 	case *showVersion:

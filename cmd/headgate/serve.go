@@ -36,18 +36,20 @@ var (
 	_ controller.Gatekeeper = (*gate.Gatekeeper)(nil)
 )
 
-// lease is the name of the leader election's Lease; the chart permits no other.
+// lease is the name of the Lease for leader election. The chart's Role permits no
+// other.
 const lease = "headgate"
 
-// farewell is how long a process that was told to stop goes on, unready: an
-// API server may call it until every one has seen that its endpoint is gone.
-const farewell = 5 * time.Second
+// stopDelay is how long the process still serves after it was told to stop. It is
+// not ready during that time. An API server may call the webhook until it has seen
+// that this endpoint is gone.
+const stopDelay = 5 * time.Second
 
-// stopTimeout bounds what begins after farewell. Together they stay below the
-// chart's terminationGracePeriodSeconds.
+// stopTimeout is the longest that the manager may take to stop after stopDelay.
+// 5 s + 20 s stay below the chart's terminationGracePeriodSeconds of 30 s.
 const stopTimeout = 20 * time.Second
 
-// serve runs until ctx is done, and then farewell longer.
+// serve runs the manager until stopDelay after ctx is done.
 func serve(ctx context.Context, cfg Config, out io.Writer) error {
 	logger := newLogger(out, cfg.LogLevel, cfg.LogFormat)
 	ctrl.SetLogger(logger)
@@ -62,11 +64,11 @@ func serve(ctx context.Context, cfg Config, out io.Writer) error {
 		return err
 	}
 	logger.Info("starting", "version", version, "namespace", cfg.Namespace)
-	return mgr.Start(later(ctx, farewell))
+	return mgr.Start(delayDone(ctx, stopDelay))
 }
 
-// newManager returns a manager with everything that this process runs.
-// Readiness ends with ctx.
+// newManager returns a manager with everything that this process runs. The process
+// is no longer ready once ctx is done.
 func newManager(ctx context.Context, restConfig *rest.Config, cfg Config) (ctrl.Manager, error) {
 	keeper := &certs.Keeper{
 		Secret:               types.NamespacedName{Namespace: cfg.Namespace, Name: cfg.CertSecret},
@@ -96,7 +98,7 @@ func newManager(ctx context.Context, restConfig *rest.Config, cfg Config) (ctrl.
 func managerOptions(cfg Config, keeper *certs.Keeper) ctrl.Options {
 	return ctrl.Options{
 		Cache: cacheOptions(keeper),
-		// The controller decides on what it wrote a moment ago.
+		// The controller must see its own last write when it reads from the cache.
 		Client: client.Options{Cache: &client.CacheOptions{
 			EnableReadYourWritesConsistency: ptr.To(true),
 		}},
@@ -112,15 +114,15 @@ func managerOptions(cfg Config, keeper *certs.Keeper) ctrl.Options {
 		LeaderElection:          cfg.LeaderElection,
 		LeaderElectionID:        lease,
 		LeaderElectionNamespace: cfg.Namespace,
-		// Released once the last reconcile has returned: the next leader need
-		// not wait until the lease expires.
+		// The Lease is released after the last reconcile has returned. The next
+		// leader then does not wait until it expires.
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       ptr.To(stopTimeout),
 	}
 }
 
 func addProbes(ctx context.Context, mgr ctrl.Manager, keeper *certs.Keeper) error {
-	staying := func(*http.Request) error {
+	notStopping := func(*http.Request) error {
 		if ctx.Err() != nil {
 			return errors.New("stopping")
 		}
@@ -128,19 +130,19 @@ func addProbes(ctx context.Context, mgr ctrl.Manager, keeper *certs.Keeper) erro
 	}
 	return errors.Join(
 		mgr.AddHealthzCheck("alive", healthz.Ping),
-		mgr.AddReadyzCheck("staying", staying),
+		mgr.AddReadyzCheck("not-stopping", notStopping),
 		mgr.AddReadyzCheck("certificate", keeper.Check),
 		mgr.AddReadyzCheck("webhook", mgr.GetWebhookServer().StartedChecker()),
 	)
 }
 
 func addWebhook(mgr ctrl.Manager, cfg Config) error {
-	deployments := &webhook.Deployments{
+	handler := &webhook.Handler{
 		Manager:       "system:serviceaccount:" + cfg.Namespace + ":" + cfg.ServiceAccount,
 		CheckAnalysis: analysis.Check,
 		CheckGates:    cfg.GateAddresses.Check,
 	}
-	return deployments.SetupWithManager(mgr)
+	return handler.SetupWithManager(mgr)
 }
 
 func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
@@ -173,7 +175,8 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 	return reconciler.SetupWithManager(ctx, mgr, cfg.MaxConcurrentReconciles)
 }
 
-// newPrometheus returns nil without an address: analysis then says so.
+// newPrometheus returns nil without an address. Every measurement is then an Error
+// that says so.
 func newPrometheus(address string) (promv1.API, error) {
 	if address == "" {
 		return nil, nil
@@ -185,9 +188,10 @@ func newPrometheus(address string) (promv1.API, error) {
 	return promv1.NewAPI(c), nil
 }
 
-// later returns a context that is done delay after ctx is.
-func later(ctx context.Context, delay time.Duration) context.Context {
-	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+// delayDone returns a context with the values of ctx that is done delay after ctx is
+// done.
+func delayDone(ctx context.Context, delay time.Duration) context.Context {
+	delayed, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() { time.AfterFunc(delay, cancel) })
-	return lasting
+	return delayed
 }

@@ -21,11 +21,11 @@ func TestSlimReplicaSet(t *testing.T) {
 		running int32
 		keeps   bool
 	}{
-		"an active one keeps its template":       {ptr.To[int32](3), 3, true},
-		"one that starts keeps it":               {ptr.To[int32](3), 0, true},
-		"one that stops keeps it until it has":   {ptr.To[int32](0), 1, true},
-		"an old one loses it":                    {ptr.To[int32](0), 0, false},
-		"one without a number has one pod by it": {nil, 0, true},
+		"an active one keeps its template":          {ptr.To[int32](3), 3, true},
+		"one that starts keeps its template":        {ptr.To[int32](3), 0, true},
+		"one that stops keeps it while it has pods": {ptr.To[int32](0), 1, true},
+		"an old one loses its template":             {ptr.To[int32](0), 0, false},
+		"one without a number defaults to one pod":  {nil, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rs := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{{}}}}
@@ -50,16 +50,16 @@ func TestSlimReplicaSet(t *testing.T) {
 	}
 }
 
-func TestLaterOutlivesItsParent(t *testing.T) {
+func TestDelayDone(t *testing.T) {
 	parent, stop := context.WithCancel(t.Context())
-	ctx := later(parent, 50*time.Millisecond)
+	ctx := delayDone(parent, 50*time.Millisecond)
 	stop()
-	told := time.Now()
+	stopped := time.Now()
 	if ctx.Err() != nil {
 		t.Fatal("done at once")
 	}
 	<-ctx.Done()
-	if lasted := time.Since(told); lasted < 50*time.Millisecond {
+	if lasted := time.Since(stopped); lasted < 50*time.Millisecond {
 		t.Errorf("lasted %v, want 50ms or more", lasted)
 	}
 }

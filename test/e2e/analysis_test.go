@@ -12,8 +12,8 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// slow is a built-in metric, summed over all Ingresses, and a question of the
-// user's own, to the metrics of the user's own pods.
+// slow has a built-in metric, summed over all Ingresses, and a query of the user
+// about the metrics of the user's own pods.
 const slow = `
 interval: 4s
 metrics:
@@ -26,8 +26,8 @@ metrics:
   condition: < 100ms
 `
 
-// TestSeveralIngressesAndOwnQuery: two hosts lead to one Service, both are split
-// alike, and a version that is only slow is told by the user's own query.
+// TestSeveralIngressesAndOwnQuery: two hosts lead to one Service, and both get the
+// same weight. The user's own query finds a version that is only slow.
 func TestSeveralIngressesAndOwnQuery(t *testing.T) {
 	t.Parallel()
 	var second *netv1.Ingress

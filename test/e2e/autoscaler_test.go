@@ -18,9 +18,9 @@ import (
 	"github.com/headgate/headgate/test/lab/load"
 )
 
-// TestStableIsNotShrunkBeforeAPromotion: the canary has all the traffic, and twice
-// as much as stable ever had. Stable keeps its pods, and its autoscaler, which
-// may add some, sees nothing of those of the canary.
+// TestStableIsNotShrunkBeforeAPromotion: the canary gets all traffic, twice as much
+// as stable ever had. Stable keeps its pods. Its autoscaler may add pods, and does
+// not count the pods of the canary.
 func TestStableIsNotShrunkBeforeAPromotion(t *testing.T) {
 	t.Parallel()
 	s := newScaled(t, "100%, pause")
@@ -54,7 +54,8 @@ func TestStableIsNotShrunkBeforeAPromotion(t *testing.T) {
 	s.over()
 }
 
-// idle is an autoscaler that sees the pods of stable, which do nothing.
+// idle checks that the autoscaler sees only the pods of stable, which have no
+// traffic.
 func idle(hpa *autoscalingv2.HorizontalPodAutoscaler) error {
 	is := hpa.Status
 	if is.CurrentReplicas != full || is.DesiredReplicas != full {
@@ -66,8 +67,7 @@ func idle(hpa *autoscalingv2.HorizontalPodAutoscaler) error {
 	return nil
 }
 
-// neverShrunk checks that stable had the pods that all the traffic needs all the
-// time.
+// neverShrunk checks that stable always had enough pods for all the traffic.
 func (s *scaled) neverShrunk() {
 	s.Helper()
 	if replicas, available := s.sizes.least(); replicas < full || available < full {
@@ -76,7 +76,7 @@ func (s *scaled) neverShrunk() {
 }
 
 // heldWhileThereWasTraffic checks that Headgate wrote the autoscaler twice: before
-// the canary had traffic, and when it could have none any more.
+// the canary got traffic, and after the canary could no longer have any.
 func (s *scaled) heldWhileThereWasTraffic() {
 	s.Helper()
 	s.said(reason.ScaleDownHeld, "HorizontalPodAutoscaler web ")
@@ -95,8 +95,8 @@ func (s *scaled) heldWhileThereWasTraffic() {
 	}
 }
 
-// TestStableIsNotShrunkBeforeAnAbort: what comes back finds all the pods there.
-// The autoscaler has rules of its own, which it keeps.
+// TestStableIsNotShrunkBeforeAnAbort: after an abort all pods are there for the
+// traffic that returns. The autoscaler keeps its own rules.
 func TestStableIsNotShrunkBeforeAnAbort(t *testing.T) {
 	t.Parallel()
 	s := newScaled(t, "75%, pause", func(hpa *autoscalingv2.HorizontalPodAutoscaler) {
@@ -124,9 +124,9 @@ func TestStableIsNotShrunkBeforeAnAbort(t *testing.T) {
 	}
 }
 
-// TestStableThatShrinksGetsItsTrafficBackInPortions: the control experiment. Only
-// the user's own word for it lets the autoscaler shrink stable, as it would
-// have above.
+// TestStableThatShrinksGetsItsTrafficBackInPortions is the control experiment: the
+// user asks for a scale-down (selectPolicy Min), so the autoscaler shrinks stable.
+// Without Headgate it would do so in the tests above too.
 func TestStableThatShrinksGetsItsTrafficBackInPortions(t *testing.T) {
 	t.Parallel()
 	s := newScaled(t, "100%, pause", selects(autoscalingv2.MinChangePolicySelect))
@@ -146,8 +146,9 @@ func TestStableThatShrinksGetsItsTrafficBackInPortions(t *testing.T) {
 	}
 }
 
-// cameBackInPortions checks that stable never got more than a quarter above what
-// its pods carry.
+// cameBackInPortions checks that stable never got back more than 125% of what its
+// pods carry. Example: with 1 of 4 pods available, stable may get 25% * 1.25 = 31%
+// of the traffic, so the weight of the canary is 69 or more.
 func (s *scaled) cameBackInPortions() {
 	s.Helper()
 	s.weights.mu.Lock()
@@ -157,7 +158,7 @@ func (s *scaled) cameBackInPortions() {
 		s.Errorf("weights were %v, want portions", s.weights.all())
 	}
 	for i, c := range changes[1:] {
-		// The Deployment is watched beside the Ingress, so its news may be later.
+		// The Deployment has a watch of its own, whose events may come later.
 		carries := s.sizes.available(c.at.Add(200*time.Millisecond)) * 125 / full
 		back := int32(100 - max(c.weight, 0))
 		s.Logf("weight %d after %s: stable gets %d%% back, its pods take %d%%", c.weight, c.at.Sub(changes[i].at), back, carries)
@@ -167,7 +168,8 @@ func (s *scaled) cameBackInPortions() {
 	}
 }
 
-// TestAutoscalerOfSomebodyElse: as KEDA owns one, and would write it again.
+// TestAutoscalerOfSomebodyElse: Headgate does not write an autoscaler that has an
+// owner. KEDA owns one, for example, and would overwrite it again.
 func TestAutoscalerOfSomebodyElse(t *testing.T) {
 	t.Parallel()
 	s := newUnscaled(t, "50%, pause")
@@ -186,24 +188,25 @@ func TestAutoscalerOfSomebodyElse(t *testing.T) {
 	s.over()
 }
 
-// TestGitOpsAndAutoscaler: the same manifest, which says nothing of scaling down,
-// comes again and again in the middle, in every way there is.
+// TestGitOpsAndAutoscaler: in the middle of a rollout the same manifest, which has
+// no rule for scaling down, is written again in several ways.
 func TestGitOpsAndAutoscaler(t *testing.T) {
 	t.Parallel()
 	s := newScaled(t, "50%, pause")
 	s.ship("v2", nil)
 	s.await(time.Minute, reason.AwaitingPromotion)
 
-	// Applied, by its owner and by another: nothing changes.
+	// Applied by its owner and by another field manager: nothing changes.
 	s.apply(s.scaler())
-	s.must(shared.Client().Apply(t.Context(), client.ApplyConfigurationFromUnstructured(s.manifest(s.scaler())), client.FieldOwner("argocd-controller"), client.ForceOwnership))
+	manifest := client.ApplyConfigurationFromUnstructured(s.manifest(s.scaler()))
+	s.must(shared.Client().Apply(t.Context(), manifest, client.FieldOwner("argocd-controller"), client.ForceOwnership))
 	s.must(held(s.now()))
 
-	// Replaced: the mark goes with the field, so Headgate begins anew.
+	// Replaced: the mark is lost together with the field, so Headgate sets both again.
 	s.must(shared.Client().Update(t.Context(), s.scaler()))
 	s.awaitHeld()
 
-	// Put as it was, in one field only, twice: that is somebody's word.
+	// One field is reset twice: somebody wants it so, and Headgate gives up.
 	for range 2 {
 		s.switchOn()
 		s.awaitScaler(lost)
@@ -220,7 +223,7 @@ func TestGitOpsAndAutoscaler(t *testing.T) {
 	s.over()
 }
 
-// now is the autoscaler as it is.
+// now reads the autoscaler from the API server.
 func (s *scaled) now() *autoscalingv2.HorizontalPodAutoscaler {
 	s.Helper()
 	hpa := s.scaler()
@@ -228,7 +231,7 @@ func (s *scaled) now() *autoscalingv2.HorizontalPodAutoscaler {
 	return hpa
 }
 
-// switchOn writes back all that is there, but without rules.
+// switchOn writes the autoscaler back without its scaling rules.
 func (s *scaled) switchOn() {
 	s.Helper()
 	hpa := s.now()
@@ -243,8 +246,8 @@ func lost(hpa *autoscalingv2.HorizontalPodAutoscaler) error {
 	return nil
 }
 
-// TestAutoscalerThatComesAndGoesInTheMiddle: it is held while it is that of a
-// rollout, from whenever to whenever.
+// TestAutoscalerThatComesAndGoesInTheMiddle: an autoscaler is held from when it
+// appears in the middle of a rollout until it is gone or the rollout ends.
 func TestAutoscalerThatComesAndGoesInTheMiddle(t *testing.T) {
 	t.Parallel()
 	s := newUnscaled(t, "50%, pause")

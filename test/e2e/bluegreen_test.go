@@ -13,7 +13,7 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// newBlueGreen is newService with 2 replicas and the other strategy.
+// newBlueGreen is newService with 2 replicas and the strategy blue-green.
 func newBlueGreen(t *testing.T, annotations map[string]string) *service {
 	t.Helper()
 	annotations[spec.AnnotationStrategy] = string(spec.BlueGreen)
@@ -22,9 +22,9 @@ func newBlueGreen(t *testing.T, annotations map[string]string) *service {
 	return s
 }
 
-// TestBlueGreenByDefault: with nothing but the strategy and a metric of requests
-// the canary is whole before the switch, which no metric can judge yet, the switch
-// is one write, and what comes after it is judged.
+// TestBlueGreenByDefault has the strategy and a metric of requests only. The canary
+// has full size before the switch. No metric can judge it then. The switch is one
+// write, and the metric judges the version after it.
 func TestBlueGreenByDefault(t *testing.T) {
 	t.Parallel()
 	s := newBlueGreen(t, map[string]string{spec.AnnotationAnalysis: good})
@@ -49,8 +49,9 @@ func TestBlueGreenByDefault(t *testing.T) {
 	}
 }
 
-// TestBlueGreenSwitchesBack: a bad version goes live by itself after a time and is
-// taken back by one write, preview and all. A good one is promoted by itself.
+// TestBlueGreenSwitchesBack: a bad version goes live after a wait. One write takes
+// its traffic away, and its preview too. A good version is promoted without a
+// command.
 func TestBlueGreenSwitchesBack(t *testing.T) {
 	t.Parallel()
 	s := newBlueGreen(t, map[string]string{
@@ -79,8 +80,8 @@ func TestBlueGreenSwitchesBack(t *testing.T) {
 	}
 }
 
-// TestBlueGreenPreview: testers see the new version under a host of its own while
-// everybody else sees the old one, until a person switches.
+// TestBlueGreenPreview: testers see the new version under the preview host. All
+// others see the old version until a person switches.
 func TestBlueGreenPreview(t *testing.T) {
 	t.Parallel()
 	s := newBlueGreen(t, map[string]string{spec.AnnotationSteps: "0%, pause, 100%, 5s"})
@@ -106,9 +107,9 @@ func TestBlueGreenPreview(t *testing.T) {
 	}
 }
 
-// TestPreviewHostRefused: a host that is not the user's to take stops the rollout
-// before any traffic moves, for as long as it is so. If somebody else comes to
-// serve it later, it is theirs.
+// TestPreviewHostRefused: a preview host that the user may not use stops the rollout
+// before any traffic moves, until that changes. If another user's Ingress takes the
+// host later, that user keeps it.
 func TestPreviewHostRefused(t *testing.T) {
 	t.Parallel()
 	s := newBlueGreen(t, map[string]string{spec.AnnotationSteps: "0%, pause, 100%, pause"})
@@ -143,7 +144,7 @@ func TestPreviewHostRefused(t *testing.T) {
 	s.unbroken(s.load, "users")
 }
 
-// elsewhere is an Ingress for host in a namespace of somebody else.
+// elsewhere is an Ingress for host in another user's namespace.
 func (s *service) elsewhere(host string) *netv1.Ingress {
 	s.Helper()
 	ing := lab.Sample{Namespace: newNamespace(s.T), Name: "web"}.Ingress()

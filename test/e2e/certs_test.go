@@ -18,9 +18,9 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// TestCertificateIsRenewed empties the Secret, which forces a new CA, while
-// annotated Deployments are written all the time: none of the writes fails. Then
-// it wipes the caBundle, as a careless upgrade does, and finds it back.
+// TestCertificateIsRenewed empties the Secret, which forces a new CA, while it writes
+// annotated Deployments all the time. None of the writes may fail. Then it removes
+// the caBundle, as a careless upgrade does, and waits until it is restored.
 func TestCertificateIsRenewed(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -38,7 +38,7 @@ func TestCertificateIsRenewed(t *testing.T) {
 		}
 		return nil
 	}))
-	time.Sleep(15 * time.Second) // the replicas change over after 10 s
+	time.Sleep(15 * time.Second) // the replicas serve the new certificate after 10 s
 	stop()
 	if first := failed.Load(); first != nil {
 		t.Errorf("a write failed while the certificate changed: %v", *first)
@@ -58,8 +58,8 @@ func TestCertificateIsRenewed(t *testing.T) {
 	must(t, lab.Poll(within, func() error { return dryRun(within) }))
 }
 
-// writeAllTheTime sends annotated Deployments through the webhook until ctx is
-// over and holds the first error.
+// writeAllTheTime sends annotated Deployments through the webhook until ctx is done,
+// and keeps the first error.
 func writeAllTheTime(ctx context.Context, t *testing.T) *atomic.Pointer[error] {
 	var failed atomic.Pointer[error]
 	done := make(chan struct{})

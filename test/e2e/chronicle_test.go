@@ -21,15 +21,16 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// chronicle is what became of a Deployment, its canaries and their routes. The
-// API server numbers the changes of all kinds in one sequence, so the events of
-// two watches can be put in order, however late they came in.
+// chronicle records every change of a Deployment, its canaries and their Ingresses.
+// The API server numbers the changes of all kinds in one sequence (resourceVersion),
+// so the events of two watches can be sorted, however late they arrive.
 type chronicle struct {
 	*service
 	mu      sync.Mutex
 	moments []moment
 }
 
+// moment is one change of one object.
 type moment struct {
 	number int // resourceVersion
 	at     time.Time
@@ -77,7 +78,7 @@ func (c *chronicle) inOrder() []moment {
 	return slices.SortedFunc(slices.Values(c.moments), func(a, b moment) int { return a.number - b.number })
 }
 
-// reasons are those that the condition gave, one after the other.
+// reasons returns the reasons of the condition, in order.
 func (c *chronicle) reasons() string {
 	var all []string
 	for _, m := range c.inOrder() {
@@ -89,7 +90,7 @@ func (c *chronicle) reasons() string {
 	return strings.Join(slices.Compact(all), " ")
 }
 
-// weights are those that each canary Ingress carried, one after the other.
+// weights returns the weights of each canary Ingress, in order.
 func (c *chronicle) weights() map[string][]int {
 	all := map[string][]int{}
 	for _, m := range c.inOrder() {
@@ -101,12 +102,17 @@ func (c *chronicle) weights() map[string][]int {
 	return all
 }
 
-// check replays everything and checks each change against what must always
-// hold: no weight beyond its pods or of a rollout that is superseded, no pod
-// gone before its traffic, no two canaries at a time.
+// check replays all changes and checks the invariants after each: the weight never
+// rises above what the canary's pods carry, nor for a superseded rollout; no canary
+// pod goes before its traffic; no two canaries have routes at the same time.
 func (c *chronicle) check() {
 	c.Helper()
-	p := past{service: c.service, canaries: map[string]*appsv1.Deployment{}, routes: map[string]map[string]int{}, unrouted: map[string]time.Time{}}
+	p := past{
+		service:  c.service,
+		canaries: map[string]*appsv1.Deployment{},
+		routes:   map[string]map[string]int{},
+		unrouted: map[string]time.Time{},
+	}
 	for _, m := range c.inOrder() {
 		switch obj := m.obj.(type) {
 		case *netv1.Ingress:
@@ -124,16 +130,15 @@ func (c *chronicle) check() {
 	}
 }
 
-// past is how everything was at one moment. Canaries, the weights of their
-// Ingresses and when the last of these went are by rollout.
+// past is the state at one moment of the replay.
 type past struct {
 	*service
 	hold     string
-	full     int32 // the most pods that were wanted since the hold
-	canaries map[string]*appsv1.Deployment
-	routes   map[string]map[string]int
-	unrouted map[string]time.Time
-	raises   int
+	full     int32                         // the most pods that were wanted since the hold
+	canaries map[string]*appsv1.Deployment // by rollout
+	routes   map[string]map[string]int     // weight by rollout and Ingress
+	unrouted map[string]time.Time          // by rollout: when its last Ingress was deleted
+	raises   int                           // how often a weight rose
 }
 
 func (p *past) stable(dep *appsv1.Deployment) {
@@ -155,7 +160,7 @@ func (p *past) canary(m moment, dep *appsv1.Deployment) {
 		switch {
 		case len(p.routes[id]) > 0:
 			p.Errorf("canary pods of rollout %s went while it had traffic: %v", id, p.routes[id])
-		case routed && m.at.Sub(since) < settle+drain/2: // half, because both were seen from outside
+		case routed && m.at.Sub(since) < settle+drain/2: // half of drain, because both times are those of the watch
 			p.Errorf("canary pods of rollout %s went %s after their traffic", id, m.at.Sub(since))
 		}
 	}
@@ -197,7 +202,7 @@ func (p *past) raised(id string, weight int) {
 	switch {
 	case p.hold != "" && p.hold != id:
 		p.Errorf("rollout %s got weight %d while %s was held", id, weight, p.hold)
-	case int32(weight)*p.full > 100*available:
+	case int32(weight)*p.full > 100*available: // e.g. weight 50 of 4 pods needs 2 canary pods: 50*4 <= 100*2
 		p.Errorf("rollout %s got weight %d of what %d pods serve, with %d canary pods Available", id, weight, p.full, available)
 	case len(p.routes) > 1:
 		p.Errorf("rollout %s got weight %d beside others: %v", id, weight, p.routes)
@@ -206,7 +211,7 @@ func (p *past) raised(id string, weight int) {
 
 const canaryWeight = "nginx.ingress.kubernetes.io/canary-weight"
 
-// awaitRollout is await for what the condition says about one rollout.
+// awaitRollout waits for a reason, as await does, of one rollout only.
 func (s *service) awaitRollout(limit time.Duration, id string, want reason.Reason) {
 	s.Helper()
 	dep := s.deployment()
@@ -219,8 +224,8 @@ func (s *service) awaitRollout(limit time.Duration, id string, want reason.Reaso
 	}))
 }
 
-// onlyLeft waits until nothing of any rollout is left but the pods of version,
-// and until they answer.
+// onlyLeft waits until every rollout's objects are deleted, and only pods of version
+// are left and answer.
 func (s *service) onlyLeft(version string) {
 	s.Helper()
 	s.nothingLeft()
@@ -245,8 +250,8 @@ func (s *service) onlyLeft(version string) {
 	}
 }
 
-// nothingLeft waits until nothing of Headgate's is in the namespace, whatever it
-// is called.
+// nothingLeft waits until the namespace has no object that Headgate made, whatever
+// its name.
 func (s *service) nothingLeft() {
 	s.Helper()
 	s.must(lab.Poll(s.within(30*time.Second), func() error {
@@ -261,10 +266,11 @@ func (s *service) nothingLeft() {
 	}))
 }
 
-// marked are the names of what list holds that Headgate made.
+// marked returns the names of the objects of the kind of list that Headgate made.
 func (s *service) marked(list client.ObjectList) []string {
 	s.Helper()
-	s.must(shared.Client().List(s.Context(), list, client.InNamespace(s.Namespace), client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}))
+	ours := client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}
+	s.must(shared.Client().List(s.Context(), list, client.InNamespace(s.Namespace), ours))
 	var names []string
 	s.must(meta.EachListItem(list, func(item runtime.Object) error {
 		names = append(names, fmt.Sprintf("%T %s", item, item.(client.Object).GetName()))

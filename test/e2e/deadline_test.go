@@ -11,11 +11,12 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// TestForgottenPause: a rollout that waits for somebody ends at its deadline, and
-// not by a command that is meant for another.
+// TestForgottenPause: a rollout that waits for a person ends at its deadline. A
+// command for another rollout does not end it.
 func TestForgottenPause(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause", spec.AnnotationRolloutDeadline: "20s"}, func(s *service) { s.Replicas = 2 })
+	annotations := map[string]string{spec.AnnotationSteps: "50%, pause", spec.AnnotationRolloutDeadline: "20s"}
+	s := newService(t, annotations, func(s *service) { s.Replicas = 2 })
 	s.await(20*time.Second, reason.Ready)
 	began := time.Now()
 	s.ship("v2", nil)
@@ -23,7 +24,8 @@ func TestForgottenPause(t *testing.T) {
 
 	s.annotate(spec.AnnotationCommand, "abort:1")
 	s.must(lab.Poll(s.within(10*time.Second), func() error {
-		if notes := s.notes(reason.CommandRefused); len(notes) != 1 || !strings.Contains(notes[0], "abort:1 is refused: it names rollout 1") {
+		const refused = "abort:1 is refused: it names rollout 1"
+		if notes := s.notes(reason.CommandRefused); len(notes) != 1 || !strings.Contains(notes[0], refused) {
 			return fmt.Errorf("refused were %q, want abort:1", notes)
 		}
 		return nil
@@ -48,11 +50,12 @@ func TestForgottenPause(t *testing.T) {
 	}
 }
 
-// TestCanaryThatCrashes: it is Ready now and then, which is not Available, does
-// not begin its time anew, and is explained.
+// TestCanaryThatCrashes: a canary that crashes is Ready now and then and never
+// Available. That does not restart its deadline, and the message explains it.
 func TestCanaryThatCrashes(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{spec.AnnotationSteps: ladder, spec.AnnotationProgressDeadline: "12s"}, func(s *service) { s.Replicas = 1 })
+	annotations := map[string]string{spec.AnnotationSteps: ladder, spec.AnnotationProgressDeadline: "12s"}
+	s := newService(t, annotations, func(s *service) { s.Replicas = 1 })
 	s.await(20*time.Second, reason.Ready)
 	s.patch(map[string]any{"spec": map[string]any{"minReadySeconds": 3}})
 	began := time.Now()

@@ -24,8 +24,8 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// TestGates: a rollout stands at each gate as long as that is closed, or does not
-// answer, and a person passes them all.
+// TestGates: a rollout waits at each gate while the gate is closed or does not
+// answer. A person may skip all gates.
 func TestGates(t *testing.T) {
 	t.Parallel()
 	g := startGates(t)
@@ -75,7 +75,7 @@ func TestGates(t *testing.T) {
 	}
 }
 
-// TestGateThatTheOperatorDoesNotAllow is refused where it is written.
+// TestGateThatTheOperatorDoesNotAllow: the request that writes such a gate is denied.
 func TestGateThatTheOperatorDoesNotAllow(t *testing.T) {
 	t.Parallel()
 	dep := lab.Sample{Namespace: newNamespace(t), Name: "web", Version: "v1"}.Deployment()
@@ -83,7 +83,8 @@ func TestGateThatTheOperatorDoesNotAllow(t *testing.T) {
 		spec.AnnotationStrategy: "canary",
 		spec.AnnotationGates:    "start http://metadata.internal/token",
 	}
-	want := `annotation headgate.dev/gates: "http://metadata.internal/token" is not allowed: the operator allows gates at http://` + gateAddress()
+	want := `annotation headgate.dev/gates: "http://metadata.internal/token" is not allowed: ` +
+		`the operator allows gates at http://` + gateAddress()
 	if err := shared.Client().Create(t.Context(), dep); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("the answer is %v, want %s", err, want)
 	}
@@ -97,14 +98,15 @@ func (s *service) noCanary() {
 	}
 }
 
-// gateAddress is where the operator of the lab allows gates: a port of the
-// machine, which pods reach as they reach Prometheus.
+// gateAddress is the only address at which the operator of the lab allows gates: a
+// port of the lab's machine. Pods reach it as they reach Prometheus.
 func gateAddress() string {
-	u, _ := url.Parse(shared.Prometheus.URL()) // no error: it answered there
+	u, _ := url.Parse(shared.Prometheus.URL()) // no error: Prometheus answers at this URL
 	return net.JoinHostPort(u.Hostname(), "7700")
 }
 
-// gates serves the gate of each point, at its name. All are closed at first.
+// gates is a server with one path per point, such as /start. A gate is closed until
+// set opens it.
 type gates struct {
 	*testing.T
 	server *httptest.Server
@@ -114,7 +116,7 @@ type gates struct {
 	asked []asked
 }
 
-// gate is a point and the weight that the canary has there.
+// gate is a point of a rollout and the weight at which it is asked.
 type gate struct {
 	point  spec.GatePoint
 	weight int
@@ -170,8 +172,8 @@ func (g *gates) set(open bool, point spec.GatePoint, weight int) {
 	g.open[gate{point, weight}] = open
 }
 
-// questions are all that were asked, in their order, each once; it checks that
-// no gate was asked too often.
+// questions returns the questions in order, repeated ones once. It fails the test if
+// the same question came twice within 5 seconds.
 func (g *gates) questions() []string {
 	g.Helper()
 	g.mu.Lock()

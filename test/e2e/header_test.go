@@ -12,8 +12,8 @@ import (
 	"github.com/headgate/headgate/test/lab/load"
 )
 
-// sendWith puts a light load on s, of requests that all have these headers: names
-// and values in turn.
+// sendWith sends a light load to s, with these headers in every request: name, value,
+// name, value and so on.
 func (s *service) sendWith(headers ...string) *load.Load {
 	h := http.Header{}
 	for pair := range slices.Chunk(headers, 2) {
@@ -22,9 +22,9 @@ func (s *service) sendWith(headers ...string) *load.Load {
 	return load.Start(s.Context(), load.Options{URL: shared.Ingress.URL() + "/", Host: s.Host(), Rate: 20, Header: h})
 }
 
-// TestHeaderAndCookie: who has the header or the cookie is on the new version
-// while nobody else is, and stays there, or away from there, beside weights, until
-// the rollout ends.
+// TestHeaderAndCookie: at first only requests with the header or the cookie reach the
+// new version. When there are weights too, such requests still always go to the new
+// version, or never, until the rollout ends.
 func TestHeaderAndCookie(t *testing.T) {
 	t.Parallel()
 	s := newService(t, map[string]string{spec.AnnotationSteps: "0%, header=X-Canary:beta, cookie=canary, pause, 25%, pause"})
@@ -62,8 +62,8 @@ func TestHeaderAndCookie(t *testing.T) {
 	}
 }
 
-// TestTestersFindItBad: a version is judged by those alone who match a pattern,
-// and taken from them by the next write. Nobody else ever saw it.
+// TestTestersFindItBad: only requests that match a pattern reach the new version, and
+// it is judged by these. The next write takes it away. No other request reached it.
 func TestTestersFindItBad(t *testing.T) {
 	t.Parallel()
 	s := newService(t, map[string]string{

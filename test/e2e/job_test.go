@@ -18,8 +18,9 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// TestSmokeTestBeforeAnyTraffic: a Job asks the canary when nobody else does. If
-// it fails, no user has seen the version, and it stays until the next rollout.
+// TestSmokeTestBeforeAnyTraffic: a Job sends a request to the canary before any user
+// does. If the Job fails, no user has seen the version. The failed Job stays until the
+// next rollout.
 func TestSmokeTestBeforeAnyTraffic(t *testing.T) {
 	t.Parallel()
 	s := newTested(t)
@@ -67,8 +68,8 @@ func TestSmokeTestBeforeAnyTraffic(t *testing.T) {
 	}
 }
 
-// TestSmokeTestThatHangs: an abort does not leave it behind, and if nobody aborts
-// its own deadline ends the rollout.
+// TestSmokeTestThatHangs: an abort deletes the Job. Without an abort, the Job's own
+// deadline ends the rollout.
 func TestSmokeTestThatHangs(t *testing.T) {
 	t.Parallel()
 	s := newTested(t)
@@ -90,8 +91,8 @@ func TestSmokeTestThatHangs(t *testing.T) {
 	s.neverSeen("v2", "v3")
 }
 
-// TestSmokeTestThatCannotBeMade: what is in the way is said, and when it is put
-// right the rollout goes on.
+// TestSmokeTestThatCannotBeMade: the message says why the Job cannot be made. When the
+// cause is corrected, the rollout goes on.
 func TestSmokeTestThatCannotBeMade(t *testing.T) {
 	t.Parallel()
 	s := newTested(t)
@@ -115,7 +116,7 @@ func TestSmokeTestThatCannotBeMade(t *testing.T) {
 	s.over()
 }
 
-// newTested is a service whose rollouts begin with a smoke test.
+// newTested returns a service whose rollouts begin with a smoke test.
 func newTested(t *testing.T) *service {
 	t.Helper()
 	s := newService(t, map[string]string{spec.AnnotationSteps: "job=smoke-test, 50%, 100%"}, func(s *service) { s.Replicas = 2 })
@@ -123,8 +124,8 @@ func newTested(t *testing.T) *service {
 	return s
 }
 
-// smokeTest applies the suspended CronJob of which the Jobs are made: they ask
-// the canary once.
+// smokeTest applies the suspended CronJob that is the template of the Jobs. Each Job
+// sends one request to the canary.
 func (s *service) smokeTest(env map[string]string, change ...func(*batchv1.JobTemplateSpec)) {
 	s.Helper()
 	cron := &batchv1.CronJob{
@@ -196,8 +197,8 @@ func environmentOf(pod *corev1.Pod) map[string]string {
 	return env
 }
 
-// completed waits until job has passed, and returns when it had, at most a second
-// too early.
+// completed waits until job is Complete, and returns the time of that, at most a
+// second too early.
 func (s *service) completed(job *batchv1.Job) time.Time {
 	s.Helper()
 	s.must(shared.Await(s.within(time.Minute), job, func() error {
@@ -209,8 +210,8 @@ func (s *service) completed(job *batchv1.Job) time.Time {
 	return job.Status.CompletionTime.Time
 }
 
-// neverSeen stops the load and checks that none of versions gave an answer, and
-// that no weight rose above 0.
+// neverSeen stops the load and checks that none of versions answered and that no
+// weight was above 0.
 func (s *service) neverSeen(versions ...string) {
 	s.Helper()
 	r := s.over()

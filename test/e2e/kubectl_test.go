@@ -20,31 +20,30 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// web is the Deployment of every test here.
+// web is the Deployment of every test in this file.
 const web = "deployment/web"
 
 // image is the argument of kubectl set image for version.
 func image(version string) string { return "app=" + lab.Image(version) }
 
-// restartPatch is what kubectl rollout restart does, and the restart button of
-// Argo CD, which no pause stops.
+// restartPatch is the patch of kubectl rollout restart and of the restart button of
+// Argo CD. kubectl refuses to send it while a Deployment is paused; Argo CD does not.
 const restartPatch = `{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"2026-11-22T10:00:00Z"}}}}}`
 
-// reply is what kubectl said, and whether it failed.
+// reply is the output of kubectl, and its error.
 type reply struct {
 	*service
 	stdout, stderr string
 	err            error
 }
 
-// kubectl runs it in the namespace of s.
+// kubectl runs kubectl in the namespace of s.
 func (s *service) kubectl(args ...string) reply {
 	s.Helper()
 	return s.kubectlWith("KUBE_EDITOR=false", args...)
 }
 
-// edit is kubectl edit by a person who does to the text what script, which has
-// no blanks, says to sed.
+// edit runs kubectl edit. Its editor is sed with script, which may have no blanks.
 func (s *service) edit(script string) reply {
 	s.Helper()
 	return s.kubectlWith("KUBE_EDITOR=sed -i "+script, "edit", web)
@@ -62,7 +61,7 @@ func (s *service) kubectlWith(env string, args ...string) reply {
 	return r
 }
 
-// done checks that kubectl did as told, without a word of warning.
+// done checks that kubectl succeeded without a warning.
 func (r reply) done() {
 	r.Helper()
 	if r.err != nil || r.stderr != "" {
@@ -70,8 +69,7 @@ func (r reply) done() {
 	}
 }
 
-// warns checks that kubectl did as told and passed on a warning that has part in
-// it.
+// warns checks that kubectl succeeded and printed a warning that contains part.
 func (r reply) warns(part string) {
 	r.Helper()
 	if r.err != nil || !strings.Contains(r.stderr, "Warning: ") || !strings.Contains(r.stderr, part) {
@@ -79,8 +77,7 @@ func (r reply) warns(part string) {
 	}
 }
 
-// refuses checks that kubectl or the API server refused, for a reason that has
-// part in it.
+// refuses checks that kubectl failed with an error that contains part.
 func (r reply) refuses(part string) {
 	r.Helper()
 	if r.err == nil || !strings.Contains(r.stderr, part) {
@@ -123,7 +120,7 @@ func (s *service) awaitRelease(limit time.Duration) {
 	}))
 }
 
-// newQuiet is a service that nothing routes to: its templates are held, and wait.
+// newQuiet returns a service without an Ingress: its templates are held and wait.
 func newQuiet(t *testing.T) *service {
 	t.Helper()
 	s := &service{T: t, Sample: lab.Sample{
@@ -136,8 +133,8 @@ func newQuiet(t *testing.T) *service {
 	return s
 }
 
-// TestKubectlNewTemplate: by whatever verb a new template comes, it is held in
-// the same request, and by the same verb it goes again.
+// TestKubectlNewTemplate: whatever kubectl verb writes a new template, the template
+// is held in the same request. The same verb can write the old template back.
 func TestKubectlNewTemplate(t *testing.T) {
 	t.Parallel()
 	for verb, ship := range map[string]func(s *service, from, to string) reply{
@@ -178,7 +175,8 @@ func TestKubectlNewTemplate(t *testing.T) {
 	}
 }
 
-// TestKubectlPause: a pause of one's own is one's own, and its end is held.
+// TestKubectlPause: Headgate leaves a user's own pause alone. When the pause ends, the
+// template is held.
 func TestKubectlPause(t *testing.T) {
 	t.Parallel()
 	s := newQuiet(t)
@@ -187,14 +185,13 @@ func TestKubectlPause(t *testing.T) {
 	s.kubectl("rollout", "resume", web).warns("web was un-paused and is now held as rollout")
 	first := s.hold()
 	s.kubectl("rollout", "resume", web).warns("rollout " + first + " is still held")
-	s.kubectl("patch", web, "-p", restartPatch).warns("web is held: this restarts the template that waits")
+	s.kubectl("patch", web, "-p", restartPatch).warns("web is held: this restarts the waiting template")
 	if now := s.hold(); now == "" || now == first {
 		t.Errorf("restarted while held as rollout %s it is held as %q, want another rollout", first, now)
 	}
 }
 
-// newShop is a service of 2 pods under load, whose rollouts wait at half the
-// traffic.
+// newShop returns a service of 2 pods under load, whose rollouts wait at weight 50.
 func newShop(t *testing.T) *service {
 	t.Helper()
 	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause"}, func(s *service) { s.Replicas = 2 })
@@ -202,7 +199,7 @@ func newShop(t *testing.T) *service {
 	return s
 }
 
-// try ships version and waits until it has half the traffic.
+// try ships version and waits until it has weight 50.
 func (s *service) try(version string) (hold string) {
 	s.Helper()
 	s.kubectl("set", "image", web, image(version)).done()
@@ -218,8 +215,8 @@ func (s *service) unharmed() {
 	}
 }
 
-// TestKubectlDuringACanary: nothing that a person types takes the hold away by
-// accident, and rollout status ends with the release.
+// TestKubectlDuringACanary: no kubectl command ends the hold by accident. kubectl
+// rollout status ends with the release.
 func TestKubectlDuringACanary(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -232,7 +229,8 @@ func TestKubectlDuringACanary(t *testing.T) {
 	s.kubectl("rollout", "undo", web).refuses("no rollout history found")
 	s.kubectl("rollout", "restart", web).refuses("can't restart paused deployment")
 	s.kubectl("rollout", "pause", web).refuses("already paused")
-	s.kubectl("rollout", "resume", web).warns("rollout " + held + " is still held; to ship it now: kubectl annotate deploy/web headgate.dev/command=promote-full; to send it back: ")
+	s.kubectl("rollout", "resume", web).warns("rollout " + held + " is still held; " +
+		"to promote it now: kubectl annotate deploy/web headgate.dev/command=promote-full; to abort it: ")
 	s.kubectl("patch", web, "-p", `{"spec":{"paused":false}}`).warns("is still held")
 	s.edit("/paused:/s/true/false/").warns("is still held")
 	s.kubectl("replace", "-f", s.file("v2")).warns("is still held")
@@ -262,8 +260,8 @@ func TestKubectlDuringACanary(t *testing.T) {
 	s.unharmed()
 }
 
-// TestKubectlUndo: after a promotion undo brings the old template back as a
-// canary, which a person may skip; while one is held kubectl refuses.
+// TestKubectlUndo: after a promotion, undo brings the old template back as a canary,
+// which a person may skip. While a template is held, kubectl refuses to undo.
 func TestKubectlUndo(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -279,8 +277,8 @@ func TestKubectlUndo(t *testing.T) {
 	s.unharmed()
 }
 
-// TestKubectlRestart: a restart rolls as ever and is no bypass, unless the user
-// wants a canary of it.
+// TestKubectlRestart: a restart is a native rolling update and no bypass, unless the
+// user wants a canary of it.
 func TestKubectlRestart(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -328,7 +326,7 @@ func TestKubectlAfterARollback(t *testing.T) {
 	if now := s.hold(); now != failed {
 		t.Errorf("held as rollout %q, want %q", now, failed)
 	}
-	s.kubectl("patch", web, "-p", restartPatch).warns("web is held: this restarts the template that waits")
+	s.kubectl("patch", web, "-p", restartPatch).warns("web is held: this restarts the waiting template")
 	if now := s.hold(); now == "" || now == failed {
 		t.Errorf("restarted after rollout %s failed it is held as %q, want another rollout", failed, now)
 	}
@@ -339,8 +337,8 @@ func TestKubectlAfterARollback(t *testing.T) {
 	s.unharmed()
 }
 
-// TestKubectlScaleToZero: what comes back from 0 is up to Kubernetes, which
-// prefers the template in the spec if that ever ran, held or not.
+// TestKubectlScaleToZero: Kubernetes decides which version comes back from 0
+// replicas. It prefers the template in the spec if that ever ran, held or not.
 func TestKubectlScaleToZero(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -368,11 +366,11 @@ func TestKubectlScaleToZero(t *testing.T) {
 		t.Errorf("at 0 replicas: held as rollout %q, want %q", now, held)
 	}
 	s.awaitPods(30*time.Second, "v3", 0)
-	s.load.Stop() // with 0 replicas there is nobody to answer
+	s.load.Stop() // with 0 replicas no pod answers
 	scale(2)
 	s.awaitPods(time.Second, "v2", 2)
 
-	s.try("v1") // which ran before
+	s.try("v1") // v1 ran before
 	scale(0)
 	s.await(20*time.Second, reason.ScaledToZero)
 	scale(2) // Kubernetes brings the ReplicaSet of v1 back
@@ -381,8 +379,8 @@ func TestKubectlScaleToZero(t *testing.T) {
 	s.awaitRelease(20 * time.Second)
 }
 
-// TestKubectlScaleToZeroBeforeTheCanary: with nothing to compare with, the template
-// is released.
+// TestKubectlScaleToZeroBeforeTheCanary: without stable pods the template is
+// released.
 func TestKubectlScaleToZeroBeforeTheCanary(t *testing.T) {
 	t.Parallel()
 	s := newQuiet(t)
@@ -394,8 +392,8 @@ func TestKubectlScaleToZeroBeforeTheCanary(t *testing.T) {
 	s.awaitPods(20*time.Second, "v2", 1)
 }
 
-// TestKubectlDeleteOrphan: what the canary has stays, and serves, until somebody
-// deletes it by its label.
+// TestKubectlDeleteOrphan: the canary's objects stay and serve until a person deletes
+// them by label.
 func TestKubectlDeleteOrphan(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

@@ -1,5 +1,3 @@
-// Package e2e proves Headgate as a user gets it: the chart, on a real API server,
-// behind a real ingress controller, with every answer of a steady load counted.
 package e2e
 
 import (
@@ -12,8 +10,7 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// Short, so that a test takes seconds; Traefik applies a change within 200 ms
-// here.
+// Short, so that a test takes seconds. Traefik applies a change within 200 ms here.
 const (
 	settle = time.Second
 	drain  = 2 * time.Second

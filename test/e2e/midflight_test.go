@@ -12,15 +12,16 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// TestThirdVersion: wherever the second version is when the third comes, its
-// traffic goes, its pods go after that, and the third begins at the first step.
+// TestThirdVersion: a third version arrives at different points of the second's
+// rollout. The second loses its traffic first and its pods after that. The third begins
+// at the first step.
 func TestThirdVersion(t *testing.T) {
 	t.Parallel()
 	for when, tt := range map[string]struct {
 		steps string
 		env   map[string]string // of v2
 		reach func(*service) reason.Reason
-		both  bool // v1 and v2 serve while v3 is tried out
+		both  bool // v1 and v2 both serve during the rollout of v3
 	}{
 		"while the canary starts": {
 			steps: "50%, pause",
@@ -61,8 +62,8 @@ func TestThirdVersion(t *testing.T) {
 			},
 			both: true,
 		},
-		// An autoscaler took half of stable away while the canary had all the
-		// traffic: what stable cannot take yet stays with the canary.
+		// An autoscaler removes half of stable while the canary has all the traffic.
+		// The part of the traffic that stable cannot carry stays with the canary.
 		"while its traffic returns": {
 			steps: "100%, pause",
 			reach: func(s *service) reason.Reason {
@@ -107,7 +108,7 @@ func TestThirdVersion(t *testing.T) {
 	}
 }
 
-// tell gives a command and waits for what comes of it.
+// tell gives a command and waits for its effect.
 func (s *service) tell(command string, want reason.Reason) reason.Reason {
 	s.Helper()
 	s.annotate(spec.AnnotationCommand, command)
@@ -115,9 +116,9 @@ func (s *service) tell(command string, want reason.Reason) reason.Reason {
 	return want
 }
 
-// TestAnnotationsEditedInTheMiddle: other steps count from the next rollout on,
-// because a place in one list means nothing in another; another analysis counts
-// at once, or nobody could mend one that never passes.
+// TestAnnotationsEditedInTheMiddle: new steps apply from the next rollout on, because
+// a position in one list means nothing in another. A new analysis applies at once;
+// otherwise no one could correct an analysis that never passes.
 func TestAnnotationsEditedInTheMiddle(t *testing.T) {
 	t.Parallel()
 	const (
@@ -152,7 +153,7 @@ func TestAnnotationsEditedInTheMiddle(t *testing.T) {
 	}
 }
 
-// reannotate applies the version that is there with other annotations.
+// reannotate applies the current version with other annotations.
 func (s *service) reannotate(annotations map[string]string) {
 	s.Helper()
 	maps.Copy(s.Annotations, annotations)

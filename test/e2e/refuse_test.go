@@ -17,8 +17,8 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// TestMalformedAnnotations: what does not parse is refused in the request that
-// brings it, with an error that shows what would be right, and changes nothing.
+// TestMalformedAnnotations: a request with an annotation that does not parse is denied
+// and changes nothing. The error shows a value that is right.
 func TestMalformedAnnotations(t *testing.T) {
 	t.Parallel()
 	s := lab.Sample{Namespace: newNamespace(t), Name: "web", Version: "v1"}
@@ -65,8 +65,9 @@ func TestMalformedAnnotations(t *testing.T) {
 	}
 }
 
-// TestWeightsThatWouldLie: what makes a weight meaningless is found before any
-// traffic moves, said in the condition, and over as soon as it is put right.
+// TestWeightsThatWouldLie: anything that makes a weight meaningless stops the rollout
+// before any traffic moves. The condition says what it is. When it is corrected, the
+// rollout goes on.
 func TestWeightsThatWouldLie(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -123,7 +124,8 @@ func TestWeightsThatWouldLie(t *testing.T) {
 				t.Errorf("the condition does not say %q: %s", tt.want, message)
 			}
 			var list netv1.IngressList
-			s.must(shared.Client().List(t.Context(), &list, client.InNamespace(s.Namespace), client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}))
+			ours := client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}
+			s.must(shared.Client().List(t.Context(), &list, client.InNamespace(s.Namespace), ours))
 			if len(list.Items) > 0 {
 				t.Errorf("traffic was touched all the same: %s", list.Items[0].Name)
 			}
@@ -133,8 +135,8 @@ func TestWeightsThatWouldLie(t *testing.T) {
 	}
 }
 
-// TestPolicyThatMissesCanaryPods: the label that tells canary pods apart may be
-// the one that a NetworkPolicy selects on. That is said, and stops nothing.
+// TestPolicyThatMissesCanaryPods: a NetworkPolicy may select on the label that differs
+// on canary pods. Headgate reports it and goes on.
 func TestPolicyThatMissesCanaryPods(t *testing.T) {
 	t.Parallel()
 	s := newSpoilt(t)
@@ -146,7 +148,9 @@ func TestPolicyThatMissesCanaryPods(t *testing.T) {
 	s.annotate(spec.AnnotationStrategy, "canary")
 	s.annotate(spec.AnnotationSteps, "50%, 1s")
 	s.await(20*time.Second, reason.Ready)
-	s.patch(map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": map[string]any{"edition": "two"}}}}})
+	s.patch(map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{
+		"annotations": map[string]any{"edition": "two"},
+	}}}})
 	s.await(time.Minute, reason.Promoted)
 	var events eventsv1.EventList
 	s.must(shared.Client().List(t.Context(), &events, client.InNamespace(s.Namespace)))
@@ -161,7 +165,7 @@ func TestPolicyThatMissesCanaryPods(t *testing.T) {
 	}
 }
 
-// spoilt is a service with something wrong from the start, and no load.
+// spoilt returns a service that has something wrong from the start, and no load.
 type spoilt struct {
 	*service
 	svc *corev1.Service
@@ -177,7 +181,7 @@ func newSpoilt(t *testing.T) *spoilt {
 	return s
 }
 
-// other is a Deployment of somebody else in the same namespace.
+// other is another user's Deployment in the same namespace.
 func (s *spoilt) other(name string) *appsv1.Deployment {
 	return lab.Sample{Namespace: s.Namespace, Name: name, Version: "v9"}.Deployment()
 }
@@ -193,8 +197,8 @@ func (s *spoilt) create(objects ...client.Object) {
 	}
 }
 
-// update writes obj over whatever is there: an ingress controller may have
-// written its status meanwhile.
+// update writes obj whatever its resourceVersion: an ingress controller may have
+// written the status meanwhile.
 func (s *spoilt) update(obj client.Object) {
 	s.Helper()
 	obj.SetResourceVersion("")

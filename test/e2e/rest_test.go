@@ -46,7 +46,9 @@ func TestDeploymentsThatDidNotOptInAreNotDelayed(t *testing.T) {
 		s.must(shared.Available(s.within(time.Minute), s.deployment()))
 	})
 	calls("a new template", 1, func() {
-		s.patch(map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": map[string]any{"edition": "two"}}}}})
+		s.patch(map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{
+			"annotations": map[string]any{"edition": "two"},
+		}}}})
 	})
 }
 
@@ -57,8 +59,8 @@ func (s *service) webhookCalls() int {
 	return n
 }
 
-// TestNothingIsWrittenAtRest: while nothing happens Headgate writes nothing, in
-// whatever state a rollout rests.
+// TestNothingIsWrittenAtRest: Headgate writes nothing while nothing happens, in every
+// state in which a rollout can wait.
 func TestNothingIsWrittenAtRest(t *testing.T) {
 	waiting := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause"})
 	waiting.withAutoscaler()
@@ -98,7 +100,7 @@ func none(dep *appsv1.Deployment) error {
 	return fmt.Errorf("%s still has %d pods", dep.Name, dep.Status.Replicas)
 }
 
-// TestHoldIsNotUndoneByAccident: nobody but Headgate lets a held template out.
+// TestHoldIsNotUndoneByAccident: only Headgate releases a held template.
 func TestHoldIsNotUndoneByAccident(t *testing.T) {
 	t.Parallel()
 	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause"})
@@ -107,7 +109,7 @@ func TestHoldIsNotUndoneByAccident(t *testing.T) {
 	s.await(time.Minute, reason.AwaitingPromotion)
 	held := s.applied.Annotations[spec.AnnotationRollout]
 
-	// As `kubectl replace` and Argo CD's Replace=true: markers and pause are not there.
+	// Like `kubectl replace` and Argo CD's Replace=true: without markers and pause.
 	s.must(shared.Client().Update(t.Context(), s.Deployment()))
 	s.patch(map[string]any{"spec": map[string]any{"paused": false}})
 	s.patch(map[string]any{"metadata": map[string]any{"annotations": map[string]any{spec.AnnotationRollout: nil}}})

@@ -18,7 +18,7 @@ import (
 	"github.com/headgate/headgate/test/lab/load"
 )
 
-// newHalfway is a service whose v2 has half the traffic and waits.
+// newHalfway returns a service whose v2 waits at weight 50.
 func newHalfway(t *testing.T, env map[string]string) (*service, *chronicle) {
 	t.Helper()
 	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause, 100%"})
@@ -29,8 +29,8 @@ func newHalfway(t *testing.T, env map[string]string) (*service, *chronicle) {
 	return s, c
 }
 
-// TestRoutesEditedAndAdded: whatever leads to the Service after an edit is
-// split as the rest is, at once.
+// TestRoutesEditedAndAdded: after an edit, every route to the Service gets the same
+// weight at once.
 func TestRoutesEditedAndAdded(t *testing.T) {
 	t.Parallel()
 	s, c := newHalfway(t, nil)
@@ -84,8 +84,8 @@ func TestRoutesEditedAndAdded(t *testing.T) {
 	c.check()
 }
 
-// TestServiceAndIngressRenamed as it is done without an outage: the new one
-// comes before the old one goes.
+// TestServiceAndIngressRenamed renames without an outage: the new object is created
+// before the old one is deleted.
 func TestServiceAndIngressRenamed(t *testing.T) {
 	t.Parallel()
 	s, c := newHalfway(t, nil)
@@ -121,8 +121,8 @@ func TestServiceAndIngressRenamed(t *testing.T) {
 	c.check()
 }
 
-// TestRouteDeletedAndCreated: as a GitOps tool may do it. The canary waits with
-// the weight that it has; what is lost is what is lost without a canary.
+// TestRouteDeletedAndCreated: a GitOps tool may replace a route in this way. The canary
+// keeps its weight and waits. No more answers are lost than without a canary.
 func TestRouteDeletedAndCreated(t *testing.T) {
 	t.Parallel()
 	for kind, tt := range map[string]struct {
@@ -175,8 +175,8 @@ func TestRouteDeletedAndCreated(t *testing.T) {
 	}
 }
 
-// TestServiceEditedToSelectTheCanary: canary pods behind the stable Service get
-// more than their weight and keep it after an abort, so no weight may rise then.
+// TestServiceEditedToSelectTheCanary: canary pods behind the stable Service get more
+// traffic than their weight says, and keep it after an abort. No weight may rise then.
 func TestServiceEditedToSelectTheCanary(t *testing.T) {
 	t.Parallel()
 	s := newSpoilt(t)
@@ -198,13 +198,13 @@ func TestServiceEditedToSelectTheCanary(t *testing.T) {
 	s.unharmed()
 }
 
-// canaryOf is the canary of one of the user's Ingresses.
+// canaryOf returns the canary Ingress of one of the user's Ingresses.
 func canaryOf(stable *netv1.Ingress) *netv1.Ingress {
 	return &netv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: stable.Namespace, Name: stable.Name + "-canary"}}
 }
 
-// awaitSplit waits until the canary of stable has the same rules, but for the
-// Service, and half of the traffic.
+// awaitSplit waits until the canary Ingress of stable has weight 50 and the same rules
+// with the canary Service in them.
 func (s *service) awaitSplit(stable *netv1.Ingress) {
 	s.Helper()
 	want := stable.DeepCopy().Spec.Rules
@@ -225,7 +225,7 @@ func (s *service) awaitSplit(stable *netv1.Ingress) {
 	}))
 }
 
-// splits puts a load on host and waits until both versions have answered it.
+// splits sends a load to host and waits until both versions have answered.
 func (s *service) splits(host string) *load.Load {
 	s.Helper()
 	s.must(shared.AwaitRoute(s.within(20*time.Second), host))
@@ -247,8 +247,8 @@ func (s *service) bothAnswer(l *load.Load) {
 	}))
 }
 
-// answersAgain waits until none of the last answers was lost. One answer shows
-// little: the canary's half may be there before the other.
+// answersAgain waits until none of the last answers was lost. One answer is not
+// enough: the route of the canary may work before that of stable.
 func (s *service) answersAgain() {
 	s.Helper()
 	s.must(lab.Poll(s.within(20*time.Second), func() error {
@@ -266,7 +266,8 @@ func (s *service) awaitEndpoints(name string) {
 	s.Helper()
 	s.must(lab.Poll(s.within(20*time.Second), func() error {
 		var slices discoveryv1.EndpointSliceList
-		s.must(shared.Client().List(s.Context(), &slices, client.InNamespace(s.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: name}))
+		ofService := client.MatchingLabels{discoveryv1.LabelServiceName: name}
+		s.must(shared.Client().List(s.Context(), &slices, client.InNamespace(s.Namespace), ofService))
 		n := 0
 		for _, slice := range slices.Items {
 			n += len(slice.Endpoints)

@@ -11,7 +11,7 @@ import (
 	"github.com/headgate/headgate/test/lab/load"
 )
 
-// crowd is who is meant to be answered by one version, "" being nobody.
+// crowd is a load that only one version must answer; "": no version.
 type crowd struct {
 	who     string
 	load    *load.Load
@@ -43,7 +43,7 @@ func (s *service) answers(l *load.Load, then time.Time, n int) load.Report {
 	return r
 }
 
-// unbroken stops l and checks that the rollout broke none of its answers.
+// unbroken stops l and checks that the rollout failed none of its answers.
 func (s *service) unbroken(l *load.Load, whose string) load.Report {
 	s.Helper()
 	r := l.Stop()
@@ -53,7 +53,7 @@ func (s *service) unbroken(l *load.Load, whose string) load.Report {
 	return r
 }
 
-// writes are the verbs with which Headgate has written an object of s.
+// writes returns the verbs of Headgate's writes to an object of s, in order.
 func (s *service) writes(resource, name string) []string {
 	s.Helper()
 	all, err := shared.HeadgateWrites()
@@ -67,20 +67,20 @@ func (s *service) writes(resource, name string) []string {
 	return verbs
 }
 
-// routeWrites are those to the canary Ingress.
+// routeWrites returns the verbs of Headgate's writes to the canary Ingress.
 func (s *service) routeWrites() []string {
 	s.Helper()
 	return s.writes("ingresses", s.canaryIngress().Name)
 }
 
-// emptied waits until a rolled-back canary has no pods.
+// emptied waits until the canary, which was rolled back, has no pods.
 func (s *service) emptied(limit time.Duration) {
 	s.Helper()
 	canary := s.canary()
 	s.must(shared.Await(s.within(limit), canary, func() error { return none(canary) }))
 }
 
-// carrying checks how many pods of the canary are Available, having seen weight.
+// carrying waits for weight and checks that the canary has that many Available pods.
 func (s *service) carrying(weight int, pods int32) {
 	s.Helper()
 	s.awaitWeight(time.Minute, weight)

@@ -23,23 +23,25 @@ import (
 	"github.com/headgate/headgate/test/lab/podmetrics"
 )
 
-// full is how many pods the load of 60 requests per second needs at perPod, and
-// still at 49. There are no more: an autoscaler that has just added pods sees
-// more load than there is, and would overshoot now and then.
+// full is how many pods the load needs, with 16 requests per second for each pod: 60
+// requests per second need 60/16 = 3.75, so 4 pods, and 49 still need 49/16 = 3.06, so
+// 4. It is the maximum too: an autoscaler that has just added pods sees more load than
+// there is, and would sometimes add too many.
 const (
 	full   = 4
 	perPod = 16 * podmetrics.PerRequest
 )
 
-// scaled is a service of which a HorizontalPodAutoscaler says how many pods it
-// has: the manifest does not.
+// scaled is a service whose number of pods a HorizontalPodAutoscaler sets. The manifest
+// has no replicas.
 type scaled struct {
 	*service
 	hpa   *autoscalingv2.HorizontalPodAutoscaler // as the API server answered to the last apply
 	sizes *sizes
 }
 
-// newScaled is newService that its autoscaler has grown to what the load needs.
+// newScaled is newService with an autoscaler, which has added the pods that the load
+// needs.
 func newScaled(t *testing.T, steps string, edits ...func(*autoscalingv2.HorizontalPodAutoscaler)) *scaled {
 	t.Helper()
 	s := newUnscaled(t, steps)
@@ -49,7 +51,7 @@ func newScaled(t *testing.T, steps string, edits ...func(*autoscalingv2.Horizont
 	return s
 }
 
-// newUnscaled is newScaled before it has an autoscaler: one pod takes it all.
+// newUnscaled is newScaled without the autoscaler: one pod has the whole load.
 func newUnscaled(t *testing.T, steps string) *scaled {
 	t.Helper()
 	s := &scaled{}
@@ -58,14 +60,15 @@ func newUnscaled(t *testing.T, steps string) *scaled {
 	return s
 }
 
-// scale applies the autoscaler as its user's manifest has it.
+// scale applies the autoscaler as its user would.
 func (s *scaled) scale(edits ...func(*autoscalingv2.HorizontalPodAutoscaler)) {
 	s.Helper()
 	s.hpa = &autoscalingv2.HorizontalPodAutoscaler{}
 	s.must(fromUnstructured(s.apply(s.scaler(edits...)), s.hpa))
 }
 
-// withAutoscaler gives s one that never has anything to do, and could.
+// withAutoscaler gives s an autoscaler that could change the number of pods and never
+// has a reason to.
 func (s *service) withAutoscaler() *scaled {
 	s.Helper()
 	z := &scaled{service: s, hpa: &autoscalingv2.HorizontalPodAutoscaler{}}
@@ -73,7 +76,7 @@ func (s *service) withAutoscaler() *scaled {
 	return z
 }
 
-// scaler is that manifest. It says nothing of behavior, unless edits do.
+// scaler is the user's manifest of the autoscaler. Only edits add a behavior.
 func (s *scaled) scaler(edits ...func(*autoscalingv2.HorizontalPodAutoscaler)) *autoscalingv2.HorizontalPodAutoscaler {
 	hpa := s.Autoscaler(1, full, perPod)
 	for _, edit := range edits {
@@ -82,7 +85,7 @@ func (s *scaled) scaler(edits ...func(*autoscalingv2.HorizontalPodAutoscaler)) *
 	return hpa
 }
 
-// selects is a manifest that says when to scale down.
+// selects is an edit that sets the selectPolicy for scaling down.
 func selects(p autoscalingv2.ScalingPolicySelect) func(*autoscalingv2.HorizontalPodAutoscaler) {
 	return func(hpa *autoscalingv2.HorizontalPodAutoscaler) {
 		hpa.Spec.Behavior = &autoscalingv2.HorizontalPodAutoscalerBehavior{ScaleDown: &autoscalingv2.HPAScalingRules{SelectPolicy: &p}}
@@ -96,7 +99,7 @@ func selectPolicy(hpa *autoscalingv2.HorizontalPodAutoscaler) autoscalingv2.Scal
 	return autoscalingv2.MaxChangePolicySelect
 }
 
-// awaitScaler waits until the autoscaler is as done wants it, and returns it.
+// awaitScaler waits until done returns nil for the autoscaler, and returns it.
 func (s *scaled) awaitScaler(done func(*autoscalingv2.HorizontalPodAutoscaler) error) *autoscalingv2.HorizontalPodAutoscaler {
 	s.Helper()
 	hpa := s.Autoscaler(0, 0, 0)
@@ -104,7 +107,7 @@ func (s *scaled) awaitScaler(done func(*autoscalingv2.HorizontalPodAutoscaler) e
 	return hpa
 }
 
-// awaitHeld waits until Headgate has switched its scale-down off.
+// awaitHeld waits until Headgate has switched off the scale-down of the autoscaler.
 func (s *scaled) awaitHeld() {
 	s.Helper()
 	s.awaitScaler(held)
@@ -117,8 +120,8 @@ func held(hpa *autoscalingv2.HorizontalPodAutoscaler) error {
 	return nil
 }
 
-// awaitLimited waits until the autoscaler sees so little load that it would
-// shrink stable, and says that it may not.
+// awaitLimited waits until the autoscaler sees so little load that it wants to shrink
+// stable, and says that it may not.
 func (s *scaled) awaitLimited() {
 	s.Helper()
 	s.awaitScaler(func(hpa *autoscalingv2.HorizontalPodAutoscaler) error {
@@ -131,8 +134,8 @@ func (s *scaled) awaitLimited() {
 	})
 }
 
-// awaitRestored waits until the mark is gone, and checks that the autoscaler is
-// as it was applied.
+// awaitRestored waits until Headgate's mark is removed, and checks that the autoscaler
+// is as the user applied it.
 func (s *scaled) awaitRestored() {
 	s.Helper()
 	now := s.awaitScaler(func(hpa *autoscalingv2.HorizontalPodAutoscaler) error {
@@ -149,7 +152,7 @@ func (s *scaled) awaitRestored() {
 	}
 }
 
-// awaitSize waits until stable is meant to have, and has, so many pods.
+// awaitSize waits until stable has that many pods, in its spec and in its status.
 func (s *scaled) awaitSize(want int32) {
 	s.Helper()
 	dep := s.deployment()
@@ -161,8 +164,8 @@ func (s *scaled) awaitSize(want int32) {
 	}))
 }
 
-// scalerWrites are Headgate's writes to autoscalers, oldest first, without those
-// that were refused because the status had been written meanwhile.
+// scalerWrites returns Headgate's writes to autoscalers, oldest first, without
+// conflicts with a write of the status.
 func (s *scaled) scalerWrites() []controlplane.Write {
 	s.Helper()
 	writes, err := shared.HeadgateWrites()
@@ -172,8 +175,8 @@ func (s *scaled) scalerWrites() []controlplane.Write {
 	})
 }
 
-// said checks that an event on the Deployment gives reason, with part in its text.
-// Events are written a moment after what they tell.
+// said waits for an event on the Deployment with this reason and part in its text.
+// Headgate writes an event a moment after the change that it reports.
 func (s *scaled) said(reason reason.Reason, part string) {
 	s.Helper()
 	s.must(lab.Poll(s.within(10*time.Second), func() error {
@@ -190,7 +193,7 @@ func (s *scaled) said(reason reason.Reason, part string) {
 	}))
 }
 
-// sizes records how many pods stable was meant to have, and had.
+// sizes records how many pods stable had, in its spec and in its status.
 type sizes struct {
 	mu      sync.Mutex
 	changes []size
@@ -207,7 +210,8 @@ func watchSizes(s *service) *sizes {
 	s.must(shared.Client().Get(s.Context(), client.ObjectKeyFromObject(dep), dep))
 	z := &sizes{}
 	z.add(dep)
-	events, err := shared.Client().Watch(s.Context(), &appsv1.DeploymentList{}, client.InNamespace(s.Namespace), client.MatchingFields{"metadata.name": s.Name})
+	events, err := shared.Client().Watch(s.Context(), &appsv1.DeploymentList{},
+		client.InNamespace(s.Namespace), client.MatchingFields{"metadata.name": s.Name})
 	s.must(err)
 	s.Cleanup(events.Stop)
 	go func() {
@@ -226,7 +230,7 @@ func (z *sizes) add(dep *appsv1.Deployment) {
 	z.changes = append(z.changes, size{time.Now(), *dep.Spec.Replicas, dep.Status.AvailableReplicas})
 }
 
-// least is the smallest size that stable was meant to have, and had, so far.
+// least returns the smallest size that stable has had so far.
 func (z *sizes) least() (replicas, available int32) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -237,7 +241,7 @@ func (z *sizes) least() (replicas, available int32) {
 	return replicas, available
 }
 
-// available is how many pods of stable were Available at that time.
+// available returns how many pods of stable were Available at that time.
 func (z *sizes) available(at time.Time) int32 {
 	z.mu.Lock()
 	defer z.mu.Unlock()

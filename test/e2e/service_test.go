@@ -31,8 +31,7 @@ import (
 	"github.com/headgate/headgate/test/lab/load"
 )
 
-// service is the sample service as one user's, under load, in a namespace of its
-// own.
+// service is the sample service of one test, under load, in its own namespace.
 type service struct {
 	*testing.T
 	lab.Sample
@@ -44,12 +43,12 @@ type service struct {
 	autoscaled bool // the manifest does not say how many replicas
 }
 
-// good is an analysis that the sample service passes unless it errs on purpose.
+// good is an analysis that the sample service passes unless it is told to fail.
 const good = "{interval: 3s, metrics: [{name: success-rate, condition: '>= 99%'}]}"
 
-// newService applies version v1 with 4 replicas, without any annotation, waits
-// until it serves, puts it under load, and only then opts in. prepare may change
-// what is applied first.
+// newService applies version v1 with 4 replicas and without annotations. It waits until
+// v1 serves, sends load to it, and then opts in. prepare may change what is applied
+// first.
 func newService(t *testing.T, annotations map[string]string, prepare ...func(*service)) *service {
 	t.Helper()
 	s := &service{T: t, Sample: lab.Sample{Name: "web", Version: "v1", Replicas: 4}}
@@ -71,7 +70,7 @@ func newService(t *testing.T, annotations map[string]string, prepare ...func(*se
 	return s
 }
 
-// send puts a steady load on host.
+// send sends 60 requests per second to host.
 func (s *service) send(host string) *load.Load {
 	return load.Start(s.Context(), load.Options{URL: shared.Ingress.URL() + "/", Host: host, Rate: 60})
 }
@@ -94,7 +93,7 @@ func (s *service) ship(version string, env map[string]string) {
 	s.shipAs(s.Deployment())
 }
 
-// shipAs is ship for a Deployment that is not quite the sample's.
+// shipAs is ship for an edited Deployment.
 func (s *service) shipAs(dep *appsv1.Deployment) {
 	s.Helper()
 	s.applied = &appsv1.Deployment{}
@@ -170,7 +169,7 @@ func (s *service) previewService() *corev1.Service {
 	return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name + "-preview"}}
 }
 
-// await waits until the condition has one of reasons and returns its message.
+// await waits until the condition has one of reasons, and returns its message.
 func (s *service) await(limit time.Duration, reasons ...reason.Reason) string {
 	s.Helper()
 	dep, message := s.deployment(), ""
@@ -187,7 +186,7 @@ func (s *service) await(limit time.Duration, reasons ...reason.Reason) string {
 	return message
 }
 
-// awaitWords is await for one reason and words in its message.
+// awaitWords is await for one reason with words in its message.
 func (s *service) awaitWords(limit time.Duration, reason reason.Reason, words string) {
 	s.Helper()
 	dep := s.deployment()
@@ -199,7 +198,7 @@ func (s *service) awaitWords(limit time.Duration, reason reason.Reason, words st
 	}))
 }
 
-// notes are the texts of the events of a reason.
+// notes returns the texts of the events with a reason.
 func (s *service) notes(reason reason.Reason) []string {
 	s.Helper()
 	var list eventsv1.EventList
@@ -213,7 +212,7 @@ func (s *service) notes(reason reason.Reason) []string {
 	return texts
 }
 
-// poke has Headgate look again, at what it does not watch.
+// poke makes Headgate reconcile, after a change of something that it does not watch.
 func (s *service) poke() {
 	s.Helper()
 	s.annotate("example.org/note", "look")
@@ -249,8 +248,8 @@ func (s *service) condition() (string, string) {
 	return condition(dep)
 }
 
-// over stops the load and checks what must hold after every rollout: no answer
-// was lost to it, and the user's objects are as the user applied them.
+// over stops the load and checks what must be true after every rollout: no answer was
+// lost, and the user's objects are as the user applied them.
 func (s *service) over() load.Report {
 	s.Helper()
 	r := s.load.Stop()
@@ -281,15 +280,16 @@ func (s *service) asApplied() {
 	}
 	now := maps.Clone(dep.Annotations)
 	maps.DeleteFunc(now, func(key, _ string) bool {
-		return strings.HasPrefix(key, "deployment.kubernetes.io/") || dep.Spec.Paused && (key == spec.AnnotationRollout || key == spec.AnnotationPhase)
+		return strings.HasPrefix(key, "deployment.kubernetes.io/") ||
+			dep.Spec.Paused && (key == spec.AnnotationRollout || key == spec.AnnotationPhase)
 	})
 	if len(now)+len(s.Annotations) > 0 && !maps.Equal(s.Annotations, now) {
 		s.Errorf("annotations (-applied +now):\n%s", cmp.Diff(s.Annotations, now))
 	}
 }
 
-// routes are the user's Service and Ingress as text, without what the API server
-// and the ingress controller keep on them.
+// routes returns the user's Service and Ingress as text, without the fields that the
+// API server and the ingress controller write.
 func (s *service) routes() map[string]string {
 	s.Helper()
 	text := map[string]string{}
@@ -309,7 +309,7 @@ func asText(v any) string {
 	return string(b)
 }
 
-// gone checks that nothing of Headgate's remains.
+// gone waits until no object of Headgate is left.
 func (s *service) gone(limit time.Duration) {
 	s.Helper()
 	for _, obj := range []client.Object{s.canary(), s.canaryIngress(), s.canaryService(), s.preview(), s.previewService()} {
@@ -332,7 +332,7 @@ func (s *service) sharesMatch(r load.Report, version string, want ...int) {
 		n := len(at.Answers)
 		p, got := float64(weight)/100, at.Share(version)
 		sigma := math.Sqrt(p * (1 - p) / float64(n))
-		// One answer more or less is below what n answers can show.
+		// One answer more or less is always within the error.
 		if n < 50 || math.Abs(got-p) > 3*sigma+1/float64(n) {
 			s.Errorf("at weight %d %s had %.1f%% of %d answers, allowed is %.1f%%", weight, version, 100*got, n, 300*sigma)
 		}
@@ -340,7 +340,7 @@ func (s *service) sharesMatch(r load.Report, version string, want ...int) {
 	}
 }
 
-// podNames are the names of the pods that run version, sorted.
+// podNames returns the names of the pods that run version, sorted.
 func (s *service) podNames(version string) []string {
 	s.Helper()
 	var list corev1.PodList
@@ -378,7 +378,7 @@ func (s *service) must(err error) {
 	}
 }
 
-// weights records every weight that the canary Ingresses of a namespace carried.
+// weights records every weight of the canary Ingresses of a namespace.
 type weights struct {
 	mu      sync.Mutex
 	changes []change
@@ -394,7 +394,8 @@ type span struct{ from, to time.Time }
 func watchWeights(t *testing.T, namespace string) *weights {
 	t.Helper()
 	w := &weights{changes: []change{{time.Now(), -1}}}
-	events, err := shared.Client().Watch(t.Context(), &netv1.IngressList{}, client.InNamespace(namespace), client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy})
+	events, err := shared.Client().Watch(t.Context(), &netv1.IngressList{},
+		client.InNamespace(namespace), client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -402,7 +403,7 @@ func watchWeights(t *testing.T, namespace string) *weights {
 	go func() {
 		for e := range events.ResultChan() {
 			ing, ok := e.Object.(*netv1.Ingress)
-			if ok && !strings.HasSuffix(ing.Name, "-preview") { // which has no weight
+			if ok && !strings.HasSuffix(ing.Name, "-preview") { // a preview has no weight
 				w.add(e.Type, ing)
 			}
 		}
@@ -428,7 +429,7 @@ func (w *weights) now() int {
 	return w.changes[len(w.changes)-1].weight
 }
 
-// all are the weights in the order in which they were set.
+// all returns the weights in the order in which they were set.
 func (w *weights) all() []int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -439,7 +440,7 @@ func (w *weights) all() []int {
 	return all
 }
 
-// held is when each weight was carried, for the last time.
+// held returns from when to when each weight was set, for its last time.
 func (w *weights) held() map[int]span {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -10,8 +10,7 @@ import (
 	"github.com/headgate/headgate/test/lab/load"
 )
 
-// visit is somebody whose browser keeps cookies, and the version that answered
-// first.
+// visit is a user whose browser keeps cookies, and the version that answered first.
 func (s *service) visit() crowd {
 	s.Helper()
 	jar, err := cookiejar.New(nil)
@@ -20,9 +19,9 @@ func (s *service) visit() crowd {
 	return crowd{"a user", l, s.answers(l, time.Time{}, 1).Answers[0].Version}
 }
 
-// TestSessionsKeepTheirVersion: with session affinity a weight is one of new
-// users, and who came stays on the version that answered first, until a rollback
-// brings everybody to stable.
+// TestSessionsKeepTheirVersion: with session affinity a weight applies to new users.
+// A user stays on the version that answered first. A rollback brings all users to
+// stable.
 func TestSessionsKeepTheirVersion(t *testing.T) {
 	t.Parallel()
 	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause, 75%, pause"})

@@ -13,8 +13,8 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// newUncalled is a service that is opted in from its first deployment on, and that
-// nobody calls.
+// newUncalled returns a service that is opted in from its first deployment on and gets
+// no requests.
 func newUncalled(t *testing.T, env map[string]string) *service {
 	t.Helper()
 	s := &service{T: t, Sample: lab.Sample{Name: "web", Replicas: 2, Annotations: map[string]string{
@@ -30,9 +30,9 @@ func newUncalled(t *testing.T, env map[string]string) *service {
 	return s
 }
 
-// TestTheRunningVersionIsDown: where nothing serves there is nothing to compare
-// with. The release may be the fix, and a person gets it out by one command, which
-// the condition names.
+// TestTheRunningVersionIsDown: without a stable pod that serves there is nothing to
+// compare with. The new version may be the fix. A person releases it with one command,
+// which the condition names.
 func TestTheRunningVersionIsDown(t *testing.T) {
 	t.Parallel()
 	s := newUncalled(t, map[string]string{"NEVER_READY": "true"})
@@ -52,8 +52,8 @@ func TestTheRunningVersionIsDown(t *testing.T) {
 	}
 }
 
-// TestRecreateIsNoSilentBypass: a strategy that stops every pod first leaves nothing
-// to split, so the template goes out, and that it did is said.
+// TestRecreateIsNoSilentBypass: the strategy Recreate stops every pod first, so there
+// is no canary. The template rolls out, and the condition says so.
 func TestRecreateIsNoSilentBypass(t *testing.T) {
 	t.Parallel()
 	s := newUncalled(t, nil)

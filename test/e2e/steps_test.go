@@ -34,8 +34,9 @@ const argoSteps = `
 - pause: {}
 `
 
-// TestStepsOfArgoRollouts: they mean here what they mean there, except that a
-// scale never keeps a weight from the pods that carry it, which start slowly here.
+// TestStepsOfArgoRollouts: the steps mean the same as in Argo Rollouts, with one
+// exception: the canary always gets the pods that its weight needs, whatever its
+// scale. The pods start slowly in this test.
 func TestStepsOfArgoRollouts(t *testing.T) {
 	t.Parallel()
 	s := newService(t, map[string]string{spec.AnnotationSteps: argoSteps, spec.AnnotationAnalysis: good})
@@ -61,13 +62,13 @@ func TestStepsOfArgoRollouts(t *testing.T) {
 	}
 }
 
-// TestStepsThatHaveNoMeaningHere: what cannot be done is not left out silently,
-// whichever way it comes in.
+// TestStepsThatHaveNoMeaningHere: steps that Headgate cannot do are never ignored
+// silently, however they are written.
 func TestStepsThatHaveNoMeaningHere(t *testing.T) {
 	t.Parallel()
 	s := newQuiet(t)
 	for steps, want := range map[string]string{
-		"[{setWeight: 10}, {setMirrorRoute: {name: mirror, percentage: 35}}]":  "requests are not copied",
+		"[{setWeight: 10}, {setMirrorRoute: {name: mirror, percentage: 35}}]":  "a canary Ingress cannot copy requests",
 		"[{setWeight: 10}, {experiment: {templates: []}}]":                     "there are no experiments",
 		"[{setWeight: 10}, {plugin: {name: mine}}]":                            "there are no plugins",
 		"[{setWeight: 10}, {analysis: {templates: [{templateName: errors}]}}]": "takes no argument here",
@@ -80,7 +81,7 @@ func TestStepsThatHaveNoMeaningHere(t *testing.T) {
 	}
 }
 
-// annotatedFile is a manifest of the Deployment with one annotation more.
+// annotatedFile is a manifest of the Deployment with one more annotation.
 func (s *service) annotatedFile(key, value string) string {
 	s.Helper()
 	dep := s.Deployment()
@@ -92,8 +93,8 @@ func (s *service) annotatedFile(key, value string) string {
 	return path
 }
 
-// TestStartingStep: the first weight only warms up, and needs no Pass; a version
-// that was bad all the time is found out at the second.
+// TestStartingStep: the first weight only warms the canary up and needs no Pass. A
+// version that is bad from the start fails at the second weight.
 func TestStartingStep(t *testing.T) {
 	t.Parallel()
 	s := newService(t, map[string]string{

@@ -17,10 +17,10 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// The tests in this file break what all services share, so none is parallel.
+// The tests in this file stop what all services share, so none is parallel.
 
-// TestManagerKilledAtEveryPhase kills every manager, without warning, each time
-// the rollout says something new; the first time, right after it has held the
+// TestManagerKilledAtEveryPhase kills every manager, without warning, each time the
+// rollout has a new reason. The first kill comes right after Headgate has held the
 // autoscaler.
 func TestManagerKilledAtEveryPhase(t *testing.T) {
 	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause, 100%", spec.AnnotationAnalysis: good}).withAutoscaler()
@@ -43,7 +43,10 @@ func TestManagerKilledAtEveryPhase(t *testing.T) {
 		return fmt.Errorf("%s: %s", now, message)
 	}))
 	s.gone(time.Minute)
-	for _, phase := range []reason.Reason{reason.CanaryStarting, reason.RoutesSettling, reason.WeightSet, reason.AwaitingPromotion, reason.Releasing, reason.TrafficReturning} {
+	for _, phase := range []reason.Reason{
+		reason.CanaryStarting, reason.RoutesSettling, reason.WeightSet,
+		reason.AwaitingPromotion, reason.Releasing, reason.TrafficReturning,
+	} {
 		if !kills[string(phase)] {
 			t.Errorf("no manager was killed at %s; only at %v", phase, kills)
 		}
@@ -67,8 +70,8 @@ func (s *service) commandSoon(command string) {
 	}))
 }
 
-// TestManagerKilledAfterTheVerdict: whoever comes next must not give the version
-// that failed any traffic again.
+// TestManagerKilledAfterTheVerdict: the next manager must not give any traffic to the
+// version that failed.
 func TestManagerKilledAfterTheVerdict(t *testing.T) {
 	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, 10s, 100%", spec.AnnotationAnalysis: good})
 	s.await(20*time.Second, reason.Ready)
@@ -169,7 +172,7 @@ func killManagers(s *service) {
 	s.Helper()
 	for _, pod := range managers(s) {
 		if err := shared.Node.KillPod(pod.Namespace, pod.Name); err != nil {
-			s.Logf("killing %s: %v", pod.Name, err) // it was not running: killed a moment ago
+			s.Logf("killing %s: %v", pod.Name, err) // it is not running: it was killed a moment ago
 		}
 	}
 }
@@ -177,7 +180,8 @@ func killManagers(s *service) {
 func scaleManagers(s *service, replicas int) {
 	s.Helper()
 	dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: lab.HeadgateNamespace, Name: "headgate"}}
-	s.must(shared.Client().Patch(s.Context(), dep, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))))
+	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))
+	s.must(shared.Client().Patch(s.Context(), dep, patch))
 	s.must(lab.Poll(s.within(time.Minute), func() error {
 		if n := len(managers(s)); n != replicas {
 			return fmt.Errorf("%d managers, want %d", n, replicas)

@@ -19,8 +19,8 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// TestCanaryRoutesTamperedWith: what somebody does to the canary's own objects is
-// put right, and puts no pod at risk; who deletes its Ingress aborts.
+// TestCanaryRoutesTamperedWith: Headgate reverts edits of the canary's objects, and no
+// pod gets too much traffic. Deleting the canary Ingress aborts the rollout.
 func TestCanaryRoutesTamperedWith(t *testing.T) {
 	t.Parallel()
 	s, c := newHalfway(t, nil)
@@ -57,8 +57,8 @@ func TestCanaryRoutesTamperedWith(t *testing.T) {
 	c.check()
 }
 
-// TestWeightLoweredWhilePodsAreGone: half of the pods for which the weight was granted
-// are gone when somebody lowers it by hand. It comes back as they do.
+// TestWeightLoweredWhilePodsAreGone: half of the pods that carry the weight are gone
+// when a person lowers it by hand. The weight rises again as the pods come back.
 func TestWeightLoweredWhilePodsAreGone(t *testing.T) {
 	t.Parallel()
 	s, c := newHalfway(t, map[string]string{"STARTUP_DELAY": "4s"})
@@ -102,8 +102,8 @@ func (s *service) overwrite(obj client.Object, content map[string]any) {
 	s.must(shared.Client().Patch(s.Context(), obj, client.RawPatch(types.MergePatchType, b)))
 }
 
-// restored waits until the canary Ingress is as right, but for the date of its
-// last change.
+// restored waits until the canary Ingress equals right, except for the time of its last
+// change.
 func (s *service) restored(right *netv1.Ingress) error {
 	return lab.Poll(s.within(20*time.Second), func() error {
 		now := s.canaryIngress()

@@ -17,11 +17,12 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// TestNoRoomInTheQuota: the canary waits at weight 0, says why, and does not wait
-// for ever; if room is made in time, it goes on by itself.
+// TestNoRoomInTheQuota: the quota allows no canary pod. The rollout waits at weight 0,
+// says why, and ends at its deadline. If the quota grows in time, it goes on.
 func TestNoRoomInTheQuota(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, 100%", spec.AnnotationProgressDeadline: "10s"}, func(s *service) { s.Replicas = 2 })
+	annotations := map[string]string{spec.AnnotationSteps: "50%, 100%", spec.AnnotationProgressDeadline: "10s"}
+	s := newService(t, annotations, func(s *service) { s.Replicas = 2 })
 	s.await(20*time.Second, reason.Ready)
 	s.limitPods(2)
 	pods := s.podNames("v1")
@@ -49,9 +50,9 @@ func TestNoRoomInTheQuota(t *testing.T) {
 	}
 }
 
-// TestPodsThatCannotHaveATwin: a volume for one node holds the template, until a
-// person releases it without a canary; a port of the node and a budget for the
-// stable pods are no more than said.
+// TestPodsThatCannotHaveATwin: with a volume for one node only, the template stays held
+// until a person releases it without a canary. A host port, and a budget that misses
+// canary pods, are only reported.
 func TestPodsThatCannotHaveATwin(t *testing.T) {
 	t.Parallel()
 	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, 100%"}, func(s *service) { s.Replicas = 2 })
@@ -102,8 +103,8 @@ func TestPodsThatCannotHaveATwin(t *testing.T) {
 	s.over()
 }
 
-// limitPods allows so many pods in the namespace, and waits until that is
-// enforced with a count: before, a quota refuses every pod, for another reason.
+// limitPods sets a quota of pods in the namespace and waits until Kubernetes has counted
+// the existing pods. Before that, a quota refuses every pod, for another reason.
 func (s *service) limitPods(most int64) {
 	s.Helper()
 	quota := &corev1.ResourceQuota{

@@ -9,12 +9,13 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// TestRollbackWindow: what was stable not long ago goes out again at once; what is
-// older goes through the steps.
+// TestRollbackWindow: a version that was stable at most 2 revisions ago is released at
+// once. An older one goes through the steps.
 func TestRollbackWindow(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause", spec.AnnotationRollbackWindow: "2"}, func(s *service) { s.Replicas = 2 })
-	s.load.Stop()                                        // what makes the history is not what is tried
+	annotations := map[string]string{spec.AnnotationSteps: "50%, pause", spec.AnnotationRollbackWindow: "2"}
+	s := newService(t, annotations, func(s *service) { s.Replicas = 2 })
+	s.load.Stop()                                        // the rollouts that only make history need no load
 	for _, version := range []string{"v2", "v3", "v4"} { // revisions 2 to 4
 		s.await(20*time.Second, reason.Ready, reason.Promoted)
 		s.ship(version, nil)

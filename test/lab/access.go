@@ -13,8 +13,8 @@ import (
 	"github.com/headgate/headgate/test/lab/controlplane"
 )
 
-// ConfigFor is the client configuration of a ServiceAccount, with its rights
-// and no other.
+// ConfigFor returns a client configuration with exactly the rights of a
+// ServiceAccount.
 func (l *Lab) ConfigFor(ctx context.Context, namespace, serviceAccount string) (*rest.Config, error) {
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: serviceAccount}}
 	var request authenticationv1.TokenRequest

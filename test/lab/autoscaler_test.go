@@ -18,7 +18,7 @@ func TestAutoscalerFollowsTheLoadOfItsOwnPods(t *testing.T) {
 	ns := namespace(t)
 	busy := lab.Sample{Namespace: ns, Name: "busy", Version: "v1"}
 	idle := lab.Sample{Namespace: ns, Name: "idle", Version: "v1"}
-	// 80 requests per second at 30 per pod want three pods, uneven as they may be.
+	// 80 requests per second with 30 for each pod need 80/30 = 2.67, so 3 pods.
 	const perPod = 30 * podmetrics.PerRequest
 	for _, s := range []lab.Sample{busy, idle} {
 		deploy(t, s)
@@ -31,7 +31,8 @@ func TestAutoscalerFollowsTheLoadOfItsOwnPods(t *testing.T) {
 	if err := awaitReplicas(t, busy, 3); err != nil {
 		t.Fatal(err)
 	}
-	// The idle one has an autoscaler, too, and lives in the same namespace: only the selector tells their pods apart.
+	// The idle service has an autoscaler too and is in the same namespace: only the
+	// selector tells their pods apart.
 	if err := awaitReplicas(t, idle, 1); err != nil {
 		t.Error(err)
 	}

@@ -12,8 +12,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Await reads obj, by its namespace and name, again after every change until done
-// returns nil. When ctx is over its error quotes what done said last. An object that does not exist is waited for.
+// Await reads obj by its namespace and name, and again after every change, until done
+// returns nil. An object that does not exist is waited for. When ctx is done, the
+// error quotes the last error of done.
 func (l *Lab) Await(ctx context.Context, obj client.Object, done func() error) error {
 	gvk, err := l.client.GroupVersionKindFor(obj)
 	if err != nil {
@@ -30,7 +31,7 @@ func (l *Lab) Await(ctx context.Context, obj client.Object, done func() error) e
 var errWatchEnded = errors.New("watch ended")
 
 func (l *Lab) awaitOnce(ctx context.Context, gvk schema.GroupVersionKind, obj client.Object, done func() error) error {
-	// Watched before it is read: no change can fall between the two.
+	// The watch begins before the read, so no change between the two is missed.
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
 	w, err := l.client.Watch(ctx, list, client.InNamespace(obj.GetNamespace()), client.MatchingFields{"metadata.name": obj.GetName()})
@@ -74,7 +75,8 @@ func (l *Lab) AwaitGone(ctx context.Context, obj client.Object) error {
 	}
 }
 
-// Available waits until every replica of dep is updated and available and no old one is left.
+// Available waits until every replica of dep is updated and available, and no old one
+// is left.
 func (l *Lab) Available(ctx context.Context, dep *appsv1.Deployment) error {
 	return l.Await(ctx, dep, func() error {
 		s := dep.Status

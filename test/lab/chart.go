@@ -39,13 +39,14 @@ func (l *Lab) renderChart(ctx context.Context, values map[string]string) ([]*uns
 	return decode(rendered)
 }
 
-// repositoryRoot is the checkout that the nested test module replaces the product's module by.
+// repositoryRoot returns the checkout: the nested test module replaces the product's
+// module with it.
 func repositoryRoot(ctx context.Context) (string, error) {
 	dir, err := output(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/headgate/headgate")
 	return strings.TrimSpace(string(dir)), err
 }
 
-// output runs a program; its error quotes what it complained of.
+// output runs a program and returns its stdout. The error quotes its stderr.
 func output(ctx context.Context, name string, args ...string) ([]byte, error) {
 	out, err := exec.CommandContext(ctx, name, args...).Output()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
@@ -68,7 +69,7 @@ func decode(manifest []byte) ([]*unstructured.Unstructured, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the rendered chart: %w", err)
 		}
-		if len(obj.Object) > 0 { // not a document of comments
+		if len(obj.Object) > 0 { // a document may have comments only
 			objects = append(objects, obj)
 		}
 	}

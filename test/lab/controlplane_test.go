@@ -49,7 +49,8 @@ func TestServiceAccountHasItsOwnRightsOnly(t *testing.T) {
 	wantWrites(t, "system:serviceaccount:"+ns+":writer", "create 201", "delete 403")
 }
 
-// wantWrites compares the audit log's end for user; requests refused before RBAC was known are left out.
+// wantWrites compares the last writes of user in the audit log. It ignores requests that
+// were refused before the API server knew the RBAC rule.
 func wantWrites(t *testing.T, user string, want ...string) {
 	t.Helper()
 	err := lab.Poll(within(t, 5*time.Second), func() error {

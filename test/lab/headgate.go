@@ -18,14 +18,15 @@ import (
 	"github.com/headgate/headgate/test/lab/controlplane"
 )
 
-// HeadgateNamespace is where InstallHeadgate puts the product.
+// HeadgateNamespace is the namespace in which InstallHeadgate installs Headgate.
 const HeadgateNamespace = "headgate-system"
 
-// readyLimit bounds how long Headgate may take until its webhook answers.
+// readyLimit is the longest time until Headgate's webhook answers.
 const readyLimit = time.Minute
 
-// InstallHeadgate renders the chart with values (as in helm --set) and applies what comes out, as it is. It
-// returns when the pods are ready and the webhook answers. A second call upgrades.
+// InstallHeadgate renders the chart with values (as in helm --set) and applies the
+// result. It returns when the pods are ready and the webhook answers. A second call is
+// an upgrade.
 func (l *Lab) InstallHeadgate(ctx context.Context, values map[string]string) error {
 	objects, err := l.renderChart(ctx, values)
 	if err != nil {
@@ -50,7 +51,7 @@ func (l *Lab) InstallHeadgate(ctx context.Context, values map[string]string) err
 	return nil
 }
 
-// HeadgateWrites lists what Headgate has written so far, without the leader's lease.
+// HeadgateWrites lists Headgate's writes so far, without those to the leader's Lease.
 func (l *Lab) HeadgateWrites() ([]controlplane.Write, error) {
 	writes, err := l.ControlPlane.Writes("system:serviceaccount:" + HeadgateNamespace + ":headgate")
 	return slices.DeleteFunc(writes, func(w controlplane.Write) bool { return w.Resource == "leases" }), err
@@ -73,7 +74,8 @@ func (l *Lab) UninstallHeadgate(ctx context.Context) error {
 	return nil
 }
 
-// awaitHeadgate waits for the Deployments, for a CA bundle in every webhook, and for an answer.
+// awaitHeadgate waits for the Deployments, for a CA bundle in every webhook, and for an
+// answer of the webhook.
 func (l *Lab) awaitHeadgate(ctx context.Context, objects []*unstructured.Unstructured) error {
 	for _, obj := range objects {
 		var err error
@@ -103,7 +105,7 @@ func (l *Lab) awaitBundle(ctx context.Context, name string) error {
 	})
 }
 
-// tryWebhook sends a Deployment that is opted in through the webhook, and stores nothing.
+// tryWebhook sends an opted-in Deployment through the webhook, as a dry run.
 func (l *Lab) tryWebhook(ctx context.Context) error {
 	dep := Sample{Namespace: metav1.NamespaceDefault, Name: "headgate-probe", Version: "v1"}.Deployment()
 	dep.Annotations = map[string]string{"headgate.dev/strategy": "canary"}

@@ -33,13 +33,14 @@ type Ingress struct {
 	process *process.Process
 }
 
-// IngressURL is where the ingress controller of every lab serves, inside its namespace.
+// IngressURL is the address of the ingress controller, in every lab's network namespace.
 const IngressURL = "http://10.255.0.1"
 
-// URL is where the ingress controller serves.
+// URL is the address of the ingress controller.
 func (i *Ingress) URL() string { return IngressURL }
 
-// APIURL is where Traefik tells its own view: /api/http/services has the weights in force, /metrics the counters.
+// APIURL is the address of Traefik's own API: /api/http/services has the weights in
+// force, /metrics the counters.
 func (i *Ingress) APIURL() string { return fmt.Sprintf("http://%s:%d", host, traefikPort) }
 
 func (l *Lab) startIngress(ctx context.Context) error {
@@ -68,7 +69,7 @@ func (l *Lab) startIngress(ctx context.Context) error {
 	l.Ingress = &Ingress{process: p}
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	// Not found is what it answers as long as there is no Ingress.
+	// Without any Ingress it answers 404.
 	return p.WaitReady(ctx, answers(l.Ingress.URL(), http.StatusNotFound))
 }
 
@@ -78,7 +79,7 @@ func (l *Lab) traefikArgs() []string {
 		throttle = defaultThrottle
 	}
 	return []string{
-		// Not every address: cluster IPs are others, and theirs is port 80 too.
+		// Only this address: package service listens on port 80 of the cluster IPs.
 		fmt.Sprintf("--entrypoints.web.address=%s:%d", host, ingressPort),
 		fmt.Sprintf("--entrypoints.traefik.address=%s:%d", host, traefikPort),
 		"--providers.kubernetesingressnginx=true",
@@ -106,7 +107,7 @@ func answers(url string, code int) func(context.Context) error {
 			return err
 		}
 		if res.StatusCode != code {
-			err = fmt.Errorf("%s answered %s, wanted is %d", url, res.Status, code)
+			err = fmt.Errorf("%s answered %s, want %d", url, res.Status, code)
 		}
 		_ = res.Body.Close()
 		return err

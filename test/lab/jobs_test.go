@@ -17,7 +17,7 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// awaitJob waits until job is of that kind of end, and returns the condition.
+// awaitJob waits until job has ended with this condition, and returns it.
 func awaitJob(t *testing.T, job *batchv1.Job, end batchv1.JobConditionType) batchv1.JobCondition {
 	t.Helper()
 	var found batchv1.JobCondition
@@ -40,7 +40,8 @@ func awaitJob(t *testing.T, job *batchv1.Job, end batchv1.JobConditionType) batc
 func podsOf(t *testing.T, job *batchv1.Job) []corev1.Pod {
 	t.Helper()
 	var pods corev1.PodList
-	if err := shared.Client().List(t.Context(), &pods, client.InNamespace(job.Namespace), client.MatchingLabels{batchv1.JobNameLabel: job.Name}); err != nil {
+	ofJob := client.MatchingLabels{batchv1.JobNameLabel: job.Name}
+	if err := shared.Client().List(t.Context(), &pods, client.InNamespace(job.Namespace), ofJob); err != nil {
 		t.Fatal(err)
 	}
 	return pods.Items
@@ -60,14 +61,19 @@ func TestJobAsksAServiceByItsName(t *testing.T) {
 		env  map[string]string
 		fail string // part of the termination message; "" when the Job is to complete
 	}{
-		"SERVICE.NAMESPACE.svc":                 {url: "http://web." + ns + ".svc/"},
-		"SERVICE.NAMESPACE.svc.cluster.local":   {url: "http://web." + ns + ".svc.cluster.local:80/", env: map[string]string{"EXPECT_VERSION": "v2"}},
+		"SERVICE.NAMESPACE.svc": {url: "http://web." + ns + ".svc/"},
+		"SERVICE.NAMESPACE.svc.cluster.local": {
+			url: "http://web." + ns + ".svc.cluster.local:80/", env: map[string]string{"EXPECT_VERSION": "v2"},
+		},
 		"SERVICE alone, in its own namespace":   {url: "http://web/"},
 		"a name put together from environment":  {url: "http://$(SERVICE).$(SPACE).svc/", env: map[string]string{"SERVICE": "web", "SPACE": ns}},
 		"a headless Service, at the pods' port": {url: "http://web-pods." + ns + ".svc:8080/"},
-		"another version is a failure":          {url: "http://web/", env: map[string]string{"EXPECT_VERSION": "v1"}, fail: `is version "v2", wanted is "v1"`},
-		"a Service without endpoints resets":    {url: "http://empty/", fail: "connection reset"},
-		"a name of no Service is unknown":       {url: "http://none." + ns + ".svc/", fail: "no such host"},
+		"another version is a failure": {
+			url: "http://web/", env: map[string]string{"EXPECT_VERSION": "v1"},
+			fail: `is version "v2", want "v1"`,
+		},
+		"a Service without endpoints resets": {url: "http://empty/", fail: "connection reset"},
+		"a name of no Service is unknown":    {url: "http://none." + ns + ".svc/", fail: "no such host"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
@@ -99,7 +105,7 @@ func TestJobThatRestartsItsContainerGivesUp(t *testing.T) {
 	job.Spec.BackoffLimit = new(int32(2))
 	job.Spec.Template.Spec.RestartPolicy = corev1.RestartPolicyOnFailure
 	create(t, job)
-	// Seen during the back-off before the second restart: the last failure takes the pod away.
+	// Seen during the back-off before the second restart: the last failure deletes the pod.
 	if err := lab.Poll(within(t, 20*time.Second), func() error {
 		for _, pod := range podsOf(t, job) {
 			for _, c := range pod.Status.ContainerStatuses {

@@ -25,8 +25,8 @@ import (
 	"github.com/headgate/headgate/test/lab/service"
 )
 
-// host is the address of the lab's machine: of the API server, the ingress controller and
-// Prometheus. Pods reach it, which they would not on loopback.
+// host is the address of the lab's machine: of the API server, the ingress controller
+// and Prometheus. It is not loopback, because pods must reach it.
 var host = netip.MustParseAddr("10.255.0.1")
 
 // Options says which parts to run. The zero value is a control plane alone.
@@ -45,8 +45,8 @@ type Options struct {
 	Headgate bool
 	// Kubectl makes Lab.Kubectl possible.
 	Kubectl bool
-	// Metrics serves the metrics API, by which autoscalers learn how busy the sample service's pods
-	// are (see podmetrics for what its numbers are); needs Node.
+	// Metrics serves the metrics API, which tells autoscalers how busy the pods of the
+	// sample service are (package podmetrics explains its numbers); needs Node.
 	Metrics bool
 
 	// Dir keeps logs and data; default a new temporary directory, which Stop removes.
@@ -72,7 +72,7 @@ func (o Options) parts() []parts.Part {
 
 // Lab is a running lab.
 type Lab struct {
-	// ControlPlane answers what was written by whom and which webhooks were called.
+	// ControlPlane knows who wrote what, and how often a webhook was called.
 	ControlPlane *controlplane.ControlPlane
 	// Node is nil without Options.Node.
 	Node *node.Agent
@@ -82,7 +82,7 @@ type Lab struct {
 	Prometheus *Prometheus
 	// Dir holds logs: *.log of the parts, pods/NAMESPACE/POD/CONTAINER.log.
 	Dir string
-	// Kubeconfig is the path of an administrator's.
+	// Kubeconfig is the path of an administrator's kubeconfig.
 	Kubeconfig string
 
 	options  Options
@@ -109,7 +109,7 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 	return l, nil
 }
 
-// Stop ends every part. The directory goes too, unless Options.Dir named it.
+// Stop ends every part. It removes the directory, unless Options.Dir named it.
 func (l *Lab) Stop() {
 	if l.metrics != nil {
 		_ = l.metrics.Close()
@@ -134,10 +134,10 @@ func (l *Lab) Stop() {
 	}
 }
 
-// Client is an administrator's, with watches.
+// Client returns a client of an administrator, which can watch.
 func (l *Lab) Client() client.WithWatch { return l.client }
 
-// RESTConfig is an administrator's.
+// RESTConfig returns the client configuration of an administrator.
 func (l *Lab) RESTConfig() *rest.Config { return l.ControlPlane.Config(controlplane.Admin) }
 
 func (l *Lab) makeDir(context.Context) (err error) {
@@ -152,8 +152,8 @@ func (l *Lab) makeDir(context.Context) (err error) {
 	return os.MkdirAll(l.Dir, 0o755)
 }
 
-// logToFile sends what the client libraries log for the whole process, mostly of watches that
-// end, to lab.log: it would bury a test's own lines.
+// logToFile sends the logs of the client libraries, of the whole process, to lab.log.
+// They are mostly about watches that end, and would hide the lines of a test.
 func (l *Lab) logToFile(context.Context) error {
 	f, err := os.Create(filepath.Join(l.Dir, "lab.log"))
 	if err != nil {

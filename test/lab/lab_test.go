@@ -30,7 +30,7 @@ func namespace(t *testing.T) string {
 	return ns.Name
 }
 
-// within is t's context with an end.
+// within returns t's context with a timeout.
 func within(t *testing.T, d time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), d, fmt.Errorf("not within %s", d))

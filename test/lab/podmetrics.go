@@ -25,7 +25,7 @@ const (
 	metricsName = "v1beta1.metrics.k8s.io" // an APIService's name is VERSION.GROUP
 )
 
-// startMetrics serves the metrics API and has the API server lead to it.
+// startMetrics serves the metrics API and registers it with the API server.
 func (l *Lab) startMetrics(ctx context.Context) error {
 	if !l.options.Metrics {
 		return nil
@@ -54,10 +54,11 @@ func (l *Lab) startMetrics(ctx context.Context) error {
 	return l.registerMetrics(ctx, crt)
 }
 
-// metricsService leads from the APIService, which can name no address, to the lab's machine.
+// metricsService is the Service that the APIService names: an APIService cannot name an
+// address. It leads to the lab's machine.
 var metricsService = metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: "metrics"}
 
-// registerMetrics returns when the API server has found the metrics API.
+// registerMetrics returns when the API server reports the metrics API as Available.
 func (l *Lab) registerMetrics(ctx context.Context, ca []byte) error {
 	api := metricsAPI(ca)
 	for _, obj := range []client.Object{
@@ -96,7 +97,7 @@ func metricsAPI(ca []byte) *unstructured.Unstructured {
 	return api
 }
 
-// available reads the condition of that name.
+// available returns nil if the condition Available of api is True.
 func available(api *unstructured.Unstructured) error {
 	conditions, _, err := unstructured.NestedSlice(api.Object, "status", "conditions")
 	if err != nil {

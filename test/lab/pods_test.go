@@ -122,7 +122,7 @@ func TestDeletedPodLeavesAfterItsProcess(t *testing.T) {
 	if err := shared.AwaitGone(within(t, 20*time.Second), pod); err != nil {
 		t.Fatal(err)
 	}
-	// The sample serves on for four seconds after SIGTERM; its grace period is 30.
+	// The sample still serves for 4 seconds after SIGTERM; its grace period is 30 seconds.
 	if took := time.Since(start); took < 4*time.Second || took > 15*time.Second {
 		t.Errorf("the pod was gone after %s, want 4s to 15s", took)
 	}

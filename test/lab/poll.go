@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Poll calls done every 50 ms until it returns nil, for what has no watch. When ctx is
-// over its error quotes what done said last.
+// Poll calls done every 50 ms until it returns nil. It is for things without a watch.
+// When ctx is done, the error quotes the last error of done.
 func Poll(ctx context.Context, done func() error) error {
 	for {
 		err := done()

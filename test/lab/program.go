@@ -12,22 +12,24 @@ import (
 )
 
 const (
-	// AppImage is the repository of the sample service's images; the tag is the version it answers with.
+	// AppImage is the repository of the sample service's images. The tag is the version
+	// that it answers with.
 	AppImage = "headgate.dev/lab/app"
-	// SmokeImage is the repository of the sample smoke test's images (see package smoke); any tag will do.
+	// SmokeImage is the repository of the smoke test's images (package smoke). Any tag works.
 	SmokeImage = "headgate.dev/lab/smoke"
 )
 
-// RunAsPod serves as the program of an image, and ends the process, where the program was started as a
-// pod's container; otherwise it returns at once. A program that looks at its arguments before it
-// calls Prepare calls this first: they are the pod's.
+// RunAsPod runs the program of an image and ends the process, if this process was
+// started as a pod's container. Otherwise it returns at once. A program that reads its
+// arguments before it calls Prepare must call RunAsPod first: in a pod they are the
+// container's arguments.
 func RunAsPod() {
 	app.Run()
 	smoke.Run()
 }
 
-// program says what an image stands for: one of the samples, or the product as it is in this
-// checkout whatever tag the chart gives it.
+// program returns the program of an image: one of the samples, or Headgate as it is in
+// this checkout, whatever tag the chart gives it.
 func (l *Lab) program(image string) (node.Program, error) {
 	repository, version, _ := strings.Cut(image, ":")
 	switch {

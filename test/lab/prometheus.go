@@ -20,10 +20,10 @@ type Prometheus struct {
 	process *process.Process // nil while stopped
 }
 
-// URL is the server's address, for HEADGATE_PROMETHEUS_ADDRESS too.
+// URL is the server's address, also for HEADGATE_PROMETHEUS_ADDRESS.
 func (p *Prometheus) URL() string { return fmt.Sprintf("http://%s:%d", host, prometheusPort) }
 
-// Start runs the server and waits until it is ready. It does nothing when it runs.
+// Start runs the server and waits until it is ready. It does nothing if it runs already.
 func (p *Prometheus) Start(ctx context.Context) error {
 	if p.process != nil {
 		return nil
@@ -37,7 +37,7 @@ func (p *Prometheus) Start(ctx context.Context) error {
 	return p.process.WaitReady(ctx, answers(p.URL()+"/-/ready", http.StatusOK))
 }
 
-// Stop ends the server, as an outage would. It does nothing when it does not run.
+// Stop ends the server, as an outage would. It does nothing if it does not run.
 func (p *Prometheus) Stop() {
 	if p.process == nil {
 		return

@@ -23,7 +23,7 @@ func TestQuotaRefusesThePodThatIsOneTooMany(t *testing.T) {
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("2")}},
 	}
 	create(t, quota)
-	// Before its usage is counted a quota refuses every pod, with another message.
+	// Until Kubernetes has counted its usage, a quota refuses every pod with another message.
 	if err := shared.Await(within(t, 20*time.Second), quota, func() error {
 		if _, ok := quota.Status.Used[corev1.ResourcePods]; !ok {
 			return fmt.Errorf("usage %v, want pods to be counted", quota.Status.Used)
@@ -37,12 +37,14 @@ func TestQuotaRefusesThePodThatIsOneTooMany(t *testing.T) {
 		t.Error(err)
 	}
 	var events corev1.EventList
-	if err := shared.Client().List(t.Context(), &events, client.InNamespace(ns), client.MatchingFields{"reason": "FailedCreate"}); err != nil || len(events.Items) == 0 {
+	failed := client.MatchingFields{"reason": "FailedCreate"}
+	if err := shared.Client().List(t.Context(), &events, client.InNamespace(ns), failed); err != nil || len(events.Items) == 0 {
 		t.Errorf("%d events FailedCreate, %v; want one", len(events.Items), err)
 	}
 }
 
-// wantFailedCreate checks that the only ReplicaSet of ns has that many pods and was refused another.
+// wantFailedCreate checks that the only ReplicaSet of ns has that many pods and was
+// refused one more.
 func wantFailedCreate(t *testing.T, ns string, pods int32) error {
 	var list appsv1.ReplicaSetList
 	if err := shared.Client().List(t.Context(), &list, client.InNamespace(ns)); err != nil {

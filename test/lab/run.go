@@ -11,9 +11,10 @@ import (
 	"github.com/headgate/headgate/test/lab/parts"
 )
 
-// Prepare must come first in a program that calls Start: it serves as the program of an
-// image where a pod needs that, builds the parts that o needs while there still is a network, and
-// re-executes the program in the lab's namespace. It returns there, or with an error.
+// Prepare must come first in a program that calls Start. In a pod it runs the program of
+// an image and does not return. Otherwise it builds the parts that o needs, which takes
+// a network, and re-executes this program in the lab's namespace. It returns there, or
+// with an error.
 func Prepare(o Options) error {
 	RunAsPod()
 	if !netns.Inside() {
@@ -24,8 +25,9 @@ func Prepare(o Options) error {
 	return netns.Enter()
 }
 
-// RunTests is the whole of a test package's TestMain: it starts one lab, hands it to
-// use, runs the tests and exits. When a test fails the logs are kept, and the last line says where.
+// RunTests is the body of a test package's TestMain. It starts one lab, passes it to use,
+// runs the tests and exits. When a test fails, the logs are kept and the last line says
+// where.
 func RunTests(m *testing.M, o Options, use func(*Lab)) {
 	if err := Prepare(o); err != nil {
 		fmt.Fprintln(os.Stderr, err)

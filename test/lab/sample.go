@@ -13,18 +13,20 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// Sample describes the sample service as a user would deploy it: a Deployment, a Service and an
-// Ingress of one name, reached under Host. Namespace, Name and Version are required.
+// Sample describes the sample service as a user would deploy it: a Deployment, a Service
+// and an Ingress with the same name. Host leads to it. Namespace, Name and Version are
+// required.
 type Sample struct {
 	Namespace, Name string
 	Version         string            // the image's tag
-	Replicas        int32             // 0 is 1
+	Replicas        int32             // 0 means 1
 	Annotations     map[string]string // of the Deployment
 	Env             map[string]string // see package app: ERROR_RATE, LATENCY, …
 	Scrape          bool              // Prometheus scrapes the pods
 }
 
-// Host is the Ingress rule's: unique by namespace and name, so that tests run beside each other.
+// Host is the host of the Ingress rule. It has the namespace and the name in it, so that
+// tests can run in parallel.
 func (s Sample) Host() string { return s.Name + "." + s.Namespace + ".test" }
 
 // Image is the image of version.
@@ -36,7 +38,8 @@ func (s Sample) meta() metav1.ObjectMeta {
 
 func (s Sample) labels() map[string]string { return map[string]string{"app": s.Name} }
 
-// Deployment runs the sample service, ready by /healthz, never short of a pod during an update.
+// Deployment runs the sample service. /healthz is its readiness probe, and an update
+// never takes a pod away before the new one is ready.
 func (s Sample) Deployment() *appsv1.Deployment {
 	dep := &appsv1.Deployment{ObjectMeta: s.meta()}
 	dep.Annotations = maps.Clone(s.Annotations)
@@ -79,7 +82,7 @@ func environment(values map[string]string) []corev1.EnvVar {
 	return env
 }
 
-// Service selects the sample's pods, port 80 to their port http.
+// Service leads from port 80 to the port http of the sample's pods.
 func (s Sample) Service() *corev1.Service {
 	return &corev1.Service{ObjectMeta: s.meta(), Spec: corev1.ServiceSpec{
 		Selector: s.labels(),
@@ -102,8 +105,9 @@ func (s Sample) Ingress() *netv1.Ingress {
 	}}
 }
 
-// Autoscaler keeps between least and most replicas of the Deployment so that each uses millicores of CPU on
-// average, of which a request per second counts as podmetrics.PerRequest; needs Options.Metrics.
+// Autoscaler keeps between least and most replicas of the Deployment, so that a pod uses
+// millicores of CPU on average. One request per second counts as podmetrics.PerRequest.
+// It needs Options.Metrics.
 func (s Sample) Autoscaler(least, most int32, millicores int64) *autoscalingv2.HorizontalPodAutoscaler {
 	return &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: s.meta(), Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
 		ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: s.Name},

@@ -9,7 +9,8 @@ import (
 	"github.com/headgate/headgate/test/lab/service"
 )
 
-// nameServer is where pods ask for names: by custom the tenth cluster IP, which no Service gets by itself.
+// nameServer is the address of the cluster's DNS: by convention the tenth cluster IP,
+// which the API server does not assign by itself.
 var nameServer = netip.MustParseAddr("10.96.0.10")
 
 // startServices makes Services reachable by their names, for pods.

@@ -16,7 +16,7 @@ type SmokeTest struct {
 	Env map[string]string
 }
 
-// Job tries once: its pod is not restarted, and the Job has no second one.
+// Job tries once: its pod is not restarted, and there is no second pod.
 func (s SmokeTest) Job() *batchv1.Job {
 	return &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name},
@@ -29,7 +29,7 @@ func (s SmokeTest) Job() *batchv1.Job {
 	}
 }
 
-// container says why it failed in its termination message.
+// container writes the reason of a failure into its termination message.
 func (s SmokeTest) container() corev1.Container {
 	return corev1.Container{
 		Name: "smoke", Image: SmokeImage + ":v1", Args: []string{s.URL}, Env: environment(s.Env),

@@ -17,9 +17,9 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// follower turns what the API server shows of a rollout into the timeline:
-// Headgate's events, and the weight on the canary Ingress with the share that
-// was then observed in the answers.
+// follower writes the timeline of a rollout from what the API server reports:
+// Headgate's events, the weight of the canary Ingress, and the share of the answers
+// that was observed at that weight.
 type follower struct {
 	*story
 	version string
@@ -38,7 +38,8 @@ func (s *story) follow(ctx context.Context, version string) (*follower, error) {
 	f := &follower{story: s, version: version, applied: time.Now(), weight: -1}
 	var err error
 	in := client.InNamespace(sample.Namespace)
-	if f.deployments, err = s.lab.Client().Watch(ctx, &appsv1.DeploymentList{}, in, client.MatchingFields{"metadata.name": sample.Name}); err != nil {
+	named := client.MatchingFields{"metadata.name": sample.Name}
+	if f.deployments, err = s.lab.Client().Watch(ctx, &appsv1.DeploymentList{}, in, named); err != nil {
 		return nil, err
 	}
 	if f.events, err = s.lab.Client().Watch(ctx, &eventsv1.EventList{}, in); err != nil {
@@ -54,7 +55,8 @@ func (f *follower) stop() {
 	f.ingresses.Stop()
 }
 
-// until follows the rollout to its end and says whether that is the one wanted.
+// until follows the rollout to its end. It returns an error if it ends in another way
+// than wanted.
 func (f *follower) until(ctx context.Context, end reason.Reason) (bool, error) {
 	for {
 		e, err := f.next(ctx)
@@ -74,13 +76,13 @@ func (f *follower) until(ctx context.Context, end reason.Reason) (bool, error) {
 			if reason := reason.Reason(obj.Reason); reason == end {
 				return true, nil
 			} else if endings[reason] {
-				return false, fmt.Errorf("%s ended otherwise than it should: %s: %s", f.version, reason, obj.Note)
+				return false, fmt.Errorf("%s ended with %s, which is wrong: %s", f.version, reason, obj.Note)
 			}
 		}
 	}
 }
 
-// next is what happens next to any of the objects followed.
+// next returns the next change of an object that is followed.
 func (f *follower) next(ctx context.Context) (watch.Event, error) {
 	select {
 	case <-ctx.Done():
@@ -131,10 +133,10 @@ func (f *follower) ingress(kind watch.EventType, ing *netv1.Ingress) {
 	}
 }
 
-// settled is how long the ingress controller of the lab may take.
+// settled is how long the lab's ingress controller may take to apply a weight.
 const settled = time.Second
 
-// observed says what share the version really had while the weight lasted.
+// observed prints the share of the answers that the version had at this weight.
 func (f *follower) observed(until time.Time) {
 	if f.weight <= 0 {
 		return
@@ -144,10 +146,11 @@ func (f *follower) observed(until time.Time) {
 		return
 	}
 	share := r.Share(f.version)
-	f.out.at(until, "observed", "%s  %5.1f%% of %d answers were %s's, the weight was %d%%", bar(share), 100*share, len(r.Answers), f.version, f.weight)
+	f.out.at(until, "observed", "%s  %5.1f%% of %d answers were %s's, the weight was %d%%",
+		bar(share), 100*share, len(r.Answers), f.version, f.weight)
 }
 
-// event prints those that say more than the weight does.
+// event prints an event, unless the weight says the same.
 func (f *follower) event(e *eventsv1.Event) {
 	when, note := e.EventTime.Time, e.Note
 	if _, rest, ok := strings.Cut(note, ": "); ok {

@@ -1,7 +1,6 @@
-// Command demo shows Headgate at work: it starts a lab, ships a good version and
-// a bad one under steady load, prints what happens while it happens, and ends
-// with one line of JSON for scripts. It exits with 1 if anything was not as it
-// should be.
+// Command demo shows Headgate at work. It starts a lab, ships a good version and a bad
+// one under steady load, and prints what happens. The last line of its output is JSON,
+// for scripts. It exits with 1 if anything goes wrong.
 package main
 
 import (
@@ -25,7 +24,7 @@ The first run builds what is not installed, which takes minutes, once.
 
 `
 
-// limit is far above what the demo takes; a demo that hangs says where.
+// limit is far longer than the demo takes. A demo that hangs ends then, with an error.
 const limit = 10 * time.Minute
 
 func main() {

@@ -20,14 +20,14 @@ import (
 	"github.com/headgate/headgate/test/lab/load"
 )
 
-// optIn is all that a user adds.
+// optIn is the annotations that the user adds.
 var optIn = map[string]string{
 	spec.AnnotationStrategy: "canary",
 	spec.AnnotationSteps:    "10%, 10s, 25%, 10s, 50%, 10s, 100%, 10s",
 	spec.AnnotationAnalysis: "{interval: 5s, metrics: [{name: success-rate, condition: '>= 99%'}]}",
 }
 
-// story is the demo from the user's first apply on.
+// story is the demo, beginning with the user's first apply.
 type story struct {
 	lab     *lab.Lab
 	out     *timeline
@@ -124,7 +124,7 @@ func (s *story) badVersion(ctx context.Context) error {
 	if s.summary.RolledBack, err = f.until(ctx, reason.AnalysisFailed); err != nil {
 		return err
 	}
-	time.Sleep(3 * time.Second) // would it answer once more?
+	time.Sleep(3 * time.Second) // to see whether it answers once more
 	report := s.load.Report()
 	last := report.LastOf("v3")
 	s.summary.SecondsToZero = max(0, last.Sub(f.verdict).Seconds())
@@ -134,7 +134,7 @@ func (s *story) badVersion(ctx context.Context) error {
 	return nil
 }
 
-// ship changes the template as a user's apply would, and follows what comes of it.
+// ship changes the template as a user's apply would, and follows the rollout.
 func (s *story) ship(ctx context.Context, version string, env map[string]string) (*follower, error) {
 	next := sample
 	next.Version, next.Env = version, env
@@ -149,7 +149,7 @@ func (s *story) ship(ctx context.Context, version string, env map[string]string)
 	return f, nil
 }
 
-// pods are the names of the pods that run.
+// pods returns the names of the running pods.
 func (s *story) pods(ctx context.Context) (map[string]bool, error) {
 	var list corev1.PodList
 	if err := s.lab.Client().List(ctx, &list, client.InNamespace(sample.Namespace)); err != nil {

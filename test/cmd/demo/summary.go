@@ -22,7 +22,7 @@ type summary struct {
 	APIWrites int `json:"apiWrites"` // Headgate's, both rollouts, without the leader's lease
 }
 
-// print writes s and says what is not as it should be.
+// print writes s, and returns an error that names each value that is wrong.
 func (s summary) print(w io.Writer) error {
 	line, err := json.Marshal(s)
 	if err != nil {
@@ -33,7 +33,7 @@ func (s summary) print(w io.Writer) error {
 		expect(s.Promoted, "the good version was not promoted"),
 		expect(s.RolledBack, "the bad version was not rolled back"),
 		expect(s.FailedByRollout == 0, "%d answers failed because of the rollout", s.FailedByRollout),
-		expect(s.BadServed > 0, "the bad version served nothing bad: nothing was shown"),
+		expect(s.BadServed > 0, "the bad version gave no bad answer, so the demo shows nothing"),
 		expect(s.SecondsToFirstWeight > 0, "the good version never got traffic"),
 		expect(s.SecondsToZero < 5, "the bad version still answered %.1fs after the verdict", s.SecondsToZero),
 	)

@@ -10,8 +10,8 @@ import (
 	"github.com/fatih/color"
 )
 
-// timeline prints what happens, each line with the time since the chapter
-// began. Colours appear on a terminal only, and not where NO_COLOR is set.
+// timeline prints what happens. Each line has the time since its chapter began. Colours
+// are used on a terminal only, and not if NO_COLOR is set.
 type timeline struct {
 	mu    sync.Mutex
 	w     io.Writer
@@ -20,7 +20,7 @@ type timeline struct {
 
 func newTimeline(w io.Writer) *timeline { return &timeline{w: w} }
 
-// say prints a line that belongs to no moment.
+// say prints a line without a time.
 func (t *timeline) say(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -43,7 +43,7 @@ var inks = map[string]*color.Color{
 	"rollback": color.New(color.FgRed, color.Bold),
 }
 
-// at prints one moment: when, a word for what, and the sentence.
+// at prints one moment: its time, one word for what happened, and a sentence.
 func (t *timeline) at(when time.Time, what, format string, args ...any) {
 	word := fmt.Sprintf("%-9s", what)
 	if ink, ok := inks[what]; ok {

@@ -11,11 +11,11 @@ import (
 	"github.com/headgate/headgate/test/lab/netns"
 )
 
-// pidFile, in the lab's directory, names the process whose namespaces are the lab. It also
-// marks the directory as a lab's, which the next lab may empty.
+// pidFile is a file in the lab's directory with the id of the process whose namespaces
+// are the lab. It also marks the directory as one that the next lab may empty.
 const pidFile = "lab.pid"
 
-// unclaimed refuses a directory in which a lab runs.
+// unclaimed returns an error if a lab runs in dir.
 func unclaimed(dir string) error {
 	if pid, err := running(dir); err == nil {
 		return fmt.Errorf("a lab runs in %s already (process %d): enter it with \"lab shell\", or choose another --dir", dir, pid)
@@ -23,7 +23,8 @@ func unclaimed(dir string) error {
 	return nil
 }
 
-// claim empties dir of an earlier lab and marks it as this one's until release.
+// claim removes the files of an earlier lab from dir, and marks dir as used by this lab
+// until release.
 func claim(dir string) (release func(), err error) {
 	if err := empty(dir); err != nil {
 		return nil, err
@@ -39,11 +40,11 @@ func claim(dir string) (release func(), err error) {
 	if err := os.WriteFile(file, []byte(strconv.Itoa(pid)), 0o644); err != nil {
 		return nil, err
 	}
-	// The mark stays, without a process: the logs are there to be read until the next lab.
+	// The file stays, without a process, and so do the logs, until the next lab.
 	return func() { _ = os.Truncate(file, 0) }, nil
 }
 
-// empty removes an earlier lab's directory, and nothing that is not one.
+// empty removes the directory of an earlier lab. Any other directory is an error.
 func empty(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
@@ -53,7 +54,7 @@ func empty(dir string) error {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(dir, pidFile)); err != nil {
-		return fmt.Errorf("%s is not empty and no lab's: choose another --dir", dir)
+		return fmt.Errorf("%s is not empty and is not the directory of a lab: choose another --dir", dir)
 	}
 	return os.RemoveAll(dir)
 }

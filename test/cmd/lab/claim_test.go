@@ -12,9 +12,12 @@ func TestClaimOfADirectory(t *testing.T) {
 		files []string
 		want  string // error, with DIR for the directory
 	}{
-		"a new one":             {},
-		"an earlier lab's":      {files: []string{pidFile, "etcd"}},
-		"one with other things": {files: []string{"thesis.tex"}, want: "DIR is not empty and no lab's: choose another --dir"},
+		"a new one":        {},
+		"an earlier lab's": {files: []string{pidFile, "etcd"}},
+		"one with other things": {
+			files: []string{"thesis.tex"},
+			want:  "DIR is not empty and is not the directory of a lab: choose another --dir",
+		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			dir := t.TempDir()

@@ -14,7 +14,8 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// sample is the service that "lab up" deploys and "lab load" asks by default.
+// sample is the service that "lab up" deploys and that "lab load" sends requests to by
+// default.
 var sample = lab.Sample{
 	Namespace: "demo", Name: "web", Version: "v1", Scrape: true,
 	Annotations: map[string]string{
@@ -39,7 +40,7 @@ func demo(ctx context.Context, l *lab.Lab, f upFlags) error {
 	return l.Available(ctx, dep)
 }
 
-// welcome tells what runs and what to do next.
+// welcome returns a text that says what runs and what to do next.
 func welcome(l *lab.Lab, f upFlags) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nThe lab runs, in a network of its own. Enter it in another terminal with\n\n  %s shell --dir %s\n\n", os.Args[0], l.Dir)

@@ -1,7 +1,6 @@
-// Command lab runs a whole Kubernetes on this machine, with Headgate in it, to
-// look at and to play with: see package lab for what it consists of.
-//
-// It is for people; the tests start their labs themselves.
+// Command lab runs a whole Kubernetes on this machine, with Headgate in it, for people
+// who want to try it out. See package lab for what it consists of. The tests do not need
+// this command: they start their own labs.
 package main
 
 import (
@@ -39,7 +38,7 @@ The first start builds what is not installed, which takes minutes, once.
 `
 
 func main() {
-	lab.RunAsPod() // first: the arguments of a pod that is this program are not those below
+	lab.RunAsPod() // first: in a pod, the arguments are the container's
 	err := run(os.Args[1:])
 	exit := (*exec.ExitError)(nil)
 	switch {

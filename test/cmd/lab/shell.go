@@ -28,7 +28,8 @@ func shell(args []string) error {
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+filepath.Join(*dir, "kubeconfig"), "PATH="+pathWithSelf())
-	// Ctrl-C is for the shell. It must not be ignored either: the shell would inherit that.
+	// Ctrl-C is for the shell. This process must not ignore it either: the shell would
+	// inherit that.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	return netns.Run(pid, cmd)
 }

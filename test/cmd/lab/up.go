@@ -39,7 +39,7 @@ func parseUp(args []string) (upFlags, error) {
 	return f, nil
 }
 
-// up starts a lab and stays until it is told to stop.
+// up starts a lab and runs until Ctrl-C or SIGTERM.
 func up(args []string) error {
 	f, err := parseUp(args)
 	if err != nil {

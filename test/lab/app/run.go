@@ -25,8 +25,8 @@ func Run() {
 	os.Exit(0)
 }
 
-// stillServed is how long the service serves after SIGTERM as before: an ingress controller
-// learns of the pod's end later than the pod.
+// stillServed is how long the service serves unchanged after SIGTERM: an ingress controller
+// learns later than the pod that the pod ends.
 const stillServed = 4 * time.Second
 
 func serve() error {

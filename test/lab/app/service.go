@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Headers of every answer of the service, for whoever counts.
+// Headers of every answer of the service, for programs that count answers.
 const (
 	// VersionHeader names the version that answered.
 	VersionHeader = "X-Version"
@@ -61,12 +61,12 @@ func (s service) answer(w http.ResponseWriter, _ *http.Request) {
 		code = http.StatusInternalServerError
 		w.Header().Set(OnPurposeHeader, "1")
 	}
-	// Counted before it is sent: whoever has seen the answer finds it in the metrics.
+	// The answer is counted before it is sent: a client that has it finds it in the metrics.
 	s.requests.WithLabelValues(strconv.Itoa(code)).Inc()
 	s.duration.Observe(time.Since(start).Seconds())
 	s.agent.task()
 	w.WriteHeader(code)
-	// A client that went away wants no answer.
+	// An error means that the client has gone.
 	_ = json.NewEncoder(w).Encode(map[string]string{"version": s.version, "pod": s.pod})
 }
 

@@ -51,7 +51,7 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 		"--enable-aggregator-routing=true",
 		"--audit-policy-file=" + c.file("audit-policy.yaml"),
 		"--audit-log-path=" + c.file(auditLog),
-		// One client with thousands of hollow pods is no unfairness here.
+		// One client may send most requests: it runs thousands of hollow pods.
 		"--enable-priority-and-fairness=false",
 		"--max-requests-inflight=0",
 		"--max-mutating-requests-inflight=0",
@@ -81,8 +81,8 @@ func (c *ControlPlane) startControllerManager(ctx context.Context) error {
 		"--kube-api-burst=4000",
 		"--concurrent-deployment-syncs=10",
 		"--concurrent-replicaset-syncs=10",
-		// By default an autoscaler looks every 15 s, distrusts the load of a new pod for 5 minutes and
-		// waits as long before it scales down: too slow for a test.
+		// By default an autoscaler checks every 15 s, ignores the load of a new pod for 5 minutes
+		// and waits 5 minutes before it scales down. That is too slow for a test.
 		"--horizontal-pod-autoscaler-sync-period=2s",
 		"--horizontal-pod-autoscaler-initial-readiness-delay=1s",
 		"--horizontal-pod-autoscaler-cpu-initialization-period=1s",

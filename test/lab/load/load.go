@@ -19,8 +19,8 @@ type Options struct {
 	Host string
 	// Rate is requests per second; default 100.
 	Rate int
-	// Concurrency is the most requests in flight; default 64. What would exceed it is counted
-	// in Report.Skipped, not sent late.
+	// Concurrency is the most requests in flight; default 64. A request above it is counted
+	// in Report.Skipped and never sent.
 	Concurrency int
 	// FreshEvery makes each Nth request use a connection of its own; default 10. The others
 	// reuse open ones.
@@ -97,14 +97,15 @@ func (l *Load) Report() Report {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := l.report
-	// Full slice: later answers must not show in a report that was handed out.
+	// The capacity is cut, so that later answers never change a report that was returned.
 	r.Answers = r.Answers[:len(r.Answers):len(r.Answers)]
 	return r
 }
 
-// send starts a request whenever one is due, and does not wait for it: a slow version must not
-// slow the load down. Due is counted from the start, so that a busy machine makes the load
-// uneven, not less.
+// send starts a request whenever one is due, and does not wait for its answer: a slow
+// version must not slow the load down. When a request is due is counted from the start, so
+// that a busy machine makes the load uneven but not smaller. Example: at a rate of 100, the
+// request with index 250 is due 2.5 s after the start.
 func (l *Load) send(ctx context.Context) {
 	interval := time.Second / time.Duration(l.options.Rate)
 	free := make(chan struct{}, l.options.Concurrency)

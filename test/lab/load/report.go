@@ -19,11 +19,11 @@ type Answer struct {
 	Err       error  // a reset, a refusal, a timeout, a body cut short
 }
 
-// Bad says that the client did not get what it asked for, whosever fault that is.
+// Bad reports whether the client did not get a good answer, for any reason.
 func (a Answer) Bad() bool { return a.Err != nil || a.Code >= 400 }
 
-// FailedByRollout says that no version is to blame: a pod was gone, the ingress
-// controller had nowhere to send the request, a connection broke.
+// FailedByRollout reports whether the answer is bad and not because a version was told to
+// fail: a pod was gone, the ingress controller had no endpoint, a connection broke.
 func (a Answer) FailedByRollout() bool { return a.Bad() && !a.OnPurpose }
 
 func (a Answer) String() string {
@@ -86,13 +86,14 @@ func (r Report) Share(version string) float64 {
 	return float64(n) / float64(all)
 }
 
-// FailedByRollout are the answers for which no version is to blame.
+// FailedByRollout returns the answers that failed because of the rollout.
 func (r Report) FailedByRollout() []Answer { return r.where(Answer.FailedByRollout).Answers }
 
-// Bad are all the answers that a client would complain of.
+// Bad returns all bad answers, whatever the reason.
 func (r Report) Bad() []Answer { return r.where(Answer.Bad).Answers }
 
-// LastOf is when the last request was sent that version answered; the zero time when there is none.
+// LastOf returns when the last request that version answered was sent; the zero time if there
+// is none.
 func (r Report) LastOf(version string) time.Time {
 	return r.last(func(a Answer) bool { return a.Version == version })
 }

@@ -71,7 +71,7 @@ func reexecute() (int, error) {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP, os.Interrupt)
 	go func() {
 		for s := range signals {
-			// The child may be gone already; there is nobody else to tell.
+			// The child may have ended already. Then the signal has no receiver.
 			_ = cmd.Process.Signal(s)
 		}
 	}()

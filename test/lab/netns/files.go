@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DoWithFiles is Do for a process that sees other files than the machine: in place of each key of
-// files, the path of an existing file, the file that is its value. Only f and what it starts sees them.
+// DoWithFiles is Do with some files replaced. Each key of files is the path of an existing
+// file, its value the path of the file that is seen there. Only f and the processes that
+// it starts see this.
 func (n *Namespace) DoWithFiles(files map[string]string, f func() error) error {
 	return n.Do(func() error {
 		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {

@@ -22,8 +22,8 @@ func AddAddress(a netip.Addr) error {
 	return nil
 }
 
-// AddRange gives the lab's machine every address of p at once: whoever listens on one of them is
-// reached, from pods too, and the others refuse connections.
+// AddRange gives the lab's machine every address of p. A program that listens on one of
+// them can be reached, also from pods. The others refuse connections.
 func AddRange(p netip.Prefix) error {
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {

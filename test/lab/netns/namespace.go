@@ -50,7 +50,8 @@ func unshared() (fd int, err error) {
 	return fd, err
 }
 
-// onOwnThread runs f on a thread that ends with it: what f did to the thread touches nobody else.
+// onOwnThread runs f on a thread that ends after it: nothing else runs on the thread that
+// f has changed.
 func onOwnThread(f func() error) error {
 	done := make(chan error)
 	go func() {

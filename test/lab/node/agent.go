@@ -27,7 +27,7 @@ type Options struct {
 	DNS netip.Addr
 	// Dir receives pods/NAMESPACE/POD/CONTAINER.log and the scrape targets.
 	Dir string
-	// Program says what an image stands for.
+	// Program returns the program of an image.
 	Program func(image string) (Program, error)
 	// PodConfig is the client configuration of a pod with this ServiceAccount token.
 	PodConfig func(token string) *rest.Config
@@ -122,7 +122,8 @@ func (a *Agent) serve() {
 	}
 }
 
-// sync moves one pod on: bound, then started, then told of its deletion.
+// sync takes one pod one step further: it is bound, then started, then told that it is
+// deleted.
 func (a *Agent) sync(key string) error {
 	obj, exists, err := a.pods.GetStore().GetByKey(key)
 	if err != nil {
@@ -146,8 +147,8 @@ func (a *Agent) sync(key string) error {
 	return nil
 }
 
-// removeFinished ends the deletion of a pod that nothing runs of: its runner may have ended before
-// it could see that the pod is to be deleted. What finalizers still hold is not asked for again.
+// removeFinished ends the deletion of a pod without processes: its runner may have ended
+// before it saw the deletion. It does not repeat that for a pod that only finalizers keep.
 func (a *Agent) removeFinished(pod *corev1.Pod) error {
 	if grace := pod.DeletionGracePeriodSeconds; pod.DeletionTimestamp == nil || grace != nil && *grace == 0 {
 		return nil
@@ -176,7 +177,7 @@ func (a *Agent) runner(key string, pod *corev1.Pod) *runner {
 	return r
 }
 
-// forget ends what is left of a pod that the API no longer has.
+// forget ends the processes of a pod that the API server no longer has.
 func (a *Agent) forget(key string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -20,7 +20,7 @@ const (
 	maxBackOff   = 10 * time.Second
 )
 
-// maxMessage is the most of a log, in bytes, that a kubelet takes for a termination message.
+// maxMessage is how many bytes of a log a kubelet takes at most for a termination message.
 const maxMessage = 2048
 
 // container runs one container of a pod.
@@ -42,7 +42,8 @@ func newContainer(r *runner, spec corev1.Container) *container {
 	return c
 }
 
-// run starts the container, again after each end, until the pod ends or its restartPolicy says so.
+// run starts the container, and restarts it after each end, until the pod ends or its
+// restartPolicy forbids it.
 func (c *container) run() {
 	backOff := firstBackOff
 	for !c.runner.ending() {
@@ -69,7 +70,8 @@ func (c *container) run() {
 	}
 }
 
-// start runs the program that the image stands for. On an error the container waits with a kubelet's reason for it.
+// start runs the program of the image. On an error the container waits, with the reason
+// that a kubelet gives.
 func (c *container) start() (*process.Process, error) {
 	program, err := c.runner.agent.Program(c.spec.Image)
 	if err != nil {
@@ -113,7 +115,7 @@ func (c *container) execute(program Program) (*process.Process, error) {
 	})
 }
 
-// attend probes the process until it ends, and ends it when the pod does.
+// attend probes the process until it ends, and ends it when the pod ends.
 func (c *container) attend(proc *process.Process) {
 	ctx, cancel := context.WithCancel(c.runner.ctx)
 	defer cancel()
@@ -127,7 +129,7 @@ func (c *container) attend(proc *process.Process) {
 	}
 }
 
-// shutDown gives the process its grace period, of which a preStop sleep takes its part.
+// shutDown gives the process its grace period. A preStop sleep counts towards it.
 func (c *container) shutDown(proc *process.Process) {
 	deadline := time.Now().Add(c.runner.grace)
 	if l := c.spec.Lifecycle; l != nil && l.PreStop != nil && l.PreStop.Sleep != nil {
@@ -145,8 +147,8 @@ func (c *container) shutDown(proc *process.Process) {
 	proc.Stop(time.Until(deadline))
 }
 
-// ended records the end of the process, and says whether it is the last. As a kubelet does,
-// it records that of a deleted pod too: the Job controller counts such a pod by it.
+// ended records the end of the process, and returns whether it is not restarted. Like a
+// kubelet it also records the end in a deleted pod: the Job controller counts it.
 func (c *container) ended(proc *process.Process, started time.Time) (last bool) {
 	end := &corev1.ContainerStateTerminated{
 		ExitCode: int32(proc.ExitCode()), Reason: "Error",
@@ -182,7 +184,7 @@ func (c *container) wait(reason, message string) {
 	})
 }
 
-// set changes the status and has it written.
+// set changes the status and requests that it is written.
 func (c *container) set(change func(*corev1.ContainerStatus)) {
 	c.mu.Lock()
 	change(&c.status)
@@ -193,7 +195,7 @@ func (c *container) set(change func(*corev1.ContainerStatus)) {
 	}
 }
 
-// setRunning is set for what a probe found out: of a process that has ended it is no news.
+// setRunning is set for the result of a probe. It ignores a process that has ended.
 func (c *container) setRunning(change func(*corev1.ContainerStatus)) {
 	c.set(func(s *corev1.ContainerStatus) {
 		if s.State.Running != nil {

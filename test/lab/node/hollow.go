@@ -5,7 +5,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// hollow says that no process of pod need run.
+// hollow returns whether pod needs no process.
 func (a *Agent) hollow(pod *corev1.Pod) bool {
 	for _, c := range pod.Spec.Containers {
 		if program, err := a.Program(c.Image); err != nil || !program.Hollow {

@@ -12,15 +12,17 @@ const (
 	nsswitch   = "/etc/nsswitch.conf"
 )
 
-// resolver asks the cluster's name server. As in a kubelet's, a short name is tried in the pod's own
-// namespace first, then as NAME.NAMESPACE, then as NAME.NAMESPACE.svc.
+// resolver is a resolv.conf that names the cluster's DNS server. As with a kubelet, a
+// short name is tried in the pod's own namespace first, then as NAME.NAMESPACE, then as
+// NAME.NAMESPACE.svc.
 const resolver = `nameserver %s
 search %s.svc.cluster.local svc.cluster.local cluster.local
 options ndots:5
 `
 
-// writeNames makes the pod's processes look names up in the cluster, not on the machine: its
-// nsswitch.conf may lead past every resolv.conf (to systemd-resolved on many desktops).
+// writeNames makes the pod's processes look names up in the cluster and not on the
+// machine. The machine's nsswitch.conf may not use resolv.conf at all (it uses
+// systemd-resolved on many desktops).
 func (r *runner) writeNames() error {
 	r.files = map[string]string{}
 	for file, content := range map[string]string{

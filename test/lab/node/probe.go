@@ -15,8 +15,8 @@ import (
 	"github.com/headgate/headgate/test/lab/process"
 )
 
-// probe runs the container's probes until ctx is over: the startup probe first, then the
-// readiness and the liveness probe beside each other.
+// probe runs the container's probes until ctx is done: first the startup probe, then the
+// readiness and the liveness probe in parallel.
 func (c *container) probe(ctx context.Context, proc *process.Process) {
 	if c.spec.StartupProbe != nil && !c.startUp(ctx, proc) {
 		return
@@ -45,7 +45,8 @@ func (c *container) startUp(ctx context.Context, proc *process.Process) (passed 
 	return passed
 }
 
-// restart ends a process that failed its probe. It is false: there is nothing left to watch.
+// restart ends a process that failed its probe. It returns false: nothing is left to
+// watch.
 func (c *container) restart(proc *process.Process) bool {
 	grace := 30 * time.Second
 	if s := c.runner.pod.Spec.TerminationGracePeriodSeconds; s != nil {
@@ -81,8 +82,8 @@ func (c *container) watch(ctx context.Context, p *corev1.Probe, changed func(ok 
 				return
 			}
 		}
-		// A kubelet probes a container that is not ready sooner than its period says, too
-		// (about once a second): what starts is seen early.
+		// A kubelet also probes a container that is not ready more often than its period
+		// (about once a second), so that it is ready early.
 		next := period
 		if !verdict {
 			next = min(period, time.Second)
@@ -157,7 +158,7 @@ func (c *container) address(host string, port intstr.IntOrString) (string, error
 	return "", fmt.Errorf("container %q has no port named %q", c.spec.Name, port.StrVal)
 }
 
-// supported refuses what the lab would silently leave out.
+// supported returns an error for a probe or a preStop hook that the lab does not support.
 func supported(c corev1.Container) error {
 	for _, p := range []*corev1.Probe{c.StartupProbe, c.ReadinessProbe, c.LivenessProbe} {
 		if p != nil && p.HTTPGet == nil && p.TCPSocket == nil {

@@ -7,14 +7,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Program is what an image stands for.
+// Program is the program of an image.
 type Program struct {
 	// Path is the program, Args what comes before the container's own arguments.
 	Path string
 	Args []string
 	// Env is added to the container's environment.
 	Env []string
-	// Hollow says that the program need not run at all in a hollow lab.
+	// Hollow says that a hollow lab does not run the program.
 	Hollow bool
 }
 
@@ -32,8 +32,8 @@ func (p Program) arguments(c corev1.Container, env map[string]string) []string {
 	return args
 }
 
-// environment is the process's: a container inherits nothing from the machine but where to find
-// programs and a place for temporary files.
+// environment is the environment of the process. A container inherits only PATH and the
+// directory for temporary files from the machine.
 func (p Program) environment(env map[string]string) []string {
 	all := []string{"PATH=" + os.Getenv("PATH"), "HOME=/tmp", "TMPDIR=" + os.TempDir()}
 	for name, value := range env {

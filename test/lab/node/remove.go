@@ -9,7 +9,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// remove ends pod's deletion in the API: this very pod's, not that of one of the same name that came after it.
+// remove ends the deletion of pod in the API, and never that of a later pod with the same
+// name.
 func remove(ctx context.Context, client kubernetes.Interface, pod *corev1.Pod) error {
 	options := metav1.NewDeleteOptions(0)
 	options.Preconditions = metav1.NewUIDPreconditions(string(pod.UID))

@@ -18,7 +18,7 @@ import (
 // runner runs one pod, from its binding to its deletion.
 type runner struct {
 	agent  *Agent
-	pod    *corev1.Pod // as first seen: of its spec only what the lab does not use can change
+	pod    *corev1.Pod // as first seen: the fields that the lab uses cannot change
 	ctx    context.Context
 	cancel context.CancelFunc // the pod is gone from the API, or the lab stops
 
@@ -35,7 +35,8 @@ type runner struct {
 	grace       time.Duration
 }
 
-// retryDelay is how soon a start is tried again that the pod's own objects prevented, for example a missing ConfigMap.
+// retryDelay is the time until the next try after an object prevented a start, for example
+// a missing ConfigMap.
 const retryDelay = time.Second
 
 func newRunner(a *Agent, pod *corev1.Pod) *runner {
@@ -78,7 +79,8 @@ func (r *runner) run() {
 	r.delete()
 }
 
-// openUntilDone gives the pod its network. It is false when the pod was deleted before it had one.
+// openUntilDone gives the pod its network. It returns false if the pod was deleted before
+// it had one.
 func (r *runner) openUntilDone() bool {
 	for {
 		err := r.open()
@@ -127,7 +129,7 @@ func (r *runner) close() {
 	}
 }
 
-// ending says that no process of the pod is to be started any more.
+// ending returns whether no process of the pod may start any more.
 func (r *runner) ending() bool {
 	select {
 	case <-r.ctx.Done():
@@ -139,7 +141,7 @@ func (r *runner) ending() bool {
 	}
 }
 
-// sleep is false when the pod is to end first.
+// sleep returns false if the pod ends before d has passed.
 func (r *runner) sleep(d time.Duration) bool {
 	select {
 	case <-time.After(d):
@@ -150,7 +152,8 @@ func (r *runner) sleep(d time.Duration) bool {
 	return false
 }
 
-// delete tells the API server that nothing of the pod runs any more, when that is what the pod's deletion waits for.
+// delete tells the API server that no process of the pod runs any more, if the pod is
+// being deleted.
 func (r *runner) delete() {
 	select {
 	case <-r.terminating:
@@ -171,7 +174,8 @@ func (a *Agent) podDir(namespace, name string) string {
 	return filepath.Join(a.Dir, "pods", namespace, name)
 }
 
-// writeKubeconfig lets the pod's processes be the pod's ServiceAccount, with its rights and no other.
+// writeKubeconfig gives the pod's processes a kubeconfig with exactly the rights of the
+// pod's ServiceAccount.
 func (r *runner) writeKubeconfig() error {
 	if mount := r.pod.Spec.AutomountServiceAccountToken; mount != nil && !*mount {
 		return nil

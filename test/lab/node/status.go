@@ -13,8 +13,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// writeStatusUntil writes the pod's status whenever it changes, and once more, until it is
-// stored, when the containers have ended: nothing would write it later.
+// writeStatusUntil writes the pod's status whenever it changes. When the containers have
+// ended it tries until the last status is stored: nothing writes it later.
 func (r *runner) writeStatusUntil(ended <-chan struct{}) {
 	for {
 		select {
@@ -29,7 +29,8 @@ func (r *runner) writeStatusUntil(ended <-chan struct{}) {
 	}
 }
 
-// writeStatus says whether the API server has the status. Where it has not, another attempt is due.
+// writeStatus returns whether the API server has the status. If not, it must be tried
+// again.
 func (r *runner) writeStatus() (stored bool) {
 	status := r.status()
 	if equality.Semantic.DeepEqual(status, r.written) {
@@ -48,7 +49,7 @@ func (r *runner) writeStatus() (stored bool) {
 	return true
 }
 
-// patchStatus writes status. A pod that is gone or was replaced wants none.
+// patchStatus writes status. It ignores a pod that is gone or was replaced.
 func patchStatus(ctx context.Context, client kubernetes.Interface, pod *corev1.Pod, status corev1.PodStatus) error {
 	body, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": pod.UID}, "status": status})
 	if err != nil {
@@ -61,7 +62,7 @@ func patchStatus(ctx context.Context, client kubernetes.Interface, pod *corev1.P
 	return err
 }
 
-// status is the pod's as its containers are now.
+// status returns the status of the pod, from the state of its containers.
 func (r *runner) status() corev1.PodStatus {
 	var containers []corev1.ContainerStatus
 	for _, c := range r.containers {
@@ -115,8 +116,8 @@ func phase(containers []corev1.ContainerStatus) corev1.PodPhase {
 	return corev1.PodSucceeded
 }
 
-// conditions are those of a pod whose containers are all ready, or not. A condition that is as in
-// old keeps the time of its last change.
+// conditions returns the conditions of a pod whose containers are all ready, or not. A
+// condition that has not changed since old keeps its time.
 func conditions(old []corev1.PodCondition, ready bool) []corev1.PodCondition {
 	status := corev1.ConditionFalse
 	if ready {

@@ -41,7 +41,8 @@ type group struct {
 	Labels  map[string]string `json:"labels"`
 }
 
-// gather is how long changes are collected before the file is written: many pods change at a time.
+// gather is how long changes are collected before the file is written: often many pods
+// change at the same time.
 const gather = 100 * time.Millisecond
 
 func (t *targets) run(ctx context.Context, pods cache.Store) {
@@ -67,7 +68,7 @@ func (t *targets) run(ctx context.Context, pods cache.Store) {
 	}
 }
 
-// write replaces the file at once: Prometheus must never read half of it.
+// write replaces the file atomically: Prometheus must never read half of it.
 func (t *targets) write(content []byte) error {
 	temporary := t.file + ".new"
 	if err := os.WriteFile(temporary, content, 0o644); err != nil {

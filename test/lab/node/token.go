@@ -10,7 +10,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// tokens asks for one token per ServiceAccount: no lab lives longer than a token.
+// tokens requests one token per ServiceAccount. A token lives longer than any lab.
 type tokens struct {
 	client kubernetes.Interface
 	mu     sync.Mutex

@@ -136,7 +136,7 @@ func TestTheReasonAnInstalledProgramIsNotUsedIsTold(t *testing.T) {
 	if _, err := s.provide(t.Context(), "hello", r); err != nil {
 		t.Fatal(err)
 	}
-	want := "not used: " + filepath.Join(dir, "hello") + " has version 0.9.0, wanted is 1.0 or later\n"
+	want := "not used: " + filepath.Join(dir, "hello") + " has version 0.9.0, want 1.0 or later\n"
 	if !strings.HasPrefix(log.String(), want) {
 		t.Errorf("said %q, want first %q", log, want)
 	}
@@ -144,7 +144,8 @@ func TestTheReasonAnInstalledProgramIsNotUsedIsTold(t *testing.T) {
 
 func TestEnsureNamesThePartsThereAre(t *testing.T) {
 	_, err := Ensure(t.Context(), nil, "kube-scheduler")
-	const want = `lab part kube-scheduler: not a part; the parts are [etcd headgate helm kube-apiserver kube-controller-manager kubectl prometheus traefik]`
+	const want = "lab part kube-scheduler: not a part; " +
+		`the parts are [etcd headgate helm kube-apiserver kube-controller-manager kubectl prometheus traefik]`
 	if err == nil || err.Error() != want {
 		t.Errorf("error = %v\nwant    %s", err, want)
 	}

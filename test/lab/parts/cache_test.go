@@ -28,16 +28,18 @@ func TestFingerprint(t *testing.T) {
 		changes map[string]string
 		same    bool
 	}{
-		"the same module and flags":          {base, nil, true},
-		"a note beside the source":           {base, map[string]string{"README.md": "read me"}, true},
-		"another pin":                        {base, map[string]string{"go.mod": "module m\nrequire x v1.0.1\n"}, false},
-		"another checksum":                   {base, map[string]string{"go.sum": "x v1.0.0 h1:2\n"}, false},
-		"another line of source":             {base, map[string]string{"main.go": "package main // 2\n"}, false},
-		"another line in a directory below":  {base, map[string]string{"stub/stub.go": "package stub // 2\n"}, false},
-		"a file more":                        {base, map[string]string{"more.go": ""}, false},
-		"text moved from one file to a next": {base, map[string]string{"go.mod": "module m\nrequire x v1.0.0\nx v1.0.0 h1:1\n", "go.sum": ""}, false},
-		"other flags":                        {recipe{target: ".", ldflags: "-s"}, nil, false},
-		"another package":                    {recipe{target: "./cmd", ldflags: "-s -w"}, nil, false},
+		"the same module and flags":         {base, nil, true},
+		"a note beside the source":          {base, map[string]string{"README.md": "read me"}, true},
+		"another pin":                       {base, map[string]string{"go.mod": "module m\nrequire x v1.0.1\n"}, false},
+		"another checksum":                  {base, map[string]string{"go.sum": "x v1.0.0 h1:2\n"}, false},
+		"another line of source":            {base, map[string]string{"main.go": "package main // 2\n"}, false},
+		"another line in a directory below": {base, map[string]string{"stub/stub.go": "package stub // 2\n"}, false},
+		"a file more":                       {base, map[string]string{"more.go": ""}, false},
+		"text moved from one file to a next": {
+			base, map[string]string{"go.mod": "module m\nrequire x v1.0.0\nx v1.0.0 h1:1\n", "go.sum": ""}, false,
+		},
+		"other flags":     {recipe{target: ".", ldflags: "-s"}, nil, false},
+		"another package": {recipe{target: "./cmd", ldflags: "-s -w"}, nil, false},
 	}
 	want, err := base.fingerprint(module(nil))
 	if err != nil || len(want) != 12 {

@@ -18,7 +18,7 @@ func (r recipe) installed(ctx context.Context, name Part) (path string, refused 
 		case err != nil:
 			refused = append(refused, fmt.Sprintf("%s does not tell its version: %v", candidate, err))
 		case !r.fits.ok(version):
-			refused = append(refused, fmt.Sprintf("%s has version %s, wanted is %s", candidate, version, r.fits.want))
+			refused = append(refused, fmt.Sprintf("%s has version %s, want %s", candidate, version, r.fits.want))
 		default:
 			return candidate, nil
 		}

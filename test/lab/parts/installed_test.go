@@ -22,7 +22,7 @@ func TestInstalled(t *testing.T) {
 		},
 		"an older API server": {
 			name: APIServer, variable: "KUBEBUILDER_ASSETS", script: "echo Kubernetes v1.36.4",
-			refused: " has version 1.36.4, wanted is 1.37",
+			refused: " has version 1.36.4, want 1.37",
 		},
 		"assets without a controller manager": {
 			name: ControllerManager, variable: "KUBEBUILDER_ASSETS",
@@ -35,7 +35,7 @@ func TestInstalled(t *testing.T) {
 		},
 		"a Traefik that does not": {
 			name: Traefik, variable: "PATH", script: "echo 'Version:      3.6.17'",
-			refused: " has version 3.6.17, wanted is 3.7 or later",
+			refused: " has version 3.6.17, want 3.7 or later",
 		},
 		"a vendor's kubectl that is recent enough": {
 			name: Kubectl, variable: "PATH", script: "echo Client Version: v1.32.4-dispatcher; echo Kustomize Version: v5.5.0", used: true,
@@ -45,7 +45,7 @@ func TestInstalled(t *testing.T) {
 		},
 		"a kubectl that is not": {
 			name: Kubectl, variable: "PATH", script: "echo Client Version: v1.29.14; echo Kustomize Version: v5.0.4",
-			refused: " has version 1.29.14, wanted is 1.30 or later",
+			refused: " has version 1.29.14, want 1.30 or later",
 		},
 		"a program that does not run": {
 			name: Helm, variable: "PATH", script: "exit 3",
@@ -57,7 +57,7 @@ func TestInstalled(t *testing.T) {
 		},
 		"a version only in a warning": {
 			name: Helm, variable: "PATH", script: "echo 'WARNING: /home/me/v4.3.1/kube/config is readable by all' >&2; echo v3.2.0",
-			refused: " has version 3.2.0, wanted is 3.15 or later",
+			refused: " has version 3.2.0, want 3.15 or later",
 		},
 	}
 	for name, test := range tests {

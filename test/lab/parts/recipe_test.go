@@ -16,9 +16,10 @@ func TestVersionsAreThoseThatGoModPins(t *testing.T) {
 		APIServer:         "k8s.io/kubernetes v" + Version(APIServer),
 		ControllerManager: "k8s.io/kubernetes v" + Version(ControllerManager),
 		Traefik:           "github.com/traefik/traefik/v3 v" + Version(Traefik),
-		Prometheus:        "github.com/prometheus/prometheus v0.3" + strings.TrimPrefix(Version(Prometheus), "3."), // upstream tags 3.16.0 as v0.316.0
-		Helm:              "helm.sh/helm/v4 v" + Version(Helm),
-		Kubectl:           "k8s.io/kubernetes v" + Version(Kubectl),
+		// Upstream tags 3.16.0 as v0.316.0.
+		Prometheus: "github.com/prometheus/prometheus v0.3" + strings.TrimPrefix(Version(Prometheus), "3."),
+		Helm:       "helm.sh/helm/v4 v" + Version(Helm),
+		Kubectl:    "k8s.io/kubernetes v" + Version(Kubectl),
 	}
 	root, err := findRoot()
 	if err != nil {

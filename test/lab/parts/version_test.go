@@ -46,7 +46,7 @@ func TestFits(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			if got := test.rule.ok(test.version); got != test.want {
-				t.Errorf("version %q, wanted is %s: fits = %v, want %v", test.version, test.rule.want, got, test.want)
+				t.Errorf("version %q, want %s: fits = %v, want %v", test.version, test.rule.want, got, test.want)
 			}
 		})
 	}

@@ -1,12 +1,14 @@
-// Package podmetrics is the lab's metrics.k8s.io/v1beta1 API, by which
-// HorizontalPodAutoscalers and kubectl top learn how busy pods are.
+// Package podmetrics is the lab's metrics.k8s.io/v1beta1 API. It tells
+// HorizontalPodAutoscalers and kubectl top how busy pods are.
 //
-// Its number is real load, not real CPU time: a pod's CPU usage is the number of requests per second
-// that its process says it answered in the last seconds (http_request_duration_seconds_count of its
-// own /metrics on port 8080), times PerRequest. Two cores so show dozens of busy pods. Memory is not
-// measured. Pods of other programs than the sample service are not listed.
+// It reports load, not CPU time: the CPU usage of a pod is the number of requests per
+// second that it answered in the last seconds (http_request_duration_seconds_count of its
+// /metrics on port 8080) times PerRequest, which is 10 millicores. Example: 30 requests
+// per second are 300m. So two cores are enough to show dozens of busy pods. Memory is not
+// measured. Only pods of the sample service are listed.
 //
-// It samples on demand: the first question about a pod finds no usage yet, the next one, a second or more
-// later, does, as long as somebody asks at least every Window. Requests are not authenticated: the API server,
-// through which they come, has done that. test/lab starts it and registers it.
+// It samples on demand. The first request for a pod finds no usage yet. The next one, a
+// second or more later, does, if there is a request at least once per Window. Requests
+// come through the API server, which has authenticated them. test/lab starts it and
+// registers it.
 package podmetrics

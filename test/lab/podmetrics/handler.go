@@ -83,8 +83,8 @@ func (a *api) get(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, &items[0])
 }
 
-// measure asks all pods at a time. Those that run no sample service, do not answer, or were not
-// asked before are left out, as by a real metrics server.
+// measure asks all pods in parallel. It leaves out pods that do not run the sample service,
+// do not answer, or were not asked before; a real metrics server does the same.
 func (a *api) measure(ctx context.Context, pods []corev1.Pod) []v1beta1.PodMetrics {
 	var mu sync.Mutex
 	var asking sync.WaitGroup

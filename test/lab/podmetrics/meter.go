@@ -7,10 +7,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Window is the time over which a rate is taken at most.
+// Window is the longest time over which a rate is computed.
 const Window = 5 * time.Second
 
-// shortest is the least time between two readings that make a rate: a few requests in no time are no load.
+// shortest is the least time between two readings that make a rate. In a shorter time a few
+// requests would look like a high load.
 const shortest = time.Second
 
 // reading is a counter's value at a time.

@@ -15,7 +15,7 @@ import (
 // not before the first answer, and a pod that nobody asks is idle, not unknown.
 const histogram = "http_request_duration_seconds"
 
-// patience with a pod that does not answer: an autoscaler waits for all of them.
+// patience is how long a pod may take to answer: an autoscaler waits for all pods.
 const patience = time.Second
 
 // scrape reads pod's counter.

@@ -102,7 +102,7 @@ func (p *Process) Stop(grace time.Duration) {
 	}
 }
 
-// signal may find the process gone; that is what its callers want of it.
+// signal ignores the error of a process that has ended: its callers want it to end.
 func (p *Process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
 
 // WaitReady calls check every 50 ms until it returns nil. The error when the
@@ -125,7 +125,7 @@ func (p *Process) WaitReady(ctx context.Context, check func(context.Context) err
 	}
 }
 
-// tailLines is what still fits on a screen beside the error.
+// tailLines is how many lines fit on a screen together with the error.
 const tailLines = 20
 
 // Tail is the end of the program's log, with the log's path.

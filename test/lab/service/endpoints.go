@@ -27,7 +27,7 @@ func (s *Services) readyAddresses(svc *corev1.Service) []netip.Addr {
 	return slices.Compact(all)
 }
 
-// backend is one ready endpoint behind the cluster IP and port at; false where there is none.
+// backend returns one ready endpoint of the cluster IP and port at; false if there is none.
 func (s *Services) backend(at netip.AddrPort) (netip.AddrPort, bool) {
 	svc, port := s.find(at)
 	if svc == nil {
@@ -40,8 +40,8 @@ func (s *Services) backend(at netip.AddrPort) (netip.AddrPort, bool) {
 	return all[rand.IntN(len(all))], true
 }
 
-// find looks the Service up by its cluster IP anew for each connection: a deleted Service's address
-// can be another's by now. port is the Service port's name.
+// find looks up the Service by its cluster IP, again for each connection: another Service
+// may have the address of a deleted one. port is the name of the Service port.
 func (s *Services) find(at netip.AddrPort) (svc *corev1.Service, port string) {
 	all, _ := s.services.List(labels.Everything()) // from memory: no error
 	for _, svc := range all {

@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// listen forwards connections to at from now on, if that is not done already. An address that
-// cannot be listened on refuses connections, as one without this package would.
+// listen forwards connections to at from now on, unless it does so already. An address that
+// cannot be listened on refuses connections.
 func (s *Services) listen(at netip.AddrPort) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,8 +34,8 @@ func (s *Services) accept(l net.Listener, at netip.AddrPort) {
 	}
 }
 
-// forward connects the client to an endpoint until one of them, or Stop, ends it. A client for
-// whom there is no endpoint is reset.
+// forward connects the client to an endpoint until one of them, or Stop, ends the
+// connection. Without an endpoint it resets the connection.
 func (s *Services) forward(client *net.TCPConn, at netip.AddrPort) {
 	defer client.Close()
 	pod, ok := s.dial(at)
@@ -67,8 +67,8 @@ func (s *Services) dial(at netip.AddrPort) (*net.TCPConn, bool) {
 	return conn.(*net.TCPConn), true
 }
 
-// pass copies one direction, and its end: the other direction may have more to say. A broken
-// direction breaks the other one.
+// pass copies one direction of a connection and then closes it for writing: the other
+// direction may have more data. An error ends both directions.
 func pass(to, from *net.TCPConn) {
 	if _, err := io.Copy(to, from); err != nil {
 		_ = from.Close()

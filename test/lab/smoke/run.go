@@ -78,11 +78,11 @@ func ask(c config) error {
 	got := res.Header.Get(app.VersionHeader)
 	switch {
 	case res.StatusCode < 200 || res.StatusCode > 299:
-		return fmt.Errorf("%s answered %s, wanted is a 2xx", c.url, res.Status)
+		return fmt.Errorf("%s answered %s, want a 2xx status", c.url, res.Status)
 	case c.version != "" && got != c.version:
-		return fmt.Errorf("%s is version %q, wanted is %q", c.url, got, c.version)
+		return fmt.Errorf("%s is version %q, want %q", c.url, got, c.version)
 	case !strings.Contains(string(body), c.body):
-		return fmt.Errorf("%s answered %q, wanted is a part %q", c.url, body, c.body)
+		return fmt.Errorf("%s answered %q, want a body with %q", c.url, body, c.body)
 	}
 	return nil
 }

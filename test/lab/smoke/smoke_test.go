@@ -24,15 +24,27 @@ func TestRun(t *testing.T) {
 		env  map[string]string
 		want string // error, with SERVER for the server's address; "" is success
 	}{
-		"any good answer will do":         {args: []string{server.URL}},
-		"the URL may be in a variable":    {env: map[string]string{"URL": server.URL}},
-		"the version is as expected":      {args: []string{server.URL}, env: map[string]string{"EXPECT_VERSION": "v2"}},
-		"another version fails":           {args: []string{server.URL}, env: map[string]string{"EXPECT_VERSION": "v1"}, want: `SERVER is version "v2", wanted is "v1"`},
-		"the body has the expected part":  {args: []string{server.URL}, env: map[string]string{"EXPECT_BODY": "ell"}},
-		"another body fails":              {args: []string{server.URL}, env: map[string]string{"EXPECT_BODY": "bye"}, want: `SERVER answered "hello", wanted is a part "bye"`},
-		"an error fails":                  {args: []string{server.URL + "/broken"}, want: "SERVER/broken answered 500 Internal Server Error, wanted is a 2xx"},
-		"a delay that is none is refused": {args: []string{server.URL}, env: map[string]string{"DELAY": "soon"}, want: `DELAY: invalid value "soon": write it like "5s"`},
-		"no URL is refused":               {want: `no URL: give one as the argument or in URL, like "http://web.shop.svc/"`},
+		"any good answer will do":      {args: []string{server.URL}},
+		"the URL may be in a variable": {env: map[string]string{"URL": server.URL}},
+		"the version is as expected":   {args: []string{server.URL}, env: map[string]string{"EXPECT_VERSION": "v2"}},
+		"another version fails": {
+			args: []string{server.URL}, env: map[string]string{"EXPECT_VERSION": "v1"},
+			want: `SERVER is version "v2", want "v1"`,
+		},
+		"the body has the expected part": {args: []string{server.URL}, env: map[string]string{"EXPECT_BODY": "ell"}},
+		"another body fails": {
+			args: []string{server.URL}, env: map[string]string{"EXPECT_BODY": "bye"},
+			want: `SERVER answered "hello", want a body with "bye"`,
+		},
+		"an error fails": {
+			args: []string{server.URL + "/broken"},
+			want: "SERVER/broken answered 500 Internal Server Error, want a 2xx status",
+		},
+		"a delay that does not parse is refused": {
+			args: []string{server.URL}, env: map[string]string{"DELAY": "soon"},
+			want: `DELAY: invalid value "soon": write it like "5s"`,
+		},
+		"no URL is refused": {want: `no URL: give one as the argument or in URL, like "http://web.shop.svc/"`},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			for name, value := range c.env {

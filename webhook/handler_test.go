@@ -35,28 +35,28 @@ type endpoint struct {
 	registry *prometheus.Registry
 }
 
-// logs is what the webhook said since the last newEndpoint: controller-runtime
+// logged is what the webhook logged since the last newEndpoint. controller-runtime
 // logs admission through the one logger of the process.
-var logs strings.Builder
+var logged strings.Builder
 
 func TestMain(m *testing.M) {
-	log.SetLogger(funcr.New(func(_, args string) { logs.WriteString(args + "\n") }, funcr.Options{}))
+	log.SetLogger(funcr.New(func(_, args string) { logged.WriteString(args + "\n") }, funcr.Options{}))
 	os.Exit(m.Run())
 }
 
 func newEndpoint(t *testing.T) *endpoint {
 	e := &endpoint{t: t, registry: prometheus.NewRegistry()}
-	// Nothing here asks an API server; the manager only has to be constructed.
+	// No test calls an API server; the manager only has to be constructed.
 	mgr, err := ctrl.NewManager(&rest.Config{Host: "http://127.0.0.1:1"}, ctrl.Options{Metrics: server.Options{BindAddress: "0"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := webhook.Deployments{Manager: manager, CheckAnalysis: checkAnalysis, CheckGates: checkGates, Registerer: e.registry}
-	if err := d.SetupWithManager(mgr); err != nil {
+	h := webhook.Handler{Manager: manager, CheckAnalysis: checkAnalysis, CheckGates: checkGates, Registerer: e.registry}
+	if err := h.SetupWithManager(mgr); err != nil {
 		t.Fatal(err)
 	}
 	e.mux = mgr.GetWebhookServer().WebhookMux()
-	logs.Reset()
+	logged.Reset()
 	return e
 }
 
@@ -160,7 +160,7 @@ func parse(t *testing.T, text string) (v any) {
 	return v
 }
 
-func TestReleasingWorksWhereNoAnnotationIsLeft(t *testing.T) {
+func TestReleaseWithoutAnyAnnotationLeft(t *testing.T) {
 	e := newEndpoint(t)
 	req := e.update(web(held), web(held, noAnnotations))
 	resp := e.send(req)
@@ -192,9 +192,9 @@ func TestWhatTheWriterAndTheOperatorSee(t *testing.T) {
 			old: web(), new: web(image("v2")), edit: func(r *admissionv1.AdmissionRequest) { r.DryRun = &yes },
 			allowed: true, patched: true,
 		},
-		"a hold defended": {
+		"a hold that stays": {
 			old: web(held), new: web(held, paused(false)), allowed: true, patched: true,
-			warnings: []string{stillHeld},
+			warnings: []string{warnStillHeld},
 			counts:   map[string]float64{decisions + "StillHeld": 1},
 			log:      []string{`"msg"="StillHeld"`, `"user"="jane"`, `"rollout"="5"`},
 		},
@@ -207,9 +207,9 @@ func TestWhatTheWriterAndTheOperatorSee(t *testing.T) {
 			old: web(held), new: web(image("v2")), edit: func(r *admissionv1.AdmissionRequest) { r.UserInfo.Username = manager },
 			allowed: true, counts: map[string]float64{decisions + "Allowed": 1},
 		},
-		"nothing to split": {
+		"a template without a canary": {
 			old: web(recreate), new: web(recreate, image("v2")), allowed: true,
-			warnings: []string{recreates},
+			warnings: []string{warnRecreate},
 			counts:   map[string]float64{decisions + "Bypassed": 1, bypasses + "RecreateNotSupported": 1},
 			log:      []string{`"msg"="Bypassed"`, `"user"="jane"`, `"rollout"="" "bypass"="RecreateNotSupported"`},
 		},
@@ -228,17 +228,17 @@ func TestWhatTheWriterAndTheOperatorSee(t *testing.T) {
 			new: web(), edit: func(r *admissionv1.AdmissionRequest) { r.Operation = admissionv1.Create },
 			allowed: true, counts: map[string]float64{decisions + "Allowed": 1},
 		},
-		"scaling is let alone": {
+		"scaling is allowed unseen": {
 			old: web(), new: web(image("v2")), edit: func(r *admissionv1.AdmissionRequest) { r.SubResource = "scale" }, allowed: true,
 		},
-		"so is deleting": {
+		"deleting is allowed unseen": {
 			old: web(held), edit: func(r *admissionv1.AdmissionRequest) { r.Operation = admissionv1.Delete }, allowed: true,
 		},
-		"an object that is none": {
+		"an object that does not decode": {
 			old: web(), new: web(), edit: func(r *admissionv1.AdmissionRequest) { r.Object.Raw = []byte(`{"spec":5}`) },
 			message: `decode object: `,
 		},
-		"an update of nothing": {
+		"an update without an old object": {
 			new: web(), message: `decode oldObject: there is no content to decode`,
 		},
 	}
@@ -262,25 +262,25 @@ func TestWhatTheWriterAndTheOperatorSee(t *testing.T) {
 			if got := e.counts(); !maps.Equal(got, c.counts) {
 				t.Errorf("counted %v, want %v", got, c.counts)
 			}
-			if len(c.log) == 0 && logs.Len() > 0 {
-				t.Errorf("logged %q", logs.String())
+			if len(c.log) == 0 && logged.Len() > 0 {
+				t.Errorf("logged %q", logged.String())
 			}
 			for _, part := range c.log {
-				if !strings.Contains(logs.String(), part) {
-					t.Errorf("logged %q, want %s", logs.String(), part)
+				if !strings.Contains(logged.String(), part) {
+					t.Errorf("logged %q, want %s", logged.String(), part)
 				}
 			}
 		})
 	}
 }
 
-func TestMetricsThatAreTakenAreAnErrorNotAPanic(t *testing.T) {
+func TestRegisteringMetricsTwiceIsAnError(t *testing.T) {
 	mgr, err := ctrl.NewManager(&rest.Config{Host: "http://127.0.0.1:1"}, ctrl.Options{Metrics: server.Options{BindAddress: "0"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	registry := prometheus.NewRegistry()
-	first, second := webhook.Deployments{Registerer: registry}, webhook.Deployments{Registerer: registry}
+	first, second := webhook.Handler{Registerer: registry}, webhook.Handler{Registerer: registry}
 	if err := first.SetupWithManager(mgr); err != nil {
 		t.Fatal(err)
 	}

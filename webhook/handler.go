@@ -20,9 +20,9 @@ import (
 // Path is where the webhook server serves Deployments.
 const Path = "/mutate-deployments"
 
-// Deployments is the admission handler for creates and updates of Deployments in
+// Handler is the admission handler for creates and updates of Deployments in
 // apps/v1. Call SetupWithManager before it handles anything.
-type Deployments struct {
+type Handler struct {
 	// Manager is the user name that the manager writes as, in full:
 	// "system:serviceaccount:NAMESPACE:NAME".
 	Manager string
@@ -33,8 +33,8 @@ type Deployments struct {
 	// CheckGates is as in Request. nil accepts every gate.
 	CheckGates func([]spec.Gate) error
 
-	// Registerer gets the metrics headgate_webhook_decisions_total{decision} and
-	// headgate_bypass_total{reason}. nil means that of controller-runtime.
+	// Registerer receives the metrics headgate_webhook_decisions_total{decision} and
+	// headgate_bypass_total{reason}. nil means the registry of controller-runtime.
 	Registerer prometheus.Registerer
 
 	decoder   admission.Decoder
@@ -42,79 +42,80 @@ type Deployments struct {
 	bypasses  *prometheus.CounterVec
 }
 
-// SetupWithManager registers d at Path of mgr's webhook server, and its metrics.
+// SetupWithManager registers h at Path of mgr's webhook server, and its metrics.
 // The webhook runs on every replica, leader or not.
-func (d *Deployments) SetupWithManager(mgr ctrl.Manager) error {
-	if d.Registerer == nil {
-		d.Registerer = metrics.Registry
+func (h *Handler) SetupWithManager(mgr ctrl.Manager) error {
+	if h.Registerer == nil {
+		h.Registerer = metrics.Registry
 	}
-	if err := d.setup(admission.NewDecoder(mgr.GetScheme())); err != nil {
+	if err := h.setup(admission.NewDecoder(mgr.GetScheme())); err != nil {
 		return err
 	}
-	mgr.GetWebhookServer().Register(Path, &admission.Webhook{Handler: d})
+	mgr.GetWebhookServer().Register(Path, &admission.Webhook{Handler: h})
 	return nil
 }
 
-func (d *Deployments) setup(decoder admission.Decoder) error {
-	d.decoder = decoder
-	d.decisions = prometheus.NewCounterVec(prometheus.CounterOpts{
+func (h *Handler) setup(decoder admission.Decoder) error {
+	h.decoder = decoder
+	h.decisions = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "headgate_webhook_decisions_total",
-		Help: "Writes to opted-in Deployments by what became of them, without dry runs.",
+		Help: "Writes to opted-in Deployments, by decision, without dry runs.",
 	}, []string{"decision"})
-	d.bypasses = prometheus.NewCounterVec(prometheus.CounterOpts{
+	h.bypasses = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "headgate_bypass_total",
-		Help: "Templates that went out without a canary, by reason, as seen at admission.",
+		Help: "New templates that were admitted without a canary, by reason.",
 	}, []string{"reason"})
-	for _, c := range []prometheus.Collector{d.decisions, d.bypasses} {
-		if err := d.Registerer.Register(c); err != nil {
+	for _, c := range []prometheus.Collector{h.decisions, h.bypasses} {
+		if err := h.Registerer.Register(c); err != nil {
 			return fmt.Errorf("register the webhook's metrics: %w", err)
 		}
 	}
 	return nil
 }
 
-// Handle implements admission.Handler. Scaling and status are none of its
-// business, should a hand-made webhook configuration send them.
-func (d *Deployments) Handle(ctx context.Context, req admission.Request) admission.Response {
+// Handle implements admission.Handler. It allows subresources (scale, status) and
+// other operations unseen: the chart sends none, a hand-made webhook configuration
+// may.
+func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.Response {
 	if req.SubResource != "" || req.Operation != admissionv1.Create && req.Operation != admissionv1.Update {
 		return admission.Allowed("")
 	}
-	r, err := d.request(req)
+	r, err := h.readRequest(req)
 	if err != nil {
 		return admission.Errored(http.StatusBadRequest, err)
 	}
 	out := Mutate(r)
 	if req.DryRun == nil || !*req.DryRun {
-		d.record(ctx, out)
+		h.record(ctx, out)
 	}
 	return respond(r, out)
 }
 
-func (d *Deployments) request(req admission.Request) (Request, error) {
+func (h *Handler) readRequest(req admission.Request) (Request, error) {
 	r := Request{
 		New:           &appsv1.Deployment{},
-		ByManager:     req.UserInfo.Username == d.Manager,
-		CheckAnalysis: d.CheckAnalysis,
-		CheckGates:    d.CheckGates,
+		ByManager:     req.UserInfo.Username == h.Manager,
+		CheckAnalysis: h.CheckAnalysis,
+		CheckGates:    h.CheckGates,
 	}
-	if err := d.decoder.DecodeRaw(req.Object, r.New); err != nil {
+	if err := h.decoder.DecodeRaw(req.Object, r.New); err != nil {
 		return Request{}, fmt.Errorf("decode object: %w", err)
 	}
 	if req.Operation == admissionv1.Update {
 		r.Old = &appsv1.Deployment{}
-		if err := d.decoder.DecodeRaw(req.OldObject, r.Old); err != nil {
+		if err := h.decoder.DecodeRaw(req.OldObject, r.Old); err != nil {
 			return Request{}, fmt.Errorf("decode oldObject: %w", err)
 		}
 	}
 	return r, nil
 }
 
-// record counts and logs. The API server may call twice for one write (see
-// Mutate), and then both calls count.
-func (d *Deployments) record(ctx context.Context, out Outcome) {
-	d.decisions.WithLabelValues(string(out.Decision)).Inc()
+// record counts and logs what Mutate decided. The API server may call twice for
+// one write (see Mutate), and then both calls count.
+func (h *Handler) record(ctx context.Context, out Outcome) {
+	h.decisions.WithLabelValues(string(out.Decision)).Inc()
 	if out.Bypass != "" {
-		d.bypasses.WithLabelValues(string(out.Bypass)).Inc()
+		h.bypasses.WithLabelValues(string(out.Bypass)).Inc()
 	}
 	if out.Decision == Allowed {
 		return
@@ -132,9 +133,10 @@ func (d *Deployments) record(ctx context.Context, out Outcome) {
 	log.FromContext(ctx).Info(string(out.Decision), fields...)
 }
 
-// respond patches the difference between two encodings of the same Go type,
-// not between the bytes that came and one encoding: a field that is newer than this
-// program's API types would be missing in the latter, and be deleted.
+// respond returns the decision as an admission response. The patch is the
+// difference between r.New and out.Deployment, both encoded from the same Go type.
+// A difference against the bytes that the API server sent would delete every field
+// that is newer than this program's API types.
 func respond(r Request, out Outcome) admission.Response {
 	if out.Decision == Denied {
 		return admission.Denied(out.Denial)

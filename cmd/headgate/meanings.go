@@ -1,0 +1,32 @@
+package main
+
+// meanings says what each variable of Config means, in whole sentences. A variable
+// without a meaning fails a test.
+var meanings = map[string]string{
+	"HEADGATE_NAMESPACE":             "The namespace that Headgate runs in. Required.",
+	"HEADGATE_SERVICE_ACCOUNT":       "The ServiceAccount that Headgate runs as. The webhook never holds its writes.",
+	"HEADGATE_WEBHOOK_SERVICE":       "The Service through which the API server calls the webhook.",
+	"HEADGATE_WEBHOOK_CONFIGURATION": "The MutatingWebhookConfiguration that Headgate writes the CA bundle into.",
+	"HEADGATE_CERT_SECRET":           "The Secret for the serving certificate. It must exist and may be empty.",
+	"HEADGATE_WEBHOOK_PORT":          "The port that the webhook listens on.",
+	"HEADGATE_METRICS_ADDRESS":       "The address that serves /metrics; 0 turns it off.",
+	"HEADGATE_PROBE_ADDRESS":         "The address that serves /healthz and /readyz.",
+	"HEADGATE_PROMETHEUS_ADDRESS": "The Prometheus that analysis queries. " +
+		"Without it, a rollout with headgate.dev/analysis waits; any other goes by readiness and time.",
+	"HEADGATE_METRICS_SOURCE": "The source of the built-in metrics (success-rate, p99 and others): ingress-nginx or traefik.",
+	"HEADGATE_QUERY_TIMEOUT":  "The longest time for one query.",
+	"HEADGATE_NAMESPACE_LABEL": "The label of a series that names its namespace. " +
+		"When set, a query sees only the series of the Deployment's own namespace.",
+	"HEADGATE_INGRESS_CONTROLLERS": "The IngressClass controllers that honour canary annotations, comma-separated.",
+	"HEADGATE_ANNOTATIONS_PREFIX":  "The prefix of the canary annotations that these controllers read.",
+	"HEADGATE_PREVIEW_DOMAINS": "The domains that every headgate.dev/preview-host may use, comma-separated. " +
+		"A host below a host of the Deployment's own Ingress is always allowed.",
+	"HEADGATE_SETTLE": "How long after a weight is written it counts as in force.",
+	"HEADGATE_DRAIN":  "How long canary pods stay without traffic, after HEADGATE_SETTLE.",
+	"HEADGATE_GATE_ADDRESSES": "The URL prefixes that headgate.dev/gates may use, comma-separated. " +
+		"Without any, every gate is refused.",
+	"HEADGATE_LEADER_ELECTION":           "Whether replicas elect a leader, which alone runs rollouts. Turn it off only for a single process.",
+	"HEADGATE_MAX_CONCURRENT_RECONCILES": "How many Deployments are processed in parallel.",
+	"HEADGATE_LOG_LEVEL":                 "The lowest level that is logged: debug, info, warn or error.",
+	"HEADGATE_LOG_FORMAT":                "The format of log lines: json or text.",
+}
