@@ -258,25 +258,30 @@ func (k *oracle) wroteJobs(before, after []job) {
 	k.jobs[made.run] = made.phase
 }
 
-// lowered: a promotion gives no traffic back before stable can take it.
+// lowered: while stable is being updated no traffic goes back before stable can
+// take it, whatever the reason why it goes back.
 func (k *oracle) lowered(p *pass, weight int) {
 	o, stable := p.o, p.o.Stable
 	if o.Canary == nil || o.Canary.StateErr != nil || o.Canary.Available == 0 {
 		return
 	}
 	s := o.Canary.State
-	promoting := s.Mode == rollout.ModePromoting || s.Mode == rollout.ModeReturning
-	superseded := !stable.OptedIn || s.Template != stable.Template || stable.Hold != "" && stable.Hold != s.Rollout
-	if !promoting || superseded || s.Mode == rollout.ModePromoting && weight >= s.Weight {
+	switch s.Mode {
+	case rollout.ModePromoting, rollout.ModeReturning, rollout.ModeRetiring:
+	default:
 		return
 	}
-	full := max(s.Baseline, stable.Replicas, 1)
-	overdue := s.Mode == rollout.ModeReturning && !s.StepSince.Add(k.deadline(o)).After(o.Now)
+	superseded := !stable.OptedIn || s.Template != stable.Template || stable.Hold != "" && stable.Hold != s.Rollout
+	if weight >= s.Weight && !superseded {
+		return // somebody's higher weight is put right
+	}
+	all := max(s.Baseline, stable.Replicas, 1)
+	overdue := s.Mode != rollout.ModePromoting && !s.StepSince.Add(k.deadline(o)).After(o.Now)
 	switch {
-	case s.Mode == rollout.ModePromoting && !stable.Complete:
+	case s.Mode == rollout.ModePromoting && !superseded && !stable.Complete && !k.full[trialOf(s)]:
 		k.w.fail("weight falls to %d before stable is complete", weight)
-	case int32(100-max(weight, 0))*full > 125*stable.Available && !overdue:
-		k.w.fail("weight falls to %d, but only %d of %d pods' worth of stable pods are Available", weight, stable.Available, full)
+	case int32(100-max(weight, 0))*all > 125*stable.Available && s.Weight > 0 && !overdue:
+		k.w.fail("weight falls to %d, but only %d of %d pods' worth of stable pods are Available", weight, stable.Available, all)
 	}
 }
 

@@ -55,9 +55,7 @@ func (p *pass) bringBack() Decision {
 		Canary:  &CanaryGoal{State: p.state, Replicas: p.Canary.Replicas},
 		Phase:   spec.Promoting,
 	}
-	if weight := p.returningWeight(); weight > 0 {
-		d.Routes = splitRoutes(weight, p.state.Match)
-		d.Again = Earliest(ifAfter(p.Traffic.Since.Add(p.Settle), p.Now), ifAfter(p.state.StepSince.Add(p.progressDeadline()), p.Now))
+	if d.Routes, d.Again = p.returningRoutes(); d.Routes.Kind != NoRoutes {
 		return d
 	}
 	drained, again := p.drain()
@@ -67,6 +65,20 @@ func (p *pass) bringBack() Decision {
 		d.Reason, d.Message = reason.Promoted, p.say("promoted, every pod is the new version")
 	}
 	return d
+}
+
+// returningRoutes are the routes on the way back to stable, and when to look
+// again. NoRoutes: stable takes all the traffic.
+func (p *pass) returningRoutes() (RoutesGoal, time.Time) {
+	weight := p.returningWeight()
+	if weight == 0 {
+		return RoutesGoal{}, time.Time{}
+	}
+	again := Earliest(ifAfter(p.Traffic.Since.Add(p.Settle), p.Now), ifAfter(p.state.StepSince.Add(p.progressDeadline()), p.Now))
+	if p.SpecErr != nil {
+		return RoutesGoal{Kind: KeepRoutes}, again // which Ingresses to split cannot be known; all can be removed later
+	}
+	return splitRoutes(weight, p.state.Match), again
 }
 
 // returningWeight is the lowest weight that leaves stable with at most a quarter
@@ -81,13 +93,13 @@ func (p *pass) bringBack() Decision {
 // The share is in percent, not in whole pods: a quarter of two pods is no pod, and
 // an autoscaler that sees no more load than before adds none.
 func (p *pass) returningWeight() int {
-	now, all := p.Traffic.Lowest, p.state.podsForAll(p.Stable)
+	now, all := min(p.Traffic.Lowest, p.state.Weight), p.state.podsForAll(p.Stable)
 	switch overdue := !p.state.StepSince.Add(p.progressDeadline()).After(p.Now); {
 	case !p.Traffic.Routed || p.canaryAvailable() == 0:
 		return 0
 	case overdue:
 		all = p.Stable.Replicas // nothing scales it up again: this is the size it is meant to have
-	case !p.inForce(now, p.state.Match):
+	case !p.inForce(p.Traffic.Lowest, p.state.Match):
 		return now
 	}
 	return max(0, min(now, 100-servableWeight(p.Stable.Available*125, all*100)))

@@ -55,14 +55,29 @@ func (p *pass) afterRollback() string {
 		strings.Join(p.Traffic.Terminating, ", "))
 }
 
-// retire removes a canary that serves no purpose any more, after its traffic.
+// retire removes a canary that serves no purpose any more, after its traffic. The
+// traffic goes back no faster than stable can take it where stable is being
+// updated: a new template, or the end of the opt-in, may come while it has few
+// Available pods.
 func (p *pass) retire(because reason.Reason, message string) Decision {
+	if p.recorded.Mode != ModeRetiring {
+		p.state.StepSince = p.Now
+	}
+	if p.state.Mode == ModeProgressing && p.Stable.Hold != "" {
+		// Stable is not being updated, and the canary is not judged: at once.
+		p.state.grant(0, spec.Match{})
+	}
 	p.state.Mode, p.state.Why, p.state.Message = ModeRetiring, because, message
-	drained, again := p.drain()
+	routes, again := p.returningRoutes()
+	drained := false
+	if routes.Kind == NoRoutes {
+		drained, again = p.drain()
+	}
 	d := Decision{
 		Reason:  because,
 		Message: p.say("%s", message),
 		Canary:  &CanaryGoal{State: p.state, Replicas: p.Canary.Replicas},
+		Routes:  routes,
 		Phase:   spec.Pending, // of the next rollout, if something is held
 		Again:   again,
 	}

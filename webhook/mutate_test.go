@@ -569,7 +569,8 @@ func TestAnnotationsThatDoNotParseAreDenied(t *testing.T) {
 			`it may have letters, digits and /-._~:^$[](){}*+?|&=\ only` + exampleSteps},
 		{"steps", "cookie=a b, 10%", `"a b": is not the name of a cookie: ` +
 			`name one whose value is always for the canary and never for stable` + exampleSteps},
-		{"steps", "job=Smoke, 10%", `"Smoke": is not the name of a CronJob: name a suspended CronJob, whose template the Job gets` + exampleSteps},
+		{"steps", "job=Smoke, 10%", `"Smoke": is not the name of a CronJob: ` +
+			`name a suspended CronJob, whose template the Job gets` + exampleSteps},
 		{"steps", "job=smoke", `"job=smoke": has no weight, so the new version would never see traffic` + exampleSteps},
 		{"steps", "mirror=10%, 10%", `"mirror=10%": ` + anyStep + exampleSteps},
 	}
