@@ -57,52 +57,60 @@ func New(api promv1.API, reader client.Reader, o Options) *Judge {
 	return &Judge{api: api, reader: reader, options: o}
 }
 
-// Plan parses the headgate.dev/analysis annotation of a Deployment in
-// namespace, and reads the ConfigMap that it may name. "" has no plan: nil, nil.
-// A missing ConfigMap is an error that satisfies apierrors.IsNotFound.
-func (j *Judge) Plan(ctx context.Context, namespace, analysis string) (*rollout.AnalysisPlan, error) {
-	if strings.TrimSpace(analysis) == "" {
+// Resolved is an analysis as its annotation and its ConfigMap were when it was
+// resolved: a later edit changes neither its plan nor its conditions.
+type Resolved struct {
+	judge    *Judge
+	analysis Analysis
+}
+
+// Resolve parses the headgate.dev/analysis annotation of a Deployment in
+// namespace, and reads the ConfigMap that it may name. nil, nil: the text is
+// empty, so there is no analysis. A missing ConfigMap is an error that satisfies
+// apierrors.IsNotFound.
+func (j *Judge) Resolve(ctx context.Context, namespace, text string) (*Resolved, error) {
+	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
-	a, err := j.resolve(ctx, namespace, analysis)
+	a, err := j.read(ctx, namespace, text)
 	if err != nil {
 		return nil, err
 	}
-	return &a.Plan, nil
+	return &Resolved{judge: j, analysis: a}, nil
 }
 
-// Measure asks all that analysis names at once and returns the worst verdict:
+// Plan is what the decision needs to know of the analysis.
+func (r *Resolved) Plan() rollout.AnalysisPlan { return r.analysis.Plan }
+
+// Measure asks all that the analysis names at once and returns the worst verdict:
 // Fail, then Error, then Inconclusive; Pass only if every metric passed. The
 // message says what led to it. A Window of less than a second is the interval
 // of the analysis. While no request can come to the canary, at weight 0 and with
 // nothing matched, only the user's own queries are asked.
-func (j *Judge) Measure(ctx context.Context, analysis string, s rollout.Subject) rollout.Measurement {
-	if j.api == nil {
+func (r *Resolved) Measure(ctx context.Context, s rollout.Subject) rollout.Measurement {
+	if r.judge.api == nil {
 		return broken(fmt.Errorf("no Prometheus is configured: set HEADGATE_PROMETHEUS_ADDRESS"))
 	}
-	a, err := j.resolve(ctx, s.Namespace, analysis)
-	if err != nil {
-		return broken(err)
-	}
+	a := r.analysis
 	if s.Weight == 0 && !s.Matched {
 		a = a.withoutTraffic()
 	}
 	if s.Window < time.Second {
 		s.Window = a.Plan.Interval
 	}
-	q, err := questionsFor(a, s, j.options)
+	q, err := questionsFor(a, s, r.judge.options)
 	if err != nil {
 		return broken(err)
 	}
-	return assess(a, s, j.read(ctx, q))
+	return assess(a, s, r.judge.ask(ctx, q))
 }
 
 func broken(err error) rollout.Measurement {
 	return rollout.Measurement{Verdict: rollout.Error, Message: clip(err.Error())}
 }
 
-// resolve follows one reference to a ConfigMap, never a second.
-func (j *Judge) resolve(ctx context.Context, namespace, text string) (Analysis, error) {
+// read parses text and follows one reference to a ConfigMap, never a second.
+func (j *Judge) read(ctx context.Context, namespace, text string) (Analysis, error) {
 	a, err := Parse(text)
 	if err != nil || a.ConfigMap == "" {
 		return a, err
@@ -127,12 +135,12 @@ func (j *Judge) resolve(ctx context.Context, namespace, text string) (Analysis, 
 	return a, nil
 }
 
-// read asks every question. Each has its own timeout and its own answer.
-func (j *Judge) read(ctx context.Context, q questions) readings {
+// ask asks every question. Each has its own timeout and its own answer.
+func (j *Judge) ask(ctx context.Context, q questions) readings {
 	r := readings{metrics: make([]reading, len(q.metrics))}
 	var group errgroup.Group
 	group.SetLimit(maxConcurrent)
-	read := func(query string, into *reading) {
+	ask := func(query string, into *reading) {
 		if query == "" {
 			return
 		}
@@ -142,10 +150,10 @@ func (j *Judge) read(ctx context.Context, q questions) readings {
 		})
 	}
 	for i, query := range q.metrics {
-		read(query, &r.metrics[i])
+		ask(query, &r.metrics[i])
 	}
-	read(q.requests, &r.requests)
-	read(q.ignored, &r.ignored)
+	ask(q.requests, &r.requests)
+	ask(q.ignored, &r.ignored)
 	_ = group.Wait() // no function returns an error
 	return r
 }

@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -98,6 +97,16 @@ func configMaps(data map[string]string) client.Reader {
 	return b.Build()
 }
 
+// measure resolves text in the namespace of s and measures once.
+func measure(t *testing.T, j *Judge, text string, s rollout.Subject) rollout.Measurement {
+	t.Helper()
+	resolved, err := j.Resolve(t.Context(), s.Namespace, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resolved.Measure(t.Context(), s)
+}
+
 func TestMeasureAnswers(t *testing.T) {
 	const text = `{metrics: [{name: idle, query: "idle", condition: "> 20%"}]}`
 	tests := map[string]struct {
@@ -118,7 +127,7 @@ func TestMeasureAnswers(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			prom, _ := server(t, map[string]string{"idle": tt.answer})
-			got := New(prom, nil, Options{}).Measure(t.Context(), text, subject())
+			got := measure(t, New(prom, nil, Options{}), text, subject())
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("measurement (-want +got):\n%s", diff)
 			}
@@ -148,7 +157,7 @@ func TestMeasureWithoutAnAnswer(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			j := New(apiOf(t, tt.address), nil, Options{Source: Traefik, Timeout: 50 * time.Millisecond})
-			got := j.Measure(t.Context(), "success-rate >= 99%, p99 <= 500ms", subject())
+			got := measure(t, j, "success-rate >= 99%, p99 <= 500ms", subject())
 			if diff := cmp.Diff(rollout.Measurement{Verdict: rollout.Error, Message: tt.want}, got); diff != "" {
 				t.Errorf("measurement (-want +got):\n%s", diff)
 			}
@@ -168,12 +177,10 @@ func TestMeasureWithoutSettings(t *testing.T) {
 			`metric "p99": no metrics source is configured: set HEADGATE_METRICS_SOURCE to ingress-nginx or traefik`},
 		"no source for a minimum": {New(prom, nil, Options{}), `{minRequests: 5, metrics: [{name: up, query: up, condition: "> 0"}]}`,
 			"minRequests: no metrics source is configured: set HEADGATE_METRICS_SOURCE to ingress-nginx or traefik"},
-		"text that no longer parses": {New(prom, nil, Options{}), "fast",
-			`"fast" has no condition: write for example success-rate >= 99%, p99 <= 500ms`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := tt.judge.Measure(t.Context(), tt.text, subject())
+			got := measure(t, tt.judge, tt.text, subject())
 			if diff := cmp.Diff(rollout.Measurement{Verdict: rollout.Error, Message: tt.want}, got); diff != "" {
 				t.Errorf("measurement (-want +got):\n%s", diff)
 			}
@@ -232,7 +239,7 @@ func TestMeasureAsksExactly(t *testing.T) {
 			prom, asked := server(t, nil)
 			s := s
 			s.Weight, s.Matched, s.Window = tt.weight, tt.matched, tt.window
-			New(prom, nil, tt.options).Measure(t.Context(), tt.text, s)
+			measure(t, New(prom, nil, tt.options), tt.text, s)
 			if diff := cmp.Diff(slices.Sorted(slices.Values(tt.want)), asked()); diff != "" {
 				t.Errorf("queries (-want +got):\n%s", diff)
 			}
@@ -257,7 +264,7 @@ func TestMeasureBeforeThereIsTraffic(t *testing.T) {
 			prom, _ := server(t, map[string]string{"unless": vector("480"), "idle": vector("0.9")})
 			s := subject()
 			s.Weight, s.Matched = 0, tt.matched
-			got := New(prom, nil, Options{Source: Traefik}).Measure(t.Context(), tt.text, s)
+			got := measure(t, New(prom, nil, Options{Source: Traefik}), tt.text, s)
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("measurement (-want +got):\n%s", diff)
 			}
@@ -267,7 +274,7 @@ func TestMeasureBeforeThereIsTraffic(t *testing.T) {
 
 func TestMeasureFindsARouterThatIgnoresTheCanary(t *testing.T) {
 	prom, _ := server(t, map[string]string{"unless": vector("480"), "idle": vector("0.9")})
-	got := New(prom, nil, Options{Source: Traefik}).Measure(t.Context(), `{metrics: [{name: idle, query: "idle", condition: "> 20%"}]}`, subject())
+	got := measure(t, New(prom, nil, Options{Source: Traefik}), `{metrics: [{name: idle, query: "idle", condition: "> 20%"}]}`, subject())
 	want := rollout.Measurement{Verdict: rollout.Error,
 		Message: "the router ignores the canary: stable received 480 requests and the canary none at weight 10%"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -280,7 +287,7 @@ func TestMeasureAsksFourAtATime(t *testing.T) {
 	s := httptest.NewServer(gate)
 	t.Cleanup(s.Close)
 	text := strings.Repeat("p99 <= 1s,", 10)
-	New(apiOf(t, s.URL), nil, Options{Source: Traefik}).Measure(t.Context(), text, subject())
+	measure(t, New(apiOf(t, s.URL), nil, Options{Source: Traefik}), text, subject())
 	if gate.most != maxConcurrent || gate.all != 12 {
 		t.Errorf("%d of %d queries ran at once, want %d of 12", gate.most, gate.all, maxConcurrent)
 	}
@@ -332,7 +339,7 @@ func TestPlan(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := New(nil, reader, Options{}).Plan(t.Context(), "shop", tt.text)
+			got, err := planOf(t, reader, tt.text)
 			if text := fmt.Sprint(err); tt.wantErr != "" && text != tt.wantErr || tt.wantErr == "" && err != nil {
 				t.Errorf("error %s, want %s", text, tt.wantErr)
 			}
@@ -343,10 +350,59 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-func TestPlanReadsOnlyItsNamespace(t *testing.T) {
+// planOf is nil where there is no analysis.
+func planOf(t *testing.T, reader client.Reader, text string) (*rollout.AnalysisPlan, error) {
+	t.Helper()
+	resolved, err := New(nil, reader, Options{}).Resolve(t.Context(), "shop", text)
+	if resolved == nil {
+		return nil, err
+	}
+	plan := resolved.Plan()
+	return &plan, err
+}
+
+func TestResolveReadsOnlyItsNamespace(t *testing.T) {
 	reader := configMaps(map[string]string{"line": lineExample})
-	_, err := New(nil, reader, Options{}).Plan(context.Background(), "bank", "configmap/line")
+	_, err := New(nil, reader, Options{}).Resolve(t.Context(), "bank", "configmap/line")
 	if !apierrors.IsNotFound(err) {
 		t.Errorf("got %v, want not found", err)
+	}
+}
+
+// An edit of the ConfigMap between the two calls counts in the next reconcile: the
+// limits of one version are never applied to the conditions of another.
+func TestPlanAndMeasurementAreOfOneVersion(t *testing.T) {
+	version := func(interval, condition string) map[string]string {
+		return map[string]string{"analysis": fmt.Sprintf(
+			`{interval: %s, metrics: [{name: idle, query: "max_over_time(idle[{{window}}])", condition: %q}]}`, interval, condition)}
+	}
+	shared := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shared"}, Data: version("1m", "> 20%")}
+	cluster := fake.NewClientBuilder().WithObjects(shared).Build()
+	prom, asked := server(t, map[string]string{"idle": vector("0.5")})
+	s := subject()
+	s.Window = 0 // look back over the interval
+	judge := New(prom, cluster, Options{})
+	old, err := judge.Resolve(t.Context(), "shop", "configmap/shared")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared.Data = version("2m", "> 90%")
+	if err := cluster.Update(t.Context(), shared); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := old.Plan().Interval, time.Minute; got != want {
+		t.Errorf("interval %s, want %s", got, want)
+	}
+	want := rollout.Measurement{Verdict: rollout.Pass, Message: "idle 50%, want > 20%"}
+	if diff := cmp.Diff(want, old.Measure(t.Context(), s)); diff != "" {
+		t.Errorf("the old version (-want +got):\n%s", diff)
+	}
+	want = rollout.Measurement{Verdict: rollout.Fail, Message: "idle 50%, want > 90%"}
+	if diff := cmp.Diff(want, measure(t, judge, "configmap/shared", s)); diff != "" {
+		t.Errorf("the new version (-want +got):\n%s", diff)
+	}
+	windows := []string{"max_over_time(idle[1m])", "max_over_time(idle[2m])"}
+	if diff := cmp.Diff(windows, asked()); diff != "" {
+		t.Errorf("queries (-want +got):\n%s", diff)
 	}
 }

@@ -232,11 +232,17 @@ func (r *Reconciler) observeMetrics(ctx context.Context, s *seen) {
 	if s.SpecErr != nil {
 		return
 	}
-	s.Plan, s.PlanErr = r.Judge.Plan(ctx, s.dep.Namespace, s.Spec.Analysis)
-	if s.PlanErr != nil || !s.MeasurementDue() {
+	analysis, err := r.Judge.Resolve(ctx, s.dep.Namespace, s.Spec.Analysis)
+	if err != nil || analysis == nil {
+		s.PlanErr = err
 		return
 	}
-	m := r.Judge.Measure(ctx, s.Spec.Analysis, s.subject())
+	plan := analysis.Plan()
+	s.Plan = &plan
+	if !s.MeasurementDue() {
+		return
+	}
+	m := analysis.Measure(ctx, s.subject())
 	s.Measurement = &m
 	s.Now = r.now() // the measurement may have taken seconds
 }
