@@ -48,11 +48,14 @@ type Analysis struct {
 	Metrics []Metric // at least one
 }
 
-// Metric is one number and the condition that it must satisfy.
+// Metric is one number and the condition that it must satisfy. It is either built
+// in or has a query of the user's.
 type Metric struct {
 	Name      string
-	Query     string // PromQL template; "" means the built-in metric Name
+	Query     string // the user's PromQL template; "" for a built-in metric
 	Condition Condition
+
+	builtIn builtInMetric // nil for a query of the user's
 }
 
 // Check says whether text is a valid analysis, as Parse would. Empty text is
@@ -89,7 +92,7 @@ func parseReference(name string) (Analysis, error) {
 }
 
 func parseConditions(text string) (Analysis, error) {
-	a := Analysis{Plan: rollout.AnalysisPlan{Interval: DefaultInterval, NeedsTraffic: true}, MinRequests: DefaultMinRequests}
+	var metrics []Metric
 	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' }) {
 		if part = strings.TrimSpace(part); part == "" {
 			continue
@@ -102,19 +105,30 @@ func parseConditions(text string) (Analysis, error) {
 		if err != nil {
 			return Analysis{}, err
 		}
-		a.Metrics = append(a.Metrics, m)
+		metrics = append(metrics, m)
 	}
-	return a, a.checkCount()
+	return newAnalysis(rollout.AnalysisPlan{Interval: DefaultInterval}, metrics, nil)
 }
 
-func (a Analysis) checkCount() error {
-	if len(a.Metrics) == 0 {
-		return fmt.Errorf("no metric is named: write for example %s", lineExample)
+// newAnalysis adds to plan what follows from metrics. minRequests is nil where the
+// user did not write it.
+func newAnalysis(plan rollout.AnalysisPlan, metrics []Metric, minRequests *int) (Analysis, error) {
+	if len(metrics) == 0 {
+		return Analysis{}, fmt.Errorf("no metric is named: write for example %s", lineExample)
 	}
-	if len(a.Metrics) > maxMetrics {
-		return fmt.Errorf("%d metrics are named, at most %d are measured: join several into one query", len(a.Metrics), maxMetrics)
+	if len(metrics) > maxMetrics {
+		return Analysis{}, fmt.Errorf("%d metrics are named, at most %d are measured: join several into one query",
+			len(metrics), maxMetrics)
 	}
-	return nil
+	plan.NeedsTraffic = !slices.ContainsFunc(metrics, Metric.ignoresTraffic)
+	a := Analysis{Plan: plan, Metrics: metrics}
+	switch {
+	case minRequests != nil:
+		a.MinRequests = *minRequests
+	case slices.ContainsFunc(metrics, Metric.needsTraffic):
+		a.MinRequests = DefaultMinRequests
+	}
+	return a, nil
 }
 
 func newMetric(name, query, condition string) (Metric, error) {
@@ -123,22 +137,26 @@ func newMetric(name, query, condition string) (Metric, error) {
 		return Metric{}, fmt.Errorf("metric %q: %w", name, err)
 	}
 	m := Metric{Name: name, Query: query, Condition: c}
-	if m.builtIn() {
-		return m, checkBuiltIn(name, c)
+	if query != "" {
+		return m, checkQuery(name, query)
 	}
-	return m, checkQuery(name, query)
+	if m.builtIn, err = builtInNamed(name); err != nil {
+		return Metric{}, err
+	}
+	return m, m.builtIn.checkBound(c)
 }
 
-func (m Metric) builtIn() bool { return m.Query == "" }
+// needsTraffic says that m counts requests. Of the user's queries nobody knows, so
+// they are taken not to.
+func (m Metric) needsTraffic() bool { return m.builtIn != nil && m.builtIn.needsTraffic() }
 
-// own says that m is a query of the user's.
-func (m Metric) own() bool { return !m.builtIn() }
+func (m Metric) ignoresTraffic() bool { return !m.needsTraffic() }
 
 // withoutTraffic is what can be measured of a while no request can come to the
-// canary: the user's own queries, whatever minimum of requests they wait for
-// under traffic.
+// canary: every metric that does not count requests, whatever minimum of requests
+// it waits for under traffic.
 func (a Analysis) withoutTraffic() Analysis {
 	a.MinRequests = 0
-	a.Metrics = slices.DeleteFunc(slices.Clone(a.Metrics), Metric.builtIn)
+	a.Metrics = slices.DeleteFunc(slices.Clone(a.Metrics), Metric.needsTraffic)
 	return a
 }

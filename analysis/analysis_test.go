@@ -29,8 +29,8 @@ func TestParse(t *testing.T) {
 				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true},
 				MinRequests: 10,
 				Metrics: []Metric{
-					{Name: "success-rate", Condition: condition(t, ">= 99%")},
-					{Name: "p99", Condition: condition(t, "<= 500ms")},
+					{Name: "success-rate", Condition: condition(t, ">= 99%"), builtIn: successRate{}},
+					{Name: "p99", Condition: condition(t, "<= 500ms"), builtIn: percentile{99}},
 				},
 			},
 		},
@@ -40,8 +40,8 @@ func TestParse(t *testing.T) {
 				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true},
 				MinRequests: 10,
 				Metrics: []Metric{
-					{Name: "error-rate", Condition: condition(t, "< 1%")},
-					{Name: "p50", Condition: condition(t, "< 0.2s")},
+					{Name: "error-rate", Condition: condition(t, "< 1%"), builtIn: errorRate{}},
+					{Name: "p50", Condition: condition(t, "< 0.2s"), builtIn: percentile{50}},
 				},
 			},
 		},
@@ -51,8 +51,8 @@ func TestParse(t *testing.T) {
 				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true},
 				MinRequests: 10,
 				Metrics: []Metric{
-					{Name: "p50", Condition: condition(t, "> 1ms")},
-					{Name: "p50", Condition: condition(t, "< 1s")},
+					{Name: "p50", Condition: condition(t, "> 1ms"), builtIn: percentile{50}},
+					{Name: "p50", Condition: condition(t, "< 1s"), builtIn: percentile{50}},
 				},
 			},
 		},
@@ -78,7 +78,7 @@ metrics:
 				MinRequests: 50,
 				Metrics: []Metric{
 					{Name: "queue", Query: `max(queue_length{namespace="{{namespace}}"})`, Condition: condition(t, "< 100")},
-					{Name: "p95", Condition: condition(t, "<= 1s")},
+					{Name: "p95", Condition: condition(t, "<= 1s"), builtIn: percentile{95}},
 				},
 			},
 		},
@@ -100,7 +100,7 @@ metrics:
 			text: `{minRequests: 0, metrics: [{name: p99, condition: "<= 1s"}]}`,
 			want: Analysis{
 				Plan:    rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true},
-				Metrics: []Metric{{Name: "p99", Condition: condition(t, "<= 1s")}},
+				Metrics: []Metric{{Name: "p99", Condition: condition(t, "<= 1s"), builtIn: percentile{99}}},
 			},
 		},
 		"A reference": {
@@ -114,7 +114,7 @@ metrics:
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(Condition{})); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(Condition{}, Metric{}, percentile{})); diff != "" {
 				t.Errorf("Parse (-want +got):\n%s", diff)
 			}
 		})

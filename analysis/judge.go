@@ -136,8 +136,8 @@ func (j *Judge) read(ctx context.Context, namespace, text string) (Analysis, err
 }
 
 // ask asks every question. Each has its own timeout and its own answer.
-func (j *Judge) ask(ctx context.Context, q questions) readings {
-	r := readings{metrics: make([]reading, len(q.metrics))}
+func (j *Judge) ask(ctx context.Context, q questions) answers {
+	r := answers{metrics: make([]reading, len(q.metrics))}
 	var group errgroup.Group
 	group.SetLimit(maxConcurrent)
 	ask := func(query string, into *reading) {
@@ -152,8 +152,8 @@ func (j *Judge) ask(ctx context.Context, q questions) readings {
 	for i, query := range q.metrics {
 		ask(query, &r.metrics[i])
 	}
-	ask(q.requests, &r.requests)
-	ask(q.ignored, &r.ignored)
+	ask(q.canaryRequests, &r.canaryRequests)
+	ask(q.stableOnly, &r.stableOnly)
 	_ = group.Wait() // no function returns an error
 	return r
 }

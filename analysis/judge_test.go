@@ -192,7 +192,7 @@ func TestMeasureWithoutSettings(t *testing.T) {
 }
 
 func TestMeasureAsksExactly(t *testing.T) {
-	x, s := sources[IngressNginx], subject()
+	series, s := nginxSeries{}, subject()
 	tests := map[string]struct {
 		options Options
 		text    string
@@ -203,15 +203,15 @@ func TestMeasureAsksExactly(t *testing.T) {
 	}{
 		"a built-in metric, the requests and the share": {
 			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", weight: 10, window: s.Window,
-			want: []string{x.metric("success-rate", s), x.canaryRequests(s), x.ignoredRequests(s)},
+			want: []string{successRate{}.query(series, s), canaryRequests(series, s), stableOnlyRequests(series, s)},
 		},
 		"no share without a weight: nobody may be sending the header": {
 			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", matched: true, window: s.Window,
-			want: []string{x.metric("success-rate", s), x.canaryRequests(s)},
+			want: []string{successRate{}.query(series, s), canaryRequests(series, s)},
 		},
 		"the share again, once there is a weight besides the header": {
 			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", weight: 10, matched: true, window: s.Window,
-			want: []string{x.metric("success-rate", s), x.canaryRequests(s), x.ignoredRequests(s)},
+			want: []string{successRate{}.query(series, s), canaryRequests(series, s), stableOnlyRequests(series, s)},
 		},
 		"nothing of the router's while no request can come": {
 			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", window: s.Window,
@@ -223,7 +223,7 @@ func TestMeasureAsksExactly(t *testing.T) {
 		},
 		"a user's query and the share": {
 			options: Options{Source: IngressNginx}, text: `{metrics: [{name: up, query: "up", condition: "> 0"}]}`, weight: 10, window: s.Window,
-			want: []string{"up", x.ignoredRequests(s)},
+			want: []string{"up", stableOnlyRequests(series, s)},
 		},
 		"a user's query alone, confined": {
 			options: Options{NamespaceLabel: "ns"}, text: `{metrics: [{name: up, query: 'up{a="{{service}}"}', condition: "> 0"}]}`, weight: 10, window: s.Window,

@@ -20,10 +20,10 @@ func subject() rollout.Subject {
 	}
 }
 
-func TestRenderKnowsEveryVariable(t *testing.T) {
+func TestFillInKnowsEveryVariable(t *testing.T) {
 	const query = `{{namespace}} {{deployment}} {{canary-deployment}} {{service}} {{canary-service}} {{service-port}} ` +
 		`{{ingress}} {{canary-ingress}} {{track-label}} {{stable-track}} {{canary-track}} {{rollout}} {{ weight }} {{window}}`
-	got, err := render(query, subject())
+	got, err := fillIn(query, subject())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,10 +39,10 @@ func TestRenderKnowsEveryVariable(t *testing.T) {
 	}
 }
 
-func TestRenderRefusesWhatTheRolloutLacks(t *testing.T) {
+func TestFillInRefusesWhatTheRolloutLacks(t *testing.T) {
 	s := subject()
 	s.Ingress = ""
-	_, err := render(`x{ingress="{{ingress}}"}`, s)
+	_, err := fillIn(`x{ingress="{{ingress}}"}`, s)
 	if err == nil || err.Error() != "query uses {{ingress}}, which this rollout does not have" {
 		t.Errorf("got %v", err)
 	}

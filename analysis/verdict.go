@@ -17,11 +17,11 @@ type reading struct {
 	err      error    // there is no answer
 }
 
-// readings are the answers to questions, in the same places.
-type readings struct {
-	metrics  []reading
-	requests reading
-	ignored  reading
+// answers are what Prometheus said to questions, in the same places.
+type answers struct {
+	metrics        []reading
+	canaryRequests reading
+	stableOnly     reading
 }
 
 // finding is the verdict on one reading.
@@ -41,17 +41,17 @@ const (
 )
 
 // assess judges every metric of a and combines the findings.
-func assess(a Analysis, s rollout.Subject, r readings) rollout.Measurement {
-	findings := judgeShare(s.Weight, r.ignored)
+func assess(a Analysis, s rollout.Subject, r answers) rollout.Measurement {
+	findings := judgeShare(s.Weight, r.stableOnly)
 	enough := true
 	if a.MinRequests > 0 {
-		short := judgeRequests(a.MinRequests, s, r.requests)
+		short := judgeRequests(a.MinRequests, s, r.canaryRequests)
 		enough = len(short) == 0
 		findings = append(findings, short...)
 	}
 	for i, m := range a.Metrics {
 		// Two failures of three requests are no success rate of 33%.
-		if enough || !m.builtIn() {
+		if enough || !m.needsTraffic() {
 			findings = append(findings, m.judge(r.metrics[i]))
 		}
 	}
