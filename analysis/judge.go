@@ -14,29 +14,29 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-// DefaultTimeout bounds one query if Options does not.
+// DefaultTimeout is the timeout of one query if Options has none.
 const DefaultTimeout = 10 * time.Second
 
-// maxConcurrent is how many queries of one measurement run at a time.
+// maxConcurrent is how many queries of one measurement run at the same time.
 const maxConcurrent = 4
 
-// configMapKey is where a shared analysis is in its ConfigMap.
+// configMapKey is the key of a ConfigMap that holds a shared analysis.
 const configMapKey = "analysis"
 
-// Options are the operator's settings. The zero value works: no built-in
-// metrics, no share check, queries as the user wrote them.
+// Options are the operator's settings. With the zero value, a user's queries are sent
+// as written, and built-in metrics are an Error.
 type Options struct {
-	// Source is where built-in metrics come from. If it is set, every
-	// measurement also checks that the canary gets a share of the traffic.
+	// Source is where built-in metrics come from. If it is set, every measurement
+	// at a weight above 0 also finds out whether the router ignores the canary.
 	Source Source
 
 	// Timeout of one query. 0: DefaultTimeout.
 	Timeout time.Duration
 
-	// NamespaceLabel, if set, is the label by which Prometheus tells tenants
-	// apart. Every selector of a user's query is confined to series where it
-	// is the namespace of the Deployment. Built-in metrics are not: their
-	// queries are Headgate's and name the namespace themselves.
+	// NamespaceLabel is the label whose value is the namespace of a series. If it is
+	// set, every selector of a user's query is confined to the namespace of the
+	// Deployment. The queries of built-in metrics are not changed: they select by
+	// namespace already.
 	NamespaceLabel string
 }
 
@@ -47,9 +47,9 @@ type Judge struct {
 	options Options
 }
 
-// New returns a Judge that asks api and reads ConfigMaps through reader. A nil
-// api is valid, no Prometheus: every measurement is then an Error. An uncached
-// reader is enough; a cached one watches every ConfigMap of the cluster.
+// New returns a Judge that asks api and reads ConfigMaps through reader. api may be
+// nil, for no Prometheus: every measurement is then an Error. Pass a reader without a
+// cache: one with a cache would watch every ConfigMap of the cluster.
 func New(api promv1.API, reader client.Reader, o Options) *Judge {
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
@@ -57,8 +57,8 @@ func New(api promv1.API, reader client.Reader, o Options) *Judge {
 	return &Judge{api: api, reader: reader, options: o}
 }
 
-// Resolved is an analysis as its annotation and its ConfigMap were when it was
-// resolved: a later edit changes neither its plan nor its conditions.
+// Resolved is an analysis as its annotation and its ConfigMap were when Resolve read
+// them. A later edit changes neither its plan nor its conditions.
 type Resolved struct {
 	judge    *Judge
 	analysis Analysis
@@ -82,14 +82,16 @@ func (j *Judge) Resolve(ctx context.Context, namespace, text string) (*Resolved,
 // Plan is what the decision needs to know of the analysis.
 func (r *Resolved) Plan() rollout.AnalysisPlan { return r.analysis.Plan }
 
-// Measure asks all that the analysis names at once and returns the worst verdict:
-// Fail, then Error, then Inconclusive; Pass only if every metric passed. The
-// message says what led to it. A Window of less than a second is the interval
-// of the analysis. While no request can come to the canary, at weight 0 and with
-// nothing matched, only the user's own queries are asked.
+// Measure sends all queries of the analysis and returns the worst verdict: Fail, then
+// Error, then Inconclusive. It is a Pass only if every metric passed. The message says
+// what led to the verdict. It does not fail: what cannot be measured is an Error.
+//
+// A Window of less than a second means the interval of the analysis. At weight 0 with
+// no header or cookie matched, no request can come to the canary: then only metrics
+// that do not count requests are measured.
 func (r *Resolved) Measure(ctx context.Context, s rollout.Subject) rollout.Measurement {
 	if r.judge.api == nil {
-		return broken(fmt.Errorf("no Prometheus is configured: set HEADGATE_PROMETHEUS_ADDRESS"))
+		return errorMeasurement(fmt.Errorf("no Prometheus is configured: set HEADGATE_PROMETHEUS_ADDRESS"))
 	}
 	a := r.analysis
 	if s.Weight == 0 && !s.Matched {
@@ -100,16 +102,17 @@ func (r *Resolved) Measure(ctx context.Context, s rollout.Subject) rollout.Measu
 	}
 	q, err := questionsFor(a, s, r.judge.options)
 	if err != nil {
-		return broken(err)
+		return errorMeasurement(err)
 	}
 	return assess(a, s, r.judge.ask(ctx, q))
 }
 
-func broken(err error) rollout.Measurement {
+func errorMeasurement(err error) rollout.Measurement {
 	return rollout.Measurement{Verdict: rollout.Error, Message: clip(err.Error())}
 }
 
-// read parses text and follows one reference to a ConfigMap, never a second.
+// read parses text. If that names a ConfigMap, it parses the text in there, which
+// must not name another.
 func (j *Judge) read(ctx context.Context, namespace, text string) (Analysis, error) {
 	a, err := Parse(text)
 	if err != nil || a.ConfigMap == "" {
@@ -135,7 +138,8 @@ func (j *Judge) read(ctx context.Context, namespace, text string) (Analysis, err
 	return a, nil
 }
 
-// ask asks every question. Each has its own timeout and its own answer.
+// ask sends every question to Prometheus. Each has its own timeout and its own
+// reading.
 func (j *Judge) ask(ctx context.Context, q questions) answers {
 	r := answers{metrics: make([]reading, len(q.metrics))}
 	var group errgroup.Group

@@ -25,7 +25,8 @@ import (
 // Answers of Prometheus's HTTP API.
 const (
 	noSeries  = `{"status":"success","data":{"resultType":"vector","result":[]}}`
-	histogram = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"histogram":[1,{"count":"1","sum":"1","buckets":[]}]}]}}`
+	histogram = `{"status":"success","data":{"resultType":"vector","result":[` +
+		`{"metric":{},"histogram":[1,{"count":"1","sum":"1","buckets":[]}]}]}}`
 	refusal   = `{"status":"error","errorType":"execution","error":"found duplicate series"}`
 )
 
@@ -113,16 +114,31 @@ func TestMeasureAnswers(t *testing.T) {
 		answer string
 		want   rollout.Measurement
 	}{
-		"a vector":     {vector("0.5"), rollout.Measurement{Verdict: rollout.Pass, Message: "idle 50%, want > 20%"}},
-		"two samples":  {vector("0.5", "0.1"), rollout.Measurement{Verdict: rollout.Fail, Message: "idle 10%, want > 20% (worst of 2)"}},
-		"a scalar":     {scalar("0.1"), rollout.Measurement{Verdict: rollout.Fail, Message: "idle 10%, want > 20%"}},
-		"no series":    {noSeries, rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: no data"}},
-		"NaN":          {vector("NaN"), rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: not a number"}},
-		"infinity":     {scalar("+Inf"), rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: not a number"}},
-		"a histogram":  {histogram, rollout.Measurement{Verdict: rollout.Error, Message: "idle: query yields histograms, want numbers: use histogram_quantile or histogram_fraction"}},
-		"a refusal":    {refusal, rollout.Measurement{Verdict: rollout.Error, Message: "idle: query is refused by Prometheus: found duplicate series"}},
-		"with warning": {strings.Replace(vector("0.5"), `"data"`, `"warnings":["one store is down"],"data"`, 1), rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: incomplete answer: one store is down"}},
-		"with info":    {strings.Replace(vector("0.5"), `"data"`, `"infos":["may not be a counter"],"data"`, 1), rollout.Measurement{Verdict: rollout.Pass, Message: "idle 50%, want > 20%"}},
+		"a vector":    {vector("0.5"), rollout.Measurement{Verdict: rollout.Pass, Message: "idle 50%, want > 20%"}},
+		"two samples": {vector("0.5", "0.1"), rollout.Measurement{Verdict: rollout.Fail, Message: "idle 10%, want > 20% (worst of 2)"}},
+		"a scalar":    {scalar("0.1"), rollout.Measurement{Verdict: rollout.Fail, Message: "idle 10%, want > 20%"}},
+		"no series":   {noSeries, rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: no data"}},
+		"NaN":         {vector("NaN"), rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: not a number"}},
+		"infinity":    {scalar("+Inf"), rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: not a number"}},
+		"a histogram": {
+			histogram,
+			rollout.Measurement{
+				Verdict: rollout.Error,
+				Message: "idle: query yields histograms, want numbers: use histogram_quantile or histogram_fraction",
+			},
+		},
+		"a refusal": {
+			refusal,
+			rollout.Measurement{Verdict: rollout.Error, Message: "idle: query is refused by Prometheus: found duplicate series"},
+		},
+		"with warning": {
+			strings.Replace(vector("0.5"), `"data"`, `"warnings":["one store is down"],"data"`, 1),
+			rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: incomplete answer: one store is down"},
+		},
+		"with info": {
+			strings.Replace(vector("0.5"), `"data"`, `"infos":["may not be a counter"],"data"`, 1),
+			rollout.Measurement{Verdict: rollout.Pass, Message: "idle 50%, want > 20%"},
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -226,7 +242,8 @@ func TestMeasureAsksExactly(t *testing.T) {
 			want: []string{"up", stableOnlyRequests(series, s)},
 		},
 		"a user's query alone, confined": {
-			options: Options{NamespaceLabel: "ns"}, text: `{metrics: [{name: up, query: 'up{a="{{service}}"}', condition: "> 0"}]}`, weight: 10, window: s.Window,
+			options: Options{NamespaceLabel: "ns"}, weight: 10, window: s.Window,
+			text: `{metrics: [{name: up, query: 'up{a="{{service}}"}', condition: "> 0"}]}`,
 			want: []string{`up{a="web",ns="shop"}`},
 		},
 		"the interval where no window is given": {
@@ -255,8 +272,12 @@ func TestMeasureBeforeThereIsTraffic(t *testing.T) {
 		matched bool
 		want    rollout.Measurement
 	}{
-		"the user's own query decides":             {mixed, false, rollout.Measurement{Verdict: rollout.Pass, Message: "idle 90%, want > 20%"}},
-		"without one nothing does":                 {"success-rate >= 99%", false, rollout.Measurement{Verdict: rollout.Inconclusive, Message: "nothing was measured"}},
+		"the user's own query decides": {mixed, false, rollout.Measurement{Verdict: rollout.Pass, Message: "idle 90%, want > 20%"}},
+		"without one nothing does": {
+			"success-rate >= 99%",
+			false,
+			rollout.Measurement{Verdict: rollout.Inconclusive, Message: "nothing was measured"},
+		},
 		"a header that nobody sends is no verdict": {mixed, true, rollout.Measurement{Verdict: rollout.Inconclusive, Message: few}},
 	}
 	for name, tt := range tests {
@@ -283,27 +304,27 @@ func TestMeasureFindsARouterThatIgnoresTheCanary(t *testing.T) {
 }
 
 func TestMeasureAsksFourAtATime(t *testing.T) {
-	gate := newGate(maxConcurrent)
-	s := httptest.NewServer(gate)
+	prometheus := newBarrier(maxConcurrent)
+	s := httptest.NewServer(prometheus)
 	t.Cleanup(s.Close)
 	text := strings.Repeat("p99 <= 1s,", 10)
 	measure(t, New(apiOf(t, s.URL), nil, Options{Source: Traefik}), text, subject())
-	if gate.most != maxConcurrent || gate.all != 12 {
-		t.Errorf("%d of %d queries ran at once, want %d of 12", gate.most, gate.all, maxConcurrent)
+	if prometheus.most != maxConcurrent || prometheus.all != 12 {
+		t.Errorf("%d of %d queries ran at once, want %d of 12", prometheus.most, prometheus.all, maxConcurrent)
 	}
 }
 
-// gate answers nobody before size requests are there, and counts.
-type gate struct {
+// barrier answers no request before size requests have arrived, and counts them.
+type barrier struct {
 	mu             sync.Mutex
 	now, most, all int
 	full           chan struct{}
 	size           int
 }
 
-func newGate(size int) *gate { return &gate{size: size, full: make(chan struct{})} }
+func newBarrier(size int) *barrier { return &barrier{size: size, full: make(chan struct{})} }
 
-func (g *gate) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+func (g *barrier) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	g.mu.Lock()
 	g.now, g.all = g.now+1, g.all+1
 	g.most = max(g.most, g.now)
@@ -328,14 +349,26 @@ func TestPlan(t *testing.T) {
 		text, wantErr string
 		want          *rollout.AnalysisPlan
 	}{
-		"no analysis":              {text: " "},
-		"a line":                   {text: lineExample, want: &rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true}},
-		"a line in a ConfigMap":    {text: "configmap/line", want: &rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true}},
-		"YAML in a ConfigMap":      {text: "configmap/yaml", want: &rollout.AnalysisPlan{Interval: time.Minute, FailureLimit: 2, NeedsTraffic: true}},
-		"a ConfigMap that is not":  {text: "configmap/gone", wantErr: `reading configmap/gone: configmaps "gone" not found`},
-		"a ConfigMap without key":  {text: "configmap/empty", wantErr: `configmap/empty has no key "analysis": write for example analysis: success-rate >= 99%, p99 <= 500ms`},
-		"a ConfigMap in error":     {text: "configmap/wrong", wantErr: `configmap/wrong: "fast" has no condition: write for example success-rate >= 99%, p99 <= 500ms`},
-		"a ConfigMap of ConfigMap": {text: "configmap/loop", wantErr: `configmap/loop names configmap/line: write the analysis itself there, for example success-rate >= 99%, p99 <= 500ms`},
+		"no analysis":           {text: " "},
+		"a line":                {text: lineExample, want: &rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true}},
+		"a line in a ConfigMap": {text: "configmap/line", want: &rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true}},
+		"YAML in a ConfigMap": {
+			text: "configmap/yaml",
+			want: &rollout.AnalysisPlan{Interval: time.Minute, FailureLimit: 2, NeedsTraffic: true},
+		},
+		"a ConfigMap that is not": {text: "configmap/gone", wantErr: `reading configmap/gone: configmaps "gone" not found`},
+		"a ConfigMap without key": {
+			text:    "configmap/empty",
+			wantErr: `configmap/empty has no key "analysis": write for example analysis: success-rate >= 99%, p99 <= 500ms`,
+		},
+		"a ConfigMap in error": {
+			text:    "configmap/wrong",
+			wantErr: `configmap/wrong: "fast" has no condition: write for example success-rate >= 99%, p99 <= 500ms`,
+		},
+		"a ConfigMap of ConfigMap": {
+			text:    "configmap/loop",
+			wantErr: `configmap/loop names configmap/line: write the analysis itself there, for example success-rate >= 99%, p99 <= 500ms`,
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -18,15 +18,15 @@ import (
 
 const queryExample = `sum(rate(http_requests_total{namespace="{{namespace}}", code=~"5.."}[{{window}}]))`
 
-// maxQuery bounds a query in bytes: the parser's time grows with the square of
-// the length, and 240 KB of "-x+-x+…" took 21 seconds of an admission request.
+// maxQuery bounds a query in bytes, because the parser's time grows with the square
+// of the length: 240 KB of "-x+-x+…" kept an admission request for 21 seconds.
 const maxQuery = 4096
 
-// placeholder is a variable in a query. Substitution is all there is: a
-// template language would let an annotation loop in the manager.
+// placeholder is a variable in a query. Queries are not text/template: with loops, an
+// annotation could keep the manager busy for ever.
 var placeholder = regexp.MustCompile(`\{\{([^{}]*)\}\}`)
 
-// variable is what may stand in a query as {{name}}.
+// variable is what a query may contain as {{name}}.
 type variable struct {
 	value func(rollout.Subject) string
 
@@ -126,8 +126,9 @@ func expand(query string, replace func(name string, v variable, width int) (stri
 	return text, failed
 }
 
-// confine adds label="value" to every selector of a query. A selector that
-// already asks for another value then matches nothing.
+// confine adds label="value" to every selector of a query: x{a="b"} becomes
+// x{a="b",ns="shop"}. A selector that already asks for another value then matches
+// nothing.
 func confine(query, label, value string) (string, error) {
 	expr, err := parsePromQL(query)
 	if err != nil {
@@ -143,8 +144,8 @@ func confine(query, label, value string) (string, error) {
 	return expr.String(), nil
 }
 
-// parsePromQL knows no experimental functions: info() reads series that no
-// selector in the query names.
+// parsePromQL refuses experimental functions. One of them, info(), reads series that
+// no selector in the query names, so confine could not restrict it.
 func parsePromQL(query string) (parser.Expr, error) {
 	return parser.NewParser(parser.Options{}).ParseExpr(query)
 }
@@ -155,4 +156,5 @@ func promLabel(key string) string {
 	return strings.NewReplacer(".", "_", "/", "_", "-", "_").Replace(key)
 }
 
+// promDuration is d as PromQL writes it: 90 seconds are "1m30s".
 func promDuration(d time.Duration) string { return model.Duration(d).String() }

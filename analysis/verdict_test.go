@@ -86,7 +86,7 @@ func TestAssess(t *testing.T) {
 			text: floor, answers: answers{metrics: []reading{{samples: []float64{0.1}, warnings: []string{"partial"}}}},
 			want: rollout.Measurement{Verdict: rollout.Fail, Message: "idle 10%, want > 20%"},
 		},
-		"a provider that is down is told once": {
+		"a Prometheus that is down is reported once": {
 			text: "success-rate >= 99%, p99 <= 500ms", answers: answers{canaryRequests: down, stableOnly: down, metrics: []reading{down, down}},
 			want: rollout.Measurement{Verdict: rollout.Error, Message: "Prometheus does not answer: dial: connect: connection refused"},
 		},
@@ -110,7 +110,11 @@ func TestAssess(t *testing.T) {
 		},
 		"no requests by header alone say why": {
 			text: rate, weight: -1, answers: answers{canaryRequests: has(), metrics: []reading{has()}},
-			want: rollout.Measurement{Verdict: rollout.Inconclusive, Message: "too few requests: the canary received 0 in 1m30s, want >= 10; at weight 0% only requests that match its header or cookie come"},
+			want: rollout.Measurement{
+				Verdict: rollout.Inconclusive,
+				Message: "too few requests: the canary received 0 in 1m30s, want >= 10" +
+					"; at weight 0% only requests that match its header or cookie come",
+			},
 		},
 		"a user's own query fails also on few requests": {
 			text:    `{minRequests: 10, metrics: [{name: idle, query: idle, condition: "> 20%"}]}`,
@@ -128,7 +132,10 @@ func TestAssess(t *testing.T) {
 		},
 		"a router that ignores the canary": {
 			text: floor, answers: answers{stableOnly: has(480), metrics: []reading{has(0.9)}},
-			want: rollout.Measurement{Verdict: rollout.Error, Message: "the router ignores the canary: stable received 480 requests and the canary none at weight 10%"},
+			want: rollout.Measurement{
+				Verdict: rollout.Error,
+				Message: "the router ignores the canary: stable received 480 requests and the canary none at weight 10%",
+			},
 		},
 		"too few requests to tell chance from a router that ignores the canary": {
 			text: floor, answers: answers{stableOnly: has(99), metrics: []reading{has(0.9)}},
@@ -140,7 +147,10 @@ func TestAssess(t *testing.T) {
 		},
 		"and has them": {
 			text: floor, weight: 1, answers: answers{stableOnly: has(500), metrics: []reading{has(0.9)}},
-			want: rollout.Measurement{Verdict: rollout.Error, Message: "the router ignores the canary: stable received 500 requests and the canary none at weight 1%"},
+			want: rollout.Measurement{
+				Verdict: rollout.Error,
+				Message: "the router ignores the canary: stable received 500 requests and the canary none at weight 1%",
+			},
 		},
 	}
 	for name, tt := range tests {

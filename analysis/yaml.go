@@ -19,14 +19,14 @@ const (
 	knownFields = "interval, startingStep, failureLimit, inconclusiveLimit, errorLimit, minRequests, metrics (name, query, condition)"
 )
 
-// maxStartingStep is past the last of as many steps as there may be: then only
-// analysis steps are judged.
+// maxStartingStep is the largest number of steps that a rollout may have. Steps count
+// from 0, so with 100 no step is judged except analysis steps.
 const maxStartingStep = 100
 
-// metricName keeps messages, which quote names, on one short line.
+// metricName keeps names short and on one line, because messages contain them.
 var metricName = regexp.MustCompile(`^[a-zA-Z0-9]([-a-zA-Z0-9_.]{0,61}[a-zA-Z0-9])?$`)
 
-// document is the YAML form as written.
+// document is the YAML form as the user wrote it.
 type document struct {
 	Interval          string           `json:"interval"`
 	StartingStep      int              `json:"startingStep"`
@@ -68,7 +68,7 @@ func parseYAML(text string) (Analysis, error) {
 	}, metrics, d.MinRequests)
 }
 
-// explainYAML strips the decoders' layers, which name Go types, from err.
+// explainYAML removes from err what the decoders wrap around it: names of Go types.
 func explainYAML(err error) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		field := wrong.Field

@@ -17,11 +17,14 @@ func TestUnmarshalAllowed(t *testing.T) {
 		text string
 		want Allowed
 	}{
-		"nothing":                           {"", nil},
-		"separators alone":                  {" , ", nil},
-		"a whole host":                      {"https://gate.example.com", Allowed{{"https", "gate.example.com", ""}}},
-		"the same with a slash":             {"https://gate.example.com/", Allowed{{"https", "gate.example.com", ""}}},
-		"two, with a port and a path":       {"http://gates.ci:8080, https://gate.example.com/a/b/", Allowed{{"http", "gates.ci:8080", ""}, {"https", "gate.example.com", "/a/b"}}},
+		"nothing":               {"", nil},
+		"separators alone":      {" , ", nil},
+		"a whole host":          {"https://gate.example.com", Allowed{{"https", "gate.example.com", ""}}},
+		"the same with a slash": {"https://gate.example.com/", Allowed{{"https", "gate.example.com", ""}}},
+		"two, with a port and a path": {
+			"http://gates.ci:8080, https://gate.example.com/a/b/",
+			Allowed{{"http", "gates.ci:8080", ""}, {"https", "gate.example.com", "/a/b"}},
+		},
 		"a port that goes without saying":   {"https://gate.example.com:443", Allowed{{"https", "gate.example.com", ""}}},
 		"the port of the other scheme":      {"http://gate.example.com:443", Allowed{{"http", "gate.example.com:443", ""}}},
 		"a host in capitals":                {"HTTPS://Gate.Example.COM/Web", Allowed{{"https", "gate.example.com", "/Web"}}},
@@ -108,13 +111,16 @@ func TestCheck(t *testing.T) {
 		"up at the end":                 {"https://gate.example.com/open/..", `"https://gate.example.com/open/.."` + dirty},
 		"up and back":                   {"https://gate.example.com/secret/../open", `"https://gate.example.com/secret/../open"` + dirty},
 		"up, encoded":                   {"https://gate.example.com/open/%2e%2e/secret", `"https://gate.example.com/open/%2e%2e/secret"` + dirty},
-		"up, encoded twice":             {"https://gate.example.com/open/%252e%252e/secret", `"https://gate.example.com/open/%252e%252e/secret"` + dirty},
-		"up by an encoded slash":        {"https://gate.example.com/open/..%2fsecret", `"https://gate.example.com/open/..%2fsecret"` + dirty},
-		"up by a backslash":             {`https://gate.example.com/open\..\secret`, `"https://gate.example.com/open\\..\\secret"` + dirty},
-		"up with a parameter":           {"https://gate.example.com/open/..;a=b/secret", `"https://gate.example.com/open/..;a=b/secret"` + dirty},
-		"a slash too many":              {"https://gate.example.com//open", `"https://gate.example.com//open"` + dirty},
-		"two slashes at the end":        {"https://gate.example.com/open//", `"https://gate.example.com/open//"` + dirty},
-		"a line break":                  {"https://gate.example.com/open\r\nHost: evil", `"https://gate.example.com/open\r\nHost: evil"` + noURL},
+		"up, encoded twice": {
+			"https://gate.example.com/open/%252e%252e/secret",
+			`"https://gate.example.com/open/%252e%252e/secret"` + dirty,
+		},
+		"up by an encoded slash": {"https://gate.example.com/open/..%2fsecret", `"https://gate.example.com/open/..%2fsecret"` + dirty},
+		"up by a backslash":      {`https://gate.example.com/open\..\secret`, `"https://gate.example.com/open\\..\\secret"` + dirty},
+		"up with a parameter":    {"https://gate.example.com/open/..;a=b/secret", `"https://gate.example.com/open/..;a=b/secret"` + dirty},
+		"a slash too many":       {"https://gate.example.com//open", `"https://gate.example.com//open"` + dirty},
+		"two slashes at the end": {"https://gate.example.com/open//", `"https://gate.example.com/open//"` + dirty},
+		"a line break":           {"https://gate.example.com/open\r\nHost: evil", `"https://gate.example.com/open\r\nHost: evil"` + noURL},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := ""
