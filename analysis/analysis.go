@@ -116,7 +116,7 @@ func newAnalysis(plan rollout.AnalysisPlan, metrics []Metric, minRequests *int) 
 		return Analysis{}, fmt.Errorf("no metric is named: write for example %s", lineExample)
 	}
 	if len(metrics) > maxMetrics {
-		return Analysis{}, fmt.Errorf("%d metrics are named, at most %d are measured: join several into one query",
+		return Analysis{}, fmt.Errorf("%d metrics are named, want at most %d: join several into one query",
 			len(metrics), maxMetrics)
 	}
 	plan.NeedsTraffic = !slices.ContainsFunc(metrics, Metric.ignoresTraffic)

@@ -123,15 +123,16 @@ metrics:
 
 func TestParseErrors(t *testing.T) {
 	const (
-		line     = "write for example success-rate >= 99%, p99 <= 500ms"
-		doc      = `write for example {interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
-		quotes   = " (a condition needs its quotes)"
-		number   = `want < <= > >= == or != and a number, with %, ms or s if it has a unit: write for example "<= 500ms"`
-		query    = `write for example sum(rate(http_requests_total{namespace="{{namespace}}", code=~"5.."}[{{window}}]))`
-		fields   = "known are interval, startingStep, failureLimit, inconclusiveLimit, errorLimit, minRequests, metrics (name, query, condition)"
-		builtins = "built in are error-rate, p50, p90, p95, p99, success-rate; any other needs YAML with a query, " +
-			`for example {metrics: [{name: queue-length, query: "max(queue_length)", condition: "< 100"}]}`
-		vars = "known are canary-deployment, canary-ingress, canary-service, canary-track, deployment, ingress, namespace, " +
+		line   = "write for example success-rate >= 99%, p99 <= 500ms"
+		doc    = `write for example {interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
+		quotes = " (put quotes around a condition)"
+		number = `want an operator (< <= > >= == !=) and a number with an optional unit (%, ms, s): write for example "<= 500ms"`
+		query  = `write for example sum(rate(http_requests_total{namespace="{{namespace}}", code=~"5.."}[{{window}}]))`
+		fields = "the fields are interval, startingStep, failureLimit, inconclusiveLimit, errorLimit, minRequests, " +
+			"metrics (name, query, condition)"
+		builtins = "the built-in metrics are error-rate, p50, p90, p95, p99, success-rate; another metric needs a query: " +
+			`write for example {metrics: [{name: queue-length, query: "max(queue_length)", condition: "< 100"}]}`
+		vars = "the variables are canary-deployment, canary-ingress, canary-service, canary-track, deployment, ingress, namespace, " +
 			"rollout, service, service-port, stable-track, track-label, weight, window"
 	)
 	tests := map[string]struct{ text, want string }{
@@ -147,14 +148,17 @@ func TestParseErrors(t *testing.T) {
 			"p99 <= " + strings.Repeat("9", 400) + "s",
 			`metric "p99": condition "<= ` + strings.Repeat("9", 400) + `s": ` + number,
 		},
-		"a latency without a unit": {"p99 <= 500", `metric "p99" is a time and cannot be "<= 500": write for example p99 <= 500ms`},
+		"a latency without a unit": {
+			"p99 <= 500",
+			`metric "p99": want a time of 0 or more, in ms or s, not "<= 500": write for example p99 <= 500ms`,
+		},
 		"a share above one": {
 			"success-rate >= 99",
-			`metric "success-rate" is a share between 0% and 100% and cannot be ">= 99": write for example success-rate >= 99%`,
+			`metric "success-rate": want a bound between 0% and 100%, not ">= 99": write for example success-rate >= 99%`,
 		},
 		"a share in milliseconds": {
 			"error-rate < 1ms",
-			`metric "error-rate" is a share between 0% and 100% and cannot be "< 1ms": write for example error-rate <= 1%`,
+			`metric "error-rate": want a bound between 0% and 100%, not "< 1ms": write for example error-rate <= 1%`,
 		},
 		"a ConfigMap without a name": {"configmap/", `"" is not the name of a ConfigMap: write for example configmap/web-analysis`},
 		"a ConfigMap elsewhere": {
@@ -179,7 +183,7 @@ func TestParseErrors(t *testing.T) {
 		"no duration":             {"interval: soon", `interval "soon" is not a duration: write for example interval: 30s`},
 		"too often":               {"interval: 500ms", `interval "500ms" is shorter than 1s: write for example interval: 30s`},
 		"backwards":               {"interval: -1m", `interval "-1m" is shorter than 1s: write for example interval: 30s`},
-		"a step that cannot be": {
+		"a step that cannot exist": {
 			"startingStep: 101",
 			`startingStep is 101, want 0..100: write for example startingStep: 2 (the first step is 0)`,
 		},
@@ -227,11 +231,11 @@ func TestParseErrors(t *testing.T) {
 		},
 		"a query too long to parse": {
 			`metrics: [{name: q, query: '` + strings.Repeat("-x+", 1400) + `x', condition: "< 1"}]`,
-			`metric "q": query has 4201 bytes, at most 4096 are read: move parts of it into recording rules`,
+			`metric "q": query has 4201 bytes, want at most 4096: move parts of it into recording rules`,
 		},
 		"more metrics than allowed": {
 			strings.Repeat("p99 < 1s,", 21),
-			"21 metrics are named, at most 20 are measured: join several into one query",
+			"21 metrics are named, want at most 20: join several into one query",
 		},
 	}
 	for name, tt := range tests {

@@ -53,7 +53,7 @@ func builtInNamed(name string) (builtInMetric, error) {
 			return metric, nil
 		}
 	}
-	return nil, fmt.Errorf("unknown metric %q: built in are %s; any other needs YAML with a query, for example %s",
+	return nil, fmt.Errorf("unknown metric %q: the built-in metrics are %s; another metric needs a query: write for example %s",
 		name, strings.Join(builtInNames(), ", "), `{metrics: [{name: queue-length, query: "max(queue_length)", condition: "< 100"}]}`)
 }
 
@@ -111,7 +111,7 @@ func (m percentile) name() string { return fmt.Sprintf("p%d", m.percent) }
 
 func (m percentile) checkBound(c Condition) error {
 	if c.unit != "ms" && c.unit != "s" || c.bound < 0 {
-		return fmt.Errorf("metric %q is a time and cannot be %q: write for example %[1]s <= 500ms", m.name(), c)
+		return fmt.Errorf("metric %q: want a time of 0 or more, in ms or s, not %q: write for example %[1]s <= 500ms", m.name(), c)
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func (m percentile) docs() metricDocs {
 // checkRatio accepts bounds from 0 to 1, which is 0% to 100%.
 func checkRatio(m builtInMetric, c Condition, example string) error {
 	if c.unit == "ms" || c.unit == "s" || c.bound < 0 || c.bound > 1 {
-		return fmt.Errorf("metric %q is a share between 0%% and 100%% and cannot be %q: write for example %s", m.name(), c, example)
+		return fmt.Errorf("metric %q: want a bound between 0%% and 100%%, not %q: write for example %s", m.name(), c, example)
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func ParseCondition(text string) (Condition, error) {
 }
 
 func badCondition(text string) error {
-	return fmt.Errorf("condition %q: want < <= > >= == or != and a number, with %%, ms or s if it has a unit: write for example %q",
+	return fmt.Errorf("condition %q: want an operator (< <= > >= == !=) and a number with an optional unit (%%, ms, s): write for example %q",
 		strings.TrimSpace(text), "<= 500ms")
 }
 

@@ -132,8 +132,8 @@ func (j *Judge) read(ctx context.Context, namespace, text string) (Analysis, err
 		return Analysis{}, fmt.Errorf("configmap/%s: %w", cm.Name, err)
 	}
 	if a.ConfigMap != "" {
-		return Analysis{}, fmt.Errorf("configmap/%s names configmap/%s: write the analysis itself there, for example %s",
-			cm.Name, a.ConfigMap, lineExample)
+		return Analysis{}, fmt.Errorf("configmap/%s refers to configmap/%s, want the analysis itself: write for example %s: %s",
+			cm.Name, a.ConfigMap, configMapKey, lineExample)
 	}
 	return a, nil
 }

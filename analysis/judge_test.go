@@ -27,7 +27,7 @@ const (
 	noSeries  = `{"status":"success","data":{"resultType":"vector","result":[]}}`
 	histogram = `{"status":"success","data":{"resultType":"vector","result":[` +
 		`{"metric":{},"histogram":[1,{"count":"1","sum":"1","buckets":[]}]}]}}`
-	refusal   = `{"status":"error","errorType":"execution","error":"found duplicate series"}`
+	refusal = `{"status":"error","errorType":"execution","error":"found duplicate series"}`
 )
 
 func vector(values ...string) string {
@@ -168,7 +168,7 @@ func TestMeasureWithoutAnAnswer(t *testing.T) {
 		"503":         {status(503), "Prometheus does not answer: server error: 503"},
 		"502":         {status(502), "Prometheus does not answer: server error: 502"},
 		"not allowed": {status(403), "Prometheus does not answer: client error: 403"},
-		"timeout":     {hanging.URL, "Prometheus does not answer: nothing within 50ms"},
+		"timeout":     {hanging.URL, "Prometheus does not answer: timed out after 50ms"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -266,7 +266,7 @@ func TestMeasureAsksExactly(t *testing.T) {
 
 func TestMeasureBeforeThereIsTraffic(t *testing.T) {
 	const mixed = `{metrics: [{name: success-rate, condition: ">= 99%"}, {name: idle, query: "idle", condition: "> 20%"}]}`
-	few := "too few requests: the canary received 0 in 1m30s, want >= 10; at weight 0% only requests that match its header or cookie come"
+	few := "too few requests: the canary received 0 in 1m30s, want >= 10; at weight 0%, only requests that match its header or cookie reach it"
 	tests := map[string]struct {
 		text    string
 		matched bool
@@ -356,7 +356,7 @@ func TestPlan(t *testing.T) {
 			text: "configmap/yaml",
 			want: &rollout.AnalysisPlan{Interval: time.Minute, FailureLimit: 2, NeedsTraffic: true},
 		},
-		"a ConfigMap that is not": {text: "configmap/gone", wantErr: `reading configmap/gone: configmaps "gone" not found`},
+		"a ConfigMap that does not exist": {text: "configmap/gone", wantErr: `reading configmap/gone: configmaps "gone" not found`},
 		"a ConfigMap without key": {
 			text:    "configmap/empty",
 			wantErr: `configmap/empty has no key "analysis": write for example analysis: success-rate >= 99%, p99 <= 500ms`,
@@ -366,8 +366,9 @@ func TestPlan(t *testing.T) {
 			wantErr: `configmap/wrong: "fast" has no condition: write for example success-rate >= 99%, p99 <= 500ms`,
 		},
 		"a ConfigMap of ConfigMap": {
-			text:    "configmap/loop",
-			wantErr: `configmap/loop names configmap/line: write the analysis itself there, for example success-rate >= 99%, p99 <= 500ms`,
+			text: "configmap/loop",
+			wantErr: "configmap/loop refers to configmap/line, want the analysis itself: " +
+				"write for example analysis: success-rate >= 99%, p99 <= 500ms",
 		},
 	}
 	for name, tt := range tests {

@@ -46,7 +46,7 @@ func samplesOf(value model.Value) ([]float64, error) {
 		}
 		return samples, nil
 	}
-	return nil, fmt.Errorf("unexpected %T", value)
+	return nil, fmt.Errorf("unexpected answer of type %T", value)
 }
 
 // explain reduces err to its cause, and returns a queryFault if that is the query.
@@ -54,7 +54,7 @@ func samplesOf(value model.Value) ([]float64, error) {
 // the message of a condition must not change while nothing happens.
 func explain(err error, timeout time.Duration) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("nothing within %s", timeout)
+		return fmt.Errorf("timed out after %s", timeout)
 	}
 	if answer, ok := errors.AsType[*promv1.Error](err); ok {
 		if answer.Type == promv1.ErrBadData || answer.Type == promv1.ErrExec {

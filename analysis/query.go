@@ -72,7 +72,7 @@ var variables = map[string]variable{
 // numbers.
 func checkQuery(name, query string) error {
 	if len(query) > maxQuery {
-		return fmt.Errorf("metric %q: query has %d bytes, at most %d are read: move parts of it into recording rules",
+		return fmt.Errorf("metric %q: query has %d bytes, want at most %d: move parts of it into recording rules",
 			name, len(query), maxQuery)
 	}
 	text, err := expand(query, func(_ string, v variable, width int) (string, error) {
@@ -98,7 +98,7 @@ func fillIn(query string, s rollout.Subject) (string, error) {
 	return expand(query, func(name string, v variable, _ int) (string, error) {
 		value := v.value(s)
 		if value == "" {
-			return "", fmt.Errorf("query uses {{%s}}, which this rollout does not have", name)
+			return "", fmt.Errorf("query uses {{%s}}, which has no value in this rollout", name)
 		}
 		return value, nil
 	})
@@ -115,7 +115,7 @@ func expand(query string, replace func(name string, v variable, width int) (stri
 		if ok {
 			replacement, err = replace(name, v, len(written))
 		} else {
-			err = fmt.Errorf("unknown variable %q in query: known are %s",
+			err = fmt.Errorf("unknown variable %q in query: the variables are %s",
 				written, strings.Join(slices.Sorted(maps.Keys(variables)), ", "))
 		}
 		if failed == nil {

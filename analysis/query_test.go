@@ -43,7 +43,7 @@ func TestFillInRefusesWhatTheRolloutLacks(t *testing.T) {
 	s := subject()
 	s.Ingress = ""
 	_, err := fillIn(`x{ingress="{{ingress}}"}`, s)
-	if err == nil || err.Error() != "query uses {{ingress}}, which this rollout does not have" {
+	if err == nil || err.Error() != "query uses {{ingress}}, which has no value in this rollout" {
 		t.Errorf("got %v", err)
 	}
 }

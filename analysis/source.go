@@ -74,7 +74,7 @@ func (src Source) series() (sourceSeries, bool) {
 func (src *Source) UnmarshalText(text []byte) error {
 	named := Source(text)
 	if _, known := named.series(); !known && named != "" {
-		return fmt.Errorf("unknown metrics source %q: known are %s", text, listSources(", "))
+		return fmt.Errorf("unknown metrics source %q: the sources are %s", text, listSources(", "))
 	}
 	*src = named
 	return nil

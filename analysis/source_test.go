@@ -64,7 +64,7 @@ func TestSourceUnmarshalText(t *testing.T) {
 	}
 	src := Traefik
 	err := src.UnmarshalText([]byte("nginx"))
-	if want := `unknown metrics source "nginx": known are ingress-nginx, traefik`; err == nil || err.Error() != want {
+	if want := `unknown metrics source "nginx": the sources are ingress-nginx, traefik`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if src != Traefik {

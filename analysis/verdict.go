@@ -96,7 +96,7 @@ func findTooFewRequests(minimum int, s rollout.Subject, canaryRequests reading) 
 	text := fmt.Sprintf("too few requests: the canary received %.0f in %s, want >= %d",
 		math.Floor(received), promDuration(s.Window), minimum)
 	if s.Weight == 0 {
-		text += "; at weight 0% only requests that match its header or cookie come"
+		text += "; at weight 0%, only requests that match its header or cookie reach it"
 	}
 	return []finding{{rollout.Inconclusive, text}}
 }

@@ -113,7 +113,7 @@ func TestAssess(t *testing.T) {
 			want: rollout.Measurement{
 				Verdict: rollout.Inconclusive,
 				Message: "too few requests: the canary received 0 in 1m30s, want >= 10" +
-					"; at weight 0% only requests that match its header or cookie come",
+					"; at weight 0%, only requests that match its header or cookie reach it",
 			},
 		},
 		"a user's own query fails also on few requests": {

@@ -81,10 +81,10 @@ func explainYAML(err error) error {
 		err = inner
 	}
 	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return fmt.Errorf("unknown field %s: known are %s", field, knownFields)
+		return fmt.Errorf("unknown field %s: the fields are %s", field, knownFields)
 	}
 	// YAML reads an unquoted > as the start of a folded text and ! as a tag.
-	return fmt.Errorf("%s: write for example %s (a condition needs its quotes)", strings.Join(strings.Fields(err.Error()), " "), yamlExample)
+	return fmt.Errorf("%s: write for example %s (put quotes around a condition)", strings.Join(strings.Fields(err.Error()), " "), yamlExample)
 }
 
 func parseInterval(text string) (time.Duration, error) {
