@@ -48,10 +48,10 @@ func status(code int) http.HandlerFunc {
 // keeper allows every path of the servers at addresses.
 func keeper(t *testing.T, addresses ...string) *Gatekeeper {
 	t.Helper()
-	return New(allowed(t, strings.Join(addresses, ",")))
+	return New(parseAllowed(t, strings.Join(addresses, ",")))
 }
 
-func allowed(t interface {
+func parseAllowed(t interface {
 	Helper()
 	Fatal(...any)
 }, text string) Allowed {
