@@ -32,7 +32,7 @@ func (a *Allowed) UnmarshalText(text []byte) error {
 		}
 		p, err := parsePrefix(word)
 		if err == nil && strings.ContainsAny(word, "?#") {
-			err = fmt.Errorf("%q: a prefix ends with a path", word)
+			err = fmt.Errorf("%q: a prefix must not have a query or a fragment", word)
 		}
 		if err != nil {
 			return fmt.Errorf("%w: write for example https://gate.example.com/headgate", err)
@@ -90,11 +90,11 @@ func (p Prefix) String() string { return p.Scheme + "://" + p.Host + p.Path }
 func parsePrefix(address string) (Prefix, error) {
 	u, err := url.Parse(address)
 	if err != nil || !isPlain(u) {
-		return Prefix{}, fmt.Errorf("%s: want an http or https URL with a host in ASCII and without a user", quoted(address))
+		return Prefix{}, fmt.Errorf("%s: want an http or https URL with an ASCII host name and without a user name", quoted(address))
 	}
 	p := Prefix{Scheme: u.Scheme, Host: hostOf(u), Path: strings.TrimSuffix(u.EscapedPath(), "/")}
 	if strings.ContainsAny(p.Path, "%;") || p.Path != strings.TrimSuffix(path.Clean("/"+p.Path), "/") {
-		return Prefix{}, fmt.Errorf("%s: a path has no %%, no ;, no . or .. and no empty part", quoted(address))
+		return Prefix{}, fmt.Errorf("%s: the path must not contain %%, ;, a segment . or .., or an empty segment", quoted(address))
 	}
 	return p, nil
 }

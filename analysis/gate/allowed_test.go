@@ -44,8 +44,8 @@ func TestUnmarshalAllowed(t *testing.T) {
 }
 
 const (
-	noURL = ": want an http or https URL with a host in ASCII and without a user"
-	dirty = ": a path has no %, no ;, no . or .. and no empty part"
+	noURL = ": want an http or https URL with an ASCII host name and without a user name"
+	dirty = ": the path must not contain %, ;, a segment . or .., or an empty segment"
 )
 
 func TestUnmarshalAllowedErrors(t *testing.T) {
@@ -56,8 +56,8 @@ func TestUnmarshalAllowedErrors(t *testing.T) {
 		"https://a.example.com https://b":   `"https://a.example.com https://b"` + noURL,
 		"ftp://gate.example.com":            `"ftp://gate.example.com"` + noURL,
 		"https://*.example.com/../a":        `"https://*.example.com/../a"` + dirty,
-		"https://gate.example.com/a?team=b": `"https://gate.example.com/a?team=b": a prefix ends with a path`,
-		"https://gate.example.com/a#b":      `"https://gate.example.com/a#b": a prefix ends with a path`,
+		"https://gate.example.com/a?team=b": `"https://gate.example.com/a?team=b": a prefix must not have a query or a fragment`,
+		"https://gate.example.com/a#b":      `"https://gate.example.com/a#b": a prefix must not have a query or a fragment`,
 		"https://ok.example.com, https:///": `"https:///"` + noURL,
 	} {
 		t.Run(text, func(t *testing.T) {

@@ -25,15 +25,15 @@ func TestExplainSaysNothingThatChanges(t *testing.T) {
 	notAuthority := x509.CertificateInvalidError{Cert: &x509.Certificate{}, Reason: x509.NotAuthorizedToSign}
 	unverified := func(err error) error { return &tls.CertificateVerificationError{Err: err} }
 	for want, err := range map[string]error{
-		"nothing within 10s":                              context.DeadlineExceeded,
-		"it closed the connection":                        io.EOF,
-		"connection refused":                              refused,
-		"connection reset by peer":                        reset,
-		"no such host":                                    unknown,
-		"tls: handshake failure":                          &net.OpError{Op: "remote error", Err: tls.AlertError(40)},
-		"its certificate has expired or is not valid yet": unverified(expired),
-		"x509: certificate signed by unknown authority":   unverified(x509.UnknownAuthorityError{}),
-		"there was no HTTP":                               errors.New("malformed HTTP response \"\\x15\\x03\\x01\""),
+		"timed out after 10s":                                            context.DeadlineExceeded,
+		"the server closed the connection":                               io.EOF,
+		"connection refused":                                             refused,
+		"connection reset by peer":                                       reset,
+		"no such host":                                                   unknown,
+		"tls: handshake failure":                                         &net.OpError{Op: "remote error", Err: tls.AlertError(40)},
+		"the certificate has expired or is not valid yet":                unverified(expired),
+		"x509: certificate signed by unknown authority":                  unverified(x509.UnknownAuthorityError{}),
+		"the connection failed or the answer was not HTTP":               errors.New("malformed HTTP response \"\\x15\\x03\\x01\""),
 		"x509: certificate is not authorized to sign other certificates": unverified(notAuthority),
 	} {
 		t.Run(want, func(t *testing.T) {

@@ -112,12 +112,12 @@ func TestOnlyAYesOpens(t *testing.T) {
 		"nothing in time": {
 			url:     address + "/silent",
 			timeout: 20 * time.Millisecond,
-			want:    `"{url}" did not answer: nothing within 20ms`,
+			want:    `"{url}" did not answer: timed out after 20ms`,
 		},
-		"a connection closed":       {url: address + "/hang-up", want: `"{url}" did not answer: it closed the connection`},
+		"a connection closed":       {url: address + "/hang-up", want: `"{url}" did not answer: the server closed the connection`},
 		"nobody listens":            {url: closed.URL, want: `"{url}" did not answer: connection refused`},
 		"an unknown certificate":    {url: https.URL, want: `"{url}" did not answer: x509: certificate signed by unknown authority`},
-		"https where http is":       {url: mistaken + "/yes", want: `"{url}" did not answer: it speaks http, not https`},
+		"https where http is":       {url: mistaken + "/yes", want: `"{url}" did not answer: the server speaks http, not https`},
 		"a query is not shown":      {url: address + "/no?token=secret", want: `"` + address + `/no" answered 403 Forbidden`},
 		"an address nobody allowed": {url: "http://metadata.internal/", want: `"{url}" is not allowed: ` + fmt.Sprint(k.allowed)},
 	} {

@@ -88,16 +88,16 @@ func (k *Gatekeeper) post(ctx context.Context, g spec.Gate, body []byte) (int, e
 // address that a name resolved to, and the time of a certificate check.
 func explain(err error, timeout time.Duration) string {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return "nothing within " + timeout.String()
+		return "timed out after " + timeout.String()
 	}
 	if errors.Is(err, http.ErrSchemeMismatch) {
-		return "it speaks http, not https"
+		return "the server speaks http, not https"
 	}
 	if errors.Is(err, io.EOF) {
-		return "it closed the connection"
+		return "the server closed the connection"
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return "its certificate has expired or is not valid yet"
+		return "the certificate has expired or is not valid yet"
 	}
 	if unverified, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return fmt.Sprintf("%.300s", unverified.Err)
@@ -112,5 +112,5 @@ func explain(err error, timeout time.Duration) string {
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
 		return op.Err.Error()
 	}
-	return "there was no HTTP"
+	return "the connection failed or the answer was not HTTP"
 }

@@ -51,6 +51,7 @@ func askScript(t *testing.T, transport *script, gates ...spec.Gate) (answer roll
 }
 
 func TestRetries(t *testing.T) {
+	const noHTTP = "did not answer: the connection failed or the answer was not HTTP"
 	for name, tt := range map[string]struct {
 		words   string
 		retries int
@@ -60,15 +61,15 @@ func TestRetries(t *testing.T) {
 	}{
 		"a yes at once":                   {"200", 3, 1, 0, ""},
 		"a no is an answer":               {"403", 3, 1, 0, "answered 403 Forbidden"},
-		"no answer, without retries":      {"down", 0, 1, 0, "did not answer: there was no HTTP"},
+		"no answer, without retries":      {"down", 0, 1, 0, noHTTP},
 		"no answer, then a yes":           {"down 200", 3, 2, 200 * time.Millisecond, ""},
 		"no answer, then a no":            {"down 403 200", 3, 2, 200 * time.Millisecond, "answered 403 Forbidden"},
 		"500, 503 and 429 are no answers": {"500 503 429 200", 3, 4, 950 * time.Millisecond, ""},
 		"retries end":                     {"503", 2, 3, 500 * time.Millisecond, "answered 503 Service Unavailable"},
-		"the last attempt counts":         {"503 down", 1, 2, 200 * time.Millisecond, "did not answer: there was no HTTP"},
+		"the last attempt counts":         {"503 down", 1, 2, 200 * time.Millisecond, noHTTP},
 		"a timeout is of one request":     {"silence 200", 1, 2, 10200 * time.Millisecond, ""},
-		"no request is answered":          {"silence", 1, 2, 20200 * time.Millisecond, "did not answer: nothing within 10s"},
-		"the longest that is possible":    {"down", 10, 11, 22666 * time.Millisecond, "did not answer: there was no HTTP"},
+		"no request is answered":          {"silence", 1, 2, 20200 * time.Millisecond, "did not answer: timed out after 10s"},
+		"the longest that is possible":    {"down", 10, 11, 22666 * time.Millisecond, noHTTP},
 	} {
 		t.Run(name, func(t *testing.T) {
 			transport := &script{words: strings.Fields(tt.words)}
@@ -87,7 +88,7 @@ func TestAnAskEnds(t *testing.T) {
 	slow := spec.Gate{Before: spec.GateStart, URL: exampleURL, Timeout: 30 * time.Second, Retries: 10}
 	transport := &script{words: []string{"silence"}}
 	got, took := askScript(t, transport, slow)
-	if want := `"` + exampleURL + `" did not answer: nothing within 30s`; took != 30*time.Second || got.Open || got.Message != want {
+	if want := `"` + exampleURL + `" did not answer: timed out after 30s`; took != 30*time.Second || got.Open || got.Message != want {
 		t.Errorf("after %s: %+v", took, got)
 	}
 }
