@@ -13,9 +13,9 @@ type builtInMetric interface {
 	// name is what a condition begins with: "success-rate".
 	name() string
 
-	// checkBound refuses a condition that cannot be meant and would judge wrongly:
-	// "p99 <= 500" would be 500 seconds and pass always, "success-rate >= 99" a
-	// ratio of 99 and fail always.
+	// checkBound refuses a condition that is surely a mistake: "p99 <= 500" would be
+	// 500 seconds and pass always, "success-rate >= 99" a ratio of 99, which is
+	// 9900%, and fail always.
 	checkBound(c Condition) error
 
 	// query is the PromQL for the canary. It yields a number in the base unit, or

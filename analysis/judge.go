@@ -144,7 +144,7 @@ func (j *Judge) ask(ctx context.Context, q questions) answers {
 	r := answers{metrics: make([]reading, len(q.metrics))}
 	var group errgroup.Group
 	group.SetLimit(maxConcurrent)
-	ask := func(query string, into *reading) {
+	send := func(query string, into *reading) {
 		if query == "" {
 			return
 		}
@@ -154,10 +154,10 @@ func (j *Judge) ask(ctx context.Context, q questions) answers {
 		})
 	}
 	for i, query := range q.metrics {
-		ask(query, &r.metrics[i])
+		send(query, &r.metrics[i])
 	}
-	ask(q.canaryRequests, &r.canaryRequests)
-	ask(q.stableOnly, &r.stableOnly)
+	send(q.canaryRequests, &r.canaryRequests)
+	send(q.stableOnly, &r.stableOnly)
 	_ = group.Wait() // no function returns an error
 	return r
 }

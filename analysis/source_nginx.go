@@ -9,8 +9,8 @@ import (
 // nginxSeries are the request metrics of ingress-nginx. It writes the stable
 // Ingress and Service into the labels of both sides; only the label canary differs:
 // "<namespace>-<canary Service>-<port as written>" (kubernetes/ingress-nginx#7696).
-// The matchers leave port and Ingress open, because the split is a property of the
-// Service there.
+// ingress-nginx splits the traffic of a Service, so the matchers select every port and
+// every Ingress of it.
 type nginxSeries struct{}
 
 func (nginxSeries) name() Source { return IngressNginx }

@@ -37,7 +37,7 @@ func (traefikSeries) canaryMatchers(s rollout.Subject, prefix string) string {
 }
 
 func (traefikSeries) docs() string {
-	return "Requests for the first Service, through each of its Ingresses, on the port that the first of these names."
+	return "Requests for the first Service, through each of its Ingresses, on the port that the first of these Ingresses has."
 }
 
 func traefikServices(s rollout.Subject, prefix, suffix string) string {

@@ -59,7 +59,7 @@ func assess(a Analysis, s rollout.Subject, got answers) rollout.Measurement {
 		findings = append(findings, tooFew...)
 	}
 	for i, m := range a.Metrics {
-		// Of three requests, two failures are not yet a success rate of 33%.
+		// With three requests, two failures do not yet prove a success rate of 33%.
 		if enough || !m.needsTraffic() {
 			findings = append(findings, m.evaluate(got.metrics[i]))
 		}
