@@ -11,21 +11,21 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-// What an annotation that does not say otherwise gets.
+// The defaults of fields that an annotation does not set.
 const (
 	DefaultInterval = 30 * time.Second
 
 	// DefaultMinRequests is how many requests the canary must have received in
-	// the window before a built-in metric is judged. With ten, one failed
-	// request is a success rate of 90%; with fewer it says nothing at all.
+	// the window before a built-in metric is judged. One failed request is a success
+	// rate of 90% among 10, but of 50% among 2.
 	DefaultMinRequests = 10
 )
 
-// MinInterval is the shortest interval that is accepted: Prometheus rarely
-// scrapes more often.
+// MinInterval is the shortest interval that is accepted. Prometheus rarely scrapes
+// more often than once in a second.
 const MinInterval = time.Second
 
-// maxMetrics bounds what one annotation can ask of Prometheus per interval.
+// maxMetrics bounds how many queries one annotation causes in an interval.
 const maxMetrics = 20
 
 const (
@@ -36,28 +36,31 @@ const (
 // Analysis is a parsed annotation: either a reference to a ConfigMap or
 // metrics, never both. The zero value measures nothing.
 type Analysis struct {
-	ConfigMap string // its name; everything else is then zero
+	ConfigMap string // its name; every other field is then zero
 
 	Plan rollout.AnalysisPlan
 
-	// MinRequests is how many requests the canary must receive in the window
-	// before a built-in metric is judged or the whole can be a Pass. 0: no
-	// minimum; the requests are then not counted.
+	// MinRequests is how many requests the canary must receive in the window. With
+	// fewer, no metric that counts requests is judged, and the measurement cannot
+	// be a Pass. 0: there is no minimum, and requests are not counted.
 	MinRequests int
 
 	Metrics []Metric // at least one
 }
 
-// Metric is one number and the condition that it must satisfy.
+// Metric is one number and the condition that it must satisfy. It is built in, or it
+// has a query that the user wrote.
 type Metric struct {
 	Name      string
-	Query     string // PromQL template; "" means the built-in metric Name
+	Query     string // the user's PromQL template; "" for a built-in metric
 	Condition Condition
+
+	builtIn builtInMetric // nil for a user's query
 }
 
-// Check says whether text is a valid analysis, as Parse would. Empty text is
-// valid: no analysis. It reads nothing: of configmap/NAME only the name is
-// checked. Errors do not name the annotation; the caller does.
+// Check returns the error of Parse, or nil for an empty text, which means that there
+// is no analysis. It reads no ConfigMap: of configmap/NAME it checks the name only.
+// Errors do not name the annotation; the caller does.
 func Check(text string) error {
 	if strings.TrimSpace(text) == "" {
 		return nil
@@ -66,10 +69,9 @@ func Check(text string) error {
 	return err
 }
 
-// Parse reads one of the three forms: conditions on built-in metrics separated
-// by commas or line breaks, YAML, or configmap/NAME. They cannot be confused:
-// YAML needs a colon and conditions have none. Every error quotes the part that
-// is wrong and shows a valid example.
+// Parse reads one of three forms: conditions on built-in metrics, separated by commas
+// or line breaks; YAML; or configmap/NAME. YAML always has a colon and conditions
+// never do. Every error quotes the part that is wrong and shows a valid example.
 func Parse(text string) (Analysis, error) {
 	text = strings.TrimSpace(text)
 	if name, ok := strings.CutPrefix(text, referencePrefix); ok {
@@ -89,7 +91,7 @@ func parseReference(name string) (Analysis, error) {
 }
 
 func parseConditions(text string) (Analysis, error) {
-	a := Analysis{Plan: rollout.AnalysisPlan{Interval: DefaultInterval, NeedsTraffic: true}, MinRequests: DefaultMinRequests}
+	var metrics []Metric
 	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' }) {
 		if part = strings.TrimSpace(part); part == "" {
 			continue
@@ -102,19 +104,30 @@ func parseConditions(text string) (Analysis, error) {
 		if err != nil {
 			return Analysis{}, err
 		}
-		a.Metrics = append(a.Metrics, m)
+		metrics = append(metrics, m)
 	}
-	return a, a.checkCount()
+	return newAnalysis(rollout.AnalysisPlan{Interval: DefaultInterval}, metrics, nil)
 }
 
-func (a Analysis) checkCount() error {
-	if len(a.Metrics) == 0 {
-		return fmt.Errorf("no metric is named: write for example %s", lineExample)
+// newAnalysis adds to plan what follows from metrics. minRequests is nil where the
+// user did not write it.
+func newAnalysis(plan rollout.AnalysisPlan, metrics []Metric, minRequests *int) (Analysis, error) {
+	if len(metrics) == 0 {
+		return Analysis{}, fmt.Errorf("no metric is named: write for example %s", lineExample)
 	}
-	if len(a.Metrics) > maxMetrics {
-		return fmt.Errorf("%d metrics are named, at most %d are measured: join several into one query", len(a.Metrics), maxMetrics)
+	if len(metrics) > maxMetrics {
+		return Analysis{}, fmt.Errorf("%d metrics are named, want at most %d: join several into one query",
+			len(metrics), maxMetrics)
 	}
-	return nil
+	plan.NeedsTraffic = !slices.ContainsFunc(metrics, Metric.ignoresTraffic)
+	a := Analysis{Plan: plan, Metrics: metrics}
+	switch {
+	case minRequests != nil:
+		a.MinRequests = *minRequests
+	case slices.ContainsFunc(metrics, Metric.needsTraffic):
+		a.MinRequests = DefaultMinRequests
+	}
+	return a, nil
 }
 
 func newMetric(name, query, condition string) (Metric, error) {
@@ -123,22 +136,25 @@ func newMetric(name, query, condition string) (Metric, error) {
 		return Metric{}, fmt.Errorf("metric %q: %w", name, err)
 	}
 	m := Metric{Name: name, Query: query, Condition: c}
-	if m.builtIn() {
-		return m, checkBuiltIn(name, c)
+	if query != "" {
+		return m, checkQuery(name, query)
 	}
-	return m, checkQuery(name, query)
+	if m.builtIn, err = builtInNamed(name); err != nil {
+		return Metric{}, err
+	}
+	return m, m.builtIn.checkBound(c)
 }
 
-func (m Metric) builtIn() bool { return m.Query == "" }
+// needsTraffic says that m counts requests. What a user's query counts is not known,
+// so a user's query is measured without traffic too.
+func (m Metric) needsTraffic() bool { return m.builtIn != nil && m.builtIn.needsTraffic() }
 
-// own says that m is a query of the user's.
-func (m Metric) own() bool { return !m.builtIn() }
+func (m Metric) ignoresTraffic() bool { return !m.needsTraffic() }
 
-// withoutTraffic is what can be measured of a while no request can come to the
-// canary: the user's own queries, whatever minimum of requests they wait for
-// under traffic.
+// withoutTraffic is the part of a that can be measured while no request can come to
+// the canary: the metrics that do not count requests, without a minimum of requests.
 func (a Analysis) withoutTraffic() Analysis {
 	a.MinRequests = 0
-	a.Metrics = slices.DeleteFunc(slices.Clone(a.Metrics), Metric.builtIn)
+	a.Metrics = slices.DeleteFunc(slices.Clone(a.Metrics), Metric.needsTraffic)
 	return a
 }

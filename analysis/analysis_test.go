@@ -29,8 +29,8 @@ func TestParse(t *testing.T) {
 				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true},
 				MinRequests: 10,
 				Metrics: []Metric{
-					{Name: "success-rate", Condition: condition(t, ">= 99%")},
-					{Name: "p99", Condition: condition(t, "<= 500ms")},
+					{Name: "success-rate", Condition: condition(t, ">= 99%"), builtIn: successRate{}},
+					{Name: "p99", Condition: condition(t, "<= 500ms"), builtIn: percentile{99}},
 				},
 			},
 		},
@@ -40,8 +40,8 @@ func TestParse(t *testing.T) {
 				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true},
 				MinRequests: 10,
 				Metrics: []Metric{
-					{Name: "error-rate", Condition: condition(t, "< 1%")},
-					{Name: "p50", Condition: condition(t, "< 0.2s")},
+					{Name: "error-rate", Condition: condition(t, "< 1%"), builtIn: errorRate{}},
+					{Name: "p50", Condition: condition(t, "< 0.2s"), builtIn: percentile{50}},
 				},
 			},
 		},
@@ -51,8 +51,8 @@ func TestParse(t *testing.T) {
 				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true},
 				MinRequests: 10,
 				Metrics: []Metric{
-					{Name: "p50", Condition: condition(t, "> 1ms")},
-					{Name: "p50", Condition: condition(t, "< 1s")},
+					{Name: "p50", Condition: condition(t, "> 1ms"), builtIn: percentile{50}},
+					{Name: "p50", Condition: condition(t, "< 1s"), builtIn: percentile{50}},
 				},
 			},
 		},
@@ -78,7 +78,7 @@ metrics:
 				MinRequests: 50,
 				Metrics: []Metric{
 					{Name: "queue", Query: `max(queue_length{namespace="{{namespace}}"})`, Condition: condition(t, "< 100")},
-					{Name: "p95", Condition: condition(t, "<= 1s")},
+					{Name: "p95", Condition: condition(t, "<= 1s"), builtIn: percentile{95}},
 				},
 			},
 		},
@@ -100,7 +100,7 @@ metrics:
 			text: `{minRequests: 0, metrics: [{name: p99, condition: "<= 1s"}]}`,
 			want: Analysis{
 				Plan:    rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true},
-				Metrics: []Metric{{Name: "p99", Condition: condition(t, "<= 1s")}},
+				Metrics: []Metric{{Name: "p99", Condition: condition(t, "<= 1s"), builtIn: percentile{99}}},
 			},
 		},
 		"A reference": {
@@ -114,7 +114,7 @@ metrics:
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(Condition{})); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(Condition{}, Metric{}, percentile{})); diff != "" {
 				t.Errorf("Parse (-want +got):\n%s", diff)
 			}
 		})
@@ -123,62 +123,120 @@ metrics:
 
 func TestParseErrors(t *testing.T) {
 	const (
-		line     = "write for example success-rate >= 99%, p99 <= 500ms"
-		doc      = `write for example {interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
-		quotes   = " (a condition needs its quotes)"
-		number   = `want < <= > >= == or != and a number, with %, ms or s if it has a unit: write for example "<= 500ms"`
-		query    = `write for example sum(rate(http_requests_total{namespace="{{namespace}}", code=~"5.."}[{{window}}]))`
-		fields   = "known are interval, startingStep, failureLimit, inconclusiveLimit, errorLimit, minRequests, metrics (name, query, condition)"
-		builtins = "built in are error-rate, p50, p90, p95, p99, success-rate; any other needs YAML with a query, " +
-			`for example {metrics: [{name: queue-length, query: "max(queue_length)", condition: "< 100"}]}`
-		vars = "known are canary-deployment, canary-ingress, canary-service, canary-track, deployment, ingress, namespace, " +
+		line   = "write for example success-rate >= 99%, p99 <= 500ms"
+		doc    = `write for example {interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
+		quotes = " (put quotes around a condition)"
+		number = `want an operator (< <= > >= == !=) and a number with an optional unit (%, ms, s): write for example "<= 500ms"`
+		query  = `write for example sum(rate(http_requests_total{namespace="{{namespace}}", code=~"5.."}[{{window}}]))`
+		fields = "the fields are interval, startingStep, failureLimit, inconclusiveLimit, errorLimit, minRequests, " +
+			"metrics (name, query, condition)"
+		builtins = "the built-in metrics are error-rate, p50, p90, p95, p99, success-rate; another metric needs a query: " +
+			`write for example {metrics: [{name: queue-length, query: "max(queue_length)", condition: "< 100"}]}`
+		vars = "the variables are canary-deployment, canary-ingress, canary-service, canary-track, deployment, ingress, namespace, " +
 			"rollout, service, service-port, stable-track, track-label, weight, window"
 	)
 	tests := map[string]struct{ text, want string }{
-		"nothing":                     {"", "no metric is named: " + line},
-		"only separators":             {",\n,", "no metric is named: " + line},
-		"a name alone":                {"success-rate", `"success-rate" has no condition: ` + line},
-		"the second part is wrong":    {"p99 < 1s, fast", `"fast" has no condition: ` + line},
-		"an unknown metric":           {"succes-rate >= 99%", `unknown metric "succes-rate": ` + builtins},
-		"no metric before a bound":    {">= 99%", `unknown metric "": ` + builtins},
-		"an unknown operator":         {"p99 =< 500ms", `metric "p99": condition "=< 500ms": ` + number},
-		"a unit nobody has":           {"p99 <= 5m", `metric "p99": condition "<= 5m": ` + number},
-		"a bound without end":         {"p99 <= " + strings.Repeat("9", 400) + "s", `metric "p99": condition "<= ` + strings.Repeat("9", 400) + `s": ` + number},
-		"a latency without a unit":    {"p99 <= 500", `metric "p99" is a time and cannot be "<= 500": write for example p99 <= 500ms`},
-		"a share above one":           {"success-rate >= 99", `metric "success-rate" is a share between 0% and 100% and cannot be ">= 99": write for example success-rate >= 99%`},
-		"a share in milliseconds":     {"error-rate < 1ms", `metric "error-rate" is a share between 0% and 100% and cannot be "< 1ms": write for example error-rate <= 1%`},
-		"a ConfigMap without a name":  {"configmap/", `"" is not the name of a ConfigMap: write for example configmap/web-analysis`},
-		"a ConfigMap elsewhere":       {"configmap/other/web", `"other/web" is not the name of a ConfigMap: write for example configmap/web-analysis`},
+		"nothing":                  {"", "no metric is named: " + line},
+		"only separators":          {",\n,", "no metric is named: " + line},
+		"a name alone":             {"success-rate", `"success-rate" has no condition: ` + line},
+		"the second part is wrong": {"p99 < 1s, fast", `"fast" has no condition: ` + line},
+		"an unknown metric":        {"succes-rate >= 99%", `unknown metric "succes-rate": ` + builtins},
+		"no metric before a bound": {">= 99%", `unknown metric "": ` + builtins},
+		"an unknown operator":      {"p99 =< 500ms", `metric "p99": condition "=< 500ms": ` + number},
+		"a unit nobody has":        {"p99 <= 5m", `metric "p99": condition "<= 5m": ` + number},
+		"a bound without end": {
+			"p99 <= " + strings.Repeat("9", 400) + "s",
+			`metric "p99": condition "<= ` + strings.Repeat("9", 400) + `s": ` + number,
+		},
+		"a latency without a unit": {
+			"p99 <= 500",
+			`metric "p99": want a time of 0 or more, in ms or s, not "<= 500": write for example p99 <= 500ms`,
+		},
+		"a share above one": {
+			"success-rate >= 99",
+			`metric "success-rate": want a bound between 0% and 100%, not ">= 99": write for example success-rate >= 99%`,
+		},
+		"a share in milliseconds": {
+			"error-rate < 1ms",
+			`metric "error-rate": want a bound between 0% and 100%, not "< 1ms": write for example error-rate <= 1%`,
+		},
+		"a ConfigMap without a name": {"configmap/", `"" is not the name of a ConfigMap: write for example configmap/web-analysis`},
+		"a ConfigMap elsewhere": {
+			"configmap/other/web",
+			`"other/web" is not the name of a ConfigMap: write for example configmap/web-analysis`,
+		},
 		"a colon in a line":           {"success-rate: >= 99%", "yaml: did not find expected comment or line break: " + doc + quotes},
 		"an unknown field":            {"intervall: 30s", `unknown field "intervall": ` + fields},
 		"an unknown field of metrics": {"metrics: [{nam: p99}]", `unknown field "nam": ` + fields},
-		"a field twice":               {"interval: 1m\ninterval: 2m", `yaml: unmarshal errors: line 2: key "interval" already set in map: ` + doc + quotes},
-		"a condition without quotes":  {"metrics:\n- name: p99\n  condition: >= 99%", "yaml: line 3: did not find expected comment or line break: " + doc + quotes},
-		"a number for a duration":     {"interval: 30", `interval "30" is not a duration: write for example interval: 30s`},
-		"a list for a duration":       {"interval: [30s]", `interval cannot be of type array: ` + doc},
-		"a word for a number":         {"failureLimit: none", `failureLimit cannot be of type string: ` + doc},
-		"a list":                      {"- name: p99", `the analysis cannot be of type array: ` + doc},
-		"no duration":                 {"interval: soon", `interval "soon" is not a duration: write for example interval: 30s`},
-		"too often":                   {"interval: 500ms", `interval "500ms" is shorter than 1s: write for example interval: 30s`},
-		"backwards":                   {"interval: -1m", `interval "-1m" is shorter than 1s: write for example interval: 30s`},
-		"a step that cannot be":       {"startingStep: 101", `startingStep is 101, want 0..100: write for example startingStep: 2 (the first step is 0)`},
-		"a step before the first":     {"startingStep: -1", `startingStep is -1, want 0..100: write for example startingStep: 2 (the first step is 0)`},
-		"a weight for a step":         {`startingStep: "25%"`, `startingStep cannot be of type string: ` + doc},
-		"a negative limit":            {"errorLimit: -1", `errorLimit is -1, want 0 or more: write for example errorLimit: 3`},
-		"a negative minimum":          {"minRequests: -1", `minRequests is -1, want 0 or more: write for example minRequests: 3`},
-		"YAML without metrics":        {"interval: 1m", "no metric is named: " + line},
-		"a metric without a name":     {`metrics: [{condition: "< 1"}]`, `metric name "": use letters, digits, - _ and ., for example name: queue-length`},
-		"a name of two lines":         {`metrics: [{name: "a\nb", condition: "< 1"}]`, `metric name "a\nb": use letters, digits, - _ and ., for example name: queue-length`},
-		"a metric without a query":    {`metrics: [{name: queue, condition: "< 1"}]`, `unknown metric "queue": ` + builtins},
-		"a metric without condition":  {`metrics: [{name: queue, query: up}]`, `metric "queue": condition "": ` + number},
-		"an unknown variable":         {`metrics: [{name: q, query: 'x{a="{{pod}}"}', condition: "< 1"}]`, `metric "q": unknown variable "{{pod}}" in query: ` + vars},
-		"a template program":          {`metrics: [{name: q, query: '{{range .}}x{{end}}', condition: "< 1"}]`, `metric "q": unknown variable "{{range .}}" in query: ` + vars},
-		"PromQL that does not parse":  {`metrics: [{name: q, query: 'sum(rate(x{a="{{namespace}}"}[1m])', condition: "< 1"}]`, `metric "q": query does not parse at 1:35: parse error: unclosed left parenthesis: ` + query},
-		"a range instead of a number": {`metrics: [{name: q, query: 'x[{{window}}]', condition: "< 1"}]`, `metric "q": query yields a range vector, want a number or a vector: ` + query},
-		"a text instead of a number":  {`metrics: [{name: q, query: '"x"', condition: "< 1"}]`, `metric "q": query yields a string, want a number or a vector: ` + query},
-		"an experimental function":    {`metrics: [{name: q, query: 'info(x)', condition: "< 1"}]`, `metric "q": query does not parse at 1:1: parse error: function "info" is not enabled: ` + query},
-		"a query too long to parse":   {`metrics: [{name: q, query: '` + strings.Repeat("-x+", 1400) + `x', condition: "< 1"}]`, `metric "q": query has 4201 bytes, at most 4096 are read: move parts of it into recording rules`},
-		"more metrics than allowed":   {strings.Repeat("p99 < 1s,", 21), "21 metrics are named, at most 20 are measured: join several into one query"},
+		"a field twice": {
+			"interval: 1m\ninterval: 2m",
+			`yaml: unmarshal errors: line 2: key "interval" already set in map: ` + doc + quotes,
+		},
+		"a condition without quotes": {
+			"metrics:\n- name: p99\n  condition: >= 99%",
+			"yaml: line 3: did not find expected comment or line break: " + doc + quotes,
+		},
+		"a number for a duration": {"interval: 30", `interval "30" is not a duration: write for example interval: 30s`},
+		"a list for a duration":   {"interval: [30s]", `interval cannot be of type array: ` + doc},
+		"a word for a number":     {"failureLimit: none", `failureLimit cannot be of type string: ` + doc},
+		"a list":                  {"- name: p99", `the analysis cannot be of type array: ` + doc},
+		"no duration":             {"interval: soon", `interval "soon" is not a duration: write for example interval: 30s`},
+		"too often":               {"interval: 500ms", `interval "500ms" is shorter than 1s: write for example interval: 30s`},
+		"backwards":               {"interval: -1m", `interval "-1m" is shorter than 1s: write for example interval: 30s`},
+		"a step that cannot exist": {
+			"startingStep: 101",
+			`startingStep is 101, want 0..100: write for example startingStep: 2 (the first step is 0)`,
+		},
+		"a step before the first": {
+			"startingStep: -1",
+			`startingStep is -1, want 0..100: write for example startingStep: 2 (the first step is 0)`,
+		},
+		"a weight for a step":  {`startingStep: "25%"`, `startingStep cannot be of type string: ` + doc},
+		"a negative limit":     {"errorLimit: -1", `errorLimit is -1, want 0 or more: write for example errorLimit: 3`},
+		"a negative minimum":   {"minRequests: -1", `minRequests is -1, want 0 or more: write for example minRequests: 3`},
+		"YAML without metrics": {"interval: 1m", "no metric is named: " + line},
+		"a metric without a name": {
+			`metrics: [{condition: "< 1"}]`,
+			`metric name "": use letters, digits, - _ and ., for example name: queue-length`,
+		},
+		"a name of two lines": {
+			`metrics: [{name: "a\nb", condition: "< 1"}]`,
+			`metric name "a\nb": use letters, digits, - _ and ., for example name: queue-length`,
+		},
+		"a metric without a query":   {`metrics: [{name: queue, condition: "< 1"}]`, `unknown metric "queue": ` + builtins},
+		"a metric without condition": {`metrics: [{name: queue, query: up}]`, `metric "queue": condition "": ` + number},
+		"an unknown variable": {
+			`metrics: [{name: q, query: 'x{a="{{pod}}"}', condition: "< 1"}]`,
+			`metric "q": unknown variable "{{pod}}" in query: ` + vars,
+		},
+		"a template program": {
+			`metrics: [{name: q, query: '{{range .}}x{{end}}', condition: "< 1"}]`,
+			`metric "q": unknown variable "{{range .}}" in query: ` + vars,
+		},
+		"PromQL that does not parse": {
+			`metrics: [{name: q, query: 'sum(rate(x{a="{{namespace}}"}[1m])', condition: "< 1"}]`,
+			`metric "q": query does not parse at 1:35: parse error: unclosed left parenthesis: ` + query,
+		},
+		"a range instead of a number": {
+			`metrics: [{name: q, query: 'x[{{window}}]', condition: "< 1"}]`,
+			`metric "q": query yields a range vector, want a number or a vector: ` + query,
+		},
+		"a text instead of a number": {
+			`metrics: [{name: q, query: '"x"', condition: "< 1"}]`,
+			`metric "q": query yields a string, want a number or a vector: ` + query,
+		},
+		"an experimental function": {
+			`metrics: [{name: q, query: 'info(x)', condition: "< 1"}]`,
+			`metric "q": query does not parse at 1:1: parse error: function "info" is not enabled: ` + query,
+		},
+		"a query too long to parse": {
+			`metrics: [{name: q, query: '` + strings.Repeat("-x+", 1400) + `x', condition: "< 1"}]`,
+			`metric "q": query has 4201 bytes, want at most 4096: move parts of it into recording rules`,
+		},
+		"more metrics than allowed": {
+			strings.Repeat("p99 < 1s,", 21),
+			"21 metrics are named, want at most 20: join several into one query",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -2,43 +2,138 @@ package analysis
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
+
+	"github.com/headgate/headgate/rollout"
 )
 
-// quantiles are the built-in latencies, by the quantile that PromQL takes.
-var quantiles = map[string]string{"p50": "0.5", "p90": "0.9", "p95": "0.95", "p99": "0.99"}
+// builtInMetric is all that Headgate must know of a metric that needs no query.
+type builtInMetric interface {
+	// name is what a condition begins with: "success-rate".
+	name() string
 
-// The built-in shares. Both count responses of status 5xx as failed: a 404 is
-// as often the client's doing as the canary's.
-const (
-	successRate = "success-rate"
-	errorRate   = "error-rate"
-)
+	// checkBound refuses a condition that is surely a mistake: "p99 <= 500" would be
+	// 500 seconds and pass always, "success-rate >= 99" a ratio of 99, which is
+	// 9900%, and fail always.
+	checkBound(c Condition) error
 
-// checkBuiltIn catches the bounds that would judge wrongly without a word:
-// "p99 <= 500" would be 500 seconds and pass always, "success-rate >= 99" a
-// ratio of 99 and fail always.
-func checkBuiltIn(name string, c Condition) error {
-	if _, ok := quantiles[name]; ok {
-		if c.unit != "ms" && c.unit != "s" || c.bound < 0 {
-			return fmt.Errorf("metric %q is a time and cannot be %q: write for example %s <= 500ms", name, c, name)
+	// query is the PromQL for the canary. It yields a number in the base unit, or
+	// nothing or NaN where there was no request.
+	query(series sourceSeries, s rollout.Subject) string
+
+	// needsTraffic says that the metric counts requests: it is measured only while
+	// requests can come to the canary, and judged only after minRequests of them.
+	needsTraffic() bool
+
+	// docs is its row in docs/analysis.md.
+	docs() metricDocs
+}
+
+// metricDocs is what a user reads about a metric, in Markdown.
+type metricDocs struct {
+	meaning string
+	bound   string // examples of a bound
+}
+
+// knownMetrics is the one list of built-in metrics. The parser, the error messages
+// and the table in docs/analysis.md follow it.
+var knownMetrics = []builtInMetric{
+	successRate{},
+	errorRate{},
+	percentile{50},
+	percentile{90},
+	percentile{95},
+	percentile{99},
+}
+
+func builtInNamed(name string) (builtInMetric, error) {
+	for _, metric := range knownMetrics {
+		if metric.name() == name {
+			return metric, nil
 		}
-		return nil
 	}
-	if name != successRate && name != errorRate {
-		return fmt.Errorf("unknown metric %q: built in are %s; any other needs YAML with a query, for example %s",
-			name, strings.Join(builtInNames(), ", "), `{metrics: [{name: queue-length, query: "max(queue_length)", condition: "< 100"}]}`)
+	return nil, fmt.Errorf("unknown metric %q: the built-in metrics are %s; another metric needs a query: write for example %s",
+		name, strings.Join(builtInNames(), ", "), `{metrics: [{name: queue-length, query: "max(queue_length)", condition: "< 100"}]}`)
+}
+
+func builtInNames() []string {
+	var names []string
+	for _, metric := range knownMetrics {
+		names = append(names, metric.name())
 	}
-	if c.unit == "ms" || c.unit == "s" || c.bound < 0 || c.bound > 1 {
-		return fmt.Errorf("metric %q is a share between 0%% and 100%% and cannot be %q: write for example %s", name, c, shareExample[name])
+	return slices.Sorted(slices.Values(names))
+}
+
+// successRate and errorRate count responses of status 5xx as failed. A 404 is as
+// often the client's fault as the canary's.
+type successRate struct{}
+
+func (successRate) name() string { return "success-rate" }
+
+func (m successRate) checkBound(c Condition) error {
+	return checkRatio(m, c, "success-rate >= 99%")
+}
+
+func (successRate) query(series sourceSeries, s rollout.Subject) string {
+	return "1 - " + canaryFailures(series, s)
+}
+
+func (successRate) needsTraffic() bool { return true }
+
+func (successRate) docs() metricDocs {
+	return metricDocs{meaning: "percentage of the canary's responses that are not 5xx", bound: "`99%` or `0.99`"}
+}
+
+type errorRate struct{}
+
+func (errorRate) name() string { return "error-rate" }
+
+func (m errorRate) checkBound(c Condition) error {
+	return checkRatio(m, c, "error-rate <= 1%")
+}
+
+func (errorRate) query(series sourceSeries, s rollout.Subject) string {
+	return canaryFailures(series, s)
+}
+
+func (errorRate) needsTraffic() bool { return true }
+
+func (errorRate) docs() metricDocs {
+	return metricDocs{meaning: "percentage of the canary's responses that are 5xx", bound: "`1%` or `0.01`"}
+}
+
+// percentile is the time within which so many percent of the requests were
+// answered: percentile{99} is p99.
+type percentile struct{ percent int }
+
+func (m percentile) name() string { return fmt.Sprintf("p%d", m.percent) }
+
+func (m percentile) checkBound(c Condition) error {
+	if c.unit != "ms" && c.unit != "s" || c.bound < 0 {
+		return fmt.Errorf("metric %q: want a time of 0 or more, in ms or s, not %q: write for example %[1]s <= 500ms", m.name(), c)
 	}
 	return nil
 }
 
-var shareExample = map[string]string{successRate: "success-rate >= 99%", errorRate: "error-rate <= 1%"}
+// query takes the percentage as PromQL's quantile: 50 is 0.5, 99 is 0.99.
+func (m percentile) query(series sourceSeries, s rollout.Subject) string {
+	return canaryDuration(series, s, fmt.Sprint(float64(m.percent)/100))
+}
 
-func builtInNames() []string {
-	return slices.Sorted(slices.Values(append(slices.Collect(maps.Keys(quantiles)), successRate, errorRate)))
+func (percentile) needsTraffic() bool { return true }
+
+func (m percentile) docs() metricDocs {
+	return metricDocs{
+		meaning: fmt.Sprintf("time within which %d%% of the canary's requests were answered", m.percent),
+		bound:   "`500ms` or `0.5s`",
+	}
+}
+
+// checkRatio accepts bounds from 0 to 1, which is 0% to 100%.
+func checkRatio(m builtInMetric, c Condition, example string) error {
+	if c.unit == "ms" || c.unit == "s" || c.bound < 0 || c.bound > 1 {
+		return fmt.Errorf("metric %q: want a bound between 0%% and 100%%, not %q: write for example %s", m.name(), c, example)
+	}
+	return nil
 }

@@ -8,21 +8,22 @@ import (
 	"strings"
 )
 
-// conditionSyntax has no exponents and no leading dot, so that the unit can
-// shift the decimal point exactly.
+// conditionSyntax has no exponent and no leading dot, so that ParseCondition can
+// append an exponent for the unit.
 var conditionSyntax = regexp.MustCompile(`^(<=|>=|==|!=|<|>)\s*(-?[0-9]+(?:\.[0-9]+)?)\s*(%|ms|s|)$`)
 
-// shift is the power of ten by which a unit is smaller than the base unit:
-// shares are ratios, times are seconds.
-var shift = map[string]int{"": 0, "%": 2, "s": 0, "ms": 3}
+// decimals is by how many decimal places a unit is smaller than its base unit: a
+// percentage is a ratio with two more, 99% = 0.99; milliseconds are seconds with
+// three more, 500ms = 0.5s.
+var decimals = map[string]int{"": 0, "%": 2, "s": 0, "ms": 3}
 
-// Condition is an operator and the number to compare with. The zero value
-// holds for nothing.
+// Condition is an operator and the number to compare with. No value satisfies the
+// zero Condition.
 type Condition struct {
 	operator string
-	number   string // as written
-	unit     string // as written: "", %, ms or s
-	bound    float64
+	number   string  // as written
+	unit     string  // as written: "", %, ms or s
+	bound    float64 // in the base unit: a ratio, seconds or a bare number
 }
 
 // ParseCondition reads an operator (< <= > >= == !=), a decimal number and
@@ -33,8 +34,9 @@ func ParseCondition(text string) (Condition, error) {
 		return Condition{}, badCondition(text)
 	}
 	c := Condition{operator: parts[1], number: parts[2], unit: parts[3]}
-	// 99.9/100 is not 0.999; "99.9e-2" is.
-	bound, err := strconv.ParseFloat(fmt.Sprintf("%se-%d", c.number, shift[c.unit]), 64)
+	// Dividing would round twice: as float64, 99.9/100 is 0.9990000000000001, and
+	// "99.9e-2" is 0.999.
+	bound, err := strconv.ParseFloat(fmt.Sprintf("%se-%d", c.number, decimals[c.unit]), 64)
 	if err != nil {
 		return Condition{}, badCondition(text)
 	}
@@ -43,7 +45,7 @@ func ParseCondition(text string) (Condition, error) {
 }
 
 func badCondition(text string) error {
-	return fmt.Errorf("condition %q: want < <= > >= == or != and a number, with %%, ms or s if it has a unit: write for example %q",
+	return fmt.Errorf("condition %q: want an operator (< <= > >= == !=) and a number with an optional unit (%%, ms, s): write for example %q",
 		strings.TrimSpace(text), "<= 500ms")
 }
 
@@ -71,18 +73,24 @@ func (c Condition) compare(value, bound float64) bool {
 	return false
 }
 
-// upper says that a larger value is the worse one.
-func (c Condition) upper() bool { return c.operator == "<" || c.operator == "<=" }
+// isUpperBound says that a larger value is worse.
+func (c Condition) isUpperBound() bool { return c.operator == "<" || c.operator == "<=" }
 
-// String is the condition in its normal form: ">= 99%".
+// String is the condition with one space, as in ">= 99%".
 func (c Condition) String() string { return c.operator + " " + c.number + c.unit }
 
-// Render writes a finite value in the unit of the condition, with four digits
-// or as many as it takes not to contradict the verdict: a success rate of
-// 98.9996% must not read "99%, want >= 99%".
+// Render writes a finite value in the unit of the condition, with four digits, or
+// with more where four would contradict the verdict:
+//
+//	>= 99%    0.948       94.8%
+//	>= 99%    0.989996    98.9996%: four digits are 99%, which would satisfy the condition
+//	<= 500ms  0.51234567  512.3ms
+//	> 1       0.33333333  0.3333
+//
+// 17 digits identify every float64, so it stops there.
 func (c Condition) Render(value float64) string {
 	bound, _ := strconv.ParseFloat(c.number, 64) // ParseCondition has read it
-	exact := value * math.Pow10(shift[c.unit])
+	exact := value * math.Pow10(decimals[c.unit])
 	for digits := 4; ; digits++ {
 		shown, _ := strconv.ParseFloat(strconv.FormatFloat(exact, 'g', digits, 64), 64)
 		if digits == 17 || c.compare(shown, bound) == c.Holds(value) {

@@ -1,15 +1,44 @@
-// Package analysis turns the text of a headgate.dev/analysis annotation into
-// measurements of a canary and a verdict on each.
+// Package analysis reads the text of a headgate.dev/analysis annotation, measures a
+// canary with Prometheus and returns a verdict.
 //
-//	text ──Parse──► Analysis ──queries──► Prometheus ──readings──► assess ──► Measurement
-//	       pure                 pure        (Judge)                 pure
+//	annotation, or its ConfigMap
+//	   │ Parse          pure      analysis.go, yaml.go, condition.go
+//	   ▼
+//	Analysis ──────────────────►  its plan (interval and limits) goes to package rollout
+//	   │ questionsFor   pure      questions.go, with builtin.go, series.go, query.go
+//	   ▼
+//	questions (PromQL)
+//	   │ Judge.ask      network   judge.go, prometheus.go
+//	   ▼
+//	answers (numbers)
+//	   │ assess         pure      verdict.go
+//	   ▼
+//	Measurement: a verdict and a message
 //
-// The webhook calls Check, the controller calls Judge.Plan and Judge.Measure.
-// The package does not decide what follows from a verdict, does not count
-// failures, does not wait and keeps nothing between two measurements: all that
-// is package rollout's.
+// The webhook calls Check. The controller calls Judge.Resolve in each reconcile and,
+// if a measurement is due, Measure on what it returned. Start reading at
+// Resolved.Measure in judge.go: it calls the steps of the picture in order.
 //
-// Missing evidence is never a Pass. No data, NaN, too few requests, a partial
-// answer and a provider that does not answer all hold the rollout where it is;
-// only a number that breaks its condition is a Fail.
+// The package does not decide what follows from a verdict. It counts no failures,
+// does not wait and keeps nothing between two measurements. All that is in package
+// rollout.
+//
+// Missing evidence is never a Pass. No data, NaN, too few requests and an incomplete
+// answer are Inconclusive, and a Prometheus that does not answer is an Error: both
+// hold the rollout where it is. Only a number that breaks its condition is a Fail.
+//
+// Words:
+//
+//   - Analysis: what an annotation says: metrics, their conditions, the limits.
+//   - Metric: one number and the condition that it must satisfy.
+//   - Built-in metric: a metric that Headgate has the query for, such as
+//     success-rate. A new one is a type that implements builtInMetric and is listed in
+//     knownMetrics.
+//   - Source: the ingress controller whose series the built-in metrics use. A new one
+//     is a type that implements sourceSeries and is listed in knownSources.
+//   - Bound: the number in a condition, in base units: ratios and seconds.
+//   - Window: how far back one measurement looks.
+//   - Questions and answers: the queries of one measurement, and what Prometheus
+//     returned for each. One answer is a reading, and a reading has samples.
+//   - Finding: the verdict on one reading. The worst finding is the measurement's.
 package analysis

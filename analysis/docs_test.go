@@ -1,24 +1,89 @@
 package analysis
 
 import (
+	"fmt"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
-// Every yaml and text example that a user may copy is valid.
-func TestExamplesInDocs(t *testing.T) {
-	page, err := os.ReadFile("../docs/analysis.md")
+const docsPage = "../docs/analysis.md"
+
+func readDocs(t *testing.T) string {
+	t.Helper()
+	page, err := os.ReadFile(docsPage)
 	if err != nil {
 		t.Fatal(err)
 	}
-	examples := regexp.MustCompile("(?s)```(?:yaml|text)\n(.*?)```").FindAllSubmatch(page, -1)
+	return string(page)
+}
+
+// Every yaml and text example that a user may copy is valid.
+func TestExamplesInDocs(t *testing.T) {
+	examples := regexp.MustCompile("(?s)```(?:yaml|text)\n(.*?)```").FindAllStringSubmatch(readDocs(t), -1)
 	if len(examples) < 4 {
 		t.Fatalf("found %d examples", len(examples))
 	}
 	for _, example := range examples {
-		if err := Check(string(example[1])); err != nil {
+		if err := Check(example[1]); err != nil {
 			t.Errorf("%v:\n%s", err, example[1])
+		}
+	}
+}
+
+func TestDocsListWhatIsBuiltIn(t *testing.T) {
+	metrics := "| metric | meaning | bound |\n|---|---|---|\n"
+	for _, metric := range knownMetrics {
+		metrics += fmt.Sprintf("| `%s` | %s | %s |\n", metric.name(), metric.docs().meaning, metric.docs().bound)
+	}
+	sources := "| source | series | which requests are counted |\n|---|---|---|\n"
+	for _, series := range knownSources {
+		sources += fmt.Sprintf("| `%s` | `%s`, `%s` | %s |\n",
+			series.name(), series.requestCounter(), series.durationBuckets(), series.docs())
+	}
+	for name, table := range map[string]string{"built-in metrics": metrics, "metrics sources": sources} {
+		t.Run(name, func(t *testing.T) { checkTable(t, name, table) })
+	}
+}
+
+// checkTable compares the generated part of the page that has this name.
+func checkTable(t *testing.T, name, want string) {
+	t.Helper()
+	begin, end := fmt.Sprintf("<!-- %s: make golden -->\n", name), fmt.Sprintf("<!-- /%s -->\n", name)
+	before, rest, ok := strings.Cut(readDocs(t), begin)
+	got, after, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		t.Fatalf("%s has no table between %q and %q", docsPage, begin, end)
+	}
+	if *update {
+		if err := os.WriteFile(docsPage, []byte(before+begin+want+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("make golden rewrites the table; -want +got:\n%s", diff)
+	}
+}
+
+func TestDocsExplainEveryVariable(t *testing.T) {
+	_, table, _ := strings.Cut(readDocs(t), "| variable | value |\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for name := range variables {
+		if !strings.Contains(table, "`{{"+name+"}}`") {
+			t.Errorf("%s does not explain {{%s}} in its table of variables", docsPage, name)
+		}
+	}
+}
+
+func TestDocsExplainEveryField(t *testing.T) {
+	page := readDocs(t)
+	for _, field := range strings.FieldsFunc(knownFields, func(r rune) bool { return strings.ContainsRune(" ,()", r) }) {
+		if !strings.Contains(page, field+":") {
+			t.Errorf("no example in %s sets %s", docsPage, field)
 		}
 	}
 }

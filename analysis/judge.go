@@ -14,29 +14,29 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-// DefaultTimeout bounds one query if Options does not.
+// DefaultTimeout is the timeout of one query if Options has none.
 const DefaultTimeout = 10 * time.Second
 
-// maxConcurrent is how many queries of one measurement run at a time.
+// maxConcurrent is how many queries of one measurement run at the same time.
 const maxConcurrent = 4
 
-// configMapKey is where a shared analysis is in its ConfigMap.
+// configMapKey is the key of a ConfigMap that holds a shared analysis.
 const configMapKey = "analysis"
 
-// Options are the operator's settings. The zero value works: no built-in
-// metrics, no share check, queries as the user wrote them.
+// Options are the operator's settings. With the zero value, a user's queries are sent
+// as written, and built-in metrics are an Error.
 type Options struct {
-	// Source is where built-in metrics come from. If it is set, every
-	// measurement also checks that the canary gets a share of the traffic.
+	// Source is where built-in metrics come from. If it is set, every measurement
+	// at a weight above 0 also finds out whether the router ignores the canary.
 	Source Source
 
 	// Timeout of one query. 0: DefaultTimeout.
 	Timeout time.Duration
 
-	// NamespaceLabel, if set, is the label by which Prometheus tells tenants
-	// apart. Every selector of a user's query is confined to series where it
-	// is the namespace of the Deployment. Built-in metrics are not: their
-	// queries are Headgate's and name the namespace themselves.
+	// NamespaceLabel is the label whose value is the namespace of a series. If it is
+	// set, every selector of a user's query is confined to the namespace of the
+	// Deployment. The queries of built-in metrics are not changed: they select by
+	// namespace already.
 	NamespaceLabel string
 }
 
@@ -47,9 +47,9 @@ type Judge struct {
 	options Options
 }
 
-// New returns a Judge that asks api and reads ConfigMaps through reader. A nil
-// api is valid, no Prometheus: every measurement is then an Error. An uncached
-// reader is enough; a cached one watches every ConfigMap of the cluster.
+// New returns a Judge that asks api and reads ConfigMaps through reader. api may be
+// nil, for no Prometheus: every measurement is then an Error. Pass a reader without a
+// cache: one with a cache would watch every ConfigMap of the cluster.
 func New(api promv1.API, reader client.Reader, o Options) *Judge {
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
@@ -57,52 +57,63 @@ func New(api promv1.API, reader client.Reader, o Options) *Judge {
 	return &Judge{api: api, reader: reader, options: o}
 }
 
-// Plan parses the headgate.dev/analysis annotation of a Deployment in
-// namespace, and reads the ConfigMap that it may name. "" has no plan: nil, nil.
-// A missing ConfigMap is an error that satisfies apierrors.IsNotFound.
-func (j *Judge) Plan(ctx context.Context, namespace, analysis string) (*rollout.AnalysisPlan, error) {
-	if strings.TrimSpace(analysis) == "" {
+// Resolved is an analysis as its annotation and its ConfigMap were when Resolve read
+// them. A later edit changes neither its plan nor its conditions.
+type Resolved struct {
+	judge    *Judge
+	analysis Analysis
+}
+
+// Resolve parses the headgate.dev/analysis annotation of a Deployment in
+// namespace, and reads the ConfigMap that it may name. nil, nil: the text is
+// empty, so there is no analysis. A missing ConfigMap is an error that satisfies
+// apierrors.IsNotFound.
+func (j *Judge) Resolve(ctx context.Context, namespace, text string) (*Resolved, error) {
+	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
-	a, err := j.resolve(ctx, namespace, analysis)
+	a, err := j.read(ctx, namespace, text)
 	if err != nil {
 		return nil, err
 	}
-	return &a.Plan, nil
+	return &Resolved{judge: j, analysis: a}, nil
 }
 
-// Measure asks all that analysis names at once and returns the worst verdict:
-// Fail, then Error, then Inconclusive; Pass only if every metric passed. The
-// message says what led to it. A Window of less than a second is the interval
-// of the analysis. While no request can come to the canary, at weight 0 and with
-// nothing matched, only the user's own queries are asked.
-func (j *Judge) Measure(ctx context.Context, analysis string, s rollout.Subject) rollout.Measurement {
-	if j.api == nil {
-		return broken(fmt.Errorf("no Prometheus is configured: set HEADGATE_PROMETHEUS_ADDRESS"))
+// Plan is what the decision needs to know of the analysis.
+func (r *Resolved) Plan() rollout.AnalysisPlan { return r.analysis.Plan }
+
+// Measure sends all queries of the analysis and returns the worst verdict: Fail, then
+// Error, then Inconclusive. It is a Pass only if every metric passed. The message says
+// what led to the verdict. It does not fail: what cannot be measured is an Error.
+//
+// A Window of less than a second means the interval of the analysis. At weight 0 with
+// no header or cookie matched, no request can come to the canary: then only metrics
+// that do not count requests are measured.
+func (r *Resolved) Measure(ctx context.Context, s rollout.Subject) rollout.Measurement {
+	if r.judge.api == nil {
+		return errorMeasurement(fmt.Errorf("no Prometheus is configured: set HEADGATE_PROMETHEUS_ADDRESS"))
 	}
-	a, err := j.resolve(ctx, s.Namespace, analysis)
-	if err != nil {
-		return broken(err)
-	}
+	a := r.analysis
 	if s.Weight == 0 && !s.Matched {
 		a = a.withoutTraffic()
 	}
 	if s.Window < time.Second {
 		s.Window = a.Plan.Interval
 	}
-	q, err := questionsFor(a, s, j.options)
+	q, err := questionsFor(a, s, r.judge.options)
 	if err != nil {
-		return broken(err)
+		return errorMeasurement(err)
 	}
-	return assess(a, s, j.read(ctx, q))
+	return assess(a, s, r.judge.ask(ctx, q))
 }
 
-func broken(err error) rollout.Measurement {
+func errorMeasurement(err error) rollout.Measurement {
 	return rollout.Measurement{Verdict: rollout.Error, Message: clip(err.Error())}
 }
 
-// resolve follows one reference to a ConfigMap, never a second.
-func (j *Judge) resolve(ctx context.Context, namespace, text string) (Analysis, error) {
+// read parses text. If that names a ConfigMap, it parses the text in there, which
+// must not name another.
+func (j *Judge) read(ctx context.Context, namespace, text string) (Analysis, error) {
 	a, err := Parse(text)
 	if err != nil || a.ConfigMap == "" {
 		return a, err
@@ -121,18 +132,19 @@ func (j *Judge) resolve(ctx context.Context, namespace, text string) (Analysis, 
 		return Analysis{}, fmt.Errorf("configmap/%s: %w", cm.Name, err)
 	}
 	if a.ConfigMap != "" {
-		return Analysis{}, fmt.Errorf("configmap/%s names configmap/%s: write the analysis itself there, for example %s",
-			cm.Name, a.ConfigMap, lineExample)
+		return Analysis{}, fmt.Errorf("configmap/%s refers to configmap/%s, want the analysis itself: write for example %s: %s",
+			cm.Name, a.ConfigMap, configMapKey, lineExample)
 	}
 	return a, nil
 }
 
-// read asks every question. Each has its own timeout and its own answer.
-func (j *Judge) read(ctx context.Context, q questions) readings {
-	r := readings{metrics: make([]reading, len(q.metrics))}
+// ask sends every question to Prometheus. Each has its own timeout and its own
+// reading.
+func (j *Judge) ask(ctx context.Context, q questions) answers {
+	r := answers{metrics: make([]reading, len(q.metrics))}
 	var group errgroup.Group
 	group.SetLimit(maxConcurrent)
-	read := func(query string, into *reading) {
+	send := func(query string, into *reading) {
 		if query == "" {
 			return
 		}
@@ -142,10 +154,10 @@ func (j *Judge) read(ctx context.Context, q questions) readings {
 		})
 	}
 	for i, query := range q.metrics {
-		read(query, &r.metrics[i])
+		send(query, &r.metrics[i])
 	}
-	read(q.requests, &r.requests)
-	read(q.ignored, &r.ignored)
+	send(q.canaryRequests, &r.canaryRequests)
+	send(q.stableOnly, &r.stableOnly)
 	_ = group.Wait() // no function returns an error
 	return r
 }

@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -26,8 +25,9 @@ import (
 // Answers of Prometheus's HTTP API.
 const (
 	noSeries  = `{"status":"success","data":{"resultType":"vector","result":[]}}`
-	histogram = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"histogram":[1,{"count":"1","sum":"1","buckets":[]}]}]}}`
-	refusal   = `{"status":"error","errorType":"execution","error":"found duplicate series"}`
+	histogram = `{"status":"success","data":{"resultType":"vector","result":[` +
+		`{"metric":{},"histogram":[1,{"count":"1","sum":"1","buckets":[]}]}]}}`
+	refusal = `{"status":"error","errorType":"execution","error":"found duplicate series"}`
 )
 
 func vector(values ...string) string {
@@ -98,27 +98,52 @@ func configMaps(data map[string]string) client.Reader {
 	return b.Build()
 }
 
+// measure resolves text in the namespace of s and measures once.
+func measure(t *testing.T, j *Judge, text string, s rollout.Subject) rollout.Measurement {
+	t.Helper()
+	resolved, err := j.Resolve(t.Context(), s.Namespace, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resolved.Measure(t.Context(), s)
+}
+
 func TestMeasureAnswers(t *testing.T) {
 	const text = `{metrics: [{name: idle, query: "idle", condition: "> 20%"}]}`
 	tests := map[string]struct {
 		answer string
 		want   rollout.Measurement
 	}{
-		"a vector":     {vector("0.5"), rollout.Measurement{Verdict: rollout.Pass, Message: "idle 50%, want > 20%"}},
-		"two samples":  {vector("0.5", "0.1"), rollout.Measurement{Verdict: rollout.Fail, Message: "idle 10%, want > 20% (worst of 2)"}},
-		"a scalar":     {scalar("0.1"), rollout.Measurement{Verdict: rollout.Fail, Message: "idle 10%, want > 20%"}},
-		"no series":    {noSeries, rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: no data"}},
-		"NaN":          {vector("NaN"), rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: not a number"}},
-		"infinity":     {scalar("+Inf"), rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: not a number"}},
-		"a histogram":  {histogram, rollout.Measurement{Verdict: rollout.Error, Message: "idle: query yields histograms, want numbers: use histogram_quantile or histogram_fraction"}},
-		"a refusal":    {refusal, rollout.Measurement{Verdict: rollout.Error, Message: "idle: query is refused by Prometheus: found duplicate series"}},
-		"with warning": {strings.Replace(vector("0.5"), `"data"`, `"warnings":["one store is down"],"data"`, 1), rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: incomplete answer: one store is down"}},
-		"with info":    {strings.Replace(vector("0.5"), `"data"`, `"infos":["may not be a counter"],"data"`, 1), rollout.Measurement{Verdict: rollout.Pass, Message: "idle 50%, want > 20%"}},
+		"a vector":    {vector("0.5"), rollout.Measurement{Verdict: rollout.Pass, Message: "idle 50%, want > 20%"}},
+		"two samples": {vector("0.5", "0.1"), rollout.Measurement{Verdict: rollout.Fail, Message: "idle 10%, want > 20% (worst of 2)"}},
+		"a scalar":    {scalar("0.1"), rollout.Measurement{Verdict: rollout.Fail, Message: "idle 10%, want > 20%"}},
+		"no series":   {noSeries, rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: no data"}},
+		"NaN":         {vector("NaN"), rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: not a number"}},
+		"infinity":    {scalar("+Inf"), rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: not a number"}},
+		"a histogram": {
+			histogram,
+			rollout.Measurement{
+				Verdict: rollout.Error,
+				Message: "idle: query yields histograms, want numbers: use histogram_quantile or histogram_fraction",
+			},
+		},
+		"a refusal": {
+			refusal,
+			rollout.Measurement{Verdict: rollout.Error, Message: "idle: query is refused by Prometheus: found duplicate series"},
+		},
+		"with warning": {
+			strings.Replace(vector("0.5"), `"data"`, `"warnings":["one store is down"],"data"`, 1),
+			rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: incomplete answer: one store is down"},
+		},
+		"with info": {
+			strings.Replace(vector("0.5"), `"data"`, `"infos":["may not be a counter"],"data"`, 1),
+			rollout.Measurement{Verdict: rollout.Pass, Message: "idle 50%, want > 20%"},
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			prom, _ := server(t, map[string]string{"idle": tt.answer})
-			got := New(prom, nil, Options{}).Measure(t.Context(), text, subject())
+			got := measure(t, New(prom, nil, Options{}), text, subject())
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("measurement (-want +got):\n%s", diff)
 			}
@@ -143,12 +168,12 @@ func TestMeasureWithoutAnAnswer(t *testing.T) {
 		"503":         {status(503), "Prometheus does not answer: server error: 503"},
 		"502":         {status(502), "Prometheus does not answer: server error: 502"},
 		"not allowed": {status(403), "Prometheus does not answer: client error: 403"},
-		"timeout":     {hanging.URL, "Prometheus does not answer: nothing within 50ms"},
+		"timeout":     {hanging.URL, "Prometheus does not answer: timed out after 50ms"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			j := New(apiOf(t, tt.address), nil, Options{Source: Traefik, Timeout: 50 * time.Millisecond})
-			got := j.Measure(t.Context(), "success-rate >= 99%, p99 <= 500ms", subject())
+			got := measure(t, j, "success-rate >= 99%, p99 <= 500ms", subject())
 			if diff := cmp.Diff(rollout.Measurement{Verdict: rollout.Error, Message: tt.want}, got); diff != "" {
 				t.Errorf("measurement (-want +got):\n%s", diff)
 			}
@@ -168,12 +193,10 @@ func TestMeasureWithoutSettings(t *testing.T) {
 			`metric "p99": no metrics source is configured: set HEADGATE_METRICS_SOURCE to ingress-nginx or traefik`},
 		"no source for a minimum": {New(prom, nil, Options{}), `{minRequests: 5, metrics: [{name: up, query: up, condition: "> 0"}]}`,
 			"minRequests: no metrics source is configured: set HEADGATE_METRICS_SOURCE to ingress-nginx or traefik"},
-		"text that no longer parses": {New(prom, nil, Options{}), "fast",
-			`"fast" has no condition: write for example success-rate >= 99%, p99 <= 500ms`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := tt.judge.Measure(t.Context(), tt.text, subject())
+			got := measure(t, tt.judge, tt.text, subject())
 			if diff := cmp.Diff(rollout.Measurement{Verdict: rollout.Error, Message: tt.want}, got); diff != "" {
 				t.Errorf("measurement (-want +got):\n%s", diff)
 			}
@@ -185,7 +208,7 @@ func TestMeasureWithoutSettings(t *testing.T) {
 }
 
 func TestMeasureAsksExactly(t *testing.T) {
-	x, s := sources[IngressNginx], subject()
+	series, s := nginxSeries{}, subject()
 	tests := map[string]struct {
 		options Options
 		text    string
@@ -196,15 +219,15 @@ func TestMeasureAsksExactly(t *testing.T) {
 	}{
 		"a built-in metric, the requests and the share": {
 			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", weight: 10, window: s.Window,
-			want: []string{x.metric("success-rate", s), x.canaryRequests(s), x.ignoredRequests(s)},
+			want: []string{successRate{}.query(series, s), canaryRequests(series, s), stableOnlyRequests(series, s)},
 		},
 		"no share without a weight: nobody may be sending the header": {
 			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", matched: true, window: s.Window,
-			want: []string{x.metric("success-rate", s), x.canaryRequests(s)},
+			want: []string{successRate{}.query(series, s), canaryRequests(series, s)},
 		},
 		"the share again, once there is a weight besides the header": {
 			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", weight: 10, matched: true, window: s.Window,
-			want: []string{x.metric("success-rate", s), x.canaryRequests(s), x.ignoredRequests(s)},
+			want: []string{successRate{}.query(series, s), canaryRequests(series, s), stableOnlyRequests(series, s)},
 		},
 		"nothing of the router's while no request can come": {
 			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", window: s.Window,
@@ -216,10 +239,11 @@ func TestMeasureAsksExactly(t *testing.T) {
 		},
 		"a user's query and the share": {
 			options: Options{Source: IngressNginx}, text: `{metrics: [{name: up, query: "up", condition: "> 0"}]}`, weight: 10, window: s.Window,
-			want: []string{"up", x.ignoredRequests(s)},
+			want: []string{"up", stableOnlyRequests(series, s)},
 		},
 		"a user's query alone, confined": {
-			options: Options{NamespaceLabel: "ns"}, text: `{metrics: [{name: up, query: 'up{a="{{service}}"}', condition: "> 0"}]}`, weight: 10, window: s.Window,
+			options: Options{NamespaceLabel: "ns"}, weight: 10, window: s.Window,
+			text: `{metrics: [{name: up, query: 'up{a="{{service}}"}', condition: "> 0"}]}`,
 			want: []string{`up{a="web",ns="shop"}`},
 		},
 		"the interval where no window is given": {
@@ -232,7 +256,7 @@ func TestMeasureAsksExactly(t *testing.T) {
 			prom, asked := server(t, nil)
 			s := s
 			s.Weight, s.Matched, s.Window = tt.weight, tt.matched, tt.window
-			New(prom, nil, tt.options).Measure(t.Context(), tt.text, s)
+			measure(t, New(prom, nil, tt.options), tt.text, s)
 			if diff := cmp.Diff(slices.Sorted(slices.Values(tt.want)), asked()); diff != "" {
 				t.Errorf("queries (-want +got):\n%s", diff)
 			}
@@ -242,14 +266,18 @@ func TestMeasureAsksExactly(t *testing.T) {
 
 func TestMeasureBeforeThereIsTraffic(t *testing.T) {
 	const mixed = `{metrics: [{name: success-rate, condition: ">= 99%"}, {name: idle, query: "idle", condition: "> 20%"}]}`
-	few := "too few requests: the canary received 0 in 1m30s, want >= 10; at weight 0% only requests that match its header or cookie come"
+	few := "too few requests: the canary received 0 in 1m30s, want >= 10; at weight 0%, only requests that match its header or cookie reach it"
 	tests := map[string]struct {
 		text    string
 		matched bool
 		want    rollout.Measurement
 	}{
-		"the user's own query decides":             {mixed, false, rollout.Measurement{Verdict: rollout.Pass, Message: "idle 90%, want > 20%"}},
-		"without one nothing does":                 {"success-rate >= 99%", false, rollout.Measurement{Verdict: rollout.Inconclusive, Message: "nothing was measured"}},
+		"the user's own query decides": {mixed, false, rollout.Measurement{Verdict: rollout.Pass, Message: "idle 90%, want > 20%"}},
+		"without one nothing does": {
+			"success-rate >= 99%",
+			false,
+			rollout.Measurement{Verdict: rollout.Inconclusive, Message: "nothing was measured"},
+		},
 		"a header that nobody sends is no verdict": {mixed, true, rollout.Measurement{Verdict: rollout.Inconclusive, Message: few}},
 	}
 	for name, tt := range tests {
@@ -257,7 +285,7 @@ func TestMeasureBeforeThereIsTraffic(t *testing.T) {
 			prom, _ := server(t, map[string]string{"unless": vector("480"), "idle": vector("0.9")})
 			s := subject()
 			s.Weight, s.Matched = 0, tt.matched
-			got := New(prom, nil, Options{Source: Traefik}).Measure(t.Context(), tt.text, s)
+			got := measure(t, New(prom, nil, Options{Source: Traefik}), tt.text, s)
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("measurement (-want +got):\n%s", diff)
 			}
@@ -267,7 +295,7 @@ func TestMeasureBeforeThereIsTraffic(t *testing.T) {
 
 func TestMeasureFindsARouterThatIgnoresTheCanary(t *testing.T) {
 	prom, _ := server(t, map[string]string{"unless": vector("480"), "idle": vector("0.9")})
-	got := New(prom, nil, Options{Source: Traefik}).Measure(t.Context(), `{metrics: [{name: idle, query: "idle", condition: "> 20%"}]}`, subject())
+	got := measure(t, New(prom, nil, Options{Source: Traefik}), `{metrics: [{name: idle, query: "idle", condition: "> 20%"}]}`, subject())
 	want := rollout.Measurement{Verdict: rollout.Error,
 		Message: "the router ignores the canary: stable received 480 requests and the canary none at weight 10%"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -276,27 +304,27 @@ func TestMeasureFindsARouterThatIgnoresTheCanary(t *testing.T) {
 }
 
 func TestMeasureAsksFourAtATime(t *testing.T) {
-	gate := newGate(maxConcurrent)
-	s := httptest.NewServer(gate)
+	prometheus := newBarrier(maxConcurrent)
+	s := httptest.NewServer(prometheus)
 	t.Cleanup(s.Close)
 	text := strings.Repeat("p99 <= 1s,", 10)
-	New(apiOf(t, s.URL), nil, Options{Source: Traefik}).Measure(t.Context(), text, subject())
-	if gate.most != maxConcurrent || gate.all != 12 {
-		t.Errorf("%d of %d queries ran at once, want %d of 12", gate.most, gate.all, maxConcurrent)
+	measure(t, New(apiOf(t, s.URL), nil, Options{Source: Traefik}), text, subject())
+	if prometheus.most != maxConcurrent || prometheus.all != 12 {
+		t.Errorf("%d of %d queries ran at once, want %d of 12", prometheus.most, prometheus.all, maxConcurrent)
 	}
 }
 
-// gate answers nobody before size requests are there, and counts.
-type gate struct {
+// barrier answers no request before size requests have arrived, and counts them.
+type barrier struct {
 	mu             sync.Mutex
 	now, most, all int
 	full           chan struct{}
 	size           int
 }
 
-func newGate(size int) *gate { return &gate{size: size, full: make(chan struct{})} }
+func newBarrier(size int) *barrier { return &barrier{size: size, full: make(chan struct{})} }
 
-func (g *gate) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+func (g *barrier) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	g.mu.Lock()
 	g.now, g.all = g.now+1, g.all+1
 	g.most = max(g.most, g.now)
@@ -321,18 +349,31 @@ func TestPlan(t *testing.T) {
 		text, wantErr string
 		want          *rollout.AnalysisPlan
 	}{
-		"no analysis":              {text: " "},
-		"a line":                   {text: lineExample, want: &rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true}},
-		"a line in a ConfigMap":    {text: "configmap/line", want: &rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true}},
-		"YAML in a ConfigMap":      {text: "configmap/yaml", want: &rollout.AnalysisPlan{Interval: time.Minute, FailureLimit: 2, NeedsTraffic: true}},
-		"a ConfigMap that is not":  {text: "configmap/gone", wantErr: `reading configmap/gone: configmaps "gone" not found`},
-		"a ConfigMap without key":  {text: "configmap/empty", wantErr: `configmap/empty has no key "analysis": write for example analysis: success-rate >= 99%, p99 <= 500ms`},
-		"a ConfigMap in error":     {text: "configmap/wrong", wantErr: `configmap/wrong: "fast" has no condition: write for example success-rate >= 99%, p99 <= 500ms`},
-		"a ConfigMap of ConfigMap": {text: "configmap/loop", wantErr: `configmap/loop names configmap/line: write the analysis itself there, for example success-rate >= 99%, p99 <= 500ms`},
+		"no analysis":           {text: " "},
+		"a line":                {text: lineExample, want: &rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true}},
+		"a line in a ConfigMap": {text: "configmap/line", want: &rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true}},
+		"YAML in a ConfigMap": {
+			text: "configmap/yaml",
+			want: &rollout.AnalysisPlan{Interval: time.Minute, FailureLimit: 2, NeedsTraffic: true},
+		},
+		"a ConfigMap that does not exist": {text: "configmap/gone", wantErr: `reading configmap/gone: configmaps "gone" not found`},
+		"a ConfigMap without key": {
+			text:    "configmap/empty",
+			wantErr: `configmap/empty has no key "analysis": write for example analysis: success-rate >= 99%, p99 <= 500ms`,
+		},
+		"a ConfigMap in error": {
+			text:    "configmap/wrong",
+			wantErr: `configmap/wrong: "fast" has no condition: write for example success-rate >= 99%, p99 <= 500ms`,
+		},
+		"a ConfigMap of ConfigMap": {
+			text: "configmap/loop",
+			wantErr: "configmap/loop refers to configmap/line, want the analysis itself: " +
+				"write for example analysis: success-rate >= 99%, p99 <= 500ms",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := New(nil, reader, Options{}).Plan(t.Context(), "shop", tt.text)
+			got, err := planOf(t, reader, tt.text)
 			if text := fmt.Sprint(err); tt.wantErr != "" && text != tt.wantErr || tt.wantErr == "" && err != nil {
 				t.Errorf("error %s, want %s", text, tt.wantErr)
 			}
@@ -343,10 +384,59 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-func TestPlanReadsOnlyItsNamespace(t *testing.T) {
+// planOf is nil where there is no analysis.
+func planOf(t *testing.T, reader client.Reader, text string) (*rollout.AnalysisPlan, error) {
+	t.Helper()
+	resolved, err := New(nil, reader, Options{}).Resolve(t.Context(), "shop", text)
+	if resolved == nil {
+		return nil, err
+	}
+	plan := resolved.Plan()
+	return &plan, err
+}
+
+func TestResolveReadsOnlyItsNamespace(t *testing.T) {
 	reader := configMaps(map[string]string{"line": lineExample})
-	_, err := New(nil, reader, Options{}).Plan(context.Background(), "bank", "configmap/line")
+	_, err := New(nil, reader, Options{}).Resolve(t.Context(), "bank", "configmap/line")
 	if !apierrors.IsNotFound(err) {
 		t.Errorf("got %v, want not found", err)
+	}
+}
+
+// An edit of the ConfigMap between the two calls counts in the next reconcile: the
+// limits of one version are never applied to the conditions of another.
+func TestPlanAndMeasurementAreOfOneVersion(t *testing.T) {
+	version := func(interval, condition string) map[string]string {
+		return map[string]string{"analysis": fmt.Sprintf(
+			`{interval: %s, metrics: [{name: idle, query: "max_over_time(idle[{{window}}])", condition: %q}]}`, interval, condition)}
+	}
+	shared := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shared"}, Data: version("1m", "> 20%")}
+	cluster := fake.NewClientBuilder().WithObjects(shared).Build()
+	prom, asked := server(t, map[string]string{"idle": vector("0.5")})
+	s := subject()
+	s.Window = 0 // look back over the interval
+	judge := New(prom, cluster, Options{})
+	old, err := judge.Resolve(t.Context(), "shop", "configmap/shared")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared.Data = version("2m", "> 90%")
+	if err := cluster.Update(t.Context(), shared); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := old.Plan().Interval, time.Minute; got != want {
+		t.Errorf("interval %s, want %s", got, want)
+	}
+	want := rollout.Measurement{Verdict: rollout.Pass, Message: "idle 50%, want > 20%"}
+	if diff := cmp.Diff(want, old.Measure(t.Context(), s)); diff != "" {
+		t.Errorf("the old version (-want +got):\n%s", diff)
+	}
+	want = rollout.Measurement{Verdict: rollout.Fail, Message: "idle 50%, want > 90%"}
+	if diff := cmp.Diff(want, measure(t, judge, "configmap/shared", s)); diff != "" {
+		t.Errorf("the new version (-want +got):\n%s", diff)
+	}
+	windows := []string{"max_over_time(idle[1m])", "max_over_time(idle[2m])"}
+	if diff := cmp.Diff(windows, asked()); diff != "" {
+		t.Errorf("queries (-want +got):\n%s", diff)
 	}
 }

@@ -13,12 +13,12 @@ import (
 )
 
 // maxSamples bounds the answer to one query: {__name__=~".+"} is a valid query
-// and must not fill the manager's memory. Prometheus adds a warning when it
-// truncates, so that a truncated answer cannot be a Pass.
+// and must not fill the memory of the manager. Prometheus adds a warning when it
+// truncates an answer, and an answer with a warning is never a Pass.
 const maxSamples = 1000
 
-// askOne asks one query about now. Now is Prometheus's: no time is sent, so
-// that the clocks need not agree.
+// askOne sends one query. It sends no time, so Prometheus takes its own present time
+// and the two clocks may differ.
 func askOne(ctx context.Context, api promv1.API, query string, timeout time.Duration) reading {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -26,13 +26,13 @@ func askOne(ctx context.Context, api promv1.API, query string, timeout time.Dura
 	if err != nil {
 		return reading{err: explain(err, timeout)}
 	}
-	samples, err := numbers(value)
+	samples, err := samplesOf(value)
 	return reading{samples: samples, warnings: warnings, err: err}
 }
 
-// numbers takes a value apart. A histogram sample has the value 0 beside it,
-// which would satisfy any "< 1".
-func numbers(value model.Value) ([]float64, error) {
+// samplesOf returns the numbers in value. It refuses histogram samples: their Value
+// is 0, which would satisfy any condition such as "< 1".
+func samplesOf(value model.Value) ([]float64, error) {
 	switch v := value.(type) {
 	case *model.Scalar:
 		return []float64{float64(v.Value)}, nil
@@ -46,14 +46,15 @@ func numbers(value model.Value) ([]float64, error) {
 		}
 		return samples, nil
 	}
-	return nil, fmt.Errorf("unexpected %T", value)
+	return nil, fmt.Errorf("unexpected answer of type %T", value)
 }
 
-// explain says whose fault err is and reduces it to its cause. The rest differs
-// from try to try (the local port), and a condition message must not.
+// explain reduces err to its cause, and returns a queryFault if that is the query.
+// It leaves out what differs from one attempt to the next, such as the local port:
+// the message of a condition must not change while nothing happens.
 func explain(err error, timeout time.Duration) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("nothing within %s", timeout)
+		return fmt.Errorf("timed out after %s", timeout)
 	}
 	if answer, ok := errors.AsType[*promv1.Error](err); ok {
 		if answer.Type == promv1.ErrBadData || answer.Type == promv1.ErrExec {

@@ -18,47 +18,65 @@ import (
 
 const queryExample = `sum(rate(http_requests_total{namespace="{{namespace}}", code=~"5.."}[{{window}}]))`
 
-// maxQuery bounds a query in bytes: the parser's time grows with the square of
-// the length, and 240 KB of "-x+-x+…" took 21 seconds of an admission request.
+// maxQuery bounds a query in bytes, because the parser's time grows with the square
+// of the length: 240 KB of "-x+-x+…" kept an admission request for 21 seconds.
 const maxQuery = 4096
 
-// placeholder is a variable in a query. Substitution is all there is: a
-// template language would let an annotation loop in the manager.
+// placeholder is a variable in a query. Queries are not text/template: with loops, an
+// annotation could keep the manager busy for ever.
 var placeholder = regexp.MustCompile(`\{\{([^{}]*)\}\}`)
 
-var variables = map[string]func(rollout.Subject) string{
-	"namespace":         func(s rollout.Subject) string { return s.Namespace },
-	"deployment":        func(s rollout.Subject) string { return s.Deployment },
-	"canary-deployment": func(s rollout.Subject) string { return s.CanaryDeployment },
-	"service":           func(s rollout.Subject) string { return s.Service },
-	"canary-service":    func(s rollout.Subject) string { return s.CanaryService },
-	"service-port":      func(s rollout.Subject) string { return s.ServicePort },
-	"ingress":           func(s rollout.Subject) string { return s.Ingress },
-	"canary-ingress":    func(s rollout.Subject) string { return s.CanaryIngress },
-	"track-label":       func(s rollout.Subject) string { return promLabel(s.TrackLabel) },
-	"stable-track":      func(s rollout.Subject) string { return s.StableTrack },
-	"canary-track":      func(s rollout.Subject) string { return s.CanaryTrack },
-	"rollout":           func(s rollout.Subject) string { return s.Rollout },
-	"weight":            func(s rollout.Subject) string { return strconv.Itoa(s.Weight) },
-	"window":            func(s rollout.Subject) string { return promDuration(s.Window) },
+// variable is what a query may contain as {{name}}.
+type variable struct {
+	value func(rollout.Subject) string
+
+	// standIn stands for the value when the query is checked, before there is a
+	// rollout. It is padded on the left to the length of the placeholder, so that
+	// the position in a parse error is one in the user's text.
+	standIn standIn
 }
 
-// sample holds what a variable that need not be a name looks like. A sample
-// grows to the length of its placeholder, so that the position in a parse error
-// is one in the user's text.
-var sample = map[string]string{"service-port": "1", "rollout": "1", "weight": "1", "window": "5m"}
+// standIn is a text that is valid wherever the value of a variable is.
+type standIn struct{ text, padding string }
+
+var (
+	aName     = standIn{text: "x", padding: "x"}
+	aNumber   = standIn{text: "1", padding: "0"}
+	aDuration = standIn{text: "5m", padding: "0"}
+)
+
+// of is the stand-in for a placeholder of width bytes: aDuration.of(10) is
+// "000000005m", as long as "{{window}}".
+func (v standIn) of(width int) string {
+	return strings.Repeat(v.padding, width-len(v.text)) + v.text
+}
+
+var variables = map[string]variable{
+	"namespace":         {func(s rollout.Subject) string { return s.Namespace }, aName},
+	"deployment":        {func(s rollout.Subject) string { return s.Deployment }, aName},
+	"canary-deployment": {func(s rollout.Subject) string { return s.CanaryDeployment }, aName},
+	"service":           {func(s rollout.Subject) string { return s.Service }, aName},
+	"canary-service":    {func(s rollout.Subject) string { return s.CanaryService }, aName},
+	"service-port":      {func(s rollout.Subject) string { return s.ServicePort }, aNumber},
+	"ingress":           {func(s rollout.Subject) string { return s.Ingress }, aName},
+	"canary-ingress":    {func(s rollout.Subject) string { return s.CanaryIngress }, aName},
+	"track-label":       {func(s rollout.Subject) string { return promLabel(s.TrackLabel) }, aName},
+	"stable-track":      {func(s rollout.Subject) string { return s.StableTrack }, aName},
+	"canary-track":      {func(s rollout.Subject) string { return s.CanaryTrack }, aName},
+	"rollout":           {func(s rollout.Subject) string { return s.Rollout }, aNumber},
+	"weight":            {func(s rollout.Subject) string { return strconv.Itoa(s.Weight) }, aNumber},
+	"window":            {func(s rollout.Subject) string { return promDuration(s.Window) }, aDuration},
+}
 
 // checkQuery says whether query is a template of valid PromQL that yields
 // numbers.
 func checkQuery(name, query string) error {
 	if len(query) > maxQuery {
-		return fmt.Errorf("metric %q: query has %d bytes, at most %d are read: move parts of it into recording rules", name, len(query), maxQuery)
+		return fmt.Errorf("metric %q: query has %d bytes, want at most %d: move parts of it into recording rules",
+			name, len(query), maxQuery)
 	}
-	text, err := expand(query, func(variable string, width int) (string, error) {
-		if value, ok := sample[variable]; ok {
-			return strings.Repeat("0", width-len(value)) + value, nil
-		}
-		return strings.Repeat("x", width), nil
+	text, err := expand(query, func(_ string, v variable, width int) (string, error) {
+		return v.standIn.of(width), nil
 	})
 	if err != nil {
 		return fmt.Errorf("metric %q: %w", name, err)
@@ -74,29 +92,30 @@ func checkQuery(name, query string) error {
 	return nil
 }
 
-// render fills a query in. An empty value is an error: {ingress=""} would match
-// everything that has no such label.
-func render(query string, s rollout.Subject) (string, error) {
-	return expand(query, func(variable string, _ int) (string, error) {
-		value := variables[variable](s)
+// fillIn replaces every placeholder by its value. An empty value is an error:
+// {ingress=""} would match everything that has no such label.
+func fillIn(query string, s rollout.Subject) (string, error) {
+	return expand(query, func(name string, v variable, _ int) (string, error) {
+		value := v.value(s)
 		if value == "" {
-			return "", fmt.Errorf("query uses {{%s}}, which this rollout does not have", variable)
+			return "", fmt.Errorf("query uses {{%s}}, which has no value in this rollout", name)
 		}
 		return value, nil
 	})
 }
 
-// expand replaces every placeholder by value(variable, width of the
-// placeholder). The first error wins.
-func expand(query string, value func(variable string, width int) (string, error)) (string, error) {
+// expand replaces every placeholder by what replace returns for its name, its
+// variable and its own width in bytes. The first error wins.
+func expand(query string, replace func(name string, v variable, width int) (string, error)) (string, error) {
 	var failed error
 	text := placeholder.ReplaceAllStringFunc(query, func(written string) string {
-		variable := strings.TrimSpace(strings.Trim(written, "{}"))
+		name := strings.TrimSpace(strings.Trim(written, "{}"))
+		v, ok := variables[name]
 		replacement, err := "", error(nil)
-		if _, ok := variables[variable]; ok {
-			replacement, err = value(variable, len(written))
+		if ok {
+			replacement, err = replace(name, v, len(written))
 		} else {
-			err = fmt.Errorf("unknown variable %q in query: known are %s",
+			err = fmt.Errorf("unknown variable %q in query: the variables are %s",
 				written, strings.Join(slices.Sorted(maps.Keys(variables)), ", "))
 		}
 		if failed == nil {
@@ -107,8 +126,9 @@ func expand(query string, value func(variable string, width int) (string, error)
 	return text, failed
 }
 
-// confine adds label="value" to every selector of a query. A selector that
-// already asks for another value then matches nothing.
+// confine adds label="value" to every selector of a query: x{a="b"} becomes
+// x{a="b",ns="shop"}. A selector that already asks for another value then matches
+// nothing.
 func confine(query, label, value string) (string, error) {
 	expr, err := parsePromQL(query)
 	if err != nil {
@@ -124,8 +144,8 @@ func confine(query, label, value string) (string, error) {
 	return expr.String(), nil
 }
 
-// parsePromQL knows no experimental functions: info() reads series that no
-// selector in the query names.
+// parsePromQL refuses experimental functions. One of them, info(), reads series that
+// no selector in the query names, so confine could not restrict it.
 func parsePromQL(query string) (parser.Expr, error) {
 	return parser.NewParser(parser.Options{}).ParseExpr(query)
 }
@@ -136,4 +156,5 @@ func promLabel(key string) string {
 	return strings.NewReplacer(".", "_", "/", "_", "-", "_").Replace(key)
 }
 
+// promDuration is d as PromQL writes it: 90 seconds are "1m30s".
 func promDuration(d time.Duration) string { return model.Duration(d).String() }

@@ -20,10 +20,10 @@ func subject() rollout.Subject {
 	}
 }
 
-func TestRenderKnowsEveryVariable(t *testing.T) {
+func TestFillInKnowsEveryVariable(t *testing.T) {
 	const query = `{{namespace}} {{deployment}} {{canary-deployment}} {{service}} {{canary-service}} {{service-port}} ` +
 		`{{ingress}} {{canary-ingress}} {{track-label}} {{stable-track}} {{canary-track}} {{rollout}} {{ weight }} {{window}}`
-	got, err := render(query, subject())
+	got, err := fillIn(query, subject())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,11 +39,11 @@ func TestRenderKnowsEveryVariable(t *testing.T) {
 	}
 }
 
-func TestRenderRefusesWhatTheRolloutLacks(t *testing.T) {
+func TestFillInRefusesWhatTheRolloutLacks(t *testing.T) {
 	s := subject()
 	s.Ingress = ""
-	_, err := render(`x{ingress="{{ingress}}"}`, s)
-	if err == nil || err.Error() != "query uses {{ingress}}, which this rollout does not have" {
+	_, err := fillIn(`x{ingress="{{ingress}}"}`, s)
+	if err == nil || err.Error() != "query uses {{ingress}}, which has no value in this rollout" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -75,8 +75,11 @@ func TestConfine(t *testing.T) {
 		"every metric":          {`{__name__=~".+"}`, `{__name__=~".+",ns="shop"}`},
 		"both sides and ranges": {`sum(rate(x[5m])) / y offset 1m`, `sum(rate(x{ns="shop"}[5m])) / y{ns="shop"} offset 1m`},
 		"a subquery":            {`max_over_time((x or y)[5m:1m] @ end())`, `max_over_time((x{ns="shop"} or y{ns="shop"})[5m:1m] @ end())`},
-		"arguments":             {`topk(scalar(n), label_replace(x, "ns", "shop", "", ""))`, `topk(scalar(n{ns="shop"}), label_replace(x{ns="shop"}, "ns", "shop", "", ""))`},
-		"no series at all":      {`vector(1)`, `vector(1)`},
+		"arguments": {
+			`topk(scalar(n), label_replace(x, "ns", "shop", "", ""))`,
+			`topk(scalar(n{ns="shop"}), label_replace(x{ns="shop"}, "ns", "shop", "", ""))`,
+		},
+		"no series at all": {`vector(1)`, `vector(1)`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -8,17 +8,17 @@ import (
 
 // questions are the queries of one measurement; "" is not asked.
 type questions struct {
-	metrics  []string // in the order of Analysis.Metrics
-	requests string   // how many the canary received
-	ignored  string   // how many stable received while the canary got none
+	metrics        []string // in the order of Analysis.Metrics
+	canaryRequests string   // how many requests the canary received
+	stableOnly     string   // how many stable received while the canary received none
 }
 
 // questionsFor writes the queries that measuring a on s takes.
 func questionsFor(a Analysis, s rollout.Subject, o Options) (questions, error) {
-	router, known := sources[o.Source]
+	series, known := o.Source.series()
 	var q questions
 	for _, m := range a.Metrics {
-		query, err := m.question(s, o)
+		query, err := m.promQL(s, o)
 		if err != nil {
 			return questions{}, fmt.Errorf("metric %q: %w", m.Name, err)
 		}
@@ -26,27 +26,26 @@ func questionsFor(a Analysis, s rollout.Subject, o Options) (questions, error) {
 	}
 	if a.MinRequests > 0 {
 		if !known {
-			return questions{}, fmt.Errorf("minRequests: %w", errNoSource)
+			return questions{}, fmt.Errorf("minRequests: %w", errNoSource())
 		}
-		q.requests = router.canaryRequests(s)
+		q.canaryRequests = canaryRequests(series, s)
 	}
 	if known && s.Weight > 0 {
-		q.ignored = router.ignoredRequests(s)
+		q.stableOnly = stableOnlyRequests(series, s)
 	}
 	return q, nil
 }
 
-var errNoSource = fmt.Errorf("no metrics source is configured: set HEADGATE_METRICS_SOURCE to %s or %s", IngressNginx, Traefik)
-
-func (m Metric) question(s rollout.Subject, o Options) (string, error) {
-	if m.builtIn() {
-		router, known := sources[o.Source]
+// promQL is the query that yields m for s.
+func (m Metric) promQL(s rollout.Subject, o Options) (string, error) {
+	if m.builtIn != nil {
+		series, known := o.Source.series()
 		if !known {
-			return "", errNoSource
+			return "", errNoSource()
 		}
-		return router.metric(m.Name, s), nil
+		return m.builtIn.query(series, s), nil
 	}
-	query, err := render(m.Query, s)
+	query, err := fillIn(m.Query, s)
 	if err != nil || o.NamespaceLabel == "" {
 		return query, err
 	}

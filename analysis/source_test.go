@@ -13,7 +13,7 @@ import (
 var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
 // everyQuery writes out all that a source is ever asked.
-func everyQuery(t *testing.T, src Source) string {
+func everyQuery(t *testing.T, series sourceSeries) string {
 	t.Helper()
 	var text strings.Builder
 	write := func(name, query string) {
@@ -22,19 +22,23 @@ func everyQuery(t *testing.T, src Source) string {
 		}
 		text.WriteString(name + "\n  " + query + "\n")
 	}
-	x := sources[src]
 	for _, name := range builtInNames() {
-		write(name, x.metric(name, subject()))
+		metric, err := builtInNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(name, metric.query(series, subject()))
 	}
-	write("requests of the canary", x.canaryRequests(subject()))
-	write("requests of stable if the canary has none", x.ignoredRequests(subject()))
+	write("requests of the canary", canaryRequests(series, subject()))
+	write("requests of stable if the canary has none", stableOnlyRequests(series, subject()))
 	return text.String()
 }
 
 func TestBuiltInQueries(t *testing.T) {
-	for src := range sources {
-		t.Run(string(src), func(t *testing.T) {
-			got, file := everyQuery(t, src), filepath.Join("testdata", string(src)+".golden")
+	for _, series := range knownSources {
+		name := string(series.name())
+		t.Run(name, func(t *testing.T) {
+			got, file := everyQuery(t, series), filepath.Join("testdata", name+".golden")
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
@@ -60,7 +64,7 @@ func TestSourceUnmarshalText(t *testing.T) {
 	}
 	src := Traefik
 	err := src.UnmarshalText([]byte("nginx"))
-	if want := `unknown metrics source "nginx": known are ingress-nginx, traefik`; err == nil || err.Error() != want {
+	if want := `unknown metrics source "nginx": the sources are ingress-nginx, traefik`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if src != Traefik {
@@ -73,7 +77,7 @@ func TestTraefikCountsEveryIngress(t *testing.T) {
 	s := subject()
 	s.Ingress, s.Ingresses = "partners", []string{"partners", "web.example.com"}
 	want := `service=~"shop-partners-web-http-canary@kubernetesingressnginx|shop-web-example-com-web-http-canary@kubernetesingressnginx"`
-	if diff := cmp.Diff(want, traefikCanary(s, "")); diff != "" {
+	if diff := cmp.Diff(want, traefikSeries{}.canaryMatchers(s, "")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -10,18 +10,18 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-// reading is what Prometheus said to one query.
+// reading is what Prometheus returned for one query.
 type reading struct {
 	samples  []float64
 	warnings []string // the answer may be incomplete
 	err      error    // there is no answer
 }
 
-// readings are the answers to questions, in the same places.
-type readings struct {
-	metrics  []reading
-	requests reading
-	ignored  reading
+// answers are the readings for questions, in the same places.
+type answers struct {
+	metrics        []reading
+	canaryRequests reading
+	stableOnly     reading
 }
 
 // finding is the verdict on one reading.
@@ -30,64 +30,78 @@ type finding struct {
 	text    string
 }
 
-// When stable received so many requests and the canary none, the canary's
-// share is not small but zero. At weight w percent, N requests leave the canary
-// without any by chance with probability (1-w/100)^N < e^(-wN/100); with five
-// expected that is below 1%. At least a hundred in all, because a router that
-// takes turns may begin with a run for stable.
+// The router ignores the canary if stable received at least this many requests, at
+// least this many of them were expected at the canary, and the canary received none.
+//
+// Worked examples, with N requests to stable and the canary at weight w percent:
+//
+//	w = 10, N =  99: 9.9 expected, but N is below 100: not reported
+//	w = 10, N = 100: 10 expected: reported
+//	w =  1, N = 499: 4.99 expected: not reported
+//	w =  1, N = 500: 5 expected: reported
+//
+// Chance alone leaves the canary without any request with probability (1-w/100)^N,
+// which is less than e^(-wN/100). With five expected requests that is e^-5 = 0.7%.
+// The first limit is for a router that distributes requests in turns: it may begin
+// with a long run of requests for stable.
 const (
-	ignoredMinRequests = 100
-	ignoredMinExpected = 5
+	ignoredCanaryMinRequests = 100
+	ignoredCanaryMinExpected = 5
 )
 
-// assess judges every metric of a and combines the findings.
-func assess(a Analysis, s rollout.Subject, r readings) rollout.Measurement {
-	findings := judgeShare(s.Weight, r.ignored)
+// assess evaluates every metric of a and combines the findings.
+func assess(a Analysis, s rollout.Subject, got answers) rollout.Measurement {
+	findings := findIgnoredCanary(s.Weight, got.stableOnly)
 	enough := true
 	if a.MinRequests > 0 {
-		short := judgeRequests(a.MinRequests, s, r.requests)
-		enough = len(short) == 0
-		findings = append(findings, short...)
+		tooFew := findTooFewRequests(a.MinRequests, s, got.canaryRequests)
+		enough = len(tooFew) == 0
+		findings = append(findings, tooFew...)
 	}
 	for i, m := range a.Metrics {
-		// Two failures of three requests are no success rate of 33%.
-		if enough || !m.builtIn() {
-			findings = append(findings, m.judge(r.metrics[i]))
+		// With three requests, two failures do not yet prove a success rate of 33%.
+		if enough || !m.needsTraffic() {
+			findings = append(findings, m.evaluate(got.metrics[i]))
 		}
 	}
 	return combine(findings)
 }
 
-// judgeShare finds a router that ignores the canary. That proves nothing about
-// the new version, so it is never a Fail.
-func judgeShare(weight int, r reading) []finding {
-	if r.err != nil {
-		return []finding{unanswered("router", r.err)}
+// findIgnoredCanary reports a router that ignores the canary. That proves nothing
+// about the new version, so it is an Error and never a Fail.
+func findIgnoredCanary(weight int, stableOnly reading) []finding {
+	if stableOnly.err != nil {
+		return []finding{unanswered("router", stableOnly.err)}
 	}
-	stable := total(r)
-	if weight == 0 || stable < ignoredMinRequests || stable*float64(weight)/100 < ignoredMinExpected {
+	requests := total(stableOnly)
+	expected := requests * float64(weight) / 100
+	if weight == 0 || requests < ignoredCanaryMinRequests || expected < ignoredCanaryMinExpected {
 		return nil
 	}
 	return []finding{{rollout.Error, fmt.Sprintf(
-		"the router ignores the canary: stable received %.0f requests and the canary none at weight %d%%", stable, weight)}}
+		"the router ignores the canary: stable received %.0f requests and the canary none at weight %d%%", requests, weight)}}
 }
 
-func judgeRequests(minimum int, s rollout.Subject, r reading) []finding {
-	if r.err != nil {
-		return []finding{unanswered("requests", r.err)}
+// findTooFewRequests says that the canary received fewer than minimum. Prometheus
+// extrapolates an increase, so it may be 9.9 for 9 or 10 requests: it is rounded
+// down and is below a minimum of 10.
+func findTooFewRequests(minimum int, s rollout.Subject, canaryRequests reading) []finding {
+	if canaryRequests.err != nil {
+		return []finding{unanswered("requests", canaryRequests.err)}
 	}
-	n := total(r)
-	if n >= float64(minimum) {
+	received := total(canaryRequests)
+	if received >= float64(minimum) {
 		return nil
 	}
-	text := fmt.Sprintf("too few requests: the canary received %.0f in %s, want >= %d", math.Floor(n), promDuration(s.Window), minimum)
+	text := fmt.Sprintf("too few requests: the canary received %.0f in %s, want >= %d",
+		math.Floor(received), promDuration(s.Window), minimum)
 	if s.Weight == 0 {
-		text += "; at weight 0% only requests that match its header or cookie come"
+		text += "; at weight 0%, only requests that match its header or cookie reach it"
 	}
 	return []finding{{rollout.Inconclusive, text}}
 }
 
-// total is 0 without samples: a sum over no series is empty.
+// total is 0 where there are no samples: in PromQL, a sum over no series is empty.
 func total(r reading) float64 {
 	var sum float64
 	for _, v := range r.samples {
@@ -98,9 +112,12 @@ func total(r reading) float64 {
 	return sum
 }
 
-// judge compares every sample: the worst one decides. A sample that breaks the
-// condition outweighs one that is no number, and that one all that hold.
-func (m Metric) judge(r reading) finding {
+// evaluate compares every sample with the condition. The worst sample decides: one
+// that breaks the condition, then one that is not a number, then one that holds.
+//
+// For the condition "< 1%": samples 0.5 and NaN are a Fail (50%), samples 0 and NaN
+// are Inconclusive, samples 0 and 0.001 are a Pass (0.1%).
+func (m Metric) evaluate(r reading) finding {
 	if r.err != nil {
 		return unanswered(m.Name, r.err)
 	}
@@ -108,8 +125,8 @@ func (m Metric) judge(r reading) finding {
 		return finding{rollout.Inconclusive, m.Name + ": no data"}
 	}
 	numbers := slices.DeleteFunc(slices.Clone(r.samples), func(v float64) bool { return !finite(v) })
-	if broken := slices.DeleteFunc(slices.Clone(numbers), m.Condition.Holds); len(broken) > 0 {
-		return finding{rollout.Fail, m.sentence(broken, len(r.samples))}
+	if failing := slices.DeleteFunc(slices.Clone(numbers), m.Condition.Holds); len(failing) > 0 {
+		return finding{rollout.Fail, m.describeWorst(failing, len(r.samples))}
 	}
 	if len(numbers) < len(r.samples) {
 		return finding{rollout.Inconclusive, m.Name + ": not a number"}
@@ -117,29 +134,30 @@ func (m Metric) judge(r reading) finding {
 	if len(r.warnings) > 0 {
 		return finding{rollout.Inconclusive, fmt.Sprintf("%s: incomplete answer: %s", m.Name, r.warnings[0])}
 	}
-	return finding{rollout.Pass, m.sentence(numbers, len(r.samples))}
+	return finding{rollout.Pass, m.describeWorst(numbers, len(r.samples))}
 }
 
-// sentence shows the worst of numbers, of so many samples.
-func (m Metric) sentence(numbers []float64, of int) string {
+// describeWorst shows the worst of numbers: the largest under an upper bound, else
+// the smallest. samples is how many samples the answer had in all.
+func (m Metric) describeWorst(numbers []float64, samples int) string {
 	worst := slices.Min(numbers)
-	if m.Condition.upper() {
+	if m.Condition.isUpperBound() {
 		worst = slices.Max(numbers)
 	}
 	text := fmt.Sprintf("%s %s, want %s", m.Name, m.Condition.Render(worst), m.Condition)
-	if of > 1 {
-		text += fmt.Sprintf(" (worst of %d)", of)
+	if samples > 1 {
+		text += fmt.Sprintf(" (worst of %d)", samples)
 	}
 	return text
 }
 
-// queryFault is an error that lies in one query, not in the provider.
+// queryFault is an error whose cause is one query, not Prometheus.
 type queryFault struct{ reason string }
 
 func (q *queryFault) Error() string { return q.reason }
 
-// unanswered names the metric only if its query is to blame. Otherwise every
-// metric has the same trouble and it is told once.
+// unanswered names the metric only if its query is the cause. Otherwise the cause is
+// the same for every metric, and combine shows one of several equal texts.
 func unanswered(name string, err error) finding {
 	if fault, ok := errors.AsType[*queryFault](err); ok {
 		return finding{rollout.Error, name + ": query " + fault.reason}
@@ -147,9 +165,10 @@ func unanswered(name string, err error) finding {
 	return finding{rollout.Error, "Prometheus does not answer: " + err.Error()}
 }
 
+// severity orders verdicts: the highest of a measurement is its verdict.
 var severity = map[rollout.Verdict]int{rollout.Pass: 0, rollout.Inconclusive: 1, rollout.Error: 2, rollout.Fail: 3}
 
-// combine takes the worst verdict and, of the texts, those that led to it.
+// combine returns the worst verdict, and the texts of all findings that have it.
 func combine(findings []finding) rollout.Measurement {
 	if len(findings) == 0 {
 		return rollout.Measurement{Verdict: rollout.Inconclusive, Message: "nothing was measured"}
@@ -164,7 +183,8 @@ func combine(findings []finding) rollout.Measurement {
 	return rollout.Measurement{Verdict: worst.verdict, Message: clip(strings.Join(texts, "; "))}
 }
 
-// clip keeps a message well below the 1024 bytes that an Event may carry.
+// clip keeps a message well below the 1024 bytes that an Event may have. The rest is
+// for what the decision writes before it.
 func clip(text string) string {
 	const limit = 600
 	if len(text) <= limit {

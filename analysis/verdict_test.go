@@ -25,122 +25,132 @@ func TestAssess(t *testing.T) {
 	nan, inf := math.NaN(), math.Inf(1)
 
 	tests := map[string]struct {
-		text     string
-		weight   int // 0 stands for 10, -1 for 0
-		readings readings
-		want     rollout.Measurement
+		text    string
+		weight  int // 0 stands for 10, -1 for 0
+		answers answers
+		want    rollout.Measurement
 	}{
 		"the condition holds": {
-			text: rate, readings: readings{requests: has(50), metrics: []reading{has(0.999)}},
+			text: rate, answers: answers{canaryRequests: has(50), metrics: []reading{has(0.999)}},
 			want: rollout.Measurement{Verdict: rollout.Pass, Message: "success-rate 99.9%, want >= 99%"},
 		},
 		"the condition is broken": {
-			text: rate, readings: readings{requests: has(50), metrics: []reading{has(0.948)}},
+			text: rate, answers: answers{canaryRequests: has(50), metrics: []reading{has(0.948)}},
 			want: rollout.Measurement{Verdict: rollout.Fail, Message: "success-rate 94.8%, want >= 99%"},
 		},
 		"a Pass tells every number": {
-			text: "success-rate >= 99%, p99 <= 500ms", readings: readings{requests: has(50), metrics: []reading{has(1), has(0.12)}},
+			text: "success-rate >= 99%, p99 <= 500ms", answers: answers{canaryRequests: has(50), metrics: []reading{has(1), has(0.12)}},
 			want: rollout.Measurement{Verdict: rollout.Pass, Message: "success-rate 100%, want >= 99%; p99 120ms, want <= 500ms"},
 		},
 		"a Fail tells only what failed": {
-			text: "success-rate >= 99%, p99 <= 500ms", readings: readings{requests: has(50), metrics: []reading{has(1), has(0.7)}},
+			text: "success-rate >= 99%, p99 <= 500ms", answers: answers{canaryRequests: has(50), metrics: []reading{has(1), has(0.7)}},
 			want: rollout.Measurement{Verdict: rollout.Fail, Message: "p99 700ms, want <= 500ms"},
 		},
 		"no samples": {
-			text: rate, readings: readings{requests: has(50), metrics: []reading{has()}},
+			text: rate, answers: answers{canaryRequests: has(50), metrics: []reading{has()}},
 			want: rollout.Measurement{Verdict: rollout.Inconclusive, Message: "success-rate: no data"},
 		},
 		"NaN": {
-			text: rate, readings: readings{requests: has(50), metrics: []reading{has(nan)}},
+			text: rate, answers: answers{canaryRequests: has(50), metrics: []reading{has(nan)}},
 			want: rollout.Measurement{Verdict: rollout.Inconclusive, Message: "success-rate: not a number"},
 		},
 		"infinity": {
-			text: floor, readings: readings{metrics: []reading{has(inf)}},
+			text: floor, answers: answers{metrics: []reading{has(inf)}},
 			want: rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: not a number"},
 		},
 		"of several samples under an upper bound the largest decides": {
-			text: perPod, readings: readings{metrics: []reading{has(0.001, 0.02, 0.03)}},
+			text: perPod, answers: answers{metrics: []reading{has(0.001, 0.02, 0.03)}},
 			want: rollout.Measurement{Verdict: rollout.Fail, Message: "errors 3%, want < 1% (worst of 3)"},
 		},
 		"of several samples over a lower bound the smallest decides": {
-			text: floor, readings: readings{metrics: []reading{has(0.5, 0.1, 0.3)}},
+			text: floor, answers: answers{metrics: []reading{has(0.5, 0.1, 0.3)}},
 			want: rollout.Measurement{Verdict: rollout.Fail, Message: "idle 10%, want > 20% (worst of 3)"},
 		},
 		"several samples that all hold": {
-			text: floor, readings: readings{metrics: []reading{has(0.5, 0.3)}},
+			text: floor, answers: answers{metrics: []reading{has(0.5, 0.3)}},
 			want: rollout.Measurement{Verdict: rollout.Pass, Message: "idle 30%, want > 20% (worst of 2)"},
 		},
 		"a broken sample outweighs NaN beside it": {
-			text: perPod, readings: readings{metrics: []reading{has(nan, 0.5)}},
+			text: perPod, answers: answers{metrics: []reading{has(nan, 0.5)}},
 			want: rollout.Measurement{Verdict: rollout.Fail, Message: "errors 50%, want < 1% (worst of 2)"},
 		},
 		"NaN outweighs a sample that holds": {
-			text: perPod, readings: readings{metrics: []reading{has(0, nan)}},
+			text: perPod, answers: answers{metrics: []reading{has(0, nan)}},
 			want: rollout.Measurement{Verdict: rollout.Inconclusive, Message: "errors: not a number"},
 		},
 		"a warning makes a Pass inconclusive": {
-			text: floor, readings: readings{metrics: []reading{{samples: []float64{0.9}, warnings: []string{"results truncated due to limit"}}}},
+			text: floor, answers: answers{metrics: []reading{{samples: []float64{0.9}, warnings: []string{"results truncated due to limit"}}}},
 			want: rollout.Measurement{Verdict: rollout.Inconclusive, Message: "idle: incomplete answer: results truncated due to limit"},
 		},
 		"a warning does not excuse a Fail": {
-			text: floor, readings: readings{metrics: []reading{{samples: []float64{0.1}, warnings: []string{"partial"}}}},
+			text: floor, answers: answers{metrics: []reading{{samples: []float64{0.1}, warnings: []string{"partial"}}}},
 			want: rollout.Measurement{Verdict: rollout.Fail, Message: "idle 10%, want > 20%"},
 		},
-		"a provider that is down is told once": {
-			text: "success-rate >= 99%, p99 <= 500ms", readings: readings{requests: down, ignored: down, metrics: []reading{down, down}},
+		"a Prometheus that is down is reported once": {
+			text: "success-rate >= 99%, p99 <= 500ms", answers: answers{canaryRequests: down, stableOnly: down, metrics: []reading{down, down}},
 			want: rollout.Measurement{Verdict: rollout.Error, Message: "Prometheus does not answer: dial: connect: connection refused"},
 		},
 		"a refused query is named": {
-			text: floor, readings: readings{metrics: []reading{odd}},
+			text: floor, answers: answers{metrics: []reading{odd}},
 			want: rollout.Measurement{Verdict: rollout.Error, Message: "idle: query is refused by Prometheus: found duplicate series"},
 		},
 		"Fail outweighs Error": {
-			text:     `{minRequests: 0, metrics: [{name: success-rate, condition: ">= 99%"}, {name: p99, condition: "<= 1s"}]}`,
-			readings: readings{metrics: []reading{has(0.5), down}},
-			want:     rollout.Measurement{Verdict: rollout.Fail, Message: "success-rate 50%, want >= 99%"},
+			text:    `{minRequests: 0, metrics: [{name: success-rate, condition: ">= 99%"}, {name: p99, condition: "<= 1s"}]}`,
+			answers: answers{metrics: []reading{has(0.5), down}},
+			want:    rollout.Measurement{Verdict: rollout.Fail, Message: "success-rate 50%, want >= 99%"},
 		},
 		"Error outweighs no data": {
-			text:     `{minRequests: 0, metrics: [{name: success-rate, condition: ">= 99%"}, {name: p99, condition: "<= 1s"}]}`,
-			readings: readings{metrics: []reading{has(), down}},
-			want:     rollout.Measurement{Verdict: rollout.Error, Message: "Prometheus does not answer: dial: connect: connection refused"},
+			text:    `{minRequests: 0, metrics: [{name: success-rate, condition: ">= 99%"}, {name: p99, condition: "<= 1s"}]}`,
+			answers: answers{metrics: []reading{has(), down}},
+			want:    rollout.Measurement{Verdict: rollout.Error, Message: "Prometheus does not answer: dial: connect: connection refused"},
 		},
 		"a built-in metric of too few requests is not judged": {
-			text: rate, readings: readings{requests: has(9.9), metrics: []reading{has(0)}},
+			text: rate, answers: answers{canaryRequests: has(9.9), metrics: []reading{has(0)}},
 			want: rollout.Measurement{Verdict: rollout.Inconclusive, Message: "too few requests: the canary received 9 in 1m30s, want >= 10"},
 		},
 		"no requests by header alone say why": {
-			text: rate, weight: -1, readings: readings{requests: has(), metrics: []reading{has()}},
-			want: rollout.Measurement{Verdict: rollout.Inconclusive, Message: "too few requests: the canary received 0 in 1m30s, want >= 10; at weight 0% only requests that match its header or cookie come"},
+			text: rate, weight: -1, answers: answers{canaryRequests: has(), metrics: []reading{has()}},
+			want: rollout.Measurement{
+				Verdict: rollout.Inconclusive,
+				Message: "too few requests: the canary received 0 in 1m30s, want >= 10" +
+					"; at weight 0%, only requests that match its header or cookie reach it",
+			},
 		},
 		"a user's own query fails also on few requests": {
-			text:     `{minRequests: 10, metrics: [{name: idle, query: idle, condition: "> 20%"}]}`,
-			readings: readings{requests: has(1), metrics: []reading{has(0.1)}},
-			want:     rollout.Measurement{Verdict: rollout.Fail, Message: "idle 10%, want > 20%"},
+			text:    `{minRequests: 10, metrics: [{name: idle, query: idle, condition: "> 20%"}]}`,
+			answers: answers{canaryRequests: has(1), metrics: []reading{has(0.1)}},
+			want:    rollout.Measurement{Verdict: rollout.Fail, Message: "idle 10%, want > 20%"},
 		},
 		"but does not pass on them": {
-			text:     `{minRequests: 10, metrics: [{name: idle, query: idle, condition: "> 20%"}]}`,
-			readings: readings{requests: has(1), metrics: []reading{has(0.9)}},
-			want:     rollout.Measurement{Verdict: rollout.Inconclusive, Message: "too few requests: the canary received 1 in 1m30s, want >= 10"},
+			text:    `{minRequests: 10, metrics: [{name: idle, query: idle, condition: "> 20%"}]}`,
+			answers: answers{canaryRequests: has(1), metrics: []reading{has(0.9)}},
+			want:    rollout.Measurement{Verdict: rollout.Inconclusive, Message: "too few requests: the canary received 1 in 1m30s, want >= 10"},
 		},
 		"requests that cannot be counted judge nothing": {
-			text: rate, readings: readings{requests: down, metrics: []reading{has(0)}},
+			text: rate, answers: answers{canaryRequests: down, metrics: []reading{has(0)}},
 			want: rollout.Measurement{Verdict: rollout.Error, Message: "Prometheus does not answer: dial: connect: connection refused"},
 		},
 		"a router that ignores the canary": {
-			text: floor, readings: readings{ignored: has(480), metrics: []reading{has(0.9)}},
-			want: rollout.Measurement{Verdict: rollout.Error, Message: "the router ignores the canary: stable received 480 requests and the canary none at weight 10%"},
+			text: floor, answers: answers{stableOnly: has(480), metrics: []reading{has(0.9)}},
+			want: rollout.Measurement{
+				Verdict: rollout.Error,
+				Message: "the router ignores the canary: stable received 480 requests and the canary none at weight 10%",
+			},
 		},
 		"too few requests to tell chance from a router that ignores the canary": {
-			text: floor, readings: readings{ignored: has(99), metrics: []reading{has(0.9)}},
+			text: floor, answers: answers{stableOnly: has(99), metrics: []reading{has(0.9)}},
 			want: rollout.Measurement{Verdict: rollout.Pass, Message: "idle 90%, want > 20%"},
 		},
 		"a weight of 1% needs five hundred requests": {
-			text: floor, weight: 1, readings: readings{ignored: has(499), metrics: []reading{has(0.9)}},
+			text: floor, weight: 1, answers: answers{stableOnly: has(499), metrics: []reading{has(0.9)}},
 			want: rollout.Measurement{Verdict: rollout.Pass, Message: "idle 90%, want > 20%"},
 		},
 		"and has them": {
-			text: floor, weight: 1, readings: readings{ignored: has(500), metrics: []reading{has(0.9)}},
-			want: rollout.Measurement{Verdict: rollout.Error, Message: "the router ignores the canary: stable received 500 requests and the canary none at weight 1%"},
+			text: floor, weight: 1, answers: answers{stableOnly: has(500), metrics: []reading{has(0.9)}},
+			want: rollout.Measurement{
+				Verdict: rollout.Error,
+				Message: "the router ignores the canary: stable received 500 requests and the canary none at weight 1%",
+			},
 		},
 	}
 	for name, tt := range tests {
@@ -153,7 +163,7 @@ func TestAssess(t *testing.T) {
 			if tt.weight != 0 {
 				s.Weight = max(tt.weight, 0)
 			}
-			if diff := cmp.Diff(tt.want, assess(a, s, tt.readings)); diff != "" {
+			if diff := cmp.Diff(tt.want, assess(a, s, tt.answers)); diff != "" {
 				t.Errorf("measurement (-want +got):\n%s", diff)
 			}
 		})
@@ -161,7 +171,7 @@ func TestAssess(t *testing.T) {
 }
 
 func TestNothingMeasuredIsNoPass(t *testing.T) {
-	if got := assess(Analysis{}, subject(), readings{}); got.Verdict != rollout.Inconclusive {
+	if got := assess(Analysis{}, subject(), answers{}); got.Verdict != rollout.Inconclusive {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -190,14 +200,17 @@ func TestPassOnlyIfEveryMetricPassed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		minimum := rapid.SampledFrom([]int{0, 10}).Draw(t, "minimum")
 		a := Analysis{MinRequests: minimum}
-		r := readings{
-			requests: rapid.OneOf(anyReading, rapid.Just(has(10)), rapid.Just(has(9))).Draw(t, "requests"),
-			ignored:  rapid.OneOf(anyReading, rapid.Just(has()), rapid.Just(has(1000))).Draw(t, "ignored"),
+		r := answers{
+			canaryRequests: rapid.OneOf(anyReading, rapid.Just(has(10)), rapid.Just(has(9))).Draw(t, "requests"),
+			stableOnly:     rapid.OneOf(anyReading, rapid.Just(has()), rapid.Just(has(1000))).Draw(t, "ignored"),
 		}
-		pass := r.ignored.err == nil && total(r.ignored) < 100 &&
-			(minimum == 0 || r.requests.err == nil && total(r.requests) >= 10)
+		pass := r.stableOnly.err == nil && total(r.stableOnly) < 100 &&
+			(minimum == 0 || r.canaryRequests.err == nil && total(r.canaryRequests) >= 10)
 		for range rapid.IntRange(1, 3).Draw(t, "metrics") {
-			m := Metric{Name: "m", Query: rapid.SampledFrom([]string{"", "q"}).Draw(t, "query"), Condition: Condition{operator: ">=", number: "0.6", bound: 0.6}}
+			m := Metric{Name: "m", Condition: Condition{operator: ">=", number: "0.6", bound: 0.6}}
+			if rapid.Bool().Draw(t, "built in") {
+				m.builtIn = successRate{}
+			}
 			one := anyReading.Draw(t, "reading")
 			holds := one.err == nil && len(one.samples) > 0 && len(one.warnings) == 0
 			for _, v := range one.samples {

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
 	"github.com/headgate/headgate/rollout"
@@ -19,14 +19,14 @@ const (
 	knownFields = "interval, startingStep, failureLimit, inconclusiveLimit, errorLimit, minRequests, metrics (name, query, condition)"
 )
 
-// maxStartingStep is past the last of as many steps as there may be: then only
-// analysis steps are judged.
+// maxStartingStep is the largest number of steps that a rollout may have. Steps count
+// from 0, so with 100 no step is judged except analysis steps.
 const maxStartingStep = 100
 
-// metricName keeps messages, which quote names, on one short line.
+// metricName keeps names short and on one line, because messages contain them.
 var metricName = regexp.MustCompile(`^[a-zA-Z0-9]([-a-zA-Z0-9_.]{0,61}[a-zA-Z0-9])?$`)
 
-// document is the YAML form as written.
+// document is the YAML form as the user wrote it.
 type document struct {
 	Interval          string           `json:"interval"`
 	StartingStep      int              `json:"startingStep"`
@@ -55,22 +55,20 @@ func parseYAML(text string) (Analysis, error) {
 	if err := d.checkLimits(); err != nil {
 		return Analysis{}, err
 	}
-	metrics, err := d.metrics()
+	metrics, err := d.parseMetrics()
 	if err != nil {
 		return Analysis{}, err
 	}
-	a := Analysis{Metrics: metrics, MinRequests: d.minRequests(metrics), Plan: rollout.AnalysisPlan{
+	return newAnalysis(rollout.AnalysisPlan{
 		Interval:          interval,
 		StartingStep:      d.StartingStep,
-		NeedsTraffic:      !slices.ContainsFunc(metrics, Metric.own),
 		FailureLimit:      d.FailureLimit,
 		InconclusiveLimit: d.InconclusiveLimit,
 		ErrorLimit:        d.ErrorLimit,
-	}}
-	return a, a.checkCount()
+	}, metrics, d.MinRequests)
 }
 
-// explainYAML strips the decoders' layers, which name Go types, from err.
+// explainYAML removes from err what the decoders wrap around it: names of Go types.
 func explainYAML(err error) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		field := wrong.Field
@@ -83,10 +81,10 @@ func explainYAML(err error) error {
 		err = inner
 	}
 	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return fmt.Errorf("unknown field %s: known are %s", field, knownFields)
+		return fmt.Errorf("unknown field %s: the fields are %s", field, knownFields)
 	}
 	// YAML reads an unquoted > as the start of a folded text and ! as a tag.
-	return fmt.Errorf("%s: write for example %s (a condition needs its quotes)", strings.Join(strings.Fields(err.Error()), " "), yamlExample)
+	return fmt.Errorf("%s: write for example %s (put quotes around a condition)", strings.Join(strings.Fields(err.Error()), " "), yamlExample)
 }
 
 func parseInterval(text string) (time.Duration, error) {
@@ -105,7 +103,8 @@ func parseInterval(text string) (time.Duration, error) {
 
 func (d document) checkLimits() error {
 	if d.StartingStep < 0 || d.StartingStep > maxStartingStep {
-		return fmt.Errorf("startingStep is %d, want 0..%d: write for example startingStep: 2 (the first step is 0)", d.StartingStep, maxStartingStep)
+		return fmt.Errorf("startingStep is %d, want 0..%d: write for example startingStep: 2 (the first step is 0)",
+			d.StartingStep, maxStartingStep)
 	}
 	for _, limit := range []struct {
 		name  string
@@ -114,7 +113,7 @@ func (d document) checkLimits() error {
 		{"failureLimit", d.FailureLimit},
 		{"inconclusiveLimit", d.InconclusiveLimit},
 		{"errorLimit", d.ErrorLimit},
-		{"minRequests", d.minRequests(nil)},
+		{"minRequests", ptr.Deref(d.MinRequests, 0)},
 	} {
 		if limit.value < 0 {
 			return fmt.Errorf("%[1]s is %[2]d, want 0 or more: write for example %[1]s: 3", limit.name, limit.value)
@@ -123,7 +122,7 @@ func (d document) checkLimits() error {
 	return nil
 }
 
-func (d document) metrics() ([]Metric, error) {
+func (d document) parseMetrics() ([]Metric, error) {
 	metrics := make([]Metric, 0, len(d.Metrics))
 	for _, written := range d.Metrics {
 		if !metricName.MatchString(written.Name) {
@@ -136,16 +135,4 @@ func (d document) metrics() ([]Metric, error) {
 		metrics = append(metrics, m)
 	}
 	return metrics, nil
-}
-
-// minRequests is the default only where a built-in metric needs it: a user's
-// own queries may be about a canary that the router does not count.
-func (d document) minRequests(metrics []Metric) int {
-	if d.MinRequests != nil {
-		return *d.MinRequests
-	}
-	if slices.ContainsFunc(metrics, Metric.builtIn) {
-		return DefaultMinRequests
-	}
-	return 0
 }

@@ -19,8 +19,8 @@ func TestExamplesInDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := allowed(t, example(t, page, "text", 1)[0])
-	for _, text := range example(t, page, "yaml", 2) {
+	list := parseAllowed(t, examplesIn(t, page, "text", 1)[0])
+	for _, text := range examplesIn(t, page, "yaml", 2) {
 		var manifest struct {
 			Metadata struct{ Annotations map[string]string }
 		}
@@ -36,7 +36,7 @@ func TestExamplesInDocs(t *testing.T) {
 		}
 	}
 	var q rollout.GateQuestion
-	question := example(t, page, "json", 1)[0]
+	question := examplesIn(t, page, "json", 1)[0]
 	if err := yaml.UnmarshalStrict([]byte(question), &q); err != nil {
 		t.Error(err)
 	}
@@ -45,8 +45,8 @@ func TestExamplesInDocs(t *testing.T) {
 	}
 }
 
-// example is every block of a language, of which there are so many.
-func example(t *testing.T, page []byte, language string, count int) []string {
+// examplesIn returns every code block of a language. There must be count of them.
+func examplesIn(t *testing.T, page []byte, language string, count int) []string {
 	t.Helper()
 	var texts []string
 	for _, block := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllSubmatch(page, -1) {

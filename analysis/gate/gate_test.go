@@ -48,10 +48,10 @@ func status(code int) http.HandlerFunc {
 // keeper allows every path of the servers at addresses.
 func keeper(t *testing.T, addresses ...string) *Gatekeeper {
 	t.Helper()
-	return New(allowed(t, strings.Join(addresses, ",")))
+	return New(parseAllowed(t, strings.Join(addresses, ",")))
 }
 
-func allowed(t interface {
+func parseAllowed(t interface {
 	Helper()
 	Fatal(...any)
 }, text string) Allowed {
@@ -98,22 +98,26 @@ func TestOnlyAYesOpens(t *testing.T) {
 		timeout time.Duration
 		want    string // "" is open
 	}{
-		"200":                       {url: address + "/yes"},
-		"201":                       {url: address + "/created"},
-		"204":                       {url: address + "/empty"},
-		"more than anybody reads":   {url: address + "/forever"},
-		"403":                       {url: address + "/no", want: `"{url}" answered 403 Forbidden`},
-		"404":                       {url: address + "/missing", want: `"{url}" answered 404 Not Found`},
-		"503":                       {url: address + "/down", want: `"{url}" answered 503 Service Unavailable`},
-		"429":                       {url: address + "/busy", want: `"{url}" answered 429 Too Many Requests`},
-		"a code without a name":     {url: address + "/own", want: `"{url}" answered 599 `},
-		"a redirect to a yes":       {url: address + "/moved", want: `"{url}" answered 307 Temporary Redirect`},
-		"a body is not shown":       {url: address + "/shouting", want: `"{url}" answered 409 Conflict`},
-		"nothing in time":           {url: address + "/silent", timeout: 20 * time.Millisecond, want: `"{url}" did not answer: nothing within 20ms`},
-		"a connection closed":       {url: address + "/hang-up", want: `"{url}" did not answer: it closed the connection`},
+		"200":                     {url: address + "/yes"},
+		"201":                     {url: address + "/created"},
+		"204":                     {url: address + "/empty"},
+		"more than anybody reads": {url: address + "/forever"},
+		"403":                     {url: address + "/no", want: `"{url}" answered 403 Forbidden`},
+		"404":                     {url: address + "/missing", want: `"{url}" answered 404 Not Found`},
+		"503":                     {url: address + "/down", want: `"{url}" answered 503 Service Unavailable`},
+		"429":                     {url: address + "/busy", want: `"{url}" answered 429 Too Many Requests`},
+		"a code without a name":   {url: address + "/own", want: `"{url}" answered 599 `},
+		"a redirect to a yes":     {url: address + "/moved", want: `"{url}" answered 307 Temporary Redirect`},
+		"a body is not shown":     {url: address + "/shouting", want: `"{url}" answered 409 Conflict`},
+		"nothing in time": {
+			url:     address + "/silent",
+			timeout: 20 * time.Millisecond,
+			want:    `"{url}" did not answer: timed out after 20ms`,
+		},
+		"a connection closed":       {url: address + "/hang-up", want: `"{url}" did not answer: the server closed the connection`},
 		"nobody listens":            {url: closed.URL, want: `"{url}" did not answer: connection refused`},
 		"an unknown certificate":    {url: https.URL, want: `"{url}" did not answer: x509: certificate signed by unknown authority`},
-		"https where http is":       {url: mistaken + "/yes", want: `"{url}" did not answer: it speaks http, not https`},
+		"https where http is":       {url: mistaken + "/yes", want: `"{url}" did not answer: the server speaks http, not https`},
 		"a query is not shown":      {url: address + "/no?token=secret", want: `"` + address + `/no" answered 403 Forbidden`},
 		"an address nobody allowed": {url: "http://metadata.internal/", want: `"{url}" is not allowed: ` + fmt.Sprint(k.allowed)},
 	} {

@@ -18,12 +18,13 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// maxBody is how much of an answer is read, for the connection to be used again.
+// maxBody is how much of an answer is read. A connection is used again only if its
+// answer was read to the end.
 const maxBody = 16 << 10
 
-// pauses between the retries of one gate: 0.2s, 0.3s, 0.45s and so on, 23s in all
-// for ten.
-var pauses = wait.Backoff{Duration: 200 * time.Millisecond, Factor: 1.5}
+// retryPauses are the pauses between the requests to one gate: 0.2s, 0.3s, 0.45s and
+// so on. Ten retries pause for 0.2s × (1.5^10 - 1) / 0.5 = 22.7s in all.
+var retryPauses = wait.Backoff{Duration: 200 * time.Millisecond, Factor: 1.5}
 
 func newTransport() *http.Transport {
 	return &http.Transport{
@@ -36,16 +37,16 @@ func newTransport() *http.Transport {
 	}
 }
 
-// stay has a redirect be the answer.
-func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+// refuseRedirect makes a redirect the answer, which is a closed gate.
+func refuseRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// ask sends body until there is an answer, or g.Retries are used up, and says
-// what the last one was.
-func (k *Gatekeeper) ask(ctx context.Context, g spec.Gate, body []byte) (open bool, said string) {
+// askWithRetries sends body until there is an answer or g.Retries are used up. said
+// describes the last attempt. A failed connection, 429 and 5xx are not answers.
+func (k *Gatekeeper) askWithRetries(ctx context.Context, g spec.Gate, body []byte) (open bool, said string) {
 	said = "was not asked: the gates before it took too long"
-	backoff := pauses
+	backoff := retryPauses
 	backoff.Steps = g.Retries + 1
-	// Its error says no more than that there was no answer, or no time.
+	// The error says only that there was no answer or no time; said says more.
 	_ = wait.ExponentialBackoffWithContext(ctx, backoff, func(ctx context.Context) (bool, error) {
 		status, err := k.post(ctx, g, body)
 		if err != nil {
@@ -59,7 +60,7 @@ func (k *Gatekeeper) ask(ctx context.Context, g spec.Gate, body []byte) (open bo
 	return open, said
 }
 
-// post is the status of one answer.
+// post sends one request and returns the status of the answer.
 func (k *Gatekeeper) post(ctx context.Context, g spec.Gate, body []byte) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, g.Timeout)
 	defer cancel()
@@ -69,34 +70,34 @@ func (k *Gatekeeper) post(ctx context.Context, g spec.Gate, body []byte) (int, e
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", spec.ManagedBy)
-	// Present and empty, it is not sent and tells the transport that asking twice
-	// is harmless: a kept connection that the gate has just closed is then replaced
-	// by a new one.
+	// With this key set to nil, net/http sends no such header, but takes the request
+	// for one that it may repeat. It does so when the gate has just closed an idle
+	// connection.
 	req.Header["Idempotency-Key"] = nil
 	resp, err := k.client.Do(req)
 	if err != nil {
 		return 0, err
 	}
 	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, maxBody) // what it says is nobody's business
+	_, _ = io.CopyN(io.Discard, resp.Body, maxBody) // only the status counts
 	return resp.StatusCode, nil
 }
 
-// explain reduces err to what does not differ from try to try, as do the local
-// port, the address that a name was resolved to, and the time at which a
-// certificate was looked at.
+// explain reduces err to what is the same in each attempt, because the message of a
+// condition must not change while nothing happens. It leaves out the local port, the
+// address that a name resolved to, and the time of a certificate check.
 func explain(err error, timeout time.Duration) string {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return "nothing within " + timeout.String()
+		return "timed out after " + timeout.String()
 	}
 	if errors.Is(err, http.ErrSchemeMismatch) {
-		return "it speaks http, not https"
+		return "the server speaks http, not https"
 	}
 	if errors.Is(err, io.EOF) {
-		return "it closed the connection"
+		return "the server closed the connection"
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return "its certificate has expired or is not valid yet"
+		return "the certificate has expired or is not valid yet"
 	}
 	if unverified, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return fmt.Sprintf("%.300s", unverified.Err)
@@ -107,8 +108,9 @@ func explain(err error, timeout time.Duration) string {
 	if number, ok := errors.AsType[syscall.Errno](err); ok {
 		return number.Error()
 	}
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" { // so crypto/tls says what the other side did not like
+	// crypto/tls reports an alert of the server with this Op.
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
 		return op.Err.Error()
 	}
-	return "there was no HTTP"
+	return "the connection failed or the answer was not HTTP"
 }

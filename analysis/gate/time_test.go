@@ -13,18 +13,18 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// line is a connection that gives the answers in words, one a request and the last
-// for ever, and counts: a status, "down" for none, "silence" until time is up.
-type line struct {
+// script answers each request with its next word, and further requests with its last
+// word: a status, "down" for a failed connection, "silence" for no answer in time.
+type script struct {
 	words []string
-	asked int
+	asked int // how many requests came
 }
 
 var errDown = errors.New("down")
 
-func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
-	word := l.words[min(l.asked, len(l.words)-1)]
-	l.asked++
+func (transport *script) RoundTrip(r *http.Request) (*http.Response, error) {
+	word := transport.words[min(transport.asked, len(transport.words)-1)]
+	transport.asked++
 	switch word {
 	case "down":
 		return nil, errDown
@@ -36,13 +36,13 @@ func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: code, Body: http.NoBody, Request: r}, nil
 }
 
-const there = "https://gate.example.com/web"
+const exampleURL = "https://gate.example.com/web"
 
-// ask is Ask in a time of its own.
-func ask(t *testing.T, l *line, gates ...spec.Gate) (answer rollout.GateAnswer, took time.Duration) {
+// askScript calls Ask in a synctest bubble, where waiting takes no real time.
+func askScript(t *testing.T, transport *script, gates ...spec.Gate) (answer rollout.GateAnswer, took time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		k := keeper(t, "https://gate.example.com")
-		k.client.Transport = l
+		k.client.Transport = transport
 		began := time.Now()
 		answer = k.Ask(t.Context(), gates, start)
 		took = time.Since(began)
@@ -51,6 +51,7 @@ func ask(t *testing.T, l *line, gates ...spec.Gate) (answer rollout.GateAnswer, 
 }
 
 func TestRetries(t *testing.T) {
+	const noHTTP = "did not answer: the connection failed or the answer was not HTTP"
 	for name, tt := range map[string]struct {
 		words   string
 		retries int
@@ -60,34 +61,34 @@ func TestRetries(t *testing.T) {
 	}{
 		"a yes at once":                   {"200", 3, 1, 0, ""},
 		"a no is an answer":               {"403", 3, 1, 0, "answered 403 Forbidden"},
-		"no answer, without retries":      {"down", 0, 1, 0, "did not answer: there was no HTTP"},
+		"no answer, without retries":      {"down", 0, 1, 0, noHTTP},
 		"no answer, then a yes":           {"down 200", 3, 2, 200 * time.Millisecond, ""},
 		"no answer, then a no":            {"down 403 200", 3, 2, 200 * time.Millisecond, "answered 403 Forbidden"},
 		"500, 503 and 429 are no answers": {"500 503 429 200", 3, 4, 950 * time.Millisecond, ""},
 		"retries end":                     {"503", 2, 3, 500 * time.Millisecond, "answered 503 Service Unavailable"},
-		"the last try has the word":       {"503 down", 1, 2, 200 * time.Millisecond, "did not answer: there was no HTTP"},
-		"a timeout is one request's":      {"silence 200", 1, 2, 10200 * time.Millisecond, ""},
-		"all of them silent":              {"silence", 1, 2, 20200 * time.Millisecond, "did not answer: nothing within 10s"},
-		"the most there may be":           {"down", 10, 11, 22666 * time.Millisecond, "did not answer: there was no HTTP"},
+		"the last attempt counts":         {"503 down", 1, 2, 200 * time.Millisecond, noHTTP},
+		"a timeout is of one request":     {"silence 200", 1, 2, 10200 * time.Millisecond, ""},
+		"no request is answered":          {"silence", 1, 2, 20200 * time.Millisecond, "did not answer: timed out after 10s"},
+		"the longest that is possible":    {"down", 10, 11, 22666 * time.Millisecond, noHTTP},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := &line{words: strings.Fields(tt.words)}
-			got, took := ask(t, l, spec.Gate{Before: spec.GateStart, URL: there, Timeout: 10 * time.Second, Retries: tt.retries})
-			if got.Open != (tt.want == "") || strings.TrimPrefix(got.Message, `"`+there+`" `) != tt.want {
+			transport := &script{words: strings.Fields(tt.words)}
+			got, took := askScript(t, transport, spec.Gate{Before: spec.GateStart, URL: exampleURL, Timeout: 10 * time.Second, Retries: tt.retries})
+			if got.Open != (tt.want == "") || strings.TrimPrefix(got.Message, `"`+exampleURL+`" `) != tt.want {
 				t.Errorf("got %+v, want %q", got, tt.want)
 			}
-			if took = took.Truncate(time.Millisecond); took != tt.took || l.asked != tt.asked {
-				t.Errorf("%d requests in %s, want %d in %s", l.asked, took, tt.asked, tt.took)
+			if took = took.Truncate(time.Millisecond); took != tt.took || transport.asked != tt.asked {
+				t.Errorf("%d requests in %s, want %d in %s", transport.asked, took, tt.asked, tt.took)
 			}
 		})
 	}
 }
 
 func TestAnAskEnds(t *testing.T) {
-	slow := spec.Gate{Before: spec.GateStart, URL: there, Timeout: 30 * time.Second, Retries: 10}
-	l := &line{words: []string{"silence"}}
-	got, took := ask(t, l, slow)
-	if want := `"` + there + `" did not answer: nothing within 30s`; took != 30*time.Second || got.Open || got.Message != want {
+	slow := spec.Gate{Before: spec.GateStart, URL: exampleURL, Timeout: 30 * time.Second, Retries: 10}
+	transport := &script{words: []string{"silence"}}
+	got, took := askScript(t, transport, slow)
+	if want := `"` + exampleURL + `" did not answer: timed out after 30s`; took != 30*time.Second || got.Open || got.Message != want {
 		t.Errorf("after %s: %+v", took, got)
 	}
 }
@@ -115,7 +116,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestAnswersAreRememberedForFiveSeconds(t *testing.T) {
-	g := gateAt(there)
+	g := gateAt(exampleURL)
 	other := g
 	other.URL += "/other"
 	heavier := start
@@ -141,16 +142,16 @@ func TestAnswersAreRememberedForFiveSeconds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := &line{words: strings.Fields(tt.words)}
+				transport := &script{words: strings.Fields(tt.words)}
 				k := keeper(t, "https://gate.example.com")
-				k.client.Transport = l
+				k.client.Transport = transport
 				first := k.Ask(t.Context(), []spec.Gate{g}, start)
 				time.Sleep(tt.after)
 				if again := k.Ask(t.Context(), tt.gates, tt.again); again.Open != first.Open {
 					t.Errorf("first %+v, then %+v", first, again)
 				}
-				if l.asked != tt.asked {
-					t.Errorf("%d requests, want %d", l.asked, tt.asked)
+				if transport.asked != tt.asked {
+					t.Errorf("%d requests, want %d", transport.asked, tt.asked)
 				}
 			})
 		})
@@ -159,15 +160,15 @@ func TestAnswersAreRememberedForFiveSeconds(t *testing.T) {
 
 func TestWhatAShutdownCutShortIsNotRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &line{words: []string{"silence", "200"}}
+		transport := &script{words: []string{"silence", "200"}}
 		k := keeper(t, "https://gate.example.com")
-		k.client.Transport = l
+		k.client.Transport = transport
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if got := k.Ask(ctx, []spec.Gate{gateAt(there)}, start); got.Open {
+		if got := k.Ask(ctx, []spec.Gate{gateAt(exampleURL)}, start); got.Open {
 			t.Errorf("got %+v", got)
 		}
-		if got := k.Ask(t.Context(), []spec.Gate{gateAt(there)}, start); !got.Open {
+		if got := k.Ask(t.Context(), []spec.Gate{gateAt(exampleURL)}, start); !got.Open {
 			t.Errorf("got %+v", got)
 		}
 	})

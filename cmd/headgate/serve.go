@@ -32,7 +32,7 @@ import (
 
 var (
 	_ controller.Router     = (*ingress.Router)(nil)
-	_ controller.Judge      = (*analysis.Judge)(nil)
+	_ controller.Judge      = judge{}
 	_ controller.Gatekeeper = (*gate.Gatekeeper)(nil)
 )
 
@@ -161,11 +161,11 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 			Controllers:       cfg.IngressControllers,
 			PreviewDomains:    cfg.PreviewDomains,
 		}),
-		Judge: analysis.New(prometheus, mgr.GetAPIReader(), analysis.Options{
+		Judge: judge{analysis.New(prometheus, mgr.GetAPIReader(), analysis.Options{
 			Source:         cfg.MetricsSource,
 			Timeout:        cfg.QueryTimeout,
 			NamespaceLabel: cfg.NamespaceLabel,
-		}),
+		})},
 		Gates:   gate.New(cfg.GateAddresses),
 		Events:  mgr.GetEventRecorder("headgate"),
 		Metrics: controller.NewMetrics(metrics.Registry),

@@ -31,7 +31,7 @@ func (r *Reconciler) decide(ctx context.Context, s *seen) (rollout.Decision, err
 // that asks metrics, Jobs and gates.
 func (r *Reconciler) answer(ctx context.Context, s *seen, needs rollout.Needs) error {
 	if needs.Measurement {
-		m := r.Judge.Measure(ctx, s.Spec.Analysis, s.subject())
+		m := s.analysis.Measure(ctx, s.subject())
 		s.Measurement = &m
 	}
 	if needs.Job != nil {

@@ -39,14 +39,21 @@ type Gatekeeper interface {
 	Ask(ctx context.Context, gates []spec.Gate, q rollout.GateQuestion) rollout.GateAnswer
 }
 
-// Judge looks at metrics.
+// Judge reads analyses.
 type Judge interface {
-	// Plan parses the headgate.dev/analysis annotation of a Deployment in namespace.
-	// "" has no plan: nil, nil. The text may name a ConfigMap, which is read.
-	Plan(ctx context.Context, namespace, analysis string) (*rollout.AnalysisPlan, error)
+	// Resolve parses the headgate.dev/analysis annotation of a Deployment in
+	// namespace, and reads the ConfigMap that it may name. nil, nil: the text is
+	// empty, so no analysis is configured.
+	Resolve(ctx context.Context, namespace, text string) (Analysis, error)
+}
 
-	// Measure takes one measurement of every metric that analysis names and
-	// returns the worst. It does not fail: what cannot be measured is an Error
-	// verdict.
-	Measure(ctx context.Context, analysis string, s rollout.Subject) rollout.Measurement
+// Analysis is what an annotation and its ConfigMap said at one moment. Its plan
+// and its measurements are of the same version.
+type Analysis interface {
+	// Plan is what the decision needs to know: the interval and the limits.
+	Plan() rollout.AnalysisPlan
+
+	// Measure takes one measurement of every metric and returns the worst. It
+	// does not fail: what cannot be measured is an Error verdict.
+	Measure(ctx context.Context, s rollout.Subject) rollout.Measurement
 }

@@ -30,6 +30,7 @@ type seen struct {
 	canary    *appsv1.Deployment // nil: there is none
 	condition *appsv1.DeploymentCondition
 	jobs      jobs
+	analysis  Analysis  // nil: none is configured, or it cannot be read
 	freeDue   time.Time // when to free the autoscalers that apply kept held; zero: there are none
 }
 
@@ -63,9 +64,7 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*se
 	if err := r.observeTraffic(ctx, s); err != nil {
 		return nil, err
 	}
-	if s.SpecErr == nil {
-		s.Plan, s.PlanErr = r.Judge.Plan(ctx, s.dep.Namespace, s.Spec.Analysis)
-	}
+	r.observeAnalysis(ctx, s)
 	return s, nil
 }
 
@@ -227,6 +226,18 @@ func (s *seen) chooseTrack() {
 		return
 	}
 	s.target.Track = track
+}
+
+// observeAnalysis finds out how the rollout is judged. It measures nothing.
+func (r *Reconciler) observeAnalysis(ctx context.Context, s *seen) {
+	if s.SpecErr != nil {
+		return
+	}
+	s.analysis, s.PlanErr = r.Judge.Resolve(ctx, s.dep.Namespace, s.Spec.Analysis)
+	if s.PlanErr == nil && s.analysis != nil {
+		plan := s.analysis.Plan()
+		s.Plan = &plan
+	}
 }
 
 func (s *seen) subject() rollout.Subject {
