@@ -27,13 +27,15 @@ import (
 	"github.com/headgate/headgate/certs"
 	"github.com/headgate/headgate/ingress"
 	"github.com/headgate/headgate/rollout/controller"
+	"github.com/headgate/headgate/rollout/controller/autoscaler"
 	"github.com/headgate/headgate/webhook"
 )
 
 var (
-	_ controller.Router     = (*ingress.Router)(nil)
-	_ controller.Judge      = (*analysis.Judge)(nil)
-	_ controller.Gatekeeper = (*gate.Gatekeeper)(nil)
+	_ controller.Router      = (*ingress.Router)(nil)
+	_ controller.Judge       = (*analysis.Judge)(nil)
+	_ controller.Gatekeeper  = (*gate.Gatekeeper)(nil)
+	_ controller.Autoscalers = (*autoscaler.Holder)(nil)
 )
 
 // lease is the name of the leader election's Lease; the chart permits no other.
@@ -151,6 +153,9 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 	if err := ingress.SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
+	if err := autoscaler.SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
 	reconciler := &controller.Reconciler{
 		Client: mgr.GetClient(),
 		Live:   mgr.GetAPIReader(),
@@ -164,11 +169,12 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 			Timeout:        cfg.QueryTimeout,
 			NamespaceLabel: cfg.NamespaceLabel,
 		}),
-		Gates:   gate.New(cfg.GateAddresses),
-		Events:  mgr.GetEventRecorder("headgate"),
-		Metrics: controller.NewMetrics(metrics.Registry),
-		Settle:  cfg.Settle,
-		Drain:   cfg.Drain,
+		Gates:       gate.New(cfg.GateAddresses),
+		Autoscalers: &autoscaler.Holder{Client: mgr.GetClient()},
+		Events:      mgr.GetEventRecorder("headgate"),
+		Metrics:     controller.NewMetrics(metrics.Registry),
+		Settle:      cfg.Settle,
+		Drain:       cfg.Drain,
 	}
 	return reconciler.SetupWithManager(ctx, mgr, cfg.MaxConcurrentReconciles)
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -70,25 +69,26 @@ type stage struct {
 }
 
 // newStage is a rollout with a canary of 2 pods at weight 50.
-func newStage(t *testing.T, others ...client.Object) stage {
+func newStage(t *testing.T) stage {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := errors.Join(appsv1.AddToScheme(scheme), autoscalingv2.AddToScheme(scheme)); err != nil {
+	if err := appsv1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
 	dep := stableDeployment()
 	canary := newCanary(dep, "7", map[string]string{"app": "web-canary"}, "{}", 2)
 	l := &ledger{}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(dep, canary).WithObjects(others...).WithStatusSubresource(dep).
-		WithIndex(dep, activeIndex, active).
-		WithIndex(&autoscalingv2.HorizontalPodAutoscaler{}, targetIndex, scales).
-		WithIndex(&autoscalingv2.HorizontalPodAutoscaler{}, markedIndex, markedFor).Build()
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(dep, canary).WithStatusSubresource(dep).
+		WithIndex(dep, activeIndex, active).Build()
 	for _, obj := range []client.Object{dep, canary} {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r := &Reconciler{Client: interceptor.NewClient(c, l.funcs()), Live: c, Router: l, Events: events.NewFakeRecorder(10), Now: func() time.Time { return time.Unix(0, 0) }}
+	r := &Reconciler{
+		Client: interceptor.NewClient(c, l.funcs()), Live: c, Router: l, Autoscalers: &heldAutoscalers{ledger: l},
+		Events: events.NewFakeRecorder(10), Now: func() time.Time { return time.Unix(0, 0) },
+	}
 	s := &seen{dep: dep, canary: canary}
 	s.Stable = rollout.Stable{Hold: "7", Phase: spec.Pending}
 	s.Traffic = rollout.Traffic{Routed: true, Weight: 50}
@@ -126,13 +126,13 @@ func TestApplyOrder(t *testing.T) {
 		},
 		"nothing shrinks stable once it may get its traffic back": {
 			decision: rollout.Decision{Canary: goal, Weight: 75, Phase: spec.Pending, HoldScaleDown: true},
-			want:     []string{"patch web-canary", "patch web-autoscaler", "weight 75"},
+			want:     []string{"patch web-canary", "hold autoscalers", "weight 75"},
 		},
 		"autoscalers are free again before the record goes": {
 			decision: rollout.Decision{Reason: reason.Promoted, Weight: rollout.Unrouted},
 			gone:     true,
 			held:     true,
-			want:     []string{"patch web", "patch status of web", "patch web-autoscaler", "remove services", "delete web-canary"},
+			want:     []string{"patch web", "patch status of web", "free autoscalers", "remove services", "delete web-canary"},
 		},
 		"a command is taken in the same write as the phase": {
 			decision: rollout.Decision{Canary: goal, Weight: rollout.KeepRoutes, Phase: spec.Paused, TakeCommand: true},
@@ -141,11 +141,8 @@ func TestApplyOrder(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			hpa := autoscaler()
-			if tt.held {
-				mark(hpa, `{"deployment":"web","selectPolicy":null}`)
-			}
-			s := newStage(t, hpa)
+			s := newStage(t)
+			s.Autoscalers.(*heldAutoscalers).held = tt.held
 			s.Traffic.Routed = !tt.gone
 			if err := s.apply(t.Context(), s.seen, tt.decision); err != nil {
 				t.Fatal(err)

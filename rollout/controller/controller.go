@@ -26,11 +26,12 @@ type Reconciler struct {
 	// traffic is added, and after a write met a newer object.
 	Live client.Reader
 
-	Router  Router
-	Judge   Judge
-	Gates   Gatekeeper
-	Events  events.EventRecorder
-	Metrics *Metrics
+	Router      Router
+	Judge       Judge
+	Gates       Gatekeeper
+	Autoscalers Autoscalers
+	Events      events.EventRecorder
+	Metrics     *Metrics
 
 	// Settle and Drain are as in rollout.Observation.
 	Settle, Drain time.Duration
@@ -47,7 +48,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	if seen == nil {
 		r.Metrics.forget(req.NamespacedName)
-		return again(r.restoreScaleDown(ctx, req.NamespacedName))
+		return again(r.freeAllScaleDown(ctx, req.NamespacedName))
 	}
 	decision := r.decide(ctx, seen)
 	if err := r.apply(ctx, seen, decision); err != nil {

@@ -3,6 +3,9 @@ package controller
 import (
 	"context"
 
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/spec"
 )
@@ -49,4 +52,27 @@ type Judge interface {
 	// returns the worst. It does not fail: what cannot be measured is an Error
 	// verdict.
 	Measure(ctx context.Context, analysis string, s rollout.Subject) rollout.Measurement
+}
+
+// Autoscalers holds autoscalers: it switches their scale-down off so that they
+// cannot shrink stable, and puts back what was there. Every method is idempotent
+// and writes nothing that is already so.
+type Autoscalers interface {
+	// Gaps returns a note for each autoscaler that may shrink deployment because it
+	// cannot be held. It reads caches only.
+	Gaps(ctx context.Context, deployment types.NamespacedName) ([]rollout.Note, error)
+
+	// Hold holds every autoscaler of deployment and calls report after each write.
+	Hold(ctx context.Context, deployment types.NamespacedName, report func(rollout.Note)) error
+
+	// Free frees the autoscalers that are held for deployment, and calls report
+	// after each write. Those that goal keeps stay held; kept says whether there are
+	// any. deployment need not exist any more.
+	Free(ctx context.Context, deployment types.NamespacedName, goal rollout.ScaleDownGoal, report func(rollout.Note)) (kept bool, err error)
+
+	// HeldFor returns the Deployments for which autoscaler is held, existing or not.
+	HeldFor(autoscaler client.Object) []types.NamespacedName
+
+	// Changed says whether an update of an autoscaler matters to a rollout.
+	Changed(before, after client.Object) bool
 }

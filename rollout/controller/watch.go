@@ -37,11 +37,6 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, wor
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &appsv1.Deployment{}, activeIndex, active); err != nil {
 		return fmt.Errorf("indexing Deployments: %w", err)
 	}
-	for index, keys := range map[string]client.IndexerFunc{targetIndex: scales, markedIndex: markedFor} {
-		if err := mgr.GetFieldIndexer().IndexField(ctx, &autoscalingv2.HorizontalPodAutoscaler{}, index, keys); err != nil {
-			return fmt.Errorf("indexing HorizontalPodAutoscalers: %w", err)
-		}
-	}
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named("rollout").
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
@@ -50,7 +45,9 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, wor
 		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsOf)).
 		Watches(&netv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsOf)).
 		Watches(&netv1.IngressClass{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsOf)).
-		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(r.autoscaled), builder.WithPredicates(respecified())).
+		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(r.autoscaled), builder.WithPredicates(predicate.Funcs{
+			UpdateFunc: func(e event.UpdateEvent) bool { return r.Autoscalers.Changed(e.ObjectOld, e.ObjectNew) },
+		})).
 		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(r.rolloutOfJob)).
 		Complete(r)
 	if err != nil {
@@ -94,6 +91,17 @@ func (r *Reconciler) rolloutsOf(ctx context.Context, obj client.Object) []ctrl.R
 		if dep := &list.Items[i]; mayMatter(obj, dep) {
 			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(dep)})
 		}
+	}
+	return requests
+}
+
+// autoscaled returns the rollouts that an autoscaler may affect, and the
+// Deployments for which it is held, existing or not: only a reconcile of these
+// frees it.
+func (r *Reconciler) autoscaled(ctx context.Context, obj client.Object) []ctrl.Request {
+	requests := r.rolloutsOf(ctx, obj)
+	for _, deployment := range r.Autoscalers.HeldFor(obj) {
+		requests = append(requests, ctrl.Request{NamespacedName: deployment})
 	}
 	return requests
 }
