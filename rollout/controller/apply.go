@@ -33,9 +33,9 @@ import (
 //
 // Every write to a Deployment is for the generation that was read, so that a
 // stale read writes nothing.
-func (r *Reconciler) apply(ctx context.Context, s *seen, d rollout.Decision) error {
-	for _, step := range []func(context.Context, *seen, rollout.Decision) error{
-		r.takeTraffic, r.keepCanary, r.tellNotes, r.holdScaleDown, r.addTraffic, r.runJob, r.mark, r.tell, r.freeScaleDown, r.cleanUp,
+func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision) error {
+	for _, step := range []func(context.Context, *snapshot, rollout.Decision) error{
+		r.takeTraffic, r.writeCanary, r.reportNotes, r.holdScaleDown, r.addTraffic, r.applyJob, r.writeStable, r.report, r.freeScaleDown, r.removeCanary,
 	} {
 		if err := step(ctx, s, d); err != nil {
 			return fmt.Errorf("rolling out Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
@@ -44,7 +44,7 @@ func (r *Reconciler) apply(ctx context.Context, s *seen, d rollout.Decision) err
 	return nil
 }
 
-func (r *Reconciler) takeTraffic(ctx context.Context, s *seen, d rollout.Decision) error {
+func (r *Reconciler) takeTraffic(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	switch was := s.Traffic; {
 	case !was.Routed && !was.Previewed:
 		return nil
@@ -60,7 +60,7 @@ func (r *Reconciler) takeTraffic(ctx context.Context, s *seen, d rollout.Decisio
 	return nil
 }
 
-func (r *Reconciler) keepCanary(ctx context.Context, s *seen, d rollout.Decision) error {
+func (r *Reconciler) writeCanary(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	if d.Canary == nil {
 		return nil
 	}
@@ -68,22 +68,22 @@ func (r *Reconciler) keepCanary(ctx context.Context, s *seen, d rollout.Decision
 	if err != nil {
 		return fmt.Errorf("encoding the state: %w", err)
 	}
-	if s.canary == nil {
-		s.canary = newCanary(s.dep, d.Canary.State.Rollout, s.target.Track, state, d.Canary.Replicas)
-		return r.Client.Create(ctx, s.canary, fieldOwner)
+	if s.canaryDep == nil {
+		s.canaryDep = newCanary(s.dep, d.Canary.State.Rollout, s.target.Track, state, d.Canary.Replicas)
+		return r.Client.Create(ctx, s.canaryDep, fieldOwner)
 	}
-	if s.canary.Annotations[spec.AnnotationState] == state && *s.canary.Spec.Replicas == d.Canary.Replicas {
+	if s.canaryDep.Annotations[spec.AnnotationState] == state && *s.canaryDep.Spec.Replicas == d.Canary.Replicas {
 		return nil
 	}
-	s.canary, err = r.patch(ctx, s.canary, map[string]any{spec.AnnotationState: state}, map[string]any{"replicas": d.Canary.Replicas})
+	s.canaryDep, err = r.patchDeployment(ctx, s.canaryDep, map[string]any{spec.AnnotationState: state}, map[string]any{"replicas": d.Canary.Replicas})
 	return err
 }
 
-// patch merges annotations and fields of the spec into dep, as the API server has it if it
+// patchDeployment merges annotations and fields of the spec into dep, as the API server has it if it
 // still is of dep's generation, and returns the result. A status that was
 // written meanwhile does not matter: pods come and go while metrics are asked,
 // and a verdict whose record was refused for that would be lost.
-func (r *Reconciler) patch(ctx context.Context, dep *appsv1.Deployment, annotations, fields map[string]any) (*appsv1.Deployment, error) {
+func (r *Reconciler) patchDeployment(ctx context.Context, dep *appsv1.Deployment, annotations, fields map[string]any) (*appsv1.Deployment, error) {
 	out, version := dep.DeepCopy(), dep.ResourceVersion
 	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
 		patch, err := json.Marshal(map[string]any{
@@ -97,7 +97,7 @@ func (r *Reconciler) patch(ctx context.Context, dep *appsv1.Deployment, annotati
 		if !apierrors.IsConflict(err) {
 			return err
 		}
-		live, stale := r.confirm(ctx, dep)
+		live, stale := r.confirmUnchanged(ctx, dep)
 		if stale != nil {
 			return stale
 		}
@@ -110,15 +110,15 @@ func (r *Reconciler) patch(ctx context.Context, dep *appsv1.Deployment, annotati
 	return out, nil
 }
 
-func (r *Reconciler) addTraffic(ctx context.Context, s *seen, d rollout.Decision) error {
+func (r *Reconciler) addTraffic(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	if d.Weight < 0 {
 		return nil
 	}
 	if d.Weight > s.Traffic.Lowest || d.Match != s.Traffic.Match && !d.Match.None() {
 		// Caches may lag: a rollout that was aborted by the previous leader must
 		// not see its weight rise here.
-		for _, dep := range []*appsv1.Deployment{s.dep, s.canary} {
-			if _, err := r.confirm(ctx, dep); err != nil {
+		for _, dep := range []*appsv1.Deployment{s.dep, s.canaryDep} {
+			if _, err := r.confirmUnchanged(ctx, dep); err != nil {
 				return err
 			}
 		}
@@ -126,11 +126,11 @@ func (r *Reconciler) addTraffic(ctx context.Context, s *seen, d rollout.Decision
 	return r.Router.SetWeight(ctx, s.target, d.Weight, d.Match)
 }
 
-// confirm reads dep from the API server, and fails with errStale unless it is as
+// confirmUnchanged reads dep from the API server, and fails with errStale unless it is as
 // it was read. Every write to the spec or the annotations of a Deployment raises
 // its generation; status does not, so a pod that becomes Available is no reason
 // to start over.
-func (r *Reconciler) confirm(ctx context.Context, dep *appsv1.Deployment) (*appsv1.Deployment, error) {
+func (r *Reconciler) confirmUnchanged(ctx context.Context, dep *appsv1.Deployment) (*appsv1.Deployment, error) {
 	live := &appsv1.Deployment{}
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(dep), live); err != nil {
 		return nil, fmt.Errorf("confirming Deployment %s: %w", dep.Name, err)
@@ -141,12 +141,12 @@ func (r *Reconciler) confirm(ctx context.Context, dep *appsv1.Deployment) (*apps
 	return live, nil
 }
 
-// mark writes the user's Deployment: hold, phase and command, nothing else.
-func (r *Reconciler) mark(ctx context.Context, s *seen, d rollout.Decision) error {
+// writeStable writes the user's Deployment: hold, phase and command, nothing else.
+func (r *Reconciler) writeStable(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	annotations := map[string]any{}
 	fields := map[string]any{}
 	if d.Phase != s.Stable.Phase {
-		annotations[spec.AnnotationPhase] = orRemove(string(d.Phase))
+		annotations[spec.AnnotationPhase] = nullIfEmpty(string(d.Phase))
 	}
 	if d.TakeCommand {
 		annotations[spec.AnnotationCommand] = nil
@@ -161,26 +161,26 @@ func (r *Reconciler) mark(ctx context.Context, s *seen, d rollout.Decision) erro
 	if len(annotations) == 0 {
 		return nil
 	}
-	_, err := r.patch(ctx, s.dep, annotations, fields)
+	_, err := r.patchDeployment(ctx, s.dep, annotations, fields)
 	return err
 }
 
-// orRemove is a value in a merge patch, where null removes.
-func orRemove(value string) any {
+// nullIfEmpty is a value in a merge patch, where null removes.
+func nullIfEmpty(value string) any {
 	if value == "" {
 		return nil
 	}
 	return value
 }
 
-func (r *Reconciler) cleanUp(ctx context.Context, s *seen, d rollout.Decision) error {
-	if s.canary == nil || d.Canary != nil || s.Traffic.Routed {
+func (r *Reconciler) removeCanary(ctx context.Context, s *snapshot, d rollout.Decision) error {
+	if s.canaryDep == nil || d.Canary != nil || s.Traffic.Routed {
 		return nil
 	}
 	if err := r.Router.Cleanup(ctx, s.target); err != nil {
 		return err
 	}
-	return client.IgnoreNotFound(r.Client.Delete(ctx, s.canary, client.Preconditions{
-		UID: &s.canary.UID, ResourceVersion: &s.canary.ResourceVersion,
+	return client.IgnoreNotFound(r.Client.Delete(ctx, s.canaryDep, client.Preconditions{
+		UID: &s.canaryDep.UID, ResourceVersion: &s.canaryDep.ResourceVersion,
 	}))
 }

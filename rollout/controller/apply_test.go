@@ -62,14 +62,14 @@ func (l *ledger) funcs() interceptor.Funcs {
 	}
 }
 
-type stage struct {
+type fixture struct {
 	*Reconciler
-	*seen
+	*snapshot
 	ledger *ledger
 }
 
-// newStage is a rollout with a canary of 2 pods at weight 50.
-func newStage(t *testing.T) stage {
+// newFixture is a rollout with a canary of 2 pods at weight 50.
+func newFixture(t *testing.T) fixture {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := appsv1.AddToScheme(scheme); err != nil {
@@ -79,7 +79,7 @@ func newStage(t *testing.T) stage {
 	canary := newCanary(dep, "7", map[string]string{"app": "web-canary"}, "{}", 2)
 	l := &ledger{}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(dep, canary).WithStatusSubresource(dep).
-		WithIndex(dep, activeIndex, active).Build()
+		WithIndex(dep, activeIndex, activeKey).Build()
 	for _, obj := range []client.Object{dep, canary} {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
 			t.Fatal(err)
@@ -89,10 +89,10 @@ func newStage(t *testing.T) stage {
 		Client: interceptor.NewClient(c, l.funcs()), Live: c, Router: l, Autoscalers: &heldAutoscalers{ledger: l},
 		Events: events.NewFakeRecorder(10), Now: func() time.Time { return time.Unix(0, 0) },
 	}
-	s := &seen{dep: dep, canary: canary}
+	s := &snapshot{dep: dep, canaryDep: canary}
 	s.Stable = rollout.Stable{Hold: "7", Phase: spec.Pending}
 	s.Traffic = rollout.Traffic{Routed: true, Weight: 50}
-	return stage{r, s, l}
+	return fixture{r, s, l}
 }
 
 func TestApplyOrder(t *testing.T) {
@@ -141,10 +141,10 @@ func TestApplyOrder(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newFixture(t)
 			s.Autoscalers.(*heldAutoscalers).held = tt.held
 			s.Traffic.Routed = !tt.gone
-			if err := s.apply(t.Context(), s.seen, tt.decision); err != nil {
+			if err := s.apply(t.Context(), s.snapshot, tt.decision); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tt.want, s.ledger.writes); diff != "" {
@@ -155,9 +155,9 @@ func TestApplyOrder(t *testing.T) {
 }
 
 func TestApplyRelease(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	d := rollout.Decision{Weight: rollout.KeepRoutes, Hold: rollout.Release, TakeCommand: true}
-	if err := s.mark(t.Context(), s.seen, d); err != nil {
+	if err := s.writeStable(t.Context(), s.snapshot, d); err != nil {
 		t.Fatal(err)
 	}
 	dep := &appsv1.Deployment{}
@@ -175,7 +175,7 @@ func TestApplyRelease(t *testing.T) {
 // A template that arrives between the look and the write must not be released on
 // the strength of the one before.
 func TestApplyStale(t *testing.T) {
-	touch := func(t *testing.T, s stage, obj client.Object, generations int64) {
+	touch := func(t *testing.T, s fixture, obj client.Object, generations int64) {
 		t.Helper()
 		obj.SetGeneration(obj.GetGeneration() + generations)
 		if err := s.Live.(client.Client).Update(t.Context(), obj); err != nil {
@@ -183,22 +183,22 @@ func TestApplyStale(t *testing.T) {
 		}
 	}
 	t.Run("a release of an older Deployment is a conflict", func(t *testing.T) {
-		s := newStage(t)
+		s := newFixture(t)
 		touch(t, s, s.dep.DeepCopy(), 1)
-		err := s.mark(t.Context(), s.seen, rollout.Decision{Hold: rollout.Release})
-		if result, err := again(err); err != nil || result.RequeueAfter == 0 {
+		err := s.writeStable(t.Context(), s.snapshot, rollout.Decision{Hold: rollout.Release})
+		if result, err := requeueIfStale(err); err != nil || result.RequeueAfter == 0 {
 			t.Errorf("again() = %v, %v; want another look", result, err)
 		}
 	})
 	t.Run("a status that was written meanwhile loses no verdict", func(t *testing.T) {
-		s := newStage(t)
-		touch(t, s, s.canary.DeepCopy(), 0)
+		s := newFixture(t)
+		touch(t, s, s.canaryDep.DeepCopy(), 0)
 		d := rollout.Decision{Canary: &rollout.CanaryGoal{State: rollout.State{Rollout: "7", Why: reason.AnalysisFailed}, Replicas: 2}}
-		if err := s.keepCanary(t.Context(), s.seen, d); err != nil {
+		if err := s.writeCanary(t.Context(), s.snapshot, d); err != nil {
 			t.Fatal(err)
 		}
 		canary := &appsv1.Deployment{}
-		if err := s.Live.Get(t.Context(), client.ObjectKeyFromObject(s.canary), canary); err != nil {
+		if err := s.Live.Get(t.Context(), client.ObjectKeyFromObject(s.canaryDep), canary); err != nil {
 			t.Fatal(err)
 		}
 		if state := canary.Annotations[spec.AnnotationState]; !strings.Contains(state, "AnalysisFailed") {
@@ -206,9 +206,9 @@ func TestApplyStale(t *testing.T) {
 		}
 	})
 	t.Run("traffic is not added for an older canary", func(t *testing.T) {
-		s := newStage(t)
-		touch(t, s, s.canary.DeepCopy(), 1)
-		if err := s.addTraffic(t.Context(), s.seen, rollout.Decision{Weight: 75}); !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
+		s := newFixture(t)
+		touch(t, s, s.canaryDep.DeepCopy(), 1)
+		if err := s.addTraffic(t.Context(), s.snapshot, rollout.Decision{Weight: 75}); !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
 			t.Errorf("addTraffic() = %v, writes %v; want errStale and none", err, s.ledger.writes)
 		}
 	})

@@ -44,31 +44,31 @@ func newCanary(dep *appsv1.Deployment, id string, track map[string]string, state
 // stable ones, and on a small cluster unschedulable.
 func retarget(pod *corev1.PodSpec, own, track map[string]string) {
 	for i := range pod.TopologySpreadConstraints {
-		follow(pod.TopologySpreadConstraints[i].LabelSelector, own, track)
+		retargetSelector(pod.TopologySpreadConstraints[i].LabelSelector, own, track)
 	}
 	if pod.Affinity == nil {
 		return
 	}
 	if a := pod.Affinity.PodAffinity; a != nil {
-		followTerms(a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution, own, track)
+		retargetTerms(a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution, own, track)
 	}
 	if a := pod.Affinity.PodAntiAffinity; a != nil {
-		followTerms(a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution, own, track)
+		retargetTerms(a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution, own, track)
 	}
 }
 
-func followTerms(required []corev1.PodAffinityTerm, preferred []corev1.WeightedPodAffinityTerm, own, track map[string]string) {
+func retargetTerms(required []corev1.PodAffinityTerm, preferred []corev1.WeightedPodAffinityTerm, own, track map[string]string) {
 	for i := range required {
-		follow(required[i].LabelSelector, own, track)
+		retargetSelector(required[i].LabelSelector, own, track)
 	}
 	for i := range preferred {
-		follow(preferred[i].PodAffinityTerm.LabelSelector, own, track)
+		retargetSelector(preferred[i].PodAffinityTerm.LabelSelector, own, track)
 	}
 }
 
-// follow replaces the stable value of a track label, wherever selector asks for
+// retargetSelector replaces the stable value of a track label, wherever selector asks for
 // it, by the canary's.
-func follow(selector *metav1.LabelSelector, own, track map[string]string) {
+func retargetSelector(selector *metav1.LabelSelector, own, track map[string]string) {
 	if selector == nil {
 		return
 	}

@@ -48,17 +48,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	if seen == nil {
 		r.Metrics.forget(req.NamespacedName)
-		return again(r.freeAllScaleDown(ctx, req.NamespacedName))
+		return requeueIfStale(r.freeAllScaleDown(ctx, req.NamespacedName))
 	}
 	decision := r.decide(ctx, seen)
 	if err := r.apply(ctx, seen, decision); err != nil {
-		return again(err)
+		return requeueIfStale(err)
 	}
-	return ctrl.Result{RequeueAfter: r.until(rollout.Earliest(decision.Again, seen.freeDue))}, nil
+	return ctrl.Result{RequeueAfter: r.requeueAfter(rollout.Earliest(decision.Again, seen.freeScaleDownAt))}, nil
 }
 
 // decide asks the gates that a decision depends on, if it does on any.
-func (r *Reconciler) decide(ctx context.Context, s *seen) rollout.Decision {
+func (r *Reconciler) decide(ctx context.Context, s *snapshot) rollout.Decision {
 	d := rollout.Next(s.Observation)
 	if d.Ask == "" {
 		return d
@@ -73,14 +73,14 @@ func (r *Reconciler) decide(ctx context.Context, s *seen) rollout.Decision {
 // errStale says that what was observed is not so any more.
 var errStale = errors.New("the rollout changed while it was being decided")
 
-// soon is how long to wait for the cache after a write met a newer object.
-const soon = 50 * time.Millisecond
+// staleRetryDelay is how long to wait for the cache after a write met a newer object.
+const staleRetryDelay = 50 * time.Millisecond
 
-// again turns the loss of a race into another look. It is no error: nothing was
+// requeueIfStale turns the loss of a race into another look. It is no error: nothing was
 // written on the strength of what was out of date.
-func again(err error) (ctrl.Result, error) {
+func requeueIfStale(err error) (ctrl.Result, error) {
 	if errors.Is(err, errStale) || apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
-		return ctrl.Result{RequeueAfter: soon}, nil
+		return ctrl.Result{RequeueAfter: staleRetryDelay}, nil
 	}
 	return ctrl.Result{}, err
 }
@@ -93,7 +93,7 @@ func (r *Reconciler) now() time.Time {
 	return time.Now().UTC().Truncate(time.Millisecond)
 }
 
-func (r *Reconciler) until(t time.Time) time.Duration {
+func (r *Reconciler) requeueAfter(t time.Time) time.Duration {
 	if t.IsZero() {
 		return 0
 	}

@@ -38,7 +38,7 @@ func jobName(canary, run string) string {
 //
 // It lives until the canary goes, because a result that was collected before
 // anybody looked would be asked for a second time.
-func newJob(s *seen, cron *batchv1.CronJob, name, address string) *batchv1.Job {
+func newJob(s *snapshot, cron *batchv1.CronJob, name, address string) *batchv1.Job {
 	jobSpec := cron.Spec.JobTemplate.Spec.DeepCopy()
 	jobSpec.Suspend, jobSpec.TTLSecondsAfterFinished = nil, nil
 	jobSpec.Selector, jobSpec.ManualSelector = nil, nil // the API server's, for this very Job
@@ -49,22 +49,22 @@ func newJob(s *seen, cron *batchv1.CronJob, name, address string) *batchv1.Job {
 	env := jobEnv(s, address)
 	for _, containers := range [][]corev1.Container{jobSpec.Template.Spec.InitContainers, jobSpec.Template.Spec.Containers} {
 		for i := range containers {
-			containers[i].Env = overriding(env, containers[i].Env)
+			containers[i].Env = mergeEnv(env, containers[i].Env)
 		}
 	}
-	return &batchv1.Job{ObjectMeta: rollout.OwnedMeta(s.canary, name, s.target.Rollout), Spec: *jobSpec}
+	return &batchv1.Job{ObjectMeta: rollout.OwnedMeta(s.canaryDep, name, s.target.Rollout), Spec: *jobSpec}
 }
 
 // jobEnv is what every container of a Job is told about what it tests.
-func jobEnv(s *seen, address string) []corev1.EnvVar {
-	template := s.canary.Spec.Template
+func jobEnv(s *snapshot, address string) []corev1.EnvVar {
+	template := s.canaryDep.Spec.Template
 	version := template.Labels["app.kubernetes.io/version"]
 	if version == "" {
 		version = template.Spec.Containers[0].Image
 	}
 	return []corev1.EnvVar{
 		{Name: "HEADGATE_CANARY_ADDRESS", Value: address},
-		{Name: "HEADGATE_CANARY_NAME", Value: s.canary.Name},
+		{Name: "HEADGATE_CANARY_NAME", Value: s.canaryDep.Name},
 		{Name: "HEADGATE_CANARY_VERSION", Value: version},
 		{Name: "HEADGATE_ROLLOUT", Value: s.target.Rollout},
 		{Name: "HEADGATE_NAMESPACE", Value: s.dep.Namespace},
@@ -72,10 +72,10 @@ func jobEnv(s *seen, address string) []corev1.EnvVar {
 	}
 }
 
-// overriding puts ours before the user's: "$(HEADGATE_CANARY_ADDRESS)" is
+// mergeEnv puts ours before the user's: "$(HEADGATE_CANARY_ADDRESS)" is
 // replaced only in the values that come after it. The user's own of these names,
 // which let the CronJob run by itself, would have the last word, and go.
-func overriding(ours, users []corev1.EnvVar) []corev1.EnvVar {
+func mergeEnv(ours, users []corev1.EnvVar) []corev1.EnvVar {
 	env := slices.Clone(ours)
 	for _, v := range users {
 		if !slices.ContainsFunc(ours, func(o corev1.EnvVar) bool { return o.Name == v.Name }) {
@@ -85,9 +85,9 @@ func overriding(ours, users []corev1.EnvVar) []corev1.EnvVar {
 	return env
 }
 
-// unfit says why no Job can be made of cron now. "": one can.
-func (s *seen) unfit(cron *batchv1.CronJob) string {
-	switch taker := s.takes(cron.Spec.JobTemplate.Spec.Template.Labels); {
+// cronJobProblem says why no Job can be made of cron now. "": one can.
+func (s *snapshot) cronJobProblem(cron *batchv1.CronJob) string {
+	switch taker := s.selectedBy(cron.Spec.JobTemplate.Spec.Template.Labels); {
 	case s.SpecErr != nil:
 		return s.SpecErr.Error()
 	case s.Problem != nil:
@@ -102,11 +102,11 @@ func (s *seen) unfit(cron *batchv1.CronJob) string {
 	return ""
 }
 
-// takes says what selects pods with these labels as if they were stable or
+// selectedBy says what selects pods with these labels as if they were stable or
 // canary ones, such as a Service, which would send them requests. The canary
 // Services select on more than the canary Deployment does.
-func (s *seen) takes(pod map[string]string) string {
-	for _, dep := range []*appsv1.Deployment{s.dep, s.canary} {
+func (s *snapshot) selectedBy(pod map[string]string) string {
+	for _, dep := range []*appsv1.Deployment{s.dep, s.canaryDep} {
 		if own, err := metav1.LabelSelectorAsSelector(dep.Spec.Selector); err == nil && own.Matches(labels.Set(pod)) {
 			return "Deployment " + dep.Name
 		}
@@ -121,7 +121,7 @@ func (s *seen) takes(pod map[string]string) string {
 
 // canaryAddress is where canary pods, and no others, answer: host and port. The
 // ports are those of the stable Service, of which the canary's is a copy.
-func (r *Reconciler) canaryAddress(ctx context.Context, s *seen) (string, error) {
+func (r *Reconciler) canaryAddress(ctx context.Context, s *snapshot) (string, error) {
 	svc := &corev1.Service{}
 	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.dep.Namespace, Name: s.Traffic.Services[0]}, svc); err != nil {
 		return "", err
@@ -129,16 +129,16 @@ func (r *Reconciler) canaryAddress(ctx context.Context, s *seen) (string, error)
 	port := s.Traffic.Port
 	for _, p := range svc.Spec.Ports {
 		if port == p.Name || port == strconv.Itoa(int(p.Port)) {
-			port = dialled(svc, p, s.canary.Spec.Template.Spec.Containers)
+			port = portToDial(svc, p, s.canaryDep.Spec.Template.Spec.Containers)
 			break
 		}
 	}
 	return fmt.Sprintf("%s.%s.svc:%s", s.Traffic.CanaryService, s.dep.Namespace, port), nil
 }
 
-// dialled is the number of a port as a client has to dial it. The name of a
+// portToDial is the number of a port as a client has to dial it. The name of a
 // headless Service leads to the pods, and nobody translates the port.
-func dialled(svc *corev1.Service, p corev1.ServicePort, containers []corev1.Container) string {
+func portToDial(svc *corev1.Service, p corev1.ServicePort, containers []corev1.Container) string {
 	if svc.Spec.ClusterIP != corev1.ClusterIPNone {
 		return strconv.Itoa(int(p.Port))
 	}

@@ -18,13 +18,13 @@ var (
 	localPort   = regexp.MustCompile(`:\d+->`)
 )
 
-// settled is message without what changes while nothing happens, and short
+// normalizeMessage is message without what changes while nothing happens, and short
 // enough to be part of a condition: the second attempt of a ReplicaSet names
 // another pod than the first, and a condition that was written anew for each
 // would never come to rest. Canary is the name of the canary Deployment.
-func settled(message, canary string) string {
+func normalizeMessage(message, canary string) string {
 	message = quotedPod.ReplaceAllString(message, "a canary pod")
-	message = podsOf(canary).ReplaceAllString(message, "a canary pod")
+	message = podNamesOf(canary).ReplaceAllString(message, "a canary pod")
 	message = podUID.ReplaceAllString(message, "...")
 	message = containerID.ReplaceAllString(message, "$1...")
 	message = quotaUse.ReplaceAllString(message, ", limited:")
@@ -36,12 +36,12 @@ func settled(message, canary string) string {
 	return string([]rune(message)[:messageLimit-3]) + "..."
 }
 
-// podsOf matches the names of the pods of a Deployment, with the namespace, UID
+// podNamesOf matches the names of the pods of a Deployment, with the namespace, UID
 // and attempt that a kubelet puts behind them. They are made of the name of the
 // ReplicaSet and five characters, the former cut at 58 (generateName of the API
 // server); the characters are those of k8s.io/apimachinery/pkg/util/rand, or
 // "web-canary-config" would be a pod.
-func podsOf(deployment string) *regexp.Regexp {
+func podNamesOf(deployment string) *regexp.Regexp {
 	const cut, hash, rest = 58, "-0123456789-", `(_[\w()-]*)?`
 	if len(deployment+hash) <= cut {
 		return regexp.MustCompile(regexp.QuoteMeta(deployment) + `(-[bcdfghjklmnpqrstvwxz2456789]{1,10}){2}` + rest)

@@ -38,23 +38,23 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) observe(key types.NamespacedName, o rollout.Observation, d rollout.Decision) {
+func (m *Metrics) record(key types.NamespacedName, o rollout.Observation, d rollout.Decision) {
 	if m == nil {
 		return
 	}
 	if o.Measurement != nil {
 		m.measurements.WithLabelValues(string(o.Measurement.Verdict)).Inc()
 	}
-	m.phase.DeletePartialMatch(series(key))
+	m.phase.DeletePartialMatch(seriesOf(key))
 	if d.Phase == "" {
-		m.weight.DeletePartialMatch(series(key))
+		m.weight.DeletePartialMatch(seriesOf(key))
 		return
 	}
 	m.phase.WithLabelValues(key.Namespace, key.Name, string(d.Phase)).Set(1)
 	m.weight.WithLabelValues(key.Namespace, key.Name).Set(float64(max(0, d.Weight)))
 }
 
-func (m *Metrics) transition(why reason.Reason) {
+func (m *Metrics) countEvent(why reason.Reason) {
 	if m != nil {
 		m.transitions.WithLabelValues(string(why)).Inc()
 	}
@@ -63,11 +63,11 @@ func (m *Metrics) transition(why reason.Reason) {
 // forget drops the series of a Deployment that is gone.
 func (m *Metrics) forget(key types.NamespacedName) {
 	if m != nil {
-		m.weight.DeletePartialMatch(series(key))
-		m.phase.DeletePartialMatch(series(key))
+		m.weight.DeletePartialMatch(seriesOf(key))
+		m.phase.DeletePartialMatch(seriesOf(key))
 	}
 }
 
-func series(key types.NamespacedName) prometheus.Labels {
+func seriesOf(key types.NamespacedName) prometheus.Labels {
 	return prometheus.Labels{"namespace": key.Namespace, "deployment": key.Name}
 }

@@ -22,21 +22,21 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// seen is an observation together with the objects it was made of.
-type seen struct {
+// snapshot is an observation together with the objects it was made of.
+type snapshot struct {
 	rollout.Observation
-	target    rollout.Target
-	dep       *appsv1.Deployment
-	canary    *appsv1.Deployment // nil: there is none
-	condition *appsv1.DeploymentCondition
-	jobs      jobs
-	freeDue   time.Time // when to free the autoscalers that apply kept held; zero: there are none
+	target          rollout.Target
+	dep             *appsv1.Deployment
+	canaryDep       *appsv1.Deployment // nil: there is none
+	condition       *appsv1.DeploymentCondition
+	canaryJobs      canaryJobs
+	freeScaleDownAt time.Time // when to free the autoscalers that apply kept held; zero: there are none
 }
 
 // observe is nil, nil where there is nothing to decide: a Deployment that is
 // gone, going (its dependents are collected; making new ones would race with
 // that), or none of Headgate's business.
-func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*seen, error) {
+func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*snapshot, error) {
 	dep := &appsv1.Deployment{}
 	if err := r.Client.Get(ctx, key, dep); err != nil {
 		return nil, client.IgnoreNotFound(err)
@@ -44,20 +44,20 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*se
 	if dep.DeletionTimestamp != nil {
 		return nil, nil
 	}
-	s := &seen{dep: dep, condition: conditionOf(dep)}
+	s := &snapshot{dep: dep, condition: conditionOf(dep)}
 	s.Now, s.Settle, s.Drain = r.now(), r.Settle, r.Drain
 	s.Spec, s.SpecErr = spec.ParseSpec(dep.Annotations)
-	s.command()
+	s.readCommand()
 	if err := r.observeCanary(ctx, s); err != nil {
 		return nil, err
 	}
-	if !concerns(dep) && s.canary == nil {
+	if !isRelevant(dep) && s.canaryDep == nil {
 		return nil, nil
 	}
 	if err := r.observeStable(ctx, s); err != nil {
 		return nil, err
 	}
-	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.canary == nil {
+	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.canaryDep == nil {
 		return s, nil // at rest: nobody asks about traffic or metrics
 	}
 	if err := r.observeTraffic(ctx, s); err != nil {
@@ -67,8 +67,8 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*se
 	return s, nil
 }
 
-// concerns says whether a Deployment carries anything of Headgate's.
-func concerns(obj client.Object) bool {
+// isRelevant says whether a Deployment carries anything of Headgate's.
+func isRelevant(obj client.Object) bool {
 	a := obj.GetAnnotations()
 	if spec.OptedIn(a) || a[spec.AnnotationRollout] != "" || a[spec.AnnotationPhase] != "" {
 		return true
@@ -81,7 +81,7 @@ func concerns(obj client.Object) bool {
 	return c != nil && c.Reason != string(reason.OptedOut) // the last sentence there is out of date
 }
 
-func (s *seen) command() {
+func (s *snapshot) readCommand() {
 	text, ok := s.dep.Annotations[spec.AnnotationCommand]
 	if !ok {
 		return
@@ -94,7 +94,7 @@ func (s *seen) command() {
 	s.Command = &command
 }
 
-func (r *Reconciler) observeCanary(ctx context.Context, s *seen) error {
+func (r *Reconciler) observeCanary(ctx context.Context, s *snapshot) error {
 	canary := &appsv1.Deployment{}
 	key := types.NamespacedName{Namespace: s.dep.Namespace, Name: canaryName(s.dep)}
 	if err := r.Client.Get(ctx, key, canary); err != nil {
@@ -107,7 +107,7 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *seen) error {
 		}
 		return nil
 	}
-	s.canary = canary
+	s.canaryDep = canary
 	s.Canary = &rollout.CanaryStatus{Replicas: *canary.Spec.Replicas}
 	s.Canary.State, s.Canary.StateErr = rollout.DecodeState(canary.Annotations[spec.AnnotationState])
 	if canary.Status.ObservedGeneration > 0 {
@@ -116,7 +116,7 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *seen) error {
 	return nil
 }
 
-func (r *Reconciler) observeStable(ctx context.Context, s *seen) error {
+func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 	dep, status := s.dep, s.dep.Status
 	seenLatest := status.ObservedGeneration >= dep.Generation
 	s.Stable = rollout.Stable{
@@ -142,7 +142,7 @@ func (r *Reconciler) observeStable(ctx context.Context, s *seen) error {
 	return r.observeReplicaSets(ctx, s)
 }
 
-func (r *Reconciler) observeReplicaSets(ctx context.Context, s *seen) error {
+func (r *Reconciler) observeReplicaSets(ctx context.Context, s *snapshot) error {
 	var list appsv1.ReplicaSetList
 	if err := r.Client.List(ctx, &list, client.InNamespace(s.dep.Namespace), client.MatchingFields{ownerIndex: string(s.dep.UID)}); err != nil {
 		return fmt.Errorf("listing the ReplicaSets of Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
@@ -150,7 +150,7 @@ func (r *Reconciler) observeReplicaSets(ctx context.Context, s *seen) error {
 	others := false
 	for i := range list.Items {
 		rs := &list.Items[i]
-		if !runs(rs) {
+		if !hasPods(rs) {
 			continue
 		}
 		s.Stable.Runs = true
@@ -168,10 +168,10 @@ func (r *Reconciler) observeReplicaSets(ctx context.Context, s *seen) error {
 }
 
 // observeTraffic asks the router, once it is known by what canary pods differ.
-func (r *Reconciler) observeTraffic(ctx context.Context, s *seen) error {
+func (r *Reconciler) observeTraffic(ctx context.Context, s *snapshot) error {
 	s.target = rollout.Target{Deployment: s.dep, Spec: s.Spec, Rollout: s.Stable.Hold}
-	if s.canary != nil {
-		s.target.Track = maps.Clone(s.canary.Spec.Selector.MatchLabels)
+	if s.canaryDep != nil {
+		s.target.Track = maps.Clone(s.canaryDep.Spec.Selector.MatchLabels)
 		s.target.Rollout = s.target.Track[spec.LabelRollout]
 		delete(s.target.Track, spec.LabelRollout)
 	}
@@ -189,7 +189,7 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *seen) error {
 			Message: "strategy Recreate stops every stable pod before the first new one starts, which would undo all the care taken: use RollingUpdate",
 		}
 	}
-	if s.canary == nil && s.Problem == nil {
+	if s.canaryDep == nil && s.Problem == nil {
 		s.chooseTrack()
 		return r.observeGaps(ctx, s)
 	}
@@ -197,8 +197,8 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *seen) error {
 }
 
 // observeGaps finds what a person should know before a canary starts.
-func (r *Reconciler) observeGaps(ctx context.Context, s *seen) error {
-	for _, observe := range []func(context.Context, *seen) error{r.observeTwin, r.observeCoverage, r.observeScaleDown} {
+func (r *Reconciler) observeGaps(ctx context.Context, s *snapshot) error {
+	for _, observe := range []func(context.Context, *snapshot) error{r.observePodConflicts, r.observePolicies, r.observeScaleDown} {
 		if err := observe(ctx, s); err != nil {
 			return err
 		}
@@ -208,17 +208,17 @@ func (r *Reconciler) observeGaps(ctx context.Context, s *seen) error {
 
 // observeCanaryPods finds why the canary's pods are not Available, and what the
 // Job says that tests them.
-func (r *Reconciler) observeCanaryPods(ctx context.Context, s *seen) error {
-	if s.canary == nil {
+func (r *Reconciler) observeCanaryPods(ctx context.Context, s *snapshot) error {
+	if s.canaryDep == nil {
 		return nil
 	}
-	if err := r.observeTrouble(ctx, s); err != nil {
+	if err := r.observePodFailures(ctx, s); err != nil {
 		return err
 	}
 	return r.observeJob(ctx, s)
 }
 
-func (s *seen) chooseTrack() {
+func (s *snapshot) chooseTrack() {
 	track, err := rollout.ChooseTrack(s.dep.Spec.Template.Labels, s.dep.Spec.Selector, s.Traffic.Selectors, s.Spec.TrackLabel)
 	if err != nil {
 		s.Problem = &rollout.Problem{Reason: reason.CanaryIndistinct, Message: err.Error()}
@@ -228,7 +228,7 @@ func (s *seen) chooseTrack() {
 }
 
 // observeMetrics measures where a measurement is due.
-func (r *Reconciler) observeMetrics(ctx context.Context, s *seen) {
+func (r *Reconciler) observeMetrics(ctx context.Context, s *snapshot) {
 	if s.SpecErr != nil {
 		return
 	}
@@ -241,11 +241,11 @@ func (r *Reconciler) observeMetrics(ctx context.Context, s *seen) {
 	s.Now = r.now() // the measurement may have taken seconds
 }
 
-func (s *seen) subject() rollout.Subject {
+func (s *snapshot) subject() rollout.Subject {
 	subject := rollout.Subject{
 		Namespace:        s.dep.Namespace,
 		Deployment:       s.dep.Name,
-		CanaryDeployment: s.canary.Name,
+		CanaryDeployment: s.canaryDep.Name,
 		CanaryService:    s.Traffic.CanaryService,
 		CanaryIngress:    s.Traffic.CanaryIngress,
 		ServicePort:      s.Traffic.Port,
@@ -283,7 +283,7 @@ func fingerprint(t corev1.PodTemplateSpec) string {
 // sameVersion compares the template of a ReplicaSet with the one in the spec. A
 // restart is no new version, or it would look like one that went out without a
 // canary; unless the user wants a canary for it.
-func (s *seen) sameVersion(rs corev1.PodTemplateSpec) bool {
+func (s *snapshot) sameVersion(rs corev1.PodTemplateSpec) bool {
 	dep := s.dep.Spec.Template
 	if s.Spec.Restart == spec.RestartRolling {
 		rs, dep = spec.Unrestarted(rs), spec.Unrestarted(dep)
@@ -294,5 +294,5 @@ func (s *seen) sameVersion(rs corev1.PodTemplateSpec) bool {
 // sameTemplate compares what the API server defaulted on both sides. Only the
 // ReplicaSet's has the hash label.
 func sameTemplate(rs, dep corev1.PodTemplateSpec) bool {
-	return apiequality.Semantic.DeepEqual(unhashed(rs), dep)
+	return apiequality.Semantic.DeepEqual(withoutHashLabel(rs), dep)
 }

@@ -71,7 +71,7 @@ func TestObserveReplicaSets(t *testing.T) {
 			dep := stableDeployment()
 			tt.wanted.of(dep)
 			dep.Spec.Paused, dep.Spec.Strategy.Type = tt.paused, tt.by
-			s := &seen{dep: dep}
+			s := &snapshot{dep: dep}
 			if s.Spec.Restart = spec.RestartRolling; tt.restart != "" {
 				s.Spec.Restart = tt.restart
 			}
@@ -99,7 +99,7 @@ func replicaSets(t *testing.T, sets []client.Object) client.Client {
 	if err := appsv1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(sets...).WithIndex(&appsv1.ReplicaSet{}, ownerIndex, ownerOf).Build()
+	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(sets...).WithIndex(&appsv1.ReplicaSet{}, ownerIndex, ownerKey).Build()
 }
 
 func TestFingerprint(t *testing.T) {

@@ -15,26 +15,26 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// observeTwin finds what a canary pod and a stable pod cannot both have: a volume
+// observePodConflicts finds what a canary pod and a stable pod cannot both have: a volume
 // for one node, which is a Problem, and a port of the node, which is none where
 // another node has it free.
-func (r *Reconciler) observeTwin(ctx context.Context, s *seen) error {
+func (r *Reconciler) observePodConflicts(ctx context.Context, s *snapshot) error {
 	pod := &s.dep.Spec.Template.Spec
-	if ports := nodePorts(pod); len(ports) > 0 {
+	if ports := hostPorts(pod); len(ports) > 0 {
 		s.Gaps = append(s.Gaps, rollout.Note{Reason: reason.CanaryNeedsFreeNode, Message: fmt.Sprintf(
 			"host port %s: a canary pod needs a node where it is free; otherwise the rollout waits at weight 0 until %s ends it", strings.Join(ports, ", "), spec.AnnotationProgressDeadline)})
 	}
 	var err error
 	for i := 0; s.Problem == nil && err == nil && i < len(pod.Volumes); i++ {
-		s.Problem, err = r.unshared(ctx, s, pod.Volumes[i])
+		s.Problem, err = r.volumeProblem(ctx, s, pod.Volumes[i])
 	}
 	return err
 }
 
-// unshared is why stable and canary pods cannot both mount volume. nil: they can,
+// volumeProblem is why stable and canary pods cannot both mount volume. nil: they can,
 // or its claim is missing, which the pods will say better. That a pod mounts it
 // read-only makes no difference: the access mode is the node's.
-func (r *Reconciler) unshared(ctx context.Context, s *seen, volume corev1.Volume) (*rollout.Problem, error) {
+func (r *Reconciler) volumeProblem(ctx context.Context, s *snapshot, volume corev1.Volume) (*rollout.Problem, error) {
 	if volume.PersistentVolumeClaim == nil { // each pod has an ephemeral one of its own
 		return nil, nil
 	}
@@ -55,8 +55,8 @@ func (r *Reconciler) unshared(ctx context.Context, s *seen, volume corev1.Volume
 		volume.Name, key.Name, modes[0], s.dep.Name, spec.AnnotationCommand, spec.VerbPromoteFull)}, nil
 }
 
-// nodePorts are the ports of the node that a pod takes for itself, as it says.
-func nodePorts(pod *corev1.PodSpec) []string {
+// hostPorts are the ports of the node that a pod takes for itself, as it says.
+func hostPorts(pod *corev1.PodSpec) []string {
 	var ports []string
 	for _, c := range slices.Concat(pod.InitContainers, pod.Containers) {
 		for _, p := range c.Ports {

@@ -17,13 +17,13 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// observeCoverage finds what is meant for the pods and would miss the canary's,
+// observePolicies finds what is meant for the pods and would miss the canary's,
 // because it selects on the label by which these differ: a NetworkPolicy that
 // lets stable pods reach a database, a PodDisruptionBudget. That is no reason
 // not to begin, and one to say so.
 //
 // Policies of other namespaces that name these pods as peers are not looked at.
-func (r *Reconciler) observeCoverage(ctx context.Context, s *seen) error {
+func (r *Reconciler) observePolicies(ctx context.Context, s *snapshot) error {
 	var policies netv1.NetworkPolicyList
 	var budgets policyv1.PodDisruptionBudgetList
 	for _, list := range []client.ObjectList{&policies, &budgets} {
@@ -36,12 +36,12 @@ func (r *Reconciler) observeCoverage(ctx context.Context, s *seen) error {
 	maps.Copy(canary, s.target.Track)
 	var missed []string
 	for i := range policies.Items {
-		if p := &policies.Items[i]; slices.ContainsFunc(policySelectors(p), misses(stable, canary)) {
+		if p := &policies.Items[i]; slices.ContainsFunc(policySelectors(p), matchesStableOnly(stable, canary)) {
 			missed = append(missed, "NetworkPolicy "+p.Name)
 		}
 	}
 	for i := range budgets.Items {
-		if b := &budgets.Items[i]; misses(stable, canary)(b.Spec.Selector) {
+		if b := &budgets.Items[i]; matchesStableOnly(stable, canary)(b.Spec.Selector) {
 			missed = append(missed, "PodDisruptionBudget "+b.Name)
 		}
 	}
@@ -72,9 +72,9 @@ func policySelectors(p *netv1.NetworkPolicy) []*metav1.LabelSelector {
 	return all
 }
 
-// misses says of a selector whether it selects stable pods and not canary pods.
+// matchesStableOnly says of a selector whether it selects stable pods and not canary pods.
 // One that cannot be read selects nothing.
-func misses(stable, canary map[string]string) func(*metav1.LabelSelector) bool {
+func matchesStableOnly(stable, canary map[string]string) func(*metav1.LabelSelector) bool {
 	return func(selector *metav1.LabelSelector) bool {
 		s, err := metav1.LabelSelectorAsSelector(selector)
 		return err == nil && s.Matches(labels.Set(stable)) && !s.Matches(labels.Set(canary))

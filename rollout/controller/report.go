@@ -16,42 +16,42 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// tell says where the rollout is: in the condition, and, where that changed, in
+// report says where the rollout is: in the condition, and, where that changed, in
 // an event and a log line of the same reason. The condition is what remembers
 // that it has been said.
-func (r *Reconciler) tell(ctx context.Context, s *seen, d rollout.Decision) error {
-	r.Metrics.observe(client.ObjectKeyFromObject(s.dep), s.Observation, d)
+func (r *Reconciler) report(ctx context.Context, s *snapshot, d rollout.Decision) error {
+	r.Metrics.record(client.ObjectKeyFromObject(s.dep), s.Observation, d)
 	if d.Reason == "" || s.condition != nil && s.condition.Reason == string(d.Reason) && s.condition.Message == d.Message {
 		return nil
 	}
 	if err := r.writeCondition(ctx, s, d); err != nil {
 		return err
 	}
-	r.announce(ctx, s, d, rollout.Note{Reason: d.Reason, Message: d.Message})
+	r.emit(ctx, s, d, rollout.Note{Reason: d.Reason, Message: d.Message})
 	return nil
 }
 
-// tellNotes says what happened besides.
-func (r *Reconciler) tellNotes(ctx context.Context, s *seen, d rollout.Decision) error {
+// reportNotes says what happened besides.
+func (r *Reconciler) reportNotes(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	for _, note := range d.Notes {
-		r.announce(ctx, s, d, note)
+		r.emit(ctx, s, d, note)
 	}
 	return nil
 }
 
-func (r *Reconciler) announce(ctx context.Context, s *seen, d rollout.Decision, note rollout.Note) {
+func (r *Reconciler) emit(ctx context.Context, s *snapshot, d rollout.Decision, note rollout.Note) {
 	kind := corev1.EventTypeNormal
 	if note.Reason.Warning() {
 		kind = corev1.EventTypeWarning
 	}
 	// client-go folds events that differ in nothing but their text into one and
 	// keeps the first text, so each step has an action of its own.
-	r.Events.Eventf(s.dep, nil, kind, string(note.Reason), action(d), "%s", note.Message)
+	r.Events.Eventf(s.dep, nil, kind, string(note.Reason), eventAction(d), "%s", note.Message)
 	ctrl.LoggerFrom(ctx).Info(string(note.Reason), "message", note.Message, "rollout", s.target.Rollout)
-	r.Metrics.transition(note.Reason)
+	r.Metrics.countEvent(note.Reason)
 }
 
-func action(d rollout.Decision) string {
+func eventAction(d rollout.Decision) string {
 	if d.Canary == nil {
 		return "Rollout"
 	}
@@ -70,7 +70,7 @@ func conditionOf(dep *appsv1.Deployment) *appsv1.DeploymentCondition {
 
 // writeCondition patches one entry of a list that is merged by type: the
 // Deployment controller's own conditions are left alone.
-func (r *Reconciler) writeCondition(ctx context.Context, s *seen, d rollout.Decision) error {
+func (r *Reconciler) writeCondition(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	now := metav1.NewTime(s.Now)
 	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": []map[string]any{{
 		"type":               spec.ConditionType,

@@ -11,9 +11,9 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// annotationTemplate is on a ReplicaSet whose template Slim has dropped, in memory
+// annotationTemplateIdentity is on a ReplicaSet whose template Slim has dropped, in memory
 // only: the identity of that template.
-const annotationTemplate = "headgate.dev/template"
+const annotationTemplateIdentity = "headgate.dev/template"
 
 // Slim drops the template of rs and keeps what tells it from others. It is for
 // the cache that a Reconciler reads, and for ReplicaSets without pods: there are
@@ -25,30 +25,30 @@ func Slim(rs *appsv1.ReplicaSet) {
 	if rs.Annotations == nil {
 		rs.Annotations = map[string]string{}
 	}
-	rs.Annotations[annotationTemplate] = identity(rs.Spec.Template)
+	rs.Annotations[annotationTemplateIdentity] = templateIdentity(rs.Spec.Template)
 	rs.Spec.Template = corev1.PodTemplateSpec{}
 }
 
 // revisionsAgo is Stable.RevisionsAgo, found in the ReplicaSets of the Deployment.
 // It counts versions, of which one that was restarted has several ReplicaSets.
-func (s *seen) revisionsAgo(sets []appsv1.ReplicaSet) int {
+func (s *snapshot) revisionsAgo(sets []appsv1.ReplicaSet) int {
 	if s.SpecErr != nil || s.Spec.RollbackWindow == 0 {
 		return 0
 	}
 	first := map[string]int64{} // revision of each version
 	for i := range sets {
-		version, revision := s.version(setIdentity(&sets[i])), firstRevision(&sets[i])
+		version, revision := s.versionOf(replicaSetIdentity(&sets[i])), firstRevision(&sets[i])
 		if at, ok := first[version]; !ok || revision < at {
 			first[version] = revision
 		}
 	}
 	var running int64
 	for i := range sets {
-		if runs(&sets[i]) {
-			running = max(running, first[s.version(setIdentity(&sets[i]))])
+		if hasPods(&sets[i]) {
+			running = max(running, first[s.versionOf(replicaSetIdentity(&sets[i]))])
 		}
 	}
-	wanted, ago := first[s.version(identity(s.dep.Spec.Template))], 0
+	wanted, ago := first[s.versionOf(templateIdentity(s.dep.Spec.Template))], 0
 	for _, revision := range first {
 		if wanted > 0 && wanted <= revision && revision < running {
 			ago++
@@ -73,32 +73,32 @@ func firstRevision(rs *appsv1.ReplicaSet) int64 {
 	return revision
 }
 
-// runs says whether rs has pods, or is to have some.
-func runs(rs *appsv1.ReplicaSet) bool { return *rs.Spec.Replicas > 0 || rs.Status.Replicas > 0 }
+// hasPods says whether rs has pods, or is to have some.
+func hasPods(rs *appsv1.ReplicaSet) bool { return *rs.Spec.Replicas > 0 || rs.Status.Replicas > 0 }
 
-func setIdentity(rs *appsv1.ReplicaSet) string {
+func replicaSetIdentity(rs *appsv1.ReplicaSet) string {
 	if len(rs.Spec.Template.Spec.Containers) == 0 {
-		return rs.Annotations[annotationTemplate]
+		return rs.Annotations[annotationTemplateIdentity]
 	}
-	return identity(rs.Spec.Template)
+	return templateIdentity(rs.Spec.Template)
 }
 
-// identity is the fingerprint of t, and when it was restarted.
-func identity(t corev1.PodTemplateSpec) string {
-	return fingerprint(unhashed(t)) + "/" + t.Annotations[spec.AnnotationRestartedAt]
+// templateIdentity is the fingerprint of t, and when it was restarted.
+func templateIdentity(t corev1.PodTemplateSpec) string {
+	return fingerprint(withoutHashLabel(t)) + "/" + t.Annotations[spec.AnnotationRestartedAt]
 }
 
-// version is as much of an identity as makes a version; see sameVersion.
-func (s *seen) version(identity string) string {
+// versionOf is as much of an identity as makes a version; see sameVersion.
+func (s *snapshot) versionOf(identity string) string {
 	if s.Spec.Restart == spec.RestartRolling {
 		identity, _, _ = strings.Cut(identity, "/")
 	}
 	return identity
 }
 
-// unhashed returns t without the label that only the template of a ReplicaSet
+// withoutHashLabel returns t without the label that only the template of a ReplicaSet
 // has. It leaves t alone.
-func unhashed(t corev1.PodTemplateSpec) corev1.PodTemplateSpec {
+func withoutHashLabel(t corev1.PodTemplateSpec) corev1.PodTemplateSpec {
 	labels := maps.Clone(t.Labels)
 	delete(labels, appsv1.DefaultDeploymentUniqueLabelKey)
 	t.Labels = labels

@@ -58,7 +58,7 @@ func TestRevisionsAgo(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := &seen{dep: stableDeployment()}
+			s := &snapshot{dep: stableDeployment()}
 			tt.wanted.of(s.dep)
 			s.Spec.RollbackWindow, s.Spec.Restart = 3, spec.RestartRolling
 			if tt.restart != "" {

@@ -11,28 +11,28 @@ import (
 )
 
 // observeScaleDown finds the autoscalers that may shrink stable during a rollout.
-func (r *Reconciler) observeScaleDown(ctx context.Context, s *seen) error {
+func (r *Reconciler) observeScaleDown(ctx context.Context, s *snapshot) error {
 	gaps, err := r.Autoscalers.Gaps(ctx, client.ObjectKeyFromObject(s.dep))
 	s.Gaps = append(s.Gaps, gaps...)
 	return err
 }
 
 // holdScaleDown holds the autoscalers of stable, if d says so.
-func (r *Reconciler) holdScaleDown(ctx context.Context, s *seen, d rollout.Decision) error {
+func (r *Reconciler) holdScaleDown(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	if !d.HoldScaleDown {
 		return nil
 	}
-	return r.Autoscalers.Hold(ctx, client.ObjectKeyFromObject(s.dep), r.announcing(ctx, s, d))
+	return r.Autoscalers.Hold(ctx, client.ObjectKeyFromObject(s.dep), r.emitForRollout(ctx, s, d))
 }
 
 // freeScaleDown frees the autoscalers that are held for this Deployment and need
 // not be. It runs during a rollout too: an autoscaler that has another target by
 // now is freed at once.
-func (r *Reconciler) freeScaleDown(ctx context.Context, s *seen, d rollout.Decision) error {
+func (r *Reconciler) freeScaleDown(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	goal, until := rollout.KeepScaleDownOff(d, s.condition, s.Now)
-	kept, err := r.Autoscalers.Free(ctx, client.ObjectKeyFromObject(s.dep), goal, r.announcing(ctx, s, d))
+	kept, err := r.Autoscalers.Free(ctx, client.ObjectKeyFromObject(s.dep), goal, r.emitForRollout(ctx, s, d))
 	if kept {
-		s.freeDue = until
+		s.freeScaleDownAt = until
 	}
 	return err
 }
@@ -46,13 +46,13 @@ func (r *Reconciler) freeAllScaleDown(ctx context.Context, key types.NamespacedN
 	return err
 }
 
-// announcing returns a function that announces a note with the rollout in front:
+// emitForRollout returns a function that announces a note with the rollout in front:
 // an autoscaler does not know of which rollout its note is.
-func (r *Reconciler) announcing(ctx context.Context, s *seen, d rollout.Decision) func(rollout.Note) {
+func (r *Reconciler) emitForRollout(ctx context.Context, s *snapshot, d rollout.Decision) func(rollout.Note) {
 	return func(note rollout.Note) {
 		if s.target.Rollout != "" {
 			note.Message = "rollout " + s.target.Rollout + ": " + note.Message
 		}
-		r.announce(ctx, s, d, note)
+		r.emit(ctx, s, d, note)
 	}
 }

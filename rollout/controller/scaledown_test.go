@@ -73,14 +73,14 @@ func TestFreeScaleDownIsTriedAgain(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newFixture(t)
 			s.Autoscalers = &heldAutoscalers{ledger: s.ledger, held: true, shrinking: tt.shrinking}
-			s.seen.Now, s.condition = now, promoted
-			if err := s.freeScaleDown(t.Context(), s.seen, tt.decision); err != nil {
+			s.snapshot.Now, s.condition = now, promoted
+			if err := s.freeScaleDown(t.Context(), s.snapshot, tt.decision); err != nil {
 				t.Fatal(err)
 			}
-			if !s.freeDue.Equal(tt.want) {
-				t.Errorf("it is tried again at %s, want %s", s.freeDue, tt.want)
+			if !s.freeScaleDownAt.Equal(tt.want) {
+				t.Errorf("it is tried again at %s, want %s", s.freeScaleDownAt, tt.want)
 			}
 		})
 	}
@@ -89,20 +89,20 @@ func TestFreeScaleDownIsTriedAgain(t *testing.T) {
 // No manager ran while somebody deleted the Deployment, or all that Headgate had
 // of it.
 func TestReconcileFreesAutoscalers(t *testing.T) {
-	tests := map[string]func(t *testing.T, s stage) error{
-		"the Deployment is gone": func(t *testing.T, s stage) error {
+	tests := map[string]func(t *testing.T, s fixture) error{
+		"the Deployment is gone": func(t *testing.T, s fixture) error {
 			return s.Live.(client.Client).Delete(t.Context(), s.dep)
 		},
-		"the Deployment has nothing of Headgate's any more": func(t *testing.T, s stage) error {
+		"the Deployment has nothing of Headgate's any more": func(t *testing.T, s fixture) error {
 			s.dep.Annotations = nil
 			return s.Live.(client.Client).Update(t.Context(), s.dep)
 		},
 	}
 	for name, meanwhile := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newFixture(t)
 			s.Autoscalers = &heldAutoscalers{ledger: s.ledger, held: true, shrinking: true}
-			if err := s.Live.(client.Client).Delete(t.Context(), s.canary); err != nil {
+			if err := s.Live.(client.Client).Delete(t.Context(), s.canaryDep); err != nil {
 				t.Fatal(err)
 			}
 			if err := meanwhile(t, s); err != nil {
@@ -119,9 +119,9 @@ func TestReconcileFreesAutoscalers(t *testing.T) {
 }
 
 func TestScaleDownNotesNameTheRollout(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	s.target.Rollout = "7"
-	if err := s.holdScaleDown(t.Context(), s.seen, rollout.Decision{HoldScaleDown: true}); err != nil {
+	if err := s.holdScaleDown(t.Context(), s.snapshot, rollout.Decision{HoldScaleDown: true}); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := <-s.Events.(*events.FakeRecorder).Events, "Normal ScaleDownHeld rollout 7: held"; got != want {
@@ -130,8 +130,8 @@ func TestScaleDownNotesNameTheRollout(t *testing.T) {
 }
 
 func TestObserveScaleDown(t *testing.T) {
-	s := newStage(t)
-	if err := s.observeScaleDown(t.Context(), s.seen); err != nil {
+	s := newFixture(t)
+	if err := s.observeScaleDown(t.Context(), s.snapshot); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]rollout.Note{{Reason: reason.ScaleDownNotHeld, Message: "KEDA"}}, s.Gaps); diff != "" {
@@ -139,9 +139,9 @@ func TestObserveScaleDown(t *testing.T) {
 	}
 }
 
-func TestAutoscaled(t *testing.T) {
+func TestRolloutsScaledBy(t *testing.T) {
 	key := func(name string) types.NamespacedName { return types.NamespacedName{Namespace: "shop", Name: name} }
-	s := newStage(t)
+	s := newFixture(t)
 	s.Autoscalers = &heldAutoscalers{heldFor: []types.NamespacedName{key("api"), key("old")}}
 	resting := s.dep.DeepCopy()
 	resting.Name, resting.UID, resting.ResourceVersion = "resting", "u3", ""
@@ -152,7 +152,7 @@ func TestAutoscaled(t *testing.T) {
 	}
 	hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}}
 	want := []ctrl.Request{{NamespacedName: key("web")}, {NamespacedName: key("api")}, {NamespacedName: key("old")}}
-	if diff := cmp.Diff(want, s.autoscaled(t.Context(), hpa)); diff != "" {
+	if diff := cmp.Diff(want, s.rolloutsScaledBy(t.Context(), hpa)); diff != "" {
 		t.Errorf("reconciled for it (-want +got):\n%s", diff)
 	}
 }

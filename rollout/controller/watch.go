@@ -31,24 +31,24 @@ const activeIndex = "headgate.active"
 // SetupWithManager registers the controller. It watches what a decision depends
 // on and polls nothing; the manager runs it on the leader only.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, workers int) error {
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &appsv1.ReplicaSet{}, ownerIndex, ownerOf); err != nil {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &appsv1.ReplicaSet{}, ownerIndex, ownerKey); err != nil {
 		return fmt.Errorf("indexing ReplicaSets: %w", err)
 	}
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &appsv1.Deployment{}, activeIndex, active); err != nil {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &appsv1.Deployment{}, activeIndex, activeKey); err != nil {
 		return fmt.Errorf("indexing Deployments: %w", err)
 	}
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named("rollout").
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
-		For(&appsv1.Deployment{}, builder.WithPredicates(concerned())).
+		For(&appsv1.Deployment{}, builder.WithPredicates(relevantEvents())).
 		Owns(&appsv1.Deployment{}).
-		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsOf)).
-		Watches(&netv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsOf)).
-		Watches(&netv1.IngressClass{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsOf)).
-		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(r.autoscaled), builder.WithPredicates(predicate.Funcs{
+		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsAffectedBy)).
+		Watches(&netv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsAffectedBy)).
+		Watches(&netv1.IngressClass{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsAffectedBy)).
+		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsScaledBy), builder.WithPredicates(predicate.Funcs{
 			UpdateFunc: func(e event.UpdateEvent) bool { return r.Autoscalers.Changed(e.ObjectOld, e.ObjectNew) },
 		})).
-		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(r.rolloutOfJob)).
+		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(r.rolloutTestedBy)).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("registering the controller: %w", err)
@@ -56,31 +56,31 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, wor
 	return nil
 }
 
-func ownerOf(obj client.Object) []string {
+func ownerKey(obj client.Object) []string {
 	if owner := metav1.GetControllerOf(obj); owner != nil {
 		return []string{string(owner.UID)}
 	}
 	return nil
 }
 
-func active(obj client.Object) []string {
+func activeKey(obj client.Object) []string {
 	if a := obj.GetAnnotations(); a[spec.AnnotationRollout] != "" || a[spec.AnnotationPhase] != "" {
 		return []string{"true"}
 	}
 	return nil
 }
 
-// concerned lets through the Deployments that carry, or just lost, something of
+// relevantEvents lets through the Deployments that carry, or just lost, something of
 // Headgate's. All the others cost a map look-up.
-func concerned() predicate.Predicate {
-	p := predicate.NewPredicateFuncs(concerns)
-	p.UpdateFunc = func(e event.UpdateEvent) bool { return concerns(e.ObjectOld) || concerns(e.ObjectNew) }
+func relevantEvents() predicate.Predicate {
+	p := predicate.NewPredicateFuncs(isRelevant)
+	p.UpdateFunc = func(e event.UpdateEvent) bool { return isRelevant(e.ObjectOld) || isRelevant(e.ObjectNew) }
 	return p
 }
 
-// rolloutsOf are the rollouts under way that a Service, Ingress or IngressClass
+// rolloutsAffectedBy are the rollouts under way that a Service, Ingress or IngressClass
 // may matter to.
-func (r *Reconciler) rolloutsOf(ctx context.Context, obj client.Object) []ctrl.Request {
+func (r *Reconciler) rolloutsAffectedBy(ctx context.Context, obj client.Object) []ctrl.Request {
 	var list appsv1.DeploymentList
 	if err := r.Client.List(ctx, &list, client.MatchingFields{activeIndex: "true"}, client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "listing Deployments with a rollout under way")
@@ -88,33 +88,33 @@ func (r *Reconciler) rolloutsOf(ctx context.Context, obj client.Object) []ctrl.R
 	}
 	var requests []ctrl.Request
 	for i := range list.Items {
-		if dep := &list.Items[i]; mayMatter(obj, dep) {
+		if dep := &list.Items[i]; mayAffect(obj, dep) {
 			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(dep)})
 		}
 	}
 	return requests
 }
 
-// autoscaled returns the rollouts that an autoscaler may affect, and the
+// rolloutsScaledBy returns the rollouts that an autoscaler may affect, and the
 // Deployments for which it is held, existing or not: only a reconcile of these
 // frees it.
-func (r *Reconciler) autoscaled(ctx context.Context, obj client.Object) []ctrl.Request {
-	requests := r.rolloutsOf(ctx, obj)
+func (r *Reconciler) rolloutsScaledBy(ctx context.Context, obj client.Object) []ctrl.Request {
+	requests := r.rolloutsAffectedBy(ctx, obj)
 	for _, deployment := range r.Autoscalers.HeldFor(obj) {
 		requests = append(requests, ctrl.Request{NamespacedName: deployment})
 	}
 	return requests
 }
 
-// mayMatter: what is of dep's namespace, or of none, may; and an Ingress of any
+// mayAffect: what is of dep's namespace, or of none, may; and an Ingress of any
 // other, because it may come to serve dep's preview host, or cease to.
-func mayMatter(obj client.Object, dep *appsv1.Deployment) bool {
+func mayAffect(obj client.Object, dep *appsv1.Deployment) bool {
 	_, isIngress := obj.(*netv1.Ingress)
 	return obj.GetNamespace() == dep.Namespace || obj.GetNamespace() == "" || isIngress && dep.Annotations[spec.AnnotationPreviewHost] != ""
 }
 
-// rolloutOfJob is the rollout whose canary a Job tests.
-func (r *Reconciler) rolloutOfJob(ctx context.Context, obj client.Object) []ctrl.Request {
+// rolloutTestedBy is the rollout whose canary a Job tests.
+func (r *Reconciler) rolloutTestedBy(ctx context.Context, obj client.Object) []ctrl.Request {
 	owner := metav1.GetControllerOf(obj)
 	if owner == nil || owner.Kind != "Deployment" || obj.GetLabels()[spec.LabelManagedBy] != spec.ManagedBy {
 		return nil
