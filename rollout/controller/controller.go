@@ -17,13 +17,13 @@ import (
 
 const fieldOwner = client.FieldOwner(spec.FieldOwner)
 
-// Reconciler carries out the rollouts of all opted-in Deployments.
+// Reconciler carries out the rollouts of all Deployments that opted in.
 type Reconciler struct {
-	// Client reads from caches in which a process finds its own writes.
+	// Client reads from caches. They must contain the writes of this process.
 	Client client.Client
 
-	// Live reads from the API server, where a stale cache could do harm: before
-	// traffic is added, and after a write met a newer object.
+	// Live reads from the API server. It serves where a stale cache could do harm,
+	// such as before traffic is added, and for kinds that no cache holds.
 	Live client.Reader
 
 	Router      Router
@@ -40,24 +40,25 @@ type Reconciler struct {
 	Now func() time.Time
 }
 
-// Reconcile takes one rollout one step further.
+// Reconcile observes one Deployment, decides and applies; see the package comment.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	seen, err := r.observe(ctx, req.NamespacedName)
+	s, err := r.observe(ctx, req.NamespacedName)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if seen == nil {
+	if s == nil {
 		r.Metrics.forget(req.NamespacedName)
 		return requeueIfStale(r.freeAllScaleDown(ctx, req.NamespacedName))
 	}
-	decision := r.decide(ctx, seen)
-	if err := r.apply(ctx, seen, decision); err != nil {
+	decision := r.decide(ctx, s)
+	if err := r.apply(ctx, s, decision); err != nil {
 		return requeueIfStale(err)
 	}
-	return ctrl.Result{RequeueAfter: r.requeueAfter(rollout.Earliest(decision.Again, seen.freeScaleDownAt))}, nil
+	return ctrl.Result{RequeueAfter: r.requeueAfter(rollout.Earliest(decision.Again, s.freeScaleDownAt))}, nil
 }
 
-// decide asks the gates that a decision depends on, if it does on any.
+// decide calls rollout.Next. If the decision depends on gates, it asks them and
+// calls rollout.Next again with the answer.
 func (r *Reconciler) decide(ctx context.Context, s *snapshot) rollout.Decision {
 	d := rollout.Next(s.Observation)
 	if d.Ask == "" {
@@ -66,18 +67,19 @@ func (r *Reconciler) decide(ctx context.Context, s *snapshot) rollout.Decision {
 	answer := r.Gates.Ask(ctx, s.Spec.Gates, rollout.GateQuestion{
 		Before: d.Ask, Namespace: s.dep.Namespace, Deployment: s.dep.Name, Rollout: s.target.Rollout, Weight: s.Traffic.Weight,
 	})
-	s.Gate, s.Now = &answer, r.now() // gates may take seconds
+	s.Gate, s.Now = &answer, r.now() // asking may have taken seconds
 	return rollout.Next(s.Observation)
 }
 
-// errStale says that what was observed is not so any more.
+// errStale says that an object changed after it was observed.
 var errStale = errors.New("the rollout changed while it was being decided")
 
-// staleRetryDelay is how long to wait for the cache after a write met a newer object.
+// staleRetryDelay is how long to wait, after a conflict, until the cache has the
+// newer object.
 const staleRetryDelay = 50 * time.Millisecond
 
-// requeueIfStale turns the loss of a race into another look. It is no error: nothing was
-// written on the strength of what was out of date.
+// requeueIfStale returns err, unless it says that somebody else wrote first. That
+// is no error: nothing was written, and the next reconcile sees the newer object.
 func requeueIfStale(err error) (ctrl.Result, error) {
 	if errors.Is(err, errStale) || apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
 		return ctrl.Result{RequeueAfter: staleRetryDelay}, nil
@@ -89,10 +91,14 @@ func (r *Reconciler) now() time.Time {
 	if r.Now != nil {
 		return r.Now()
 	}
-	// Milliseconds are what a stored state can hold without growing long.
+	// The stored state holds times. In milliseconds they are short:
+	// 2006-01-02T15:04:05.123Z.
 	return time.Now().UTC().Truncate(time.Millisecond)
 }
 
+// requeueAfter returns how long it is until t, for ctrl.Result: at 10:00:00 it is
+// 5s for 10:00:05. A t that has passed gives one millisecond, because 0 means
+// never. The zero t gives 0.
 func (r *Reconciler) requeueAfter(t time.Time) time.Duration {
 	if t.IsZero() {
 		return 0
@@ -100,5 +106,5 @@ func (r *Reconciler) requeueAfter(t time.Time) time.Duration {
 	return max(time.Millisecond, t.Sub(r.now()))
 }
 
-// canaryName is the name of the canary Deployment of dep.
+// canaryName returns the name of the canary Deployment of dep.
 func canaryName(dep *appsv1.Deployment) string { return dep.Name + "-canary" }

@@ -15,18 +15,19 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// canaryJobs are the Jobs that test the canary.
+// canaryJobs are the Jobs that test the present canary.
 type canaryJobs struct {
-	existing []batchv1.Job // of the canary that is there, whatever their step
-	toCreate *batchv1.Job  // for the step of now; nil: there is one, or none can be made
+	existing []batchv1.Job // of any step
+	toCreate *batchv1.Job  // for the present step; nil: it exists, or cannot be created
 }
 
-// observeJob looks at the Job of the present step. Where there is none it finds
-// out whether one can be made, so that a step which can never be done says so
-// instead of waiting.
+// observeJob finds the Job of the present step. If there is none, it finds out
+// whether one can be created, so that a step that can never be done says so and does
+// not just wait.
 func (r *Reconciler) observeJob(ctx context.Context, s *snapshot) error {
 	var list batchv1.JobList
-	if err := r.Client.List(ctx, &list, client.InNamespace(s.canaryDep.Namespace), client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}); err != nil {
+	managed := client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}
+	if err := r.Client.List(ctx, &list, client.InNamespace(s.canaryDep.Namespace), managed); err != nil {
 		return fmt.Errorf("listing the Jobs of Deployment %s/%s: %w", s.canaryDep.Namespace, s.canaryDep.Name, err)
 	}
 	for i := range list.Items {
@@ -47,6 +48,7 @@ func (r *Reconciler) observeJob(ctx context.Context, s *snapshot) error {
 	return nil
 }
 
+// findJob returns the status of the Job of goal. If there is none, it prepares one.
 func (r *Reconciler) findJob(ctx context.Context, s *snapshot, goal rollout.JobGoal) (rollout.JobStatus, error) {
 	name := jobName(s.canaryDep.Name, goal.Run)
 	for i := range s.canaryJobs.existing {
@@ -54,30 +56,31 @@ func (r *Reconciler) findJob(ctx context.Context, s *snapshot, goal rollout.JobG
 			return statusFromConditions(&s.canaryJobs.existing[i]), nil
 		}
 	}
-	// The cache holds only what is labelled as Headgate's, and may be behind what
-	// another manager did.
+	// The cache has only Jobs with Headgate's label, and may lack one that another
+	// manager created.
 	live := &batchv1.Job{}
 	switch err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.dep.Namespace, Name: name}, live); {
 	case err == nil && rollout.Owns(s.canaryDep, live):
 		return statusFromConditions(live), nil
 	case err == nil:
-		return cannotCreate("the Job is to be called %s, and there is another of that name, or one of an earlier canary that is still being deleted: rename or remove it", name), nil
+		return cannotCreate("the Job is to be called %s, and there is another of that name, "+
+			"or one of an earlier canary that is still being deleted: rename or remove it", name), nil
 	case !apierrors.IsNotFound(err):
 		return rollout.JobStatus{}, err
 	}
 	return r.prepareJob(ctx, s, goal.Template, name)
 }
 
-// prepareJob builds the Job from the CronJob template, and has the API server
-// say whether it would take it: a quota or an admission webhook may refuse it
-// for as long as it is asked.
+// prepareJob builds the Job from the CronJob template and leaves it in
+// s.canaryJobs.toCreate. A dry run finds out whether the API server would accept it:
+// a quota or an admission webhook may refuse it.
 func (r *Reconciler) prepareJob(ctx context.Context, s *snapshot, template, name string) (rollout.JobStatus, error) {
 	var cron batchv1.CronJob
 	switch err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.dep.Namespace, Name: template}, &cron); {
 	case apierrors.IsNotFound(err):
 		return cannotCreate("there is no CronJob %s: create one with suspend: true, of which the Job can be made", template), nil
 	case apierrors.IsForbidden(err):
-		return cannotCreate("%v", err), nil // an abort must be heard all the same
+		return cannotCreate("%v", err), nil // not an error: the reconcile must go on, it may bring an abort
 	case err != nil:
 		return rollout.JobStatus{}, err
 	}
@@ -89,23 +92,26 @@ func (r *Reconciler) prepareJob(ctx context.Context, s *snapshot, template, name
 		return rollout.JobStatus{}, err
 	}
 	job := newJob(s, &cron, name, address)
-	// A dry run has no resource version, of which a client that waits for its own
-	// writes could be told.
+	// The client waits until the cache has the resourceVersion of each write. A dry
+	// run has none, so it must not wait.
 	err = r.Client.Create(ctx, job.DeepCopy(), fieldOwner, client.DryRunAll, client.DisableReadYourWritesConsistency)
 	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
 		return cannotCreate("%s", normalizeMessage(err.Error(), s.canaryDep.Name)), nil
 	}
-	// Other errors are for the write that is meant: a webhook may refuse dry runs.
+	// Any other error is ignored here, such as that of a webhook that does not support
+	// dry runs. If the Job cannot be created, applyJob returns the error.
 	s.canaryJobs.toCreate = job
 	return rollout.JobStatus{Phase: rollout.JobMissing}, nil
 }
 
+// cannotCreate returns the status of a Job that cannot be created, and why.
 func cannotCreate(format string, args ...any) rollout.JobStatus {
 	return rollout.JobStatus{Phase: rollout.JobUnmakable, Message: fmt.Sprintf(format, args...)}
 }
 
-// statusFromConditions does not wait for the last pod to end: FailureTarget and
-// SuccessCriteriaMet are the same verdict, earlier.
+// statusFromConditions returns the status of job. It does not wait until the last pod
+// ends: FailureTarget and SuccessCriteriaMet say earlier what Failed and Complete
+// will say.
 func statusFromConditions(job *batchv1.Job) rollout.JobStatus {
 	for _, c := range job.Status.Conditions {
 		switch kind := c.Type; {
@@ -119,6 +125,7 @@ func statusFromConditions(job *batchv1.Job) rollout.JobStatus {
 	return rollout.JobStatus{Phase: rollout.JobActive}
 }
 
+// failureMessage says why job failed; c is the condition that says so.
 func failureMessage(job *batchv1.Job, c batchv1.JobCondition) string {
 	if limit := job.Spec.ActiveDeadlineSeconds; c.Reason == batchv1.JobReasonDeadlineExceeded && limit != nil {
 		return fmt.Sprintf("Job %s ran out of time: it was not done after %s", job.Name, time.Duration(*limit)*time.Second)
@@ -126,7 +133,7 @@ func failureMessage(job *batchv1.Job, c batchv1.JobCondition) string {
 	return fmt.Sprintf("Job %s failed: %s: %s", job.Name, c.Reason, c.Message)
 }
 
-// applyJob makes the Job that d wants, and stops those of other steps.
+// applyJob deletes the Jobs of other steps and creates the one that d wants.
 func (r *Reconciler) applyJob(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	if err := r.stopJobs(ctx, s, d); err != nil {
 		return err
@@ -134,8 +141,8 @@ func (r *Reconciler) applyJob(ctx context.Context, s *snapshot, d rollout.Decisi
 	if d.Job == nil || s.canaryJobs.toCreate == nil {
 		return nil
 	}
-	// A rollout that was aborted by the previous leader must not be tested any
-	// more: who knows what a test writes.
+	// A test may write anywhere, so it must not start for a rollout that the previous
+	// leader aborted.
 	if _, err := r.confirmUnchanged(ctx, s.canaryDep); err != nil {
 		return err
 	}
@@ -145,9 +152,9 @@ func (r *Reconciler) applyJob(ctx context.Context, s *snapshot, d rollout.Decisi
 	return nil
 }
 
-// stopJobs deletes those that have no purpose any more and are not done: the
-// step was skipped, or the rollout is over. Those that are done stay as a record
-// until the canary goes, whose dependents they are. A pause stops none.
+// stopJobs deletes the Jobs that still run although their step is over: it was
+// skipped, or the rollout ended. Jobs that are done stay as a record; they are deleted
+// with the canary, which owns them. A pause stops no Job.
 func (r *Reconciler) stopJobs(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	due := ""
 	if d.Canary != nil {

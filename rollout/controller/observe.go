@@ -22,7 +22,7 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// snapshot is an observation together with the objects it was made of.
+// snapshot is an observation and the objects that it was made from.
 type snapshot struct {
 	rollout.Observation
 	target          rollout.Target
@@ -30,12 +30,13 @@ type snapshot struct {
 	canaryDep       *appsv1.Deployment // nil: there is none
 	condition       *appsv1.DeploymentCondition
 	canaryJobs      canaryJobs
-	freeScaleDownAt time.Time // when to free the autoscalers that apply kept held; zero: there are none
+	freeScaleDownAt time.Time // when to free the autoscalers that freeScaleDown left held; zero: never
 }
 
-// observe is nil, nil where there is nothing to decide: a Deployment that is
-// gone, going (its dependents are collected; making new ones would race with
-// that), or none of Headgate's business.
+// observe reads what a decision on one Deployment depends on. It returns nil, nil
+// where there is nothing to decide: the Deployment is gone, has nothing to do with
+// Headgate, or is being deleted. In the last case the garbage collector deletes the
+// canary too, and must not race with a manager that creates a new one.
 func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*snapshot, error) {
 	dep := &appsv1.Deployment{}
 	if err := r.Client.Get(ctx, key, dep); err != nil {
@@ -58,7 +59,7 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*sn
 		return nil, err
 	}
 	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.canaryDep == nil {
-		return s, nil // at rest: nobody asks about traffic or metrics
+		return s, nil // no rollout: no decision needs traffic or metrics
 	}
 	if err := r.observeTraffic(ctx, s); err != nil {
 		return nil, err
@@ -67,7 +68,8 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*sn
 	return s, nil
 }
 
-// isRelevant says whether a Deployment carries anything of Headgate's.
+// isRelevant says whether a Deployment opted in or has something of Headgate's: an
+// annotation, or a condition that is to be brought up to date.
 func isRelevant(obj client.Object) bool {
 	a := obj.GetAnnotations()
 	if spec.OptedIn(a) || a[spec.AnnotationRollout] != "" || a[spec.AnnotationPhase] != "" {
@@ -78,9 +80,10 @@ func isRelevant(obj client.Object) bool {
 		return false
 	}
 	c := conditionOf(dep)
-	return c != nil && c.Reason != string(reason.OptedOut) // the last sentence there is out of date
+	return c != nil && c.Reason != string(reason.OptedOut) // else the condition is out of date
 }
 
+// readCommand parses the command annotation, if there is one.
 func (s *snapshot) readCommand() {
 	text, ok := s.dep.Annotations[spec.AnnotationCommand]
 	if !ok {
@@ -102,8 +105,9 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *snapshot) error {
 	}
 	if !metav1.IsControlledBy(canary, s.dep) || canary.DeletionTimestamp != nil {
 		s.Problem = &rollout.Problem{
-			Reason:  reason.NameTaken,
-			Message: fmt.Sprintf("the canary is to be called %s, and there is another Deployment of that name, or one that is still being deleted: rename or remove it", canary.Name),
+			Reason: reason.NameTaken,
+			Message: fmt.Sprintf("the canary is to be called %s, and there is another Deployment of that name, "+
+				"or one that is still being deleted: rename or remove it", canary.Name),
 		}
 		return nil
 	}
@@ -118,7 +122,7 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *snapshot) error {
 
 func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 	dep, status := s.dep, s.dep.Status
-	seenLatest := status.ObservedGeneration >= dep.Generation
+	upToDate := status.ObservedGeneration >= dep.Generation
 	s.Stable = rollout.Stable{
 		Name:      dep.Name,
 		OptedIn:   spec.OptedIn(dep.Annotations),
@@ -128,15 +132,16 @@ func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 		Replicas:  *dep.Spec.Replicas,
 		Available: status.AvailableReplicas,
 		Revision:  dep.Annotations["deployment.kubernetes.io/revision"],
-		Complete: seenLatest && !dep.Spec.Paused &&
-			status.UpdatedReplicas == *dep.Spec.Replicas && status.Replicas == status.UpdatedReplicas && status.AvailableReplicas == status.UpdatedReplicas,
+		Complete: upToDate && !dep.Spec.Paused &&
+			status.UpdatedReplicas == *dep.Spec.Replicas &&
+			status.Replicas == status.UpdatedReplicas && status.AvailableReplicas == status.UpdatedReplicas,
 	}
 	if s.condition != nil {
 		s.Stable.Reason = reason.Reason(s.condition.Reason)
 	}
 	for _, c := range status.Conditions {
 		if c.Type == appsv1.DeploymentProgressing && c.Reason == "ProgressDeadlineExceeded" {
-			s.Stable.Stalled = seenLatest
+			s.Stable.Stalled = upToDate
 		}
 	}
 	return r.observeReplicaSets(ctx, s)
@@ -144,7 +149,8 @@ func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 
 func (r *Reconciler) observeReplicaSets(ctx context.Context, s *snapshot) error {
 	var list appsv1.ReplicaSetList
-	if err := r.Client.List(ctx, &list, client.InNamespace(s.dep.Namespace), client.MatchingFields{ownerIndex: string(s.dep.UID)}); err != nil {
+	owned := client.MatchingFields{ownerIndex: string(s.dep.UID)}
+	if err := r.Client.List(ctx, &list, client.InNamespace(s.dep.Namespace), owned); err != nil {
 		return fmt.Errorf("listing the ReplicaSets of Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
 	}
 	others := false
@@ -161,13 +167,16 @@ func (r *Reconciler) observeReplicaSets(ctx context.Context, s *snapshot) error 
 		}
 	}
 	s.Stable.RevisionsAgo = s.revisionsAgo(list.Items)
-	// With Recreate the two never have pods at the same time.
+	// With strategy Recreate the old ReplicaSet and the new one never have pods at
+	// the same time, so no pods of the new template are needed to tell.
 	s.Stable.Recreate = s.dep.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType
 	s.Stable.Rolling = others && (s.Stable.TemplateRuns || s.Stable.Recreate) && !s.dep.Spec.Paused
 	return nil
 }
 
-// observeTraffic asks the router, once it is known by what canary pods differ.
+// observeTraffic asks the Router. It then checks what does not depend on the
+// Router, and observes what only matters before a canary starts, or while there is
+// one.
 func (r *Reconciler) observeTraffic(ctx context.Context, s *snapshot) error {
 	s.target = rollout.Target{Deployment: s.dep, Spec: s.Spec, Rollout: s.Stable.Hold}
 	if s.canaryDep != nil {
@@ -185,8 +194,9 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *snapshot) error {
 	}
 	if s.Problem == nil && s.dep.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
 		s.Problem = &rollout.Problem{
-			Reason:  reason.RecreateNotSupported,
-			Message: "strategy Recreate stops every stable pod before the first new one starts, which would undo all the care taken: use RollingUpdate",
+			Reason: reason.RecreateNotSupported,
+			Message: "strategy Recreate stops every stable pod before the first new one starts, " +
+				"which would undo all the care taken: use RollingUpdate",
 		}
 	}
 	if s.canaryDep == nil && s.Problem == nil {
@@ -196,9 +206,12 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *snapshot) error {
 	return r.observeCanaryPods(ctx, s)
 }
 
-// observeGaps finds what a person should know before a canary starts.
+// observeGaps finds what a person should know before a canary starts: gaps, which do
+// not prevent it, and problems, which do.
 func (r *Reconciler) observeGaps(ctx context.Context, s *snapshot) error {
-	for _, observe := range []func(context.Context, *snapshot) error{r.observePodConflicts, r.observePolicies, r.observeScaleDown} {
+	for _, observe := range []func(context.Context, *snapshot) error{
+		r.observePodConflicts, r.observePolicies, r.observeScaleDown,
+	} {
 		if err := observe(ctx, s); err != nil {
 			return err
 		}
@@ -206,8 +219,8 @@ func (r *Reconciler) observeGaps(ctx context.Context, s *snapshot) error {
 	return nil
 }
 
-// observeCanaryPods finds why the canary's pods are not Available, and what the
-// Job says that tests them.
+// observeCanaryPods finds why canary pods are not Available, and the result of the
+// Job that tests them. It does nothing while there is no canary.
 func (r *Reconciler) observeCanaryPods(ctx context.Context, s *snapshot) error {
 	if s.canaryDep == nil {
 		return nil
@@ -218,6 +231,7 @@ func (r *Reconciler) observeCanaryPods(ctx context.Context, s *snapshot) error {
 	return r.observeJob(ctx, s)
 }
 
+// chooseTrack chooses the track labels of a canary that does not exist yet.
 func (s *snapshot) chooseTrack() {
 	track, err := rollout.ChooseTrack(s.dep.Spec.Template.Labels, s.dep.Spec.Selector, s.Traffic.Selectors, s.Spec.TrackLabel)
 	if err != nil {
@@ -227,7 +241,7 @@ func (s *snapshot) chooseTrack() {
 	s.target.Track = track
 }
 
-// observeMetrics measures where a measurement is due.
+// observeMetrics takes a measurement where one is due.
 func (r *Reconciler) observeMetrics(ctx context.Context, s *snapshot) {
 	if s.SpecErr != nil {
 		return
@@ -241,6 +255,8 @@ func (r *Reconciler) observeMetrics(ctx context.Context, s *snapshot) {
 	s.Now = r.now() // the measurement may have taken seconds
 }
 
+// subject returns what a measurement is about: the names by which metrics tell
+// stable from canary.
 func (s *snapshot) subject() rollout.Subject {
 	subject := rollout.Subject{
 		Namespace:        s.dep.Namespace,
@@ -255,8 +271,9 @@ func (s *snapshot) subject() rollout.Subject {
 		Window:           s.Plan.Interval,
 	}
 	if keys := slices.Sorted(maps.Keys(s.target.Track)); len(keys) > 0 {
-		key := keys[0] // each of them tells the versions apart
-		subject.TrackLabel, subject.StableTrack, subject.CanaryTrack = key, s.dep.Spec.Template.Labels[key], s.target.Track[key]
+		key := keys[0] // any of them has another value on canary pods
+		subject.TrackLabel, subject.CanaryTrack = key, s.target.Track[key]
+		subject.StableTrack = s.dep.Spec.Template.Labels[key]
 	}
 	if len(s.Traffic.Services) > 0 {
 		subject.Service = s.Traffic.Services[0]
@@ -267,22 +284,23 @@ func (s *snapshot) subject() rollout.Subject {
 	return subject
 }
 
-// fingerprint tells templates apart within one rollout. It is no identity
-// across versions of Headgate: a field that a newer one knows changes it, which
-// costs one restart of a canary. A rolling restart during a promotion leaves it
-// as it is, so that the promotion goes on.
+// fingerprint returns a hash by which templates are told apart within one rollout:
+// 16 hexadecimal digits. A rolling restart does not change it, so that a promotion
+// goes on during one. Another version of Headgate may give the same template
+// another fingerprint, because it knows more fields; then a canary starts over once.
 func fingerprint(t corev1.PodTemplateSpec) string {
 	b, err := json.Marshal(spec.Unrestarted(t))
 	if err != nil {
-		return "" // cannot happen to what was decoded from JSON
+		return "" // cannot happen: the template was decoded from JSON
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:8])
 }
 
-// sameVersion compares the template of a ReplicaSet with the one in the spec. A
-// restart is no new version, or it would look like one that went out without a
-// canary; unless the user wants a canary for it.
+// sameVersion says whether the template of a ReplicaSet is the version that the
+// Deployment asks for. A restart is the same version, or it would look like a new
+// version that was rolled out without a canary. It is another version only if the
+// user wants a canary for restarts.
 func (s *snapshot) sameVersion(rs corev1.PodTemplateSpec) bool {
 	dep := s.dep.Spec.Template
 	if s.Spec.Restart == spec.RestartRolling {
@@ -291,8 +309,8 @@ func (s *snapshot) sameVersion(rs corev1.PodTemplateSpec) bool {
 	return sameTemplate(rs, dep)
 }
 
-// sameTemplate compares what the API server defaulted on both sides. Only the
-// ReplicaSet's has the hash label.
+// sameTemplate says whether two templates are equal but for the hash label, which
+// only the template of a ReplicaSet has. The API server set the defaults in both.
 func sameTemplate(rs, dep corev1.PodTemplateSpec) bool {
 	return apiequality.Semantic.DeepEqual(withoutHashLabel(rs), dep)
 }

@@ -16,9 +16,9 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-// observePodFailures finds why canary pods that should be Available are not. Pods
-// are listed only while some are missing. Nothing depends on the answer but a
-// sentence, so where it cannot be had the rollout goes on without.
+// observePodFailures finds why canary pods are not Available. It lists pods only while
+// the rollout waits for some. The result is only shown in a message, so the rollout
+// goes on if the list fails.
 func (r *Reconciler) observePodFailures(ctx context.Context, s *snapshot) error {
 	if !s.waitsForPods() {
 		return nil
@@ -31,20 +31,23 @@ func (r *Reconciler) observePodFailures(ctx context.Context, s *snapshot) error 
 		}
 	}
 	var pods corev1.PodList
-	if err := r.Live.List(ctx, &pods, client.InNamespace(s.canaryDep.Namespace), client.MatchingLabels(s.canaryDep.Spec.Selector.MatchLabels)); err != nil {
+	selected := client.MatchingLabels(s.canaryDep.Spec.Selector.MatchLabels)
+	if err := r.Live.List(ctx, &pods, client.InNamespace(s.canaryDep.Namespace), selected); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "listing canary pods", "namespace", s.canaryDep.Namespace, "deployment", s.canaryDep.Name)
 	}
 	s.Canary.Trouble = s.firstPodFailure(pods.Items)
 	return nil
 }
 
+// waitsForPods says whether the rollout goes on and has fewer Available canary pods
+// than it wants.
 func (s *snapshot) waitsForPods() bool {
 	c := s.Canary
 	return c.StateErr == nil && c.State.Stage == rollout.StageProgressing && c.Available < c.Replicas
 }
 
-// podFailure is one reason why a pod does not start. One that comes earlier on the
-// way to a running container has the lower rank, and is told.
+// podFailure is one reason why a pod is not Available. The rank orders failures by when
+// they occur on the way to a running container. The lowest rank is shown.
 type podFailure struct {
 	rank int
 	text string
@@ -57,8 +60,9 @@ const (
 	exited
 )
 
-// firstPodFailure is the first of the troubles of pods, whichever pods have it: pods
-// are replaced, and their names mean nothing to anybody.
+// firstPodFailure returns the failure of pods with the lowest rank. "": there is none.
+// It names no pod, because pods are replaced. Of two failures with the same rank it
+// returns the first in alphabetical order: the order of pods in a list changes.
 func (s *snapshot) firstPodFailure(pods []corev1.Pod) string {
 	var all []podFailure
 	for i := range pods {
@@ -75,8 +79,9 @@ func (s *snapshot) firstPodFailure(pods []corev1.Pod) string {
 	return normalizeMessage(first.text, s.canaryDep.Name)
 }
 
-// isAvailable says whether pod is Available: Ready for long enough. One that crashes
-// every few seconds is Ready in between, if it has no probe.
+// isAvailable says whether pod has been Ready for minReadySeconds: with 3, a pod that
+// is Ready since 10:00:00 is Available from 10:00:03 on. A pod without a probe that
+// crashes every two seconds is Ready in between, but never Available.
 func (s *snapshot) isAvailable(pod *corev1.Pod) bool {
 	wait := time.Duration(s.canaryDep.Spec.MinReadySeconds) * time.Second
 	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
@@ -84,17 +89,18 @@ func (s *snapshot) isAvailable(pod *corev1.Pod) bool {
 	})
 }
 
+// failuresOfPod returns why pod is not Available, as far as its status says.
 func failuresOfPod(pod *corev1.Pod) []podFailure {
 	var all []podFailure
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-			// What follows is why nothing is evicted for it.
+			// The rest says why no other pod is evicted for this one.
 			message, _, _ := strings.Cut(c.Message, " preemption: ")
 			all = append(all, podFailure{notScheduled, "no node takes a canary pod: " + message})
 		}
 	}
 	for _, c := range pod.Status.InitContainerStatuses {
-		if !c.Ready { // done, or beside the others
+		if !c.Ready { // it is not done, or it is a sidecar that does not run
 			all = append(all, failuresOfContainer(c)...)
 		}
 	}
@@ -104,13 +110,15 @@ func failuresOfPod(pod *corev1.Pod) []podFailure {
 	return all
 }
 
-// failuresOfContainer goes by what stays so from one attempt to the next: waiting
-// for CrashLoopBackOff and running turn by turn, a container has always ended
-// before.
+// failuresOfContainer returns why a container does not run. It uses only what is the
+// same in each attempt, so that the message does not change: a container that crashes
+// is Terminated, waiting (CrashLoopBackOff) and running in turn, but each time it
+// shows the exit code of the last attempt.
 func failuresOfContainer(c corev1.ContainerStatus) []podFailure {
 	if w := c.State.Waiting; w != nil {
 		switch w.Reason {
-		case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
+		case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
+			"ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
 			return []podFailure{{notPulled, fmt.Sprintf("image %q of container %s cannot be pulled%s", c.Image, c.Name, explainPullError(w))}}
 		case "CreateContainerConfigError", "CreateContainerError":
 			return []podFailure{{notCreated, fmt.Sprintf("container %s cannot be created: %s", c.Name, w.Message)}}
@@ -122,15 +130,15 @@ func failuresOfContainer(c corev1.ContainerStatus) []podFailure {
 	}
 	text := fmt.Sprintf("container %s ended with exit code %d (%s)", c.Name, last.ExitCode, last.Reason)
 	if last.Reason == "StartError" || last.Reason == "ContainerCannotRun" {
-		text += ": " + last.Message // the runtime's, not what the application wrote
+		text += ": " + last.Message // from the container runtime, not from the application
 	}
 	return []podFailure{{exited, text}}
 }
 
-// pullCauses tell the errors of registries and runtimes apart by what they have
-// in common: their texts differ from one attempt to the next, by the port of a
-// connection. Refusals come first: a registry that hides what is private says of
-// it that it may not exist, too.
+// knownPullErrors maps words in the messages of registries and runtimes to a cause. The
+// messages themselves differ in each attempt, for example in the port of a connection.
+// The first entry that matches counts. Denied access comes first: for a private image
+// a registry says both that access is denied and that the image may not exist.
 var knownPullErrors = []struct {
 	cause string
 	words []string
@@ -146,9 +154,10 @@ var knownPullErrors = []struct {
 	{"its signature is not accepted", []string{"signature"}},
 }
 
-// explainPullError reads the same from an attempt that failed as from the wait for the
-// next: since Kubernetes 1.32 a kubelet says in both why
-// (kubernetes/kubernetes#127918).
+// explainPullError returns the cause of w as the end of a sentence. "": it is not
+// known. The result is the same after an attempt that failed (ErrImagePull) and while
+// the kubelet waits for the next one (ImagePullBackOff): since Kubernetes 1.32 both
+// messages have the cause (kubernetes/kubernetes#127918).
 func explainPullError(w *corev1.ContainerStateWaiting) string {
 	switch w.Reason {
 	case "InvalidImageName":

@@ -16,12 +16,13 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// report says where the rollout is: in the condition, and, where that changed, in
-// an event and a log line of the same reason. The condition is what remembers
-// that it has been said.
+// report writes the condition. If that changes it, report also emits an event with
+// the same reason and message. The condition shows the next reconcile what was
+// reported, so that nothing is reported twice.
 func (r *Reconciler) report(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	r.Metrics.record(client.ObjectKeyFromObject(s.dep), s.Observation, d)
-	if d.Reason == "" || s.condition != nil && s.condition.Reason == string(d.Reason) && s.condition.Message == d.Message {
+	c := s.condition
+	if d.Reason == "" || c != nil && c.Reason == string(d.Reason) && c.Message == d.Message {
 		return nil
 	}
 	if err := r.writeCondition(ctx, s, d); err != nil {
@@ -31,7 +32,7 @@ func (r *Reconciler) report(ctx context.Context, s *snapshot, d rollout.Decision
 	return nil
 }
 
-// reportNotes says what happened besides.
+// reportNotes emits what happened and does not belong in the condition.
 func (r *Reconciler) reportNotes(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	for _, note := range d.Notes {
 		r.emit(ctx, s, d, note)
@@ -39,18 +40,20 @@ func (r *Reconciler) reportNotes(ctx context.Context, s *snapshot, d rollout.Dec
 	return nil
 }
 
+// emit sends one event, writes one log line and counts it.
 func (r *Reconciler) emit(ctx context.Context, s *snapshot, d rollout.Decision, note rollout.Note) {
 	kind := corev1.EventTypeNormal
 	if note.Reason.Warning() {
 		kind = corev1.EventTypeWarning
 	}
-	// client-go folds events that differ in nothing but their text into one and
-	// keeps the first text, so each step has an action of its own.
+	// client-go merges events that differ only in their text, and keeps the first
+	// text. So each step has its own action.
 	r.Events.Eventf(s.dep, nil, kind, string(note.Reason), eventAction(d), "%s", note.Message)
 	ctrl.LoggerFrom(ctx).Info(string(note.Reason), "message", note.Message, "rollout", s.target.Rollout)
 	r.Metrics.countEvent(note.Reason)
 }
 
+// eventAction returns the action of an event, such as Rollout7Step2Weight25.
 func eventAction(d rollout.Decision) string {
 	if d.Canary == nil {
 		return "Rollout"
@@ -59,6 +62,7 @@ func eventAction(d rollout.Decision) string {
 	return fmt.Sprintf("Rollout%sStep%dWeight%d", s.Rollout, s.Step, s.Weight)
 }
 
+// conditionOf returns Headgate's condition on dep. nil: there is none.
 func conditionOf(dep *appsv1.Deployment) *appsv1.DeploymentCondition {
 	for i := range dep.Status.Conditions {
 		if dep.Status.Conditions[i].Type == spec.ConditionType {
@@ -68,8 +72,8 @@ func conditionOf(dep *appsv1.Deployment) *appsv1.DeploymentCondition {
 	return nil
 }
 
-// writeCondition patches one entry of a list that is merged by type: the
-// Deployment controller's own conditions are left alone.
+// writeCondition writes Headgate's condition. The API server merges the list of
+// conditions by their type, so the conditions of the Deployment controller stay.
 func (r *Reconciler) writeCondition(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	now := metav1.NewTime(s.Now)
 	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": []map[string]any{{
@@ -83,14 +87,15 @@ func (r *Reconciler) writeCondition(ctx context.Context, s *snapshot, d rollout.
 	if err != nil {
 		return fmt.Errorf("encoding a condition: %w", err)
 	}
-	if err := r.Client.Status().Patch(ctx, s.dep.DeepCopy(), client.RawPatch(types.StrategicMergePatchType, patch), fieldOwner); err != nil {
+	err = r.Client.Status().Patch(ctx, s.dep.DeepCopy(), client.RawPatch(types.StrategicMergePatchType, patch), fieldOwner)
+	if err != nil {
 		return fmt.Errorf("writing the condition: %w", err)
 	}
 	return nil
 }
 
-// conditionStatus is True when the Deployment runs what it should, False when a
-// person is needed, and Unknown on the way.
+// conditionStatus returns True when the Deployment runs the version that it asks for,
+// False when a person has to act, and Unknown while a rollout goes on.
 func conditionStatus(d rollout.Decision) corev1.ConditionStatus {
 	switch {
 	case d.Reason.Warning() || d.Phase == spec.RolledBack:

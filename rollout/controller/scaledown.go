@@ -38,7 +38,7 @@ func (r *Reconciler) freeScaleDown(ctx context.Context, s *snapshot, d rollout.D
 }
 
 // freeAllScaleDown is freeScaleDown for a Deployment that is gone or has nothing of
-// Headgate's any more. There is no object for an event, so it only logs.
+// Headgate's any more. No rollout is left for an event, so it only logs.
 func (r *Reconciler) freeAllScaleDown(ctx context.Context, key types.NamespacedName) error {
 	_, err := r.Autoscalers.Free(ctx, key, rollout.FreeAll, func(note rollout.Note) {
 		ctrl.LoggerFrom(ctx).Info(string(note.Reason), "message", note.Message)
@@ -46,8 +46,8 @@ func (r *Reconciler) freeAllScaleDown(ctx context.Context, key types.NamespacedN
 	return err
 }
 
-// emitForRollout returns a function that announces a note with the rollout in front:
-// an autoscaler does not know of which rollout its note is.
+// emitForRollout returns a function that emits a note and puts the rollout in front
+// of its message: Autoscalers do not know the rollout.
 func (r *Reconciler) emitForRollout(ctx context.Context, s *snapshot, d rollout.Decision) func(rollout.Note) {
 	return func(note rollout.Note) {
 		if s.target.Rollout != "" {
