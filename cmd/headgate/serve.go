@@ -27,13 +27,15 @@ import (
 	"github.com/headgate/headgate/certs"
 	"github.com/headgate/headgate/ingress"
 	"github.com/headgate/headgate/rollout/controller"
+	"github.com/headgate/headgate/rollout/controller/autoscaler"
 	"github.com/headgate/headgate/webhook"
 )
 
 var (
-	_ controller.Router     = (*ingress.Router)(nil)
-	_ controller.Judge      = judge{}
-	_ controller.Gatekeeper = (*gate.Gatekeeper)(nil)
+	_ controller.Router      = (*ingress.Router)(nil)
+	_ controller.Judge       = judge{}
+	_ controller.Gatekeeper  = (*gate.Gatekeeper)(nil)
+	_ controller.Autoscalers = (*autoscaler.Holder)(nil)
 )
 
 // lease is the name of the Lease for leader election. The chart's Role permits no
@@ -153,6 +155,9 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 	if err := ingress.SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
+	if err := autoscaler.SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
 	reconciler := &controller.Reconciler{
 		Client: mgr.GetClient(),
 		Live:   mgr.GetAPIReader(),
@@ -166,11 +171,12 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 			Timeout:        cfg.QueryTimeout,
 			NamespaceLabel: cfg.NamespaceLabel,
 		})},
-		Gates:   gate.New(cfg.GateAddresses),
-		Events:  mgr.GetEventRecorder("headgate"),
-		Metrics: controller.NewMetrics(metrics.Registry),
-		Settle:  cfg.Settle,
-		Drain:   cfg.Drain,
+		Gates:       gate.New(cfg.GateAddresses),
+		Autoscalers: &autoscaler.Holder{Client: mgr.GetClient()},
+		Events:      mgr.GetEventRecorder("headgate"),
+		Metrics:     controller.NewMetrics(metrics.Registry),
+		Settle:      cfg.Settle,
+		Drain:       cfg.Drain,
 	}
 	return reconciler.SetupWithManager(ctx, mgr, cfg.MaxConcurrentReconciles)
 }

@@ -13,7 +13,7 @@ import (
 const maxAnswers = 3
 
 // decide lets package rollout decide, and answers what the decision needs.
-func (r *Reconciler) decide(ctx context.Context, s *seen) (rollout.Decision, error) {
+func (r *Reconciler) decide(ctx context.Context, s *snapshot) (rollout.Decision, error) {
 	for range maxAnswers {
 		d := rollout.Next(s.Observation)
 		if d.Needs.None() {
@@ -29,13 +29,13 @@ func (r *Reconciler) decide(ctx context.Context, s *seen) (rollout.Decision, err
 
 // answer puts into the observation what a decision needs. It is the one place
 // that asks metrics, Jobs and gates.
-func (r *Reconciler) answer(ctx context.Context, s *seen, needs rollout.Needs) error {
+func (r *Reconciler) answer(ctx context.Context, s *snapshot, needs rollout.Needs) error {
 	if needs.Measurement {
 		m := s.analysis.Measure(ctx, s.subject())
 		s.Measurement = &m
 	}
 	if needs.Job != nil {
-		status, err := r.jobStatus(ctx, s, *needs.Job)
+		status, err := r.findJob(ctx, s, *needs.Job)
 		if err != nil {
 			return fmt.Errorf("looking for the Job of CronJob %s/%s: %w", s.dep.Namespace, needs.Job.Template, err)
 		}

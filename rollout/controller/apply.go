@@ -16,26 +16,32 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// apply makes d true, in the one order in which a kill between any two writes
-// costs nothing but time:
+// apply makes d true. If the manager is killed between any two writes, the next
+// reconcile continues: only time is lost, and at most an event. That needs this
+// order:
 //
-//  1. take traffic away: after bad news nothing is more urgent
-//  2. the canary Deployment, state and size in one write: what step 3 is about
-//     to do is on record before it is done; what happened is said once it is
-//     on record
-//  3. add traffic, if what was observed is still so, to a stable that nothing
-//     shrinks meanwhile; then the Job that tests what is there
-//  4. the user's Deployment, hold and phase in one write: a released hold has its
-//     reason on record since 2
-//  5. say where the rollout is: condition, event, log
-//  6. let autoscalers that see the traffic shrink stable again; remove what has
-//     no purpose any more, the record last
+//  1. takeTraffic: after a failure or an abort, nothing is more urgent.
+//  2. writeCanary: one write stores the state and sets the replicas. So the state
+//     says what steps 5, 6 and 7 do before they do it.
+//  3. reportNotes: what happened is reported once it is in the state. A kill before
+//     this loses the event; the other order could report it twice.
+//  4. holdScaleDown: nothing may shrink stable while the canary has its traffic, so
+//     this comes before 5.
+//  5. addTraffic: only if the Deployments are still as they were observed.
+//  6. applyJob: a Job tests the canary with the traffic of its step, so this comes
+//     after 5.
+//  7. writeStable: one write for hold and phase. The reason for a release is in the
+//     state since 2.
+//  8. report: the condition and the event say what is true now.
+//  9. freeScaleDown: autoscalers that see the load may shrink stable again.
+//  10. removeCanary: the canary Deployment holds the state, so it is deleted last.
 //
-// Every write to a Deployment is for the generation that was read, so that a
-// stale read writes nothing.
-func (r *Reconciler) apply(ctx context.Context, s *seen, d rollout.Decision) error {
-	for _, step := range []func(context.Context, *seen, rollout.Decision) error{
-		r.takeTraffic, r.keepCanary, r.tellNotes, r.holdScaleDown, r.addTraffic, r.runJob, r.mark, r.tell, r.freeScaleDown, r.cleanUp,
+// A write to a Deployment applies only to the generation that was read: an
+// observation that is stale writes nothing.
+func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision) error {
+	for _, step := range []func(context.Context, *snapshot, rollout.Decision) error{
+		r.takeTraffic, r.writeCanary, r.reportNotes, r.holdScaleDown, r.addTraffic,
+		r.applyJob, r.writeStable, r.report, r.freeScaleDown, r.removeCanary,
 	} {
 		if err := step(ctx, s, d); err != nil {
 			return fmt.Errorf("rolling out Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
@@ -44,7 +50,10 @@ func (r *Reconciler) apply(ctx context.Context, s *seen, d rollout.Decision) err
 	return nil
 }
 
-func (r *Reconciler) takeTraffic(ctx context.Context, s *seen, d rollout.Decision) error {
+// takeTraffic gives traffic back to stable, as far as d gives the canary less than
+// it has. It never gives the canary more: at weight 50, a decision for weight 20
+// sets 20, and a decision for weight 80 sets nothing here.
+func (r *Reconciler) takeTraffic(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	goal, reduced := d.Routes.Reduced(s.Traffic)
 	switch {
 	case !reduced:
@@ -56,7 +65,9 @@ func (r *Reconciler) takeTraffic(ctx context.Context, s *seen, d rollout.Decisio
 	}
 }
 
-func (r *Reconciler) keepCanary(ctx context.Context, s *seen, d rollout.Decision) error {
+// writeCanary creates the canary Deployment, or sets its state and its replicas. It
+// leaves the result in s.canaryDep.
+func (r *Reconciler) writeCanary(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	if d.Canary == nil {
 		return nil
 	}
@@ -64,22 +75,25 @@ func (r *Reconciler) keepCanary(ctx context.Context, s *seen, d rollout.Decision
 	if err != nil {
 		return fmt.Errorf("encoding the state: %w", err)
 	}
-	if s.canary == nil {
-		s.canary = newCanary(s.dep, d.Canary.State.Rollout, s.target.Track, state, d.Canary.Replicas)
-		return r.Client.Create(ctx, s.canary, fieldOwner)
+	if s.canaryDep == nil {
+		s.canaryDep = newCanary(s.dep, d.Canary.State.Rollout, s.target.Track, state, d.Canary.Replicas)
+		return r.Client.Create(ctx, s.canaryDep, fieldOwner)
 	}
-	if s.canary.Annotations[spec.AnnotationState] == state && *s.canary.Spec.Replicas == d.Canary.Replicas {
+	if s.canaryDep.Annotations[spec.AnnotationState] == state && *s.canaryDep.Spec.Replicas == d.Canary.Replicas {
 		return nil
 	}
-	s.canary, err = r.patch(ctx, s.canary, map[string]any{spec.AnnotationState: state}, map[string]any{"replicas": d.Canary.Replicas})
+	annotations, fields := map[string]any{spec.AnnotationState: state}, map[string]any{"replicas": d.Canary.Replicas}
+	s.canaryDep, err = r.patchDeployment(ctx, s.canaryDep, annotations, fields)
 	return err
 }
 
-// patch merges annotations and fields of the spec into dep, as the API server has it if it
-// still is of dep's generation, and returns the result. A status that was
-// written meanwhile does not matter: pods come and go while metrics are asked,
-// and a verdict whose record was refused for that would be lost.
-func (r *Reconciler) patch(ctx context.Context, dep *appsv1.Deployment, annotations, fields map[string]any) (*appsv1.Deployment, error) {
+// patchDeployment merges annotations and fields of the spec into dep and returns the
+// result. It fails with errStale if somebody wrote the spec or an annotation of dep
+// since it was read. A newer status is no reason to fail, and it tries again: pods
+// come and go while metrics are measured, and a failure would lose the verdict.
+func (r *Reconciler) patchDeployment(
+	ctx context.Context, dep *appsv1.Deployment, annotations, fields map[string]any,
+) (*appsv1.Deployment, error) {
 	out, version := dep.DeepCopy(), dep.ResourceVersion
 	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
 		patch, err := json.Marshal(map[string]any{
@@ -93,7 +107,7 @@ func (r *Reconciler) patch(ctx context.Context, dep *appsv1.Deployment, annotati
 		if !apierrors.IsConflict(err) {
 			return err
 		}
-		live, stale := r.confirm(ctx, dep)
+		live, stale := r.confirmUnchanged(ctx, dep)
 		if stale != nil {
 			return stale
 		}
@@ -106,15 +120,17 @@ func (r *Reconciler) patch(ctx context.Context, dep *appsv1.Deployment, annotati
 	return out, nil
 }
 
-func (r *Reconciler) addTraffic(ctx context.Context, s *seen, d rollout.Decision) error {
+// addTraffic sets the weight and the match of d. It also lets the Router update
+// canary Ingresses whose stable Ingress changed.
+func (r *Reconciler) addTraffic(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	if d.Routes.Kind != rollout.SplitRoutes {
 		return nil
 	}
 	if d.Routes.Adds(s.Traffic) {
-		// Caches may lag: a rollout that was aborted by the previous leader must
-		// not see its weight rise here.
-		for _, dep := range []*appsv1.Deployment{s.dep, s.canary} {
-			if _, err := r.confirm(ctx, dep); err != nil {
+		// The cache may be stale: the weight must not rise in a rollout that the
+		// previous leader aborted.
+		for _, dep := range []*appsv1.Deployment{s.dep, s.canaryDep} {
+			if _, err := r.confirmUnchanged(ctx, dep); err != nil {
 				return err
 			}
 		}
@@ -122,11 +138,11 @@ func (r *Reconciler) addTraffic(ctx context.Context, s *seen, d rollout.Decision
 	return r.Router.SetWeight(ctx, s.target, d.Routes.Weight, d.Routes.Match)
 }
 
-// confirm reads dep from the API server, and fails with errStale unless it is as
-// it was read. Every write to the spec or the annotations of a Deployment raises
-// its generation; status does not, so a pod that becomes Available is no reason
-// to start over.
-func (r *Reconciler) confirm(ctx context.Context, dep *appsv1.Deployment) (*appsv1.Deployment, error) {
+// confirmUnchanged reads dep from the API server. It fails with errStale if the
+// generation is another one. A write to the spec or to an annotation of a Deployment
+// raises the generation. A write to the status does not, so a pod that becomes
+// Available is no reason to start over.
+func (r *Reconciler) confirmUnchanged(ctx context.Context, dep *appsv1.Deployment) (*appsv1.Deployment, error) {
 	live := &appsv1.Deployment{}
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(dep), live); err != nil {
 		return nil, fmt.Errorf("confirming Deployment %s: %w", dep.Name, err)
@@ -137,12 +153,13 @@ func (r *Reconciler) confirm(ctx context.Context, dep *appsv1.Deployment) (*apps
 	return live, nil
 }
 
-// mark writes the user's Deployment: hold, phase and command, nothing else.
-func (r *Reconciler) mark(ctx context.Context, s *seen, d rollout.Decision) error {
+// writeStable writes the hold, the phase and the command on the user's Deployment,
+// and nothing else there.
+func (r *Reconciler) writeStable(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	annotations := map[string]any{}
 	fields := map[string]any{}
 	if d.Phase != s.Stable.Phase {
-		annotations[spec.AnnotationPhase] = orRemove(string(d.Phase))
+		annotations[spec.AnnotationPhase] = nullIfEmpty(string(d.Phase))
 	}
 	if d.TakeCommand {
 		annotations[spec.AnnotationCommand] = nil
@@ -157,26 +174,28 @@ func (r *Reconciler) mark(ctx context.Context, s *seen, d rollout.Decision) erro
 	if len(annotations) == 0 {
 		return nil
 	}
-	_, err := r.patch(ctx, s.dep, annotations, fields)
+	_, err := r.patchDeployment(ctx, s.dep, annotations, fields)
 	return err
 }
 
-// orRemove is a value in a merge patch, where null removes.
-func orRemove(value string) any {
+// nullIfEmpty returns value for a merge patch, in which null removes an annotation.
+func nullIfEmpty(value string) any {
 	if value == "" {
 		return nil
 	}
 	return value
 }
 
-func (r *Reconciler) cleanUp(ctx context.Context, s *seen, d rollout.Decision) error {
-	if s.canary == nil || d.Canary != nil || s.Traffic.Routed {
+// removeCanary deletes the canary Services and then the canary Deployment, once d
+// wants no canary and no route leads to it.
+func (r *Reconciler) removeCanary(ctx context.Context, s *snapshot, d rollout.Decision) error {
+	if s.canaryDep == nil || d.Canary != nil || s.Traffic.Routed {
 		return nil
 	}
 	if err := r.Router.Cleanup(ctx, s.target); err != nil {
 		return err
 	}
-	return client.IgnoreNotFound(r.Client.Delete(ctx, s.canary, client.Preconditions{
-		UID: &s.canary.UID, ResourceVersion: &s.canary.ResourceVersion,
+	return client.IgnoreNotFound(r.Client.Delete(ctx, s.canaryDep, client.Preconditions{
+		UID: &s.canaryDep.UID, ResourceVersion: &s.canaryDep.ResourceVersion,
 	}))
 }

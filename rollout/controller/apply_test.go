@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -63,9 +62,9 @@ func (l *ledger) funcs() interceptor.Funcs {
 	}
 }
 
-type stage struct {
+type fixture struct {
 	*Reconciler
-	*seen
+	*snapshot
 	ledger *ledger
 }
 
@@ -73,30 +72,31 @@ func split(weight int) rollout.RoutesGoal {
 	return rollout.RoutesGoal{Kind: rollout.SplitRoutes, Weight: weight}
 }
 
-// newStage is a rollout with a canary of 2 pods at weight 50.
-func newStage(t *testing.T, others ...client.Object) stage {
+// newFixture is a rollout with a canary of 2 pods at weight 50.
+func newFixture(t *testing.T) fixture {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := errors.Join(appsv1.AddToScheme(scheme), autoscalingv2.AddToScheme(scheme)); err != nil {
+	if err := appsv1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
 	dep := stableDeployment()
 	canary := newCanary(dep, "7", map[string]string{"app": "web-canary"}, "{}", 2)
 	l := &ledger{}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(dep, canary).WithObjects(others...).WithStatusSubresource(dep).
-		WithIndex(dep, activeIndex, active).
-		WithIndex(&autoscalingv2.HorizontalPodAutoscaler{}, targetIndex, scales).
-		WithIndex(&autoscalingv2.HorizontalPodAutoscaler{}, markedIndex, markedFor).Build()
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(dep, canary).WithStatusSubresource(dep).
+		WithIndex(dep, activeIndex, activeKey).Build()
 	for _, obj := range []client.Object{dep, canary} {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r := &Reconciler{Client: interceptor.NewClient(c, l.funcs()), Live: c, Router: l, Events: events.NewFakeRecorder(10), Now: func() time.Time { return time.Unix(0, 0) }}
-	s := &seen{dep: dep, canary: canary}
+	r := &Reconciler{
+		Client: interceptor.NewClient(c, l.funcs()), Live: c, Router: l, Autoscalers: &heldAutoscalers{ledger: l},
+		Events: events.NewFakeRecorder(10), Now: func() time.Time { return time.Unix(0, 0) },
+	}
+	s := &snapshot{dep: dep, canaryDep: canary}
 	s.Stable = rollout.Stable{Hold: "7", Phase: spec.Pending}
 	s.Traffic = rollout.Traffic{Routed: true, Weight: 50}
-	return stage{r, s, l}
+	return fixture{r, s, l}
 }
 
 func TestApplyOrder(t *testing.T) {
@@ -130,13 +130,13 @@ func TestApplyOrder(t *testing.T) {
 		},
 		"nothing shrinks stable once it may get its traffic back": {
 			decision: rollout.Decision{Canary: goal, Routes: split(75), Phase: spec.Pending, HoldScaleDown: true},
-			want:     []string{"patch web-canary", "patch web-autoscaler", "weight 75"},
+			want:     []string{"patch web-canary", "hold autoscalers", "weight 75"},
 		},
 		"autoscalers are free again before the record goes": {
 			decision: rollout.Decision{Reason: reason.Promoted},
 			gone:     true,
 			held:     true,
-			want:     []string{"patch web", "patch status of web", "patch web-autoscaler", "remove services", "delete web-canary"},
+			want:     []string{"patch web", "patch status of web", "free autoscalers", "remove services", "delete web-canary"},
 		},
 		"a command is taken in the same write as the phase": {
 			decision: rollout.Decision{Canary: goal, Routes: rollout.RoutesGoal{Kind: rollout.KeepRoutes}, Phase: spec.Paused, TakeCommand: true},
@@ -145,13 +145,10 @@ func TestApplyOrder(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			hpa := autoscaler()
-			if tt.held {
-				mark(hpa, `{"deployment":"web","selectPolicy":null}`)
-			}
-			s := newStage(t, hpa)
+			s := newFixture(t)
+			s.Autoscalers.(*heldAutoscalers).held = tt.held
 			s.Traffic.Routed = !tt.gone
-			if err := s.apply(t.Context(), s.seen, tt.decision); err != nil {
+			if err := s.apply(t.Context(), s.snapshot, tt.decision); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tt.want, s.ledger.writes); diff != "" {
@@ -162,9 +159,9 @@ func TestApplyOrder(t *testing.T) {
 }
 
 func TestApplyRelease(t *testing.T) {
-	s := newStage(t)
+	s := newFixture(t)
 	d := rollout.Decision{Routes: rollout.RoutesGoal{Kind: rollout.KeepRoutes}, Hold: rollout.Release, TakeCommand: true}
-	if err := s.mark(t.Context(), s.seen, d); err != nil {
+	if err := s.writeStable(t.Context(), s.snapshot, d); err != nil {
 		t.Fatal(err)
 	}
 	dep := &appsv1.Deployment{}
@@ -182,7 +179,7 @@ func TestApplyRelease(t *testing.T) {
 // A template that arrives between the look and the write must not be released on
 // the strength of the one before.
 func TestApplyStale(t *testing.T) {
-	touch := func(t *testing.T, s stage, obj client.Object, generations int64) {
+	touch := func(t *testing.T, s fixture, obj client.Object, generations int64) {
 		t.Helper()
 		obj.SetGeneration(obj.GetGeneration() + generations)
 		if err := s.Live.(client.Client).Update(t.Context(), obj); err != nil {
@@ -190,22 +187,22 @@ func TestApplyStale(t *testing.T) {
 		}
 	}
 	t.Run("a release of an older Deployment is a conflict", func(t *testing.T) {
-		s := newStage(t)
+		s := newFixture(t)
 		touch(t, s, s.dep.DeepCopy(), 1)
-		err := s.mark(t.Context(), s.seen, rollout.Decision{Hold: rollout.Release})
-		if result, err := again(err); err != nil || result.RequeueAfter == 0 {
+		err := s.writeStable(t.Context(), s.snapshot, rollout.Decision{Hold: rollout.Release})
+		if result, err := requeueIfStale(err); err != nil || result.RequeueAfter == 0 {
 			t.Errorf("again() = %v, %v; want another look", result, err)
 		}
 	})
 	t.Run("a status that was written meanwhile loses no verdict", func(t *testing.T) {
-		s := newStage(t)
-		touch(t, s, s.canary.DeepCopy(), 0)
+		s := newFixture(t)
+		touch(t, s, s.canaryDep.DeepCopy(), 0)
 		d := rollout.Decision{Canary: &rollout.CanaryGoal{State: rollout.State{Rollout: "7", Why: reason.AnalysisFailed}, Replicas: 2}}
-		if err := s.keepCanary(t.Context(), s.seen, d); err != nil {
+		if err := s.writeCanary(t.Context(), s.snapshot, d); err != nil {
 			t.Fatal(err)
 		}
 		canary := &appsv1.Deployment{}
-		if err := s.Live.Get(t.Context(), client.ObjectKeyFromObject(s.canary), canary); err != nil {
+		if err := s.Live.Get(t.Context(), client.ObjectKeyFromObject(s.canaryDep), canary); err != nil {
 			t.Fatal(err)
 		}
 		if state := canary.Annotations[spec.AnnotationState]; !strings.Contains(state, "AnalysisFailed") {
@@ -213,9 +210,9 @@ func TestApplyStale(t *testing.T) {
 		}
 	})
 	t.Run("traffic is not added for an older canary", func(t *testing.T) {
-		s := newStage(t)
-		touch(t, s, s.canary.DeepCopy(), 1)
-		if err := s.addTraffic(t.Context(), s.seen, rollout.Decision{Routes: split(75)}); !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
+		s := newFixture(t)
+		touch(t, s, s.canaryDep.DeepCopy(), 1)
+		if err := s.addTraffic(t.Context(), s.snapshot, rollout.Decision{Routes: split(75)}); !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
 			t.Errorf("addTraffic() = %v, writes %v; want errStale and none", err, s.ledger.writes)
 		}
 	})

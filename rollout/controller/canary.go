@@ -13,7 +13,8 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// newCanary is the canary Deployment for the template that dep has now.
+// newCanary returns the canary Deployment for the template that dep has now, in
+// rollout id. Its pods have the labels of stable pods, but for those in track.
 func newCanary(dep *appsv1.Deployment, id string, track map[string]string, state string, replicas int32) *appsv1.Deployment {
 	identity := maps.Clone(track)
 	identity[spec.LabelRollout] = id
@@ -39,46 +40,48 @@ func newCanary(dep *appsv1.Deployment, id string, track map[string]string, state
 	}
 }
 
-// retarget makes the (anti)affinity and spread terms by which pods refer to
-// their own kind refer to canary pods: copies would keep canary pods away from
-// stable ones, and on a small cluster unschedulable.
-func retarget(pod *corev1.PodSpec, own, track map[string]string) {
+// retarget makes the (anti-)affinity and spread terms that select stable pods select
+// canary pods instead. An unchanged copy of "no two web pods on a node" would keep
+// canary pods off the nodes of stable pods: on three nodes with three stable pods,
+// no canary pod could be scheduled. stable are the labels of stable pods.
+func retarget(pod *corev1.PodSpec, stable, track map[string]string) {
 	for i := range pod.TopologySpreadConstraints {
-		follow(pod.TopologySpreadConstraints[i].LabelSelector, own, track)
+		retargetSelector(pod.TopologySpreadConstraints[i].LabelSelector, stable, track)
 	}
 	if pod.Affinity == nil {
 		return
 	}
 	if a := pod.Affinity.PodAffinity; a != nil {
-		followTerms(a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution, own, track)
+		retargetTerms(a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution, stable, track)
 	}
 	if a := pod.Affinity.PodAntiAffinity; a != nil {
-		followTerms(a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution, own, track)
+		retargetTerms(a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution, stable, track)
 	}
 }
 
-func followTerms(required []corev1.PodAffinityTerm, preferred []corev1.WeightedPodAffinityTerm, own, track map[string]string) {
+func retargetTerms(required []corev1.PodAffinityTerm, preferred []corev1.WeightedPodAffinityTerm, stable, track map[string]string) {
 	for i := range required {
-		follow(required[i].LabelSelector, own, track)
+		retargetSelector(required[i].LabelSelector, stable, track)
 	}
 	for i := range preferred {
-		follow(preferred[i].PodAffinityTerm.LabelSelector, own, track)
+		retargetSelector(preferred[i].PodAffinityTerm.LabelSelector, stable, track)
 	}
 }
 
-// follow replaces the stable value of a track label, wherever selector asks for
-// it, by the canary's.
-func follow(selector *metav1.LabelSelector, own, track map[string]string) {
+// retargetSelector replaces the stable value of each track label in selector by the
+// canary value. With track app=web-canary, "app in (db, web)" becomes
+// "app in (db, web-canary)".
+func retargetSelector(selector *metav1.LabelSelector, stable, track map[string]string) {
 	if selector == nil {
 		return
 	}
 	for key, value := range track {
-		if stable, ok := selector.MatchLabels[key]; ok && stable == own[key] {
+		if wanted, ok := selector.MatchLabels[key]; ok && wanted == stable[key] {
 			selector.MatchLabels[key] = value
 		}
 		for i, e := range selector.MatchExpressions {
-			if at := slices.Index(e.Values, own[key]); e.Key == key && at >= 0 {
-				selector.MatchExpressions[i].Values[at] = value
+			if index := slices.Index(e.Values, stable[key]); e.Key == key && index >= 0 {
+				selector.MatchExpressions[i].Values[index] = value
 			}
 		}
 	}

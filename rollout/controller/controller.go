@@ -17,20 +17,21 @@ import (
 
 const fieldOwner = client.FieldOwner(spec.FieldOwner)
 
-// Reconciler carries out the rollouts of all opted-in Deployments.
+// Reconciler carries out the rollouts of all Deployments that opted in.
 type Reconciler struct {
-	// Client reads from caches in which a process finds its own writes.
+	// Client reads from caches. They must contain the writes of this process.
 	Client client.Client
 
-	// Live reads from the API server, where a stale cache could do harm: before
-	// traffic is added, and after a write met a newer object.
+	// Live reads from the API server. It serves where a stale cache could do harm,
+	// such as before traffic is added, and for kinds that no cache holds.
 	Live client.Reader
 
-	Router  Router
-	Judge   Judge
-	Gates   Gatekeeper
-	Events  events.EventRecorder
-	Metrics *Metrics
+	Router      Router
+	Judge       Judge
+	Gates       Gatekeeper
+	Autoscalers Autoscalers
+	Events      events.EventRecorder
+	Metrics     *Metrics
 
 	// Settle and Drain are as in rollout.Observation.
 	Settle, Drain time.Duration
@@ -39,37 +40,38 @@ type Reconciler struct {
 	Now func() time.Time
 }
 
-// Reconcile takes one rollout one step further.
+// Reconcile observes one Deployment, decides and applies; see the package comment.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	seen, err := r.observe(ctx, req.NamespacedName)
+	s, err := r.observe(ctx, req.NamespacedName)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if seen == nil {
+	if s == nil {
 		r.Metrics.forget(req.NamespacedName)
-		return again(r.restoreScaleDown(ctx, req.NamespacedName))
+		return requeueIfStale(r.freeAllScaleDown(ctx, req.NamespacedName))
 	}
-	decision, err := r.decide(ctx, seen)
+	decision, err := r.decide(ctx, s)
 	if err != nil {
-		return again(err)
+		return requeueIfStale(err)
 	}
-	if err := r.apply(ctx, seen, decision); err != nil {
-		return again(err)
+	if err := r.apply(ctx, s, decision); err != nil {
+		return requeueIfStale(err)
 	}
-	return ctrl.Result{RequeueAfter: r.until(rollout.Earliest(decision.Again, seen.freeDue))}, nil
+	return ctrl.Result{RequeueAfter: r.requeueAfter(rollout.Earliest(decision.Again, s.freeScaleDownAt))}, nil
 }
 
-// errStale says that what was observed is not so any more.
+// errStale says that an object changed after it was observed.
 var errStale = errors.New("the rollout changed while it was being decided")
 
-// soon is how long to wait for the cache after a write met a newer object.
-const soon = 50 * time.Millisecond
+// staleRetryDelay is how long to wait, after a conflict, until the cache has the
+// newer object.
+const staleRetryDelay = 50 * time.Millisecond
 
-// again turns the loss of a race into another look. It is no error: nothing was
-// written on the strength of what was out of date.
-func again(err error) (ctrl.Result, error) {
+// requeueIfStale returns err, unless it says that somebody else wrote first. That
+// is no error: nothing was written, and the next reconcile sees the newer object.
+func requeueIfStale(err error) (ctrl.Result, error) {
 	if errors.Is(err, errStale) || apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
-		return ctrl.Result{RequeueAfter: soon}, nil
+		return ctrl.Result{RequeueAfter: staleRetryDelay}, nil
 	}
 	return ctrl.Result{}, err
 }
@@ -78,16 +80,20 @@ func (r *Reconciler) now() time.Time {
 	if r.Now != nil {
 		return r.Now()
 	}
-	// Milliseconds are what a stored state can hold without growing long.
+	// The stored state holds times. In milliseconds they are short:
+	// 2006-01-02T15:04:05.123Z.
 	return time.Now().UTC().Truncate(time.Millisecond)
 }
 
-func (r *Reconciler) until(t time.Time) time.Duration {
+// requeueAfter returns how long it is until t, for ctrl.Result: at 10:00:00 it is
+// 5s for 10:00:05. A t that has passed gives one millisecond, because 0 means
+// never. The zero t gives 0.
+func (r *Reconciler) requeueAfter(t time.Time) time.Duration {
 	if t.IsZero() {
 		return 0
 	}
 	return max(time.Millisecond, t.Sub(r.now()))
 }
 
-// canaryName is the name of the canary Deployment of dep.
+// canaryName returns the name of the canary Deployment of dep.
 func canaryName(dep *appsv1.Deployment) string { return dep.Name + "-canary" }

@@ -26,7 +26,7 @@ import (
 
 // atJobStep is a rollout at a step that runs a Job of CronJob smoke, and a
 // client that knows it and objects.
-func atJobStep(t *testing.T, objects ...client.Object) stage {
+func atJobStep(t *testing.T, objects ...client.Object) fixture {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{appsv1.AddToScheme, batchv1.AddToScheme, corev1.AddToScheme} {
@@ -40,11 +40,11 @@ func atJobStep(t *testing.T, objects ...client.Object) stage {
 		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
 	}
 	l := &ledger{}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, dep, canary, svc)...).WithIndex(&appsv1.Deployment{}, activeIndex, active).Build()
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, dep, canary, svc)...).WithIndex(&appsv1.Deployment{}, activeIndex, activeKey).Build()
 	if err := c.Get(t.Context(), client.ObjectKeyFromObject(canary), canary); err != nil {
 		t.Fatal(err)
 	}
-	s := &seen{dep: dep, canary: canary}
+	s := &snapshot{dep: dep, canaryDep: canary}
 	s.Canary = &rollout.CanaryStatus{Replicas: 2, State: rollout.State{
 		Rollout: "7", Mode: rollout.ModeProgressing, Weight: 10, Step: 1,
 		Steps: []spec.Step{{Kind: spec.SetWeight, Weight: 10}, {Kind: spec.RunJob, Job: "smoke"}, {Kind: spec.SetWeight, Weight: 20}},
@@ -55,7 +55,7 @@ func atJobStep(t *testing.T, objects ...client.Object) stage {
 		Services: []string{"web"}, CanaryService: "web-canary", Port: "http",
 		Selectors: []map[string]string{{"app": "web"}, {"tier": "front"}},
 	}
-	return stage{&Reconciler{Client: interceptor.NewClient(c, l.funcs()), Live: c}, s, l}
+	return fixture{&Reconciler{Client: interceptor.NewClient(c, l.funcs()), Live: c}, s, l}
 }
 
 // smoke is a CronJob of which a Job can be made.
@@ -73,7 +73,7 @@ func smoke() *batchv1.CronJob {
 }
 
 // jobOf is a Job of the canary, in the state that condition says, if any.
-func jobOf(s *seen, name string, condition ...batchv1.JobCondition) *batchv1.Job {
+func jobOf(s *snapshot, name string, condition ...batchv1.JobCondition) *batchv1.Job {
 	job := newJob(s, smoke(), name, "")
 	job.UID = "j1"
 	job.Status.Conditions = condition
@@ -93,22 +93,22 @@ func TestObserveJob(t *testing.T) {
 		})
 	}
 	job := func(kind batchv1.JobConditionType, reason, message string) []client.Object {
-		return []client.Object{jobOf(atJobStep(t).seen, name, batchv1.JobCondition{Type: kind, Status: corev1.ConditionTrue, Reason: reason, Message: message})}
+		return []client.Object{jobOf(atJobStep(t).snapshot, name, batchv1.JobCondition{Type: kind, Status: corev1.ConditionTrue, Reason: reason, Message: message})}
 	}
-	foreign := jobOf(atJobStep(t).seen, name)
+	foreign := jobOf(atJobStep(t).snapshot, name)
 	foreign.OwnerReferences = nil
-	unlabelled := jobOf(atJobStep(t).seen, name)
+	unlabelled := jobOf(atJobStep(t).snapshot, name)
 	unlabelled.Labels = nil
 	status := func(phase rollout.JobPhase, message string) *rollout.JobStatus {
 		return &rollout.JobStatus{Run: "7-1-0", Phase: phase, Message: message}
 	}
 	tests := map[string]struct {
 		objects []client.Object
-		change  func(*seen)
+		change  func(*snapshot)
 		want    *rollout.JobStatus
 	}{
 		"the step runs none": {
-			objects: []client.Object{smoke()}, change: func(s *seen) { s.Canary.State.Step = 0 }, want: nil,
+			objects: []client.Object{smoke()}, change: func(s *snapshot) { s.Canary.State.Step = 0 }, want: nil,
 		},
 		"one can be made": {objects: []client.Object{smoke()}, want: status(rollout.JobMissing, "")},
 		"there is no CronJob": {
@@ -132,17 +132,17 @@ func TestObserveJob(t *testing.T) {
 		},
 		"nobody knows any more what is split": {
 			objects: []client.Object{smoke()},
-			change:  func(s *seen) { s.Problem = &rollout.Problem{Message: "no Service"} },
+			change:  func(s *snapshot) { s.Problem = &rollout.Problem{Message: "no Service"} },
 			want:    status(rollout.JobUnmakable, "no Service"),
 		},
 		"nothing leads to the canary": {
 			objects: []client.Object{smoke()},
-			change:  func(s *seen) { s.Traffic.Services = nil },
+			change:  func(s *snapshot) { s.Traffic.Services = nil },
 			want:    status(rollout.JobUnmakable, "there is no Service by which the Job could reach the canary"),
 		},
 		"nobody knows how long it may take": {
 			objects: []client.Object{smoke()},
-			change:  func(s *seen) { s.SpecErr = errors.New("no duration") },
+			change:  func(s *snapshot) { s.SpecErr = errors.New("no duration") },
 			want:    status(rollout.JobUnmakable, "no duration"),
 		},
 		"its name is somebody's": {
@@ -154,10 +154,10 @@ func TestObserveJob(t *testing.T) {
 			want:    status(rollout.JobUnmakable, "the Job is to be called web-canary-7-1-0, and there is another of that name, or one of an earlier canary that is still being deleted: rename or remove it"),
 		},
 		"it runs, and the CronJob is gone": {
-			objects: []client.Object{jobOf(atJobStep(t).seen, name)}, want: status(rollout.JobActive, ""),
+			objects: []client.Object{jobOf(atJobStep(t).snapshot, name)}, want: status(rollout.JobActive, ""),
 		},
 		"a condition that is not so": {
-			objects: []client.Object{jobOf(atJobStep(t).seen, name, batchv1.JobCondition{Type: batchv1.JobFailed, Status: corev1.ConditionFalse})},
+			objects: []client.Object{jobOf(atJobStep(t).snapshot, name, batchv1.JobCondition{Type: batchv1.JobFailed, Status: corev1.ConditionFalse})},
 			want:    status(rollout.JobActive, ""),
 		},
 		"it succeeded":                       {objects: job(batchv1.JobComplete, "", ""), want: status(rollout.JobSucceeded, "")},
@@ -179,7 +179,7 @@ func TestObserveJob(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := atJobStep(t, tt.objects...)
 			if tt.change != nil {
-				tt.change(s.seen)
+				tt.change(s.snapshot)
 			}
 			if err := s.lookAtJob(t.Context()); err != nil {
 				t.Fatal(err)
@@ -187,8 +187,8 @@ func TestObserveJob(t *testing.T) {
 			if diff := cmp.Diff(tt.want, s.Job); diff != "" {
 				t.Errorf("Job (-want +got):\n%s", diff)
 			}
-			if canMake := tt.want != nil && tt.want.Phase == rollout.JobMissing; canMake != (s.jobs.next != nil) {
-				t.Errorf("the Job to make is %v", s.jobs.next)
+			if canMake := tt.want != nil && tt.want.Phase == rollout.JobMissing; canMake != (s.canaryJobs.toCreate != nil) {
+				t.Errorf("the Job to make is %v", s.canaryJobs.toCreate)
 			}
 		})
 	}
@@ -196,7 +196,7 @@ func TestObserveJob(t *testing.T) {
 
 // After a change of leaders the cache may be behind.
 func TestObserveJobOfAnotherManager(t *testing.T) {
-	s := atJobStep(t, jobOf(atJobStep(t).seen, "web-canary-7-1-0"))
+	s := atJobStep(t, jobOf(atJobStep(t).snapshot, "web-canary-7-1-0"))
 	s.Client = interceptor.NewClient(s.Live.(client.WithWatch), interceptor.Funcs{
 		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error { return nil },
 	})
@@ -262,18 +262,18 @@ func TestObserveJobThatIsRefused(t *testing.T) {
 			if diff := cmp.Diff(&tt.want, s.Job); diff != "" {
 				t.Errorf("Job (-want +got):\n%s", diff)
 			}
-			if canMake := tt.want.Phase == rollout.JobMissing; canMake != (s.jobs.next != nil) {
-				t.Errorf("the Job to make is %v", s.jobs.next)
+			if canMake := tt.want.Phase == rollout.JobMissing; canMake != (s.canaryJobs.toCreate != nil) {
+				t.Errorf("the Job to make is %v", s.canaryJobs.toCreate)
 			}
 		})
 	}
 }
 
-func TestRunJob(t *testing.T) {
+func TestApplyJob(t *testing.T) {
 	done := batchv1.JobCondition{Type: batchv1.JobComplete, Status: corev1.ConditionTrue}
-	stranger := jobOf(atJobStep(t).seen, "web-canary-7-0-0")
+	stranger := jobOf(atJobStep(t).snapshot, "web-canary-7-0-0")
 	stranger.OwnerReferences[0].UID = "u9"
-	leaving := jobOf(atJobStep(t).seen, "web-canary-7-0-0")
+	leaving := jobOf(atJobStep(t).snapshot, "web-canary-7-0-0")
 	leaving.DeletionTimestamp, leaving.Finalizers = &metav1.Time{Time: time.Unix(1, 0)}, []string{"example.com/slow"}
 	tests := map[string]struct {
 		objects []client.Object
@@ -283,28 +283,28 @@ func TestRunJob(t *testing.T) {
 	}{
 		"it is made":                    {wanted: true, want: []string{"create web-canary-7-1-0"}},
 		"it is not made unless decided": {},
-		"one that runs is let run":      {objects: []client.Object{jobOf(atJobStep(t).seen, "web-canary-7-1-0")}},
+		"one that runs is let run":      {objects: []client.Object{jobOf(atJobStep(t).snapshot, "web-canary-7-1-0")}},
 		"a pause does not stop it": {
-			objects: []client.Object{jobOf(atJobStep(t).seen, "web-canary-7-1-0")},
+			objects: []client.Object{jobOf(atJobStep(t).snapshot, "web-canary-7-1-0")},
 			at:      func(s *rollout.State) { s.Paused = true },
 		},
 		"whoever skips the step stops it": {
-			objects: []client.Object{jobOf(atJobStep(t).seen, "web-canary-7-1-0")},
+			objects: []client.Object{jobOf(atJobStep(t).snapshot, "web-canary-7-1-0")},
 			at:      func(s *rollout.State) { s.Skipped = true },
 			want:    []string{"delete web-canary-7-1-0"},
 		},
 		"a rollback stops it": {
-			objects: []client.Object{jobOf(atJobStep(t).seen, "web-canary-7-1-0")},
+			objects: []client.Object{jobOf(atJobStep(t).snapshot, "web-canary-7-1-0")},
 			at:      func(s *rollout.State) { s.Mode = rollout.ModeRolledBack },
 			want:    []string{"delete web-canary-7-1-0"},
 		},
 		"another try stops that of the one before": {
-			objects: []client.Object{jobOf(atJobStep(t).seen, "web-canary-7-1-0")},
+			objects: []client.Object{jobOf(atJobStep(t).snapshot, "web-canary-7-1-0")},
 			at:      func(s *rollout.State) { s.Losses = 1 },
 			want:    []string{"delete web-canary-7-1-0"},
 		},
 		"a result stays": {
-			objects: []client.Object{jobOf(atJobStep(t).seen, "web-canary-7-1-0", done)},
+			objects: []client.Object{jobOf(atJobStep(t).snapshot, "web-canary-7-1-0", done)},
 			at:      func(s *rollout.State) { s.Mode = rollout.ModeRolledBack },
 		},
 		"that of another Deployment is none of its business": {objects: []client.Object{stranger}},
@@ -324,7 +324,7 @@ func TestRunJob(t *testing.T) {
 				d.Job = s.Canary.State.DueJob()
 			}
 			s.ledger.writes = nil // what was asked
-			if err := s.runJob(t.Context(), s.seen, d); err != nil {
+			if err := s.applyJob(t.Context(), s.snapshot, d); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tt.want, s.ledger.writes); diff != "" {
@@ -336,26 +336,26 @@ func TestRunJob(t *testing.T) {
 
 // A test may write anywhere, so none begins for a rollout that another manager
 // aborted meanwhile.
-func TestRunJobStale(t *testing.T) {
+func TestApplyJobStale(t *testing.T) {
 	s := atJobStep(t, smoke())
 	if err := s.lookAtJob(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	d := rollout.Decision{Canary: &rollout.CanaryGoal{State: s.Canary.State}, Job: s.Canary.State.DueJob()}
-	newer := s.canary.DeepCopy()
+	newer := s.canaryDep.DeepCopy()
 	newer.Generation++
 	if err := s.Live.(client.Client).Update(t.Context(), newer); err != nil {
 		t.Fatal(err)
 	}
 	s.ledger.writes = nil
-	if err := s.runJob(t.Context(), s.seen, d); !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
+	if err := s.applyJob(t.Context(), s.snapshot, d); !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
 		t.Errorf("runJob() = %v, writes %v; want errStale and none", err, s.ledger.writes)
 	}
 }
 
 // A Job that is deleted without a word on its pods leaves them running.
 func TestStopJobsStopsPods(t *testing.T) {
-	s := atJobStep(t, jobOf(atJobStep(t).seen, "web-canary-7-1-0"))
+	s := atJobStep(t, jobOf(atJobStep(t).snapshot, "web-canary-7-1-0"))
 	if err := s.lookAtJob(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -366,7 +366,7 @@ func TestStopJobsStopsPods(t *testing.T) {
 			return nil
 		},
 	})
-	if err := s.stopJobs(t.Context(), s.seen, rollout.Decision{}); err != nil {
+	if err := s.stopJobs(t.Context(), s.snapshot, rollout.Decision{}); err != nil {
 		t.Fatal(err)
 	}
 	if ptr.Deref(got.PropagationPolicy, "") != metav1.DeletePropagationBackground || got.Preconditions == nil || *got.Preconditions.UID != "j1" {
@@ -374,9 +374,9 @@ func TestStopJobsStopsPods(t *testing.T) {
 	}
 }
 
-func TestRolloutOfJob(t *testing.T) {
+func TestRolloutTestedBy(t *testing.T) {
 	s := atJobStep(t)
-	ours := jobOf(s.seen, "web-canary-7-1-0")
+	ours := jobOf(s.snapshot, "web-canary-7-1-0")
 	users, orphan, cronned := ours.DeepCopy(), ours.DeepCopy(), ours.DeepCopy()
 	users.Labels = nil
 	orphan.OwnerReferences[0].Name = "gone"
@@ -393,7 +393,7 @@ func TestRolloutOfJob(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := s.rolloutOfJob(t.Context(), tt.job)
+			got := s.rolloutTestedBy(t.Context(), tt.job)
 			if len(got) != tt.want || tt.want == 1 && got[0].String() != "shop/web" {
 				t.Errorf("got %v, want %d, of shop/web", got, tt.want)
 			}
@@ -402,12 +402,12 @@ func TestRolloutOfJob(t *testing.T) {
 }
 
 // lookAtJob observes Jobs and answers what a decision asks about the present one.
-func (s stage) lookAtJob(ctx context.Context) error {
-	if err := s.observeJobs(ctx, s.seen); err != nil {
+func (s fixture) lookAtJob(ctx context.Context) error {
+	if err := s.observeJobs(ctx, s.snapshot); err != nil {
 		return err
 	}
 	if goal := s.Canary.State.DueJob(); goal != nil {
-		return s.answer(ctx, s.seen, rollout.Needs{Job: goal})
+		return s.answer(ctx, s.snapshot, rollout.Needs{Job: goal})
 	}
 	return nil
 }

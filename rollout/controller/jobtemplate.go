@@ -20,51 +20,53 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-// jobNameLimit leaves room for what an indexed Job adds to make the host names
-// of its pods, which end at 63.
+// jobNameLimit is the longest name of a Job. An indexed Job appends the index to make
+// the host names of its pods, which have at most 63 characters: 57 + len("-99999")
+// = 63.
 const jobNameLimit = 57
 
-// jobName is the same whenever it is asked for, so that two managers make one
-// Job.
+// jobName returns the name of the Job of run, for example web-canary-7-1-0. It
+// depends on nothing else, so that two managers create one Job.
 func jobName(canary, run string) string {
 	return rollout.DerivedName(canary, "-"+run, jobNameLimit)
 }
 
-// newJob makes a Job of the suspended CronJob cron, which tests the canary at
-// address.
+// newJob returns a Job from the template of cron. It tests the canary at address.
 //
-// That gives nobody a right they lack: who may edit the Deployment may run any
-// pod in its namespace.
+// That gives nobody more rights: whoever may edit the Deployment may run any pod in
+// its namespace.
 //
-// It lives until the canary goes, because a result that was collected before
-// anybody looked would be asked for a second time.
-func newJob(s *seen, cron *batchv1.CronJob, name, address string) *batchv1.Job {
+// The Job has no TTL. It is deleted with the canary: if it were deleted before its
+// result was observed, the test would run a second time.
+func newJob(s *snapshot, cron *batchv1.CronJob, name, address string) *batchv1.Job {
 	jobSpec := cron.Spec.JobTemplate.Spec.DeepCopy()
 	jobSpec.Suspend, jobSpec.TTLSecondsAfterFinished = nil, nil
-	jobSpec.Selector, jobSpec.ManualSelector = nil, nil // the API server's, for this very Job
+	jobSpec.Selector, jobSpec.ManualSelector = nil, nil // the API server sets them for each Job
 	if jobSpec.ActiveDeadlineSeconds == nil {
-		// Rounded up: 0 would be over at once.
+		// Rounded up to whole seconds: 10m is 600, and 100ms is 1. With 0 the Job would
+		// fail at once.
 		jobSpec.ActiveDeadlineSeconds = ptr.To(int64((s.Spec.ProgressDeadline + time.Second - 1) / time.Second))
 	}
 	env := jobEnv(s, address)
 	for _, containers := range [][]corev1.Container{jobSpec.Template.Spec.InitContainers, jobSpec.Template.Spec.Containers} {
 		for i := range containers {
-			containers[i].Env = overriding(env, containers[i].Env)
+			containers[i].Env = mergeEnv(env, containers[i].Env)
 		}
 	}
-	return &batchv1.Job{ObjectMeta: rollout.OwnedMeta(s.canary, name, s.target.Rollout), Spec: *jobSpec}
+	return &batchv1.Job{ObjectMeta: rollout.OwnedMeta(s.canaryDep, name, s.target.Rollout), Spec: *jobSpec}
 }
 
-// jobEnv is what every container of a Job is told about what it tests.
-func jobEnv(s *seen, address string) []corev1.EnvVar {
-	template := s.canary.Spec.Template
+// jobEnv returns the environment variables that tell every container of a Job what
+// it tests.
+func jobEnv(s *snapshot, address string) []corev1.EnvVar {
+	template := s.canaryDep.Spec.Template
 	version := template.Labels["app.kubernetes.io/version"]
 	if version == "" {
 		version = template.Spec.Containers[0].Image
 	}
 	return []corev1.EnvVar{
 		{Name: "HEADGATE_CANARY_ADDRESS", Value: address},
-		{Name: "HEADGATE_CANARY_NAME", Value: s.canary.Name},
+		{Name: "HEADGATE_CANARY_NAME", Value: s.canaryDep.Name},
 		{Name: "HEADGATE_CANARY_VERSION", Value: version},
 		{Name: "HEADGATE_ROLLOUT", Value: s.target.Rollout},
 		{Name: "HEADGATE_NAMESPACE", Value: s.dep.Namespace},
@@ -72,10 +74,11 @@ func jobEnv(s *seen, address string) []corev1.EnvVar {
 	}
 }
 
-// overriding puts ours before the user's: "$(HEADGATE_CANARY_ADDRESS)" is
-// replaced only in the values that come after it. The user's own of these names,
-// which let the CronJob run by itself, would have the last word, and go.
-func overriding(ours, users []corev1.EnvVar) []corev1.EnvVar {
+// mergeEnv returns ours followed by users. Ours come first because Kubernetes
+// replaces $(HEADGATE_CANARY_ADDRESS) only in the values after that variable. A
+// variable of the user's with one of our names is left out: it is a default for runs
+// by hand, and as the later one it would win.
+func mergeEnv(ours, users []corev1.EnvVar) []corev1.EnvVar {
 	env := slices.Clone(ours)
 	for _, v := range users {
 		if !slices.ContainsFunc(ours, func(o corev1.EnvVar) bool { return o.Name == v.Name }) {
@@ -85,9 +88,9 @@ func overriding(ours, users []corev1.EnvVar) []corev1.EnvVar {
 	return env
 }
 
-// unfit says why no Job can be made of cron now. "": one can.
-func (s *seen) unfit(cron *batchv1.CronJob) string {
-	switch taker := s.takes(cron.Spec.JobTemplate.Spec.Template.Labels); {
+// cronJobProblem says why no Job can be created from cron now. "": one can.
+func (s *snapshot) cronJobProblem(cron *batchv1.CronJob) string {
+	switch selector := s.selectedBy(cron.Spec.JobTemplate.Spec.Template.Labels); {
 	case s.SpecErr != nil:
 		return s.SpecErr.Error()
 	case s.Problem != nil:
@@ -96,17 +99,19 @@ func (s *seen) unfit(cron *batchv1.CronJob) string {
 		return "there is no Service by which the Job could reach the canary"
 	case !ptr.Deref(cron.Spec.Suspend, false):
 		return fmt.Sprintf("CronJob %s is not suspended, so it runs by its own schedule too: set its spec.suspend to true", cron.Name)
-	case taker != "":
-		return fmt.Sprintf("the pods of CronJob %s would be taken for the application's by %s: give its jobTemplate other labels", cron.Name, taker)
+	case selector != "":
+		return fmt.Sprintf("the pods of CronJob %s would be taken for the application's by %s: give its jobTemplate other labels",
+			cron.Name, selector)
 	}
 	return ""
 }
 
-// takes says what selects pods with these labels as if they were stable or
-// canary ones, such as a Service, which would send them requests. The canary
-// Services select on more than the canary Deployment does.
-func (s *seen) takes(pod map[string]string) string {
-	for _, dep := range []*appsv1.Deployment{s.dep, s.canary} {
+// selectedBy returns what selects pods with the labels pod as if they were stable or
+// canary pods: a Deployment, or a Service, which would send them requests. "":
+// nothing does. The canary Services need no check: they select a part of what the
+// canary Deployment selects.
+func (s *snapshot) selectedBy(pod map[string]string) string {
+	for _, dep := range []*appsv1.Deployment{s.dep, s.canaryDep} {
 		if own, err := metav1.LabelSelectorAsSelector(dep.Spec.Selector); err == nil && own.Matches(labels.Set(pod)) {
 			return "Deployment " + dep.Name
 		}
@@ -119,9 +124,10 @@ func (s *seen) takes(pod map[string]string) string {
 	return ""
 }
 
-// canaryAddress is where canary pods, and no others, answer: host and port. The
-// ports are those of the stable Service, of which the canary's is a copy.
-func (r *Reconciler) canaryAddress(ctx context.Context, s *seen) (string, error) {
+// canaryAddress returns host and port at which only canary pods answer, for example
+// web-canary.shop.svc:80. It takes the port from the stable Service: the canary
+// Service is a copy of it.
+func (r *Reconciler) canaryAddress(ctx context.Context, s *snapshot) (string, error) {
 	svc := &corev1.Service{}
 	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.dep.Namespace, Name: s.Traffic.Services[0]}, svc); err != nil {
 		return "", err
@@ -129,16 +135,17 @@ func (r *Reconciler) canaryAddress(ctx context.Context, s *seen) (string, error)
 	port := s.Traffic.Port
 	for _, p := range svc.Spec.Ports {
 		if port == p.Name || port == strconv.Itoa(int(p.Port)) {
-			port = dialled(svc, p, s.canary.Spec.Template.Spec.Containers)
+			port = portToDial(svc, p, s.canaryDep.Spec.Template.Spec.Containers)
 			break
 		}
 	}
 	return fmt.Sprintf("%s.%s.svc:%s", s.Traffic.CanaryService, s.dep.Namespace, port), nil
 }
 
-// dialled is the number of a port as a client has to dial it. The name of a
-// headless Service leads to the pods, and nobody translates the port.
-func dialled(svc *corev1.Service, p corev1.ServicePort, containers []corev1.Container) string {
+// portToDial returns the port number that a client of svc has to use. With port 80 and
+// targetPort 8080 it is 80, because kube-proxy translates it. For a headless Service
+// it is 8080: the client connects to the pod itself.
+func portToDial(svc *corev1.Service, p corev1.ServicePort, containers []corev1.Container) string {
 	if svc.Spec.ClusterIP != corev1.ClusterIPNone {
 		return strconv.Itoa(int(p.Port))
 	}

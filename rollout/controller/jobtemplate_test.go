@@ -33,7 +33,7 @@ func TestNewJob(t *testing.T) {
 	}
 	before := cron.DeepCopy()
 
-	got := newJob(s.seen, cron, "web-canary-7-1-0", "web-canary.shop.svc:80")
+	got := newJob(s.snapshot, cron, "web-canary-7-1-0", "web-canary.shop.svc:80")
 
 	if diff := cmp.Diff(before, cron); diff != "" {
 		t.Errorf("the CronJob, which may be a cache's, was changed (-before +after):\n%s", diff)
@@ -91,7 +91,7 @@ func TestNewJobDeadline(t *testing.T) {
 			s, cron := atJobStep(t), smoke()
 			s.Spec.ProgressDeadline = tt.deadline
 			cron.Spec.JobTemplate.Spec.ActiveDeadlineSeconds = tt.written
-			if got := *newJob(s.seen, cron, "", "").Spec.ActiveDeadlineSeconds; got != tt.want {
+			if got := *newJob(s.snapshot, cron, "", "").Spec.ActiveDeadlineSeconds; got != tt.want {
 				t.Errorf("got %d s, want %d", got, tt.want)
 			}
 		})
@@ -100,8 +100,8 @@ func TestNewJobDeadline(t *testing.T) {
 
 func TestJobVersion(t *testing.T) {
 	s := atJobStep(t)
-	s.canary.Spec.Template.Labels["app.kubernetes.io/version"] = "2.0.1"
-	for _, v := range jobEnv(s.seen, "") {
+	s.canaryDep.Spec.Template.Labels["app.kubernetes.io/version"] = "2.0.1"
+	for _, v := range jobEnv(s.snapshot, "") {
 		if v.Name == "HEADGATE_CANARY_VERSION" && v.Value != "2.0.1" {
 			t.Errorf("the version is %q, want that of the label", v.Value)
 		}
@@ -145,10 +145,18 @@ func TestCanaryAddress(t *testing.T) {
 		port string // as written in the Ingress
 		want string
 	}{
-		"a port by its name":                         {service("10.0.0.1", metrics, port(intstr.FromInt(8080))), "http", "web-canary.shop.svc:80"},
-		"a port by its number":                       {service("10.0.0.1", metrics, port(intstr.FromInt(8080))), "80", "web-canary.shop.svc:80"},
-		"nobody translates it":                       {service("None", metrics, port(intstr.FromInt(8080))), "http", "web-canary.shop.svc:8080"},
-		"nobody translates it, and it is named":      {service("None", metrics, port(intstr.FromString("web"))), "80", "web-canary.shop.svc:8081"},
+		"a port by its name": {
+			service("10.0.0.1", metrics, port(intstr.FromInt(8080))),
+			"http",
+			"web-canary.shop.svc:80",
+		},
+		"a port by its number": {service("10.0.0.1", metrics, port(intstr.FromInt(8080))), "80", "web-canary.shop.svc:80"},
+		"nobody translates it": {service("None", metrics, port(intstr.FromInt(8080))), "http", "web-canary.shop.svc:8080"},
+		"nobody translates it, and it is named": {
+			service("None", metrics, port(intstr.FromString("web"))),
+			"80",
+			"web-canary.shop.svc:8081",
+		},
 		"nobody translates it, and it is the same":   {service("None", port(intstr.IntOrString{})), "80", "web-canary.shop.svc:80"},
 		"the Ingress leads to no port that is there": {service("10.0.0.1", metrics), "80", "web-canary.shop.svc:80"},
 	}
@@ -159,8 +167,8 @@ func TestCanaryAddress(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.Traffic.Port = tt.port
-			s.canary.Spec.Template.Spec.Containers[0].Ports = []corev1.ContainerPort{{Name: "web", ContainerPort: 8081}}
-			got, err := s.canaryAddress(t.Context(), s.seen)
+			s.canaryDep.Spec.Template.Spec.Containers[0].Ports = []corev1.ContainerPort{{Name: "web", ContainerPort: 8081}}
+			got, err := s.canaryAddress(t.Context(), s.snapshot)
 			if err != nil || got != tt.want {
 				t.Errorf("got %s, %v; want %s", got, err, tt.want)
 			}

@@ -8,7 +8,8 @@ import (
 	"github.com/headgate/headgate/rollout/reason"
 )
 
-// Metrics are what the controller exports. The nil Metrics export nothing.
+// Metrics are the metrics that the controller exports. A nil *Metrics exports
+// nothing.
 type Metrics struct {
 	weight       *prometheus.GaugeVec
 	phase        *prometheus.GaugeVec
@@ -16,8 +17,8 @@ type Metrics struct {
 	measurements *prometheus.CounterVec
 }
 
-// NewMetrics registers the metrics with reg. It panics where they are
-// registered already, as prometheus.MustRegister does.
+// NewMetrics registers the metrics with reg. It panics if they are registered
+// already, as prometheus.MustRegister does.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	of := []string{"namespace", "deployment"}
 	m := &Metrics{
@@ -25,7 +26,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "headgate_rollout_weight", Help: "Share of traffic, 0..100, that the canary is given.",
 		}, of),
 		phase: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "headgate_rollout_phase", Help: "1 for the phase that the rollout is in; no series while nothing is rolled out.",
+			Name: "headgate_rollout_phase",
+			Help: "1 for the phase that the rollout is in; no series while nothing is rolled out.",
 		}, append(of, "phase")),
 		transitions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "headgate_transitions_total", Help: "Events of rollouts by reason, the same as on Kubernetes events.",
@@ -38,36 +40,38 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) observe(key types.NamespacedName, o rollout.Observation, d rollout.Decision) {
+// record sets the weight and the phase of a rollout, and counts its measurement.
+func (m *Metrics) record(key types.NamespacedName, o rollout.Observation, d rollout.Decision) {
 	if m == nil {
 		return
 	}
 	if o.Measurement != nil {
 		m.measurements.WithLabelValues(string(o.Measurement.Verdict)).Inc()
 	}
-	m.phase.DeletePartialMatch(series(key))
+	m.phase.DeletePartialMatch(seriesOf(key))
 	if d.Phase == "" {
-		m.weight.DeletePartialMatch(series(key))
+		m.weight.DeletePartialMatch(seriesOf(key))
 		return
 	}
 	m.phase.WithLabelValues(key.Namespace, key.Name, string(d.Phase)).Set(1)
 	m.weight.WithLabelValues(key.Namespace, key.Name).Set(float64(d.Routes.Weight))
 }
 
-func (m *Metrics) transition(why reason.Reason) {
+// countEvent counts one event of a rollout.
+func (m *Metrics) countEvent(why reason.Reason) {
 	if m != nil {
 		m.transitions.WithLabelValues(string(why)).Inc()
 	}
 }
 
-// forget drops the series of a Deployment that is gone.
+// forget removes the series of a Deployment that is gone.
 func (m *Metrics) forget(key types.NamespacedName) {
 	if m != nil {
-		m.weight.DeletePartialMatch(series(key))
-		m.phase.DeletePartialMatch(series(key))
+		m.weight.DeletePartialMatch(seriesOf(key))
+		m.phase.DeletePartialMatch(seriesOf(key))
 	}
 }
 
-func series(key types.NamespacedName) prometheus.Labels {
+func seriesOf(key types.NamespacedName) prometheus.Labels {
 	return prometheus.Labels{"namespace": key.Namespace, "deployment": key.Name}
 }

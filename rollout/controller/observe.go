@@ -22,22 +22,23 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// seen is an observation together with the objects it was made of.
-type seen struct {
+// snapshot is an observation and the objects that it was made from.
+type snapshot struct {
 	rollout.Observation
-	target    rollout.Target
-	dep       *appsv1.Deployment
-	canary    *appsv1.Deployment // nil: there is none
-	condition *appsv1.DeploymentCondition
-	jobs      jobs
-	analysis  Analysis  // nil: none is configured, or it cannot be read
-	freeDue   time.Time // when to free the autoscalers that apply kept held; zero: there are none
+	target          rollout.Target
+	dep             *appsv1.Deployment
+	canaryDep       *appsv1.Deployment // nil: there is none
+	condition       *appsv1.DeploymentCondition
+	canaryJobs      canaryJobs
+	analysis        Analysis  // nil: none is configured, or it cannot be read
+	freeScaleDownAt time.Time // when to free the autoscalers that freeScaleDown left held; zero: never
 }
 
-// observe is nil, nil where there is nothing to decide: a Deployment that is
-// gone, going (its dependents are collected; making new ones would race with
-// that), or none of Headgate's business.
-func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*seen, error) {
+// observe reads what a decision on one Deployment depends on. It returns nil, nil
+// where there is nothing to decide: the Deployment is gone, has nothing to do with
+// Headgate, or is being deleted. In the last case the garbage collector deletes the
+// canary too, and must not race with a manager that creates a new one.
+func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*snapshot, error) {
 	dep := &appsv1.Deployment{}
 	if err := r.Client.Get(ctx, key, dep); err != nil {
 		return nil, client.IgnoreNotFound(err)
@@ -45,21 +46,21 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*se
 	if dep.DeletionTimestamp != nil {
 		return nil, nil
 	}
-	s := &seen{dep: dep, condition: conditionOf(dep)}
+	s := &snapshot{dep: dep, condition: conditionOf(dep)}
 	s.Now, s.Settle, s.Drain = r.now(), r.Settle, r.Drain
 	s.Spec, s.SpecErr = spec.ParseSpec(dep.Annotations)
-	s.command()
+	s.readCommand()
 	if err := r.observeCanary(ctx, s); err != nil {
 		return nil, err
 	}
-	if !concerns(dep) && s.canary == nil {
+	if !isRelevant(dep) && s.canaryDep == nil {
 		return nil, nil
 	}
 	if err := r.observeStable(ctx, s); err != nil {
 		return nil, err
 	}
-	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.canary == nil {
-		return s, nil // at rest: nobody asks about traffic or metrics
+	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.canaryDep == nil {
+		return s, nil // no rollout: no decision needs traffic or metrics
 	}
 	if err := r.observeTraffic(ctx, s); err != nil {
 		return nil, err
@@ -68,8 +69,9 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*se
 	return s, nil
 }
 
-// concerns says whether a Deployment carries anything of Headgate's.
-func concerns(obj client.Object) bool {
+// isRelevant says whether a Deployment opted in or has something of Headgate's: an
+// annotation, or a condition that is to be brought up to date.
+func isRelevant(obj client.Object) bool {
 	a := obj.GetAnnotations()
 	if spec.OptedIn(a) || a[spec.AnnotationRollout] != "" || a[spec.AnnotationPhase] != "" {
 		return true
@@ -79,10 +81,11 @@ func concerns(obj client.Object) bool {
 		return false
 	}
 	c := conditionOf(dep)
-	return c != nil && c.Reason != string(reason.OptedOut) // the last sentence there is out of date
+	return c != nil && c.Reason != string(reason.OptedOut) // else the condition is out of date
 }
 
-func (s *seen) command() {
+// readCommand parses the command annotation, if there is one.
+func (s *snapshot) readCommand() {
 	text, ok := s.dep.Annotations[spec.AnnotationCommand]
 	if !ok {
 		return
@@ -95,7 +98,7 @@ func (s *seen) command() {
 	s.Command = &command
 }
 
-func (r *Reconciler) observeCanary(ctx context.Context, s *seen) error {
+func (r *Reconciler) observeCanary(ctx context.Context, s *snapshot) error {
 	canary := &appsv1.Deployment{}
 	key := types.NamespacedName{Namespace: s.dep.Namespace, Name: canaryName(s.dep)}
 	if err := r.Client.Get(ctx, key, canary); err != nil {
@@ -103,12 +106,13 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *seen) error {
 	}
 	if !metav1.IsControlledBy(canary, s.dep) || canary.DeletionTimestamp != nil {
 		s.Problem = &rollout.Problem{
-			Reason:  reason.NameTaken,
-			Message: fmt.Sprintf("the canary is to be called %s, and there is another Deployment of that name, or one that is still being deleted: rename or remove it", canary.Name),
+			Reason: reason.NameTaken,
+			Message: fmt.Sprintf("the canary is to be called %s, and there is another Deployment of that name, "+
+				"or one that is still being deleted: rename or remove it", canary.Name),
 		}
 		return nil
 	}
-	s.canary = canary
+	s.canaryDep = canary
 	s.Canary = &rollout.CanaryStatus{Replicas: *canary.Spec.Replicas}
 	s.Canary.State, s.Canary.StateErr = rollout.DecodeState(canary.Annotations[spec.AnnotationState])
 	if canary.Status.ObservedGeneration > 0 {
@@ -117,9 +121,9 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *seen) error {
 	return nil
 }
 
-func (r *Reconciler) observeStable(ctx context.Context, s *seen) error {
+func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 	dep, status := s.dep, s.dep.Status
-	seenLatest := status.ObservedGeneration >= dep.Generation
+	upToDate := status.ObservedGeneration >= dep.Generation
 	s.Stable = rollout.Stable{
 		Name:      dep.Name,
 		OptedIn:   spec.OptedIn(dep.Annotations),
@@ -129,29 +133,31 @@ func (r *Reconciler) observeStable(ctx context.Context, s *seen) error {
 		Replicas:  *dep.Spec.Replicas,
 		Available: status.AvailableReplicas,
 		Revision:  dep.Annotations["deployment.kubernetes.io/revision"],
-		Complete: seenLatest && !dep.Spec.Paused &&
-			status.UpdatedReplicas == *dep.Spec.Replicas && status.Replicas == status.UpdatedReplicas && status.AvailableReplicas == status.UpdatedReplicas,
+		Complete: upToDate && !dep.Spec.Paused &&
+			status.UpdatedReplicas == *dep.Spec.Replicas &&
+			status.Replicas == status.UpdatedReplicas && status.AvailableReplicas == status.UpdatedReplicas,
 	}
 	if s.condition != nil {
 		s.Stable.Reason = reason.Reason(s.condition.Reason)
 	}
 	for _, c := range status.Conditions {
 		if c.Type == appsv1.DeploymentProgressing && c.Reason == "ProgressDeadlineExceeded" {
-			s.Stable.Stalled = seenLatest
+			s.Stable.Stalled = upToDate
 		}
 	}
 	return r.observeReplicaSets(ctx, s)
 }
 
-func (r *Reconciler) observeReplicaSets(ctx context.Context, s *seen) error {
+func (r *Reconciler) observeReplicaSets(ctx context.Context, s *snapshot) error {
 	var list appsv1.ReplicaSetList
-	if err := r.Client.List(ctx, &list, client.InNamespace(s.dep.Namespace), client.MatchingFields{ownerIndex: string(s.dep.UID)}); err != nil {
+	owned := client.MatchingFields{ownerIndex: string(s.dep.UID)}
+	if err := r.Client.List(ctx, &list, client.InNamespace(s.dep.Namespace), owned); err != nil {
 		return fmt.Errorf("listing the ReplicaSets of Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
 	}
 	others := false
 	for i := range list.Items {
 		rs := &list.Items[i]
-		if !runs(rs) {
+		if !hasPods(rs) {
 			continue
 		}
 		s.Stable.Runs = true
@@ -162,17 +168,20 @@ func (r *Reconciler) observeReplicaSets(ctx context.Context, s *seen) error {
 		}
 	}
 	s.Stable.RevisionsAgo = s.revisionsAgo(list.Items)
-	// With Recreate the two never have pods at the same time.
+	// With strategy Recreate the old ReplicaSet and the new one never have pods at
+	// the same time, so no pods of the new template are needed to tell.
 	s.Stable.Recreate = s.dep.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType
 	s.Stable.Rolling = others && (s.Stable.TemplateRuns || s.Stable.Recreate) && !s.dep.Spec.Paused
 	return nil
 }
 
-// observeTraffic asks the router, once it is known by what canary pods differ.
-func (r *Reconciler) observeTraffic(ctx context.Context, s *seen) error {
+// observeTraffic asks the Router. It then checks what does not depend on the
+// Router, and observes what only matters before a canary starts, or while there is
+// one.
+func (r *Reconciler) observeTraffic(ctx context.Context, s *snapshot) error {
 	s.target = rollout.Target{Deployment: s.dep, Spec: s.Spec, Rollout: s.Stable.Hold}
-	if s.canary != nil {
-		s.target.Track = maps.Clone(s.canary.Spec.Selector.MatchLabels)
+	if s.canaryDep != nil {
+		s.target.Track = maps.Clone(s.canaryDep.Spec.Selector.MatchLabels)
 		s.target.Rollout = s.target.Track[spec.LabelRollout]
 		delete(s.target.Track, spec.LabelRollout)
 	}
@@ -186,20 +195,24 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *seen) error {
 	}
 	if s.Problem == nil && s.dep.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
 		s.Problem = &rollout.Problem{
-			Reason:  reason.RecreateNotSupported,
-			Message: "strategy Recreate stops every stable pod before the first new one starts, which would undo all the care taken: use RollingUpdate",
+			Reason: reason.RecreateNotSupported,
+			Message: "strategy Recreate stops every stable pod before the first new one starts, " +
+				"which would undo all the care taken: use RollingUpdate",
 		}
 	}
-	if s.canary == nil && s.Problem == nil {
+	if s.canaryDep == nil && s.Problem == nil {
 		s.chooseTrack()
 		return r.observeGaps(ctx, s)
 	}
 	return r.observeCanaryPods(ctx, s)
 }
 
-// observeGaps finds what a person should know before a canary starts.
-func (r *Reconciler) observeGaps(ctx context.Context, s *seen) error {
-	for _, observe := range []func(context.Context, *seen) error{r.observeTwin, r.observeCoverage, r.observeScaleDown} {
+// observeGaps finds what a person should know before a canary starts: gaps, which do
+// not prevent it, and problems, which do.
+func (r *Reconciler) observeGaps(ctx context.Context, s *snapshot) error {
+	for _, observe := range []func(context.Context, *snapshot) error{
+		r.observePodConflicts, r.observePolicies, r.observeScaleDown,
+	} {
 		if err := observe(ctx, s); err != nil {
 			return err
 		}
@@ -207,19 +220,20 @@ func (r *Reconciler) observeGaps(ctx context.Context, s *seen) error {
 	return nil
 }
 
-// observeCanaryPods finds why the canary's pods are not Available, and the Jobs
-// that test them.
-func (r *Reconciler) observeCanaryPods(ctx context.Context, s *seen) error {
-	if s.canary == nil {
+// observeCanaryPods finds why canary pods are not Available, and the result of the
+// Job that tests them. It does nothing while there is no canary.
+func (r *Reconciler) observeCanaryPods(ctx context.Context, s *snapshot) error {
+	if s.canaryDep == nil {
 		return nil
 	}
-	if err := r.observeTrouble(ctx, s); err != nil {
+	if err := r.observePodFailures(ctx, s); err != nil {
 		return err
 	}
 	return r.observeJobs(ctx, s)
 }
 
-func (s *seen) chooseTrack() {
+// chooseTrack chooses the track labels of a canary that does not exist yet.
+func (s *snapshot) chooseTrack() {
 	track, err := rollout.ChooseTrack(s.dep.Spec.Template.Labels, s.dep.Spec.Selector, s.Traffic.Selectors, s.Spec.TrackLabel)
 	if err != nil {
 		s.Problem = &rollout.Problem{Reason: reason.CanaryIndistinct, Message: err.Error()}
@@ -229,7 +243,7 @@ func (s *seen) chooseTrack() {
 }
 
 // observeAnalysis finds out how the rollout is judged. It measures nothing.
-func (r *Reconciler) observeAnalysis(ctx context.Context, s *seen) {
+func (r *Reconciler) observeAnalysis(ctx context.Context, s *snapshot) {
 	if s.SpecErr != nil {
 		return
 	}
@@ -240,11 +254,13 @@ func (r *Reconciler) observeAnalysis(ctx context.Context, s *seen) {
 	}
 }
 
-func (s *seen) subject() rollout.Subject {
+// subject returns what a measurement is about: the names by which metrics tell
+// stable from canary.
+func (s *snapshot) subject() rollout.Subject {
 	subject := rollout.Subject{
 		Namespace:        s.dep.Namespace,
 		Deployment:       s.dep.Name,
-		CanaryDeployment: s.canary.Name,
+		CanaryDeployment: s.canaryDep.Name,
 		CanaryService:    s.Traffic.CanaryService,
 		CanaryIngress:    s.Traffic.CanaryIngress,
 		ServicePort:      s.Traffic.Port,
@@ -254,8 +270,9 @@ func (s *seen) subject() rollout.Subject {
 		Window:           s.Plan.Interval,
 	}
 	if keys := slices.Sorted(maps.Keys(s.target.Track)); len(keys) > 0 {
-		key := keys[0] // each of them tells the versions apart
-		subject.TrackLabel, subject.StableTrack, subject.CanaryTrack = key, s.dep.Spec.Template.Labels[key], s.target.Track[key]
+		key := keys[0] // any of them has another value on canary pods
+		subject.TrackLabel, subject.CanaryTrack = key, s.target.Track[key]
+		subject.StableTrack = s.dep.Spec.Template.Labels[key]
 	}
 	if len(s.Traffic.Services) > 0 {
 		subject.Service = s.Traffic.Services[0]
@@ -266,23 +283,24 @@ func (s *seen) subject() rollout.Subject {
 	return subject
 }
 
-// fingerprint tells templates apart within one rollout. It is no identity
-// across versions of Headgate: a field that a newer one knows changes it, which
-// costs one restart of a canary. A rolling restart during a promotion leaves it
-// as it is, so that the promotion goes on.
+// fingerprint returns a hash by which templates are told apart within one rollout:
+// 16 hexadecimal digits. A rolling restart does not change it, so that a promotion
+// goes on during one. Another version of Headgate may give the same template
+// another fingerprint, because it knows more fields; then a canary starts over once.
 func fingerprint(t corev1.PodTemplateSpec) string {
 	b, err := json.Marshal(spec.Unrestarted(t))
 	if err != nil {
-		return "" // cannot happen to what was decoded from JSON
+		return "" // cannot happen: the template was decoded from JSON
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:8])
 }
 
-// sameVersion compares the template of a ReplicaSet with the one in the spec. A
-// restart is no new version, or it would look like one that went out without a
-// canary; unless the user wants a canary for it.
-func (s *seen) sameVersion(rs corev1.PodTemplateSpec) bool {
+// sameVersion says whether the template of a ReplicaSet is the version that the
+// Deployment asks for. A restart is the same version, or it would look like a new
+// version that was rolled out without a canary. It is another version only if the
+// user wants a canary for restarts.
+func (s *snapshot) sameVersion(rs corev1.PodTemplateSpec) bool {
 	dep := s.dep.Spec.Template
 	if s.Spec.Restart == spec.RestartRolling {
 		rs, dep = spec.Unrestarted(rs), spec.Unrestarted(dep)
@@ -290,8 +308,8 @@ func (s *seen) sameVersion(rs corev1.PodTemplateSpec) bool {
 	return sameTemplate(rs, dep)
 }
 
-// sameTemplate compares what the API server defaulted on both sides. Only the
-// ReplicaSet's has the hash label.
+// sameTemplate says whether two templates are equal but for the hash label, which
+// only the template of a ReplicaSet has. The API server set the defaults in both.
 func sameTemplate(rs, dep corev1.PodTemplateSpec) bool {
-	return apiequality.Semantic.DeepEqual(unhashed(rs), dep)
+	return apiequality.Semantic.DeepEqual(withoutHashLabel(rs), dep)
 }

@@ -52,16 +52,33 @@ func TestObserveReplicaSets(t *testing.T) {
 		emptied []version
 		want    result
 	}{
-		"nothing runs":                             {wanted: v1, want: result{}},
-		"at rest":                                  {wanted: v1, active: []version{v1}, emptied: []version{v2}, want: resting},
-		"another version rolls out":                {wanted: v2, active: []version{v1, v2}, want: rolling},
-		"another comes when the pods are gone":     {wanted: v2, by: appsv1.RecreateDeploymentStrategyType, active: []version{v1}, want: result{Runs: true, Rolling: true}},
-		"another is held":                          {wanted: v2, paused: true, active: []version{v1}, want: result{Runs: true}},
-		"another is held, and ran before":          {wanted: v2, paused: true, active: []version{v1}, emptied: []version{v2}, want: result{Runs: true}},
-		"a restart is no other version":            {wanted: again, active: []version{v1, again}, want: resting},
-		"nor is one whose mark was dropped":        {wanted: v1, active: []version{again}, want: resting},
-		"a restart in the middle of a rollout":     {wanted: again, active: []version{v1, v2}, want: rolling},
-		"a restart for which a canary is wanted":   {restart: spec.RestartCanary, wanted: again, paused: true, active: []version{v1}, want: result{Runs: true}},
+		"nothing runs":              {wanted: v1, want: result{}},
+		"at rest":                   {wanted: v1, active: []version{v1}, emptied: []version{v2}, want: resting},
+		"another version rolls out": {wanted: v2, active: []version{v1, v2}, want: rolling},
+		"another comes when the pods are gone": {
+			wanted: v2,
+			by:     appsv1.RecreateDeploymentStrategyType,
+			active: []version{v1},
+			want:   result{Runs: true, Rolling: true},
+		},
+		"another is held": {wanted: v2, paused: true, active: []version{v1}, want: result{Runs: true}},
+		"another is held, and ran before": {
+			wanted:  v2,
+			paused:  true,
+			active:  []version{v1},
+			emptied: []version{v2},
+			want:    result{Runs: true},
+		},
+		"a restart is no other version":        {wanted: again, active: []version{v1, again}, want: resting},
+		"nor is one whose mark was dropped":    {wanted: v1, active: []version{again}, want: resting},
+		"a restart in the middle of a rollout": {wanted: again, active: []version{v1, v2}, want: rolling},
+		"a restart for which a canary is wanted": {
+			restart: spec.RestartCanary,
+			wanted:  again,
+			paused:  true,
+			active:  []version{v1},
+			want:    result{Runs: true},
+		},
 		"one that went out without it":             {restart: spec.RestartCanary, wanted: again, active: []version{v1, again}, want: rolling},
 		"annotations do not say what is wanted":    {restart: "unreadable", wanted: again, active: []version{v1, again}, want: rolling},
 		"a held restart, where none wants to hold": {wanted: again, paused: true, active: []version{v1}, want: resting},
@@ -71,7 +88,7 @@ func TestObserveReplicaSets(t *testing.T) {
 			dep := stableDeployment()
 			tt.wanted.of(dep)
 			dep.Spec.Paused, dep.Spec.Strategy.Type = tt.paused, tt.by
-			s := &seen{dep: dep}
+			s := &snapshot{dep: dep}
 			if s.Spec.Restart = spec.RestartRolling; tt.restart != "" {
 				s.Spec.Restart = tt.restart
 			}
@@ -99,7 +116,7 @@ func replicaSets(t *testing.T, sets []client.Object) client.Client {
 	if err := appsv1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(sets...).WithIndex(&appsv1.ReplicaSet{}, ownerIndex, ownerOf).Build()
+	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(sets...).WithIndex(&appsv1.ReplicaSet{}, ownerIndex, ownerKey).Build()
 }
 
 func TestFingerprint(t *testing.T) {

@@ -11,13 +11,13 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// annotationTemplate is on a ReplicaSet whose template Slim has dropped, in memory
-// only: the identity of that template.
-const annotationTemplate = "headgate.dev/template"
+// annotationTemplateIdentity holds the identity of the template that Slim removed from
+// a ReplicaSet. It exists in memory only.
+const annotationTemplateIdentity = "headgate.dev/template"
 
-// Slim drops the template of rs and keeps what tells it from others. It is for
-// the cache that a Reconciler reads, and for ReplicaSets without pods: there are
-// ten of them for each Deployment. Doing it again changes nothing.
+// Slim removes the template of rs and keeps its identity, to save memory. It is for the
+// ReplicaSets without pods in the cache that a Reconciler reads: there are ten of them
+// for each Deployment. A second call changes nothing.
 func Slim(rs *appsv1.ReplicaSet) {
 	if len(rs.Spec.Template.Spec.Containers) == 0 {
 		return
@@ -25,30 +25,40 @@ func Slim(rs *appsv1.ReplicaSet) {
 	if rs.Annotations == nil {
 		rs.Annotations = map[string]string{}
 	}
-	rs.Annotations[annotationTemplate] = identity(rs.Spec.Template)
+	rs.Annotations[annotationTemplateIdentity] = templateIdentity(rs.Spec.Template)
 	rs.Spec.Template = corev1.PodTemplateSpec{}
 }
 
-// revisionsAgo is Stable.RevisionsAgo, found in the ReplicaSets of the Deployment.
-// It counts versions, of which one that was restarted has several ReplicaSets.
-func (s *seen) revisionsAgo(sets []appsv1.ReplicaSet) int {
+// revisionsAgo returns Stable.RevisionsAgo: how many versions ago the template of the
+// Deployment was stable. 0: it was not, or nobody asks. sets are the ReplicaSets of the
+// Deployment. A version that was restarted has several of them and counts once, with
+// its first revision. Example, for the template of v1:
+//
+//	ReplicaSet         revision  has pods
+//	v1                 1         no
+//	v2                 2         no
+//	v2, restarted      3         no
+//	v3                 4         yes
+//
+// v3 runs. v1 and v2 are older than v3 and not older than v1: 2 versions ago.
+func (s *snapshot) revisionsAgo(sets []appsv1.ReplicaSet) int {
 	if s.SpecErr != nil || s.Spec.RollbackWindow == 0 {
 		return 0
 	}
-	first := map[string]int64{} // revision of each version
+	first := map[string]int64{} // the first revision of each version
 	for i := range sets {
-		version, revision := s.version(setIdentity(&sets[i])), firstRevision(&sets[i])
-		if at, ok := first[version]; !ok || revision < at {
+		version, revision := s.versionOf(replicaSetIdentity(&sets[i])), firstRevision(&sets[i])
+		if earlier, ok := first[version]; !ok || revision < earlier {
 			first[version] = revision
 		}
 	}
 	var running int64
 	for i := range sets {
-		if runs(&sets[i]) {
-			running = max(running, first[s.version(setIdentity(&sets[i]))])
+		if hasPods(&sets[i]) {
+			running = max(running, first[s.versionOf(replicaSetIdentity(&sets[i]))])
 		}
 	}
-	wanted, ago := first[s.version(identity(s.dep.Spec.Template))], 0
+	wanted, ago := first[s.versionOf(templateIdentity(s.dep.Spec.Template))], 0
 	for _, revision := range first {
 		if wanted > 0 && wanted <= revision && revision < running {
 			ago++
@@ -57,10 +67,11 @@ func (s *seen) revisionsAgo(sets []appsv1.ReplicaSet) int {
 	return ago
 }
 
-// firstRevision is the revision with which rs was created. 0: it has none. The
-// present one does not say when rs was stable: it is raised above all others as
-// soon as the Deployment asks for that template, held or not
-// (getNewReplicaSet of the Deployment controller).
+// firstRevision returns the revision with which rs was created. 0: it has none. The
+// present revision does not say when rs was stable: as soon as the Deployment asks for
+// that template, held or not, the Deployment controller gives rs the highest revision
+// (getNewReplicaSet) and appends the old one to the history. With revision 4 and
+// history "1,3" the first revision is 1.
 func firstRevision(rs *appsv1.ReplicaSet) int64 {
 	first, _, _ := strings.Cut(rs.Annotations["deployment.kubernetes.io/revision-history"], ",")
 	if first == "" {
@@ -73,32 +84,35 @@ func firstRevision(rs *appsv1.ReplicaSet) int64 {
 	return revision
 }
 
-// runs says whether rs has pods, or is to have some.
-func runs(rs *appsv1.ReplicaSet) bool { return *rs.Spec.Replicas > 0 || rs.Status.Replicas > 0 }
+// hasPods says whether rs has pods or should have some.
+func hasPods(rs *appsv1.ReplicaSet) bool { return *rs.Spec.Replicas > 0 || rs.Status.Replicas > 0 }
 
-func setIdentity(rs *appsv1.ReplicaSet) string {
+// replicaSetIdentity returns the identity of the template of rs, also after Slim.
+func replicaSetIdentity(rs *appsv1.ReplicaSet) string {
 	if len(rs.Spec.Template.Spec.Containers) == 0 {
-		return rs.Annotations[annotationTemplate]
+		return rs.Annotations[annotationTemplateIdentity]
 	}
-	return identity(rs.Spec.Template)
+	return templateIdentity(rs.Spec.Template)
 }
 
-// identity is the fingerprint of t, and when it was restarted.
-func identity(t corev1.PodTemplateSpec) string {
-	return fingerprint(unhashed(t)) + "/" + t.Annotations[spec.AnnotationRestartedAt]
+// templateIdentity returns the fingerprint of t and the time of its last restart, with a
+// slash between them.
+func templateIdentity(t corev1.PodTemplateSpec) string {
+	return fingerprint(withoutHashLabel(t)) + "/" + t.Annotations[spec.AnnotationRestartedAt]
 }
 
-// version is as much of an identity as makes a version; see sameVersion.
-func (s *seen) version(identity string) string {
+// versionOf returns the part of identity in which two versions differ: without the
+// restart, unless the user wants a canary for restarts. See sameVersion.
+func (s *snapshot) versionOf(identity string) string {
 	if s.Spec.Restart == spec.RestartRolling {
 		identity, _, _ = strings.Cut(identity, "/")
 	}
 	return identity
 }
 
-// unhashed returns t without the label that only the template of a ReplicaSet
-// has. It leaves t alone.
-func unhashed(t corev1.PodTemplateSpec) corev1.PodTemplateSpec {
+// withoutHashLabel returns a copy of t without pod-template-hash, which only the
+// template of a ReplicaSet has.
+func withoutHashLabel(t corev1.PodTemplateSpec) corev1.PodTemplateSpec {
 	labels := maps.Clone(t.Labels)
 	delete(labels, appsv1.DefaultDeploymentUniqueLabelKey)
 	t.Labels = labels

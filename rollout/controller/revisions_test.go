@@ -37,19 +37,24 @@ func TestRevisionsAgo(t *testing.T) {
 		sets    []past
 		want    int
 	}{
-		"the one before":                             {v2, "", []past{{v1, "1", 0}, {v2, "2", 0}, {v3, "3", 4}}, 1},
-		"the one before that":                        {v1, "", []past{{v1, "1", 0}, {v2, "2", 0}, {v3, "3", 4}}, 2},
-		"revisions are numbers, not text":            {v2, "", []past{{v1, "8", 0}, {v2, "9", 0}, {v3, "10", 4}}, 1},
-		"one that never ran":                         {v4, "", []past{{v1, "1", 0}, {v2, "2", 0}, {v3, "3", 4}}, 0},
-		"one that was forgotten":                     {v1, "", []past{{v2, "2", 0}, {v3, "3", 4}}, 0},
-		"one that went out after the running one":    {v3, "", []past{{v1, "1", 0}, {v2, "4/2", 4}, {v3, "3", 0}}, 0},
-		"a hold raises its revision, and not more":   {v1, "", []past{{v1, "4/1", 0}, {v2, "2", 0}, {v3, "3", 4}}, 2},
-		"one that failed as a canary is no nearer":   {v1, "", []past{{v1, "4/1", 0}, {v2, "2", 0}, {v3, "5/3", 4}}, 2},
-		"one that still runs beside the stable one":  {v1, "", []past{{v1, "1", 0}, {v2, "2", 1}, {v3, "3", 3}}, 2},
-		"a ReplicaSet without a revision":            {v1, "", []past{{v1, "", 0}, {v2, "2", 4}}, 0},
-		"a revision that is none":                    {v1, "", []past{{v1, "first", 0}, {v2, "2", 4}}, 0},
-		"no version runs":                            {v1, "", []past{{v1, "1", 0}, {v2, "2", 0}}, 0},
-		"restarts are no versions":                   {v1, "", []past{{v1, "1", 0}, {v2, "2", 0}, {again(v2, "10h"), "3", 0}, {v3, "4", 0}, {again(v3, "11h"), "5", 4}}, 2},
+		"the one before":                            {v2, "", []past{{v1, "1", 0}, {v2, "2", 0}, {v3, "3", 4}}, 1},
+		"the one before that":                       {v1, "", []past{{v1, "1", 0}, {v2, "2", 0}, {v3, "3", 4}}, 2},
+		"revisions are numbers, not text":           {v2, "", []past{{v1, "8", 0}, {v2, "9", 0}, {v3, "10", 4}}, 1},
+		"one that never ran":                        {v4, "", []past{{v1, "1", 0}, {v2, "2", 0}, {v3, "3", 4}}, 0},
+		"one that was forgotten":                    {v1, "", []past{{v2, "2", 0}, {v3, "3", 4}}, 0},
+		"one that went out after the running one":   {v3, "", []past{{v1, "1", 0}, {v2, "4/2", 4}, {v3, "3", 0}}, 0},
+		"a hold raises its revision, and not more":  {v1, "", []past{{v1, "4/1", 0}, {v2, "2", 0}, {v3, "3", 4}}, 2},
+		"one that failed as a canary is no nearer":  {v1, "", []past{{v1, "4/1", 0}, {v2, "2", 0}, {v3, "5/3", 4}}, 2},
+		"one that still runs beside the stable one": {v1, "", []past{{v1, "1", 0}, {v2, "2", 1}, {v3, "3", 3}}, 2},
+		"a ReplicaSet without a revision":           {v1, "", []past{{v1, "", 0}, {v2, "2", 4}}, 0},
+		"a revision that is none":                   {v1, "", []past{{v1, "first", 0}, {v2, "2", 4}}, 0},
+		"no version runs":                           {v1, "", []past{{v1, "1", 0}, {v2, "2", 0}}, 0},
+		"restarts are no versions": {
+			v1,
+			"",
+			[]past{{v1, "1", 0}, {v2, "2", 0}, {again(v2, "10h"), "3", 0}, {v3, "4", 0}, {again(v3, "11h"), "5", 4}},
+			2,
+		},
 		"a restart makes the running one no newer":   {v4, "", []past{{v3, "2", 0}, {v4, "3", 0}, {again(v3, "10h"), "5", 4}}, 0},
 		"in whatever order they are listed":          {v4, "", []past{{again(v3, "10h"), "5", 4}, {v4, "3", 0}, {v3, "2", 0}}, 0},
 		"a restarted one without its mark":           {v1, "", []past{{again(v1, "10h"), "1", 0}, {v2, "2", 4}}, 1},
@@ -58,7 +63,7 @@ func TestRevisionsAgo(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := &seen{dep: stableDeployment()}
+			s := &snapshot{dep: stableDeployment()}
 			tt.wanted.of(s.dep)
 			s.Spec.RollbackWindow, s.Spec.Restart = 3, spec.RestartRolling
 			if tt.restart != "" {

@@ -22,36 +22,36 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// ownerIndex finds ReplicaSets by the UID of the Deployment that controls them.
+// ownerIndex finds ReplicaSets by the UID of the Deployment that owns them.
 const ownerIndex = "headgate.owner"
 
-// activeIndex finds the Deployments with a rollout under way.
+// activeIndex finds the Deployments in a rollout, by "true".
 const activeIndex = "headgate.active"
 
-// SetupWithManager registers the controller. It watches what a decision depends
-// on and polls nothing; the manager runs it on the leader only.
+// SetupWithManager registers the controller with mgr, which runs it on the leader only.
+// It watches every kind on which a decision depends, and polls none. workers is how
+// many Deployments are reconciled at the same time.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, workers int) error {
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &appsv1.ReplicaSet{}, ownerIndex, ownerOf); err != nil {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &appsv1.ReplicaSet{}, ownerIndex, ownerKey); err != nil {
 		return fmt.Errorf("indexing ReplicaSets: %w", err)
 	}
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &appsv1.Deployment{}, activeIndex, active); err != nil {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &appsv1.Deployment{}, activeIndex, activeKey); err != nil {
 		return fmt.Errorf("indexing Deployments: %w", err)
 	}
-	for index, keys := range map[string]client.IndexerFunc{targetIndex: scales, markedIndex: markedFor} {
-		if err := mgr.GetFieldIndexer().IndexField(ctx, &autoscalingv2.HorizontalPodAutoscaler{}, index, keys); err != nil {
-			return fmt.Errorf("indexing HorizontalPodAutoscalers: %w", err)
-		}
-	}
+	autoscalerChanged := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return r.Autoscalers.Changed(e.ObjectOld, e.ObjectNew)
+	}}
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named("rollout").
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
-		For(&appsv1.Deployment{}, builder.WithPredicates(concerned())).
+		For(&appsv1.Deployment{}, builder.WithPredicates(relevantEvents())).
 		Owns(&appsv1.Deployment{}).
-		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsOf)).
-		Watches(&netv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsOf)).
-		Watches(&netv1.IngressClass{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsOf)).
-		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(r.autoscaled), builder.WithPredicates(respecified())).
-		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(r.rolloutOfJob)).
+		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsAffectedBy)).
+		Watches(&netv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsAffectedBy)).
+		Watches(&netv1.IngressClass{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsAffectedBy)).
+		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsScaledBy),
+			builder.WithPredicates(autoscalerChanged)).
+		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(r.rolloutTestedBy)).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("registering the controller: %w", err)
@@ -59,54 +59,68 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, wor
 	return nil
 }
 
-func ownerOf(obj client.Object) []string {
+func ownerKey(obj client.Object) []string {
 	if owner := metav1.GetControllerOf(obj); owner != nil {
 		return []string{string(owner.UID)}
 	}
 	return nil
 }
 
-func active(obj client.Object) []string {
+func activeKey(obj client.Object) []string {
 	if a := obj.GetAnnotations(); a[spec.AnnotationRollout] != "" || a[spec.AnnotationPhase] != "" {
 		return []string{"true"}
 	}
 	return nil
 }
 
-// concerned lets through the Deployments that carry, or just lost, something of
-// Headgate's. All the others cost a map look-up.
-func concerned() predicate.Predicate {
-	p := predicate.NewPredicateFuncs(concerns)
-	p.UpdateFunc = func(e event.UpdateEvent) bool { return concerns(e.ObjectOld) || concerns(e.ObjectNew) }
+// relevantEvents passes the events of Deployments that are relevant, or were before an
+// update. Any other event costs a few map look-ups.
+func relevantEvents() predicate.Predicate {
+	p := predicate.NewPredicateFuncs(isRelevant)
+	p.UpdateFunc = func(e event.UpdateEvent) bool { return isRelevant(e.ObjectOld) || isRelevant(e.ObjectNew) }
 	return p
 }
 
-// rolloutsOf are the rollouts under way that a Service, Ingress or IngressClass
-// may matter to.
-func (r *Reconciler) rolloutsOf(ctx context.Context, obj client.Object) []ctrl.Request {
+// rolloutsAffectedBy returns the Deployments in a rollout to which obj may matter: a
+// Service, an Ingress, an IngressClass or an autoscaler.
+func (r *Reconciler) rolloutsAffectedBy(ctx context.Context, obj client.Object) []ctrl.Request {
 	var list appsv1.DeploymentList
 	if err := r.Client.List(ctx, &list, client.MatchingFields{activeIndex: "true"}, client.UnsafeDisableDeepCopy); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "listing Deployments with a rollout under way")
+		ctrl.LoggerFrom(ctx).Error(err, "listing Deployments in a rollout")
 		return nil
 	}
 	var requests []ctrl.Request
 	for i := range list.Items {
-		if dep := &list.Items[i]; mayMatter(obj, dep) {
+		if dep := &list.Items[i]; mayAffect(obj, dep) {
 			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(dep)})
 		}
 	}
 	return requests
 }
 
-// mayMatter: what is of dep's namespace, or of none, may; and an Ingress of any
-// other, because it may come to serve dep's preview host, or cease to.
-func mayMatter(obj client.Object, dep *appsv1.Deployment) bool {
-	_, isIngress := obj.(*netv1.Ingress)
-	return obj.GetNamespace() == dep.Namespace || obj.GetNamespace() == "" || isIngress && dep.Annotations[spec.AnnotationPreviewHost] != ""
+// rolloutsScaledBy returns the Deployments in a rollout to which an autoscaler may
+// matter, and those for which it is held, existing or not: only a reconcile of these
+// frees it.
+func (r *Reconciler) rolloutsScaledBy(ctx context.Context, obj client.Object) []ctrl.Request {
+	requests := r.rolloutsAffectedBy(ctx, obj)
+	for _, deployment := range r.Autoscalers.HeldFor(obj) {
+		requests = append(requests, ctrl.Request{NamespacedName: deployment})
+	}
+	return requests
 }
 
-// rolloutOfJob is the rollout whose canary a Job tests.
-func (r *Reconciler) rolloutOfJob(ctx context.Context, obj client.Object) []ctrl.Request {
+// mayAffect says whether obj may matter to the rollout of dep. Objects of the same
+// namespace may, and objects without a namespace. So may an Ingress of any namespace if
+// dep has a preview host: it may begin or stop to serve that host.
+func mayAffect(obj client.Object, dep *appsv1.Deployment) bool {
+	_, isIngress := obj.(*netv1.Ingress)
+	return obj.GetNamespace() == dep.Namespace || obj.GetNamespace() == "" ||
+		isIngress && dep.Annotations[spec.AnnotationPreviewHost] != ""
+}
+
+// rolloutTestedBy returns the Deployment whose canary a Job tests: the owner of the owner
+// of the Job.
+func (r *Reconciler) rolloutTestedBy(ctx context.Context, obj client.Object) []ctrl.Request {
 	owner := metav1.GetControllerOf(obj)
 	if owner == nil || owner.Kind != "Deployment" || obj.GetLabels()[spec.LabelManagedBy] != spec.ManagedBy {
 		return nil

@@ -14,9 +14,9 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// TestRolloutsOf: whoever comes to serve a preview host, in whatever namespace, is
+// TestRolloutsAffectedBy: whoever comes to serve a preview host, in whatever namespace, is
 // to be noticed; nothing else of other namespaces is.
-func TestRolloutsOf(t *testing.T) {
+func TestRolloutsAffectedBy(t *testing.T) {
 	held := func(namespace, preview string) *appsv1.Deployment {
 		dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web", Annotations: map[string]string{spec.AnnotationRollout: "7"}}}
 		if preview != "" {
@@ -26,20 +26,29 @@ func TestRolloutsOf(t *testing.T) {
 	}
 	idle := held("shop", "")
 	idle.Name, idle.Annotations = "idle", nil
-	r := &Reconciler{Client: fake.NewClientBuilder().WithIndex(&appsv1.Deployment{}, activeIndex, active).
+	r := &Reconciler{Client: fake.NewClientBuilder().WithIndex(&appsv1.Deployment{}, activeIndex, activeKey).
 		WithObjects(held("shop", ""), held("blog", "preview.blog.example.com"), idle).Build()}
 	for sentence, tt := range map[string]struct {
 		obj  client.Object
 		want []string
 	}{
-		"a Service, to those of its namespace":                  {&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}}, []string{"shop/web"}},
-		"an IngressClass, to all":                               {&netv1.IngressClass{}, []string{"blog/web", "shop/web"}},
-		"an Ingress, also to those with a preview host":         {&netv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}}, []string{"blog/web", "shop/web"}},
-		"an Ingress of elsewhere, to those with a preview host": {&netv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "other"}}, []string{"blog/web"}},
+		"a Service, to those of its namespace": {
+			&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}},
+			[]string{"shop/web"},
+		},
+		"an IngressClass, to all": {&netv1.IngressClass{}, []string{"blog/web", "shop/web"}},
+		"an Ingress, also to those with a preview host": {
+			&netv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}},
+			[]string{"blog/web", "shop/web"},
+		},
+		"an Ingress of elsewhere, to those with a preview host": {
+			&netv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "other"}},
+			[]string{"blog/web"},
+		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			var got []string
-			for _, request := range r.rolloutsOf(t.Context(), tt.obj) {
+			for _, request := range r.rolloutsAffectedBy(t.Context(), tt.obj) {
 				got = append(got, request.String())
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {

@@ -1,4 +1,4 @@
-package controller
+package autoscaler
 
 import (
 	"testing"
@@ -12,28 +12,28 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-// Whatever an API server may have stored is there again after a rollout, and
-// during it one field is another, if any.
-func TestScaleDownIsPutBackAsItWas(t *testing.T) {
+// A rollout changes one field of an autoscaler at most, and afterwards the
+// autoscaler is as it was, whatever the API server had stored.
+func TestFreeRestoresWhatWasThere(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		hpa := autoscaler()
+		hpa := unheld()
 		hpa.Spec.Behavior = drawBehavior(rt)
-		defaulted(hpa)
-		s := newScaledStage(t, hpa)
+		withDefaults(hpa)
+		f := newFixture(t, hpa)
 
-		s.pass(t, holding)
-		during := s.autoscaler(t)
+		f.hold(t)
+		during := f.autoscaler(t)
 		want := hpa.DeepCopy()
 		if policyOf(want) != autoscalingv2.MinChangePolicySelect {
 			selects(autoscalingv2.DisabledPolicySelect)(want)
-			defaulted(want)
+			withDefaults(want)
 		}
 		if diff := cmp.Diff(want.Spec, during.Spec); diff != "" {
 			rt.Errorf("during the rollout (-want +got):\n%s", diff)
 		}
 
-		s.pass(t, rollout.Decision{})
-		after := s.autoscaler(t)
+		f.free(t, rollout.FreeAll)
+		after := f.autoscaler(t)
 		after.ResourceVersion = hpa.ResourceVersion
 		if diff := cmp.Diff(hpa, after); diff != "" {
 			rt.Errorf("after the rollout (-before +after):\n%s", diff)
@@ -50,9 +50,11 @@ func drawBehavior(rt *rapid.T) *autoscalingv2.HorizontalPodAutoscalerBehavior {
 
 func drawRules(rt *rapid.T, way string) *autoscalingv2.HPAScalingRules {
 	policy := autoscalingv2.HPAScalingPolicy{Type: autoscalingv2.PodsScalingPolicy, Value: 1, PeriodSeconds: 60}
+	largest, smallest := autoscalingv2.MaxChangePolicySelect, autoscalingv2.MinChangePolicySelect
+	disabled := autoscalingv2.DisabledPolicySelect
 	half := resource.MustParse("500m")
 	all := rapid.Just(&autoscalingv2.HPAScalingRules{
-		SelectPolicy:               draw(rt, way+" policy", nil, ptr.To(autoscalingv2.MaxChangePolicySelect), ptr.To(autoscalingv2.MinChangePolicySelect), ptr.To(autoscalingv2.DisabledPolicySelect)),
+		SelectPolicy:               draw(rt, way+" policy", nil, &largest, &smallest, &disabled),
 		StabilizationWindowSeconds: draw(rt, way+" window", nil, ptr.To[int32](0), ptr.To[int32](300)),
 		Policies:                   draw(rt, way+" policies", nil, []autoscalingv2.HPAScalingPolicy{policy}),
 		Tolerance:                  draw(rt, way+" tolerance", nil, &half),

@@ -15,7 +15,7 @@ import (
 	"github.com/headgate/headgate/rollout/reason"
 )
 
-func TestObserveTwinVolumes(t *testing.T) {
+func TestObservePodConflictsVolumes(t *testing.T) {
 	claim := corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "uploads"}}
 	readOnly := corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "uploads", ReadOnly: true}}
 	type modes = []corev1.PersistentVolumeAccessMode
@@ -38,10 +38,10 @@ func TestObserveTwinVolumes(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run("a volume "+name, func(t *testing.T) {
-			s := &seen{dep: stableDeployment()}
+			s := &snapshot{dep: stableDeployment()}
 			s.dep.Spec.Template.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: tt.volume}}
 			r := &Reconciler{Live: claims(t, tt.modes)}
-			if err := r.observeTwin(t.Context(), s); err != nil {
+			if err := r.observePodConflicts(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
 			var want *rollout.Problem
@@ -73,20 +73,20 @@ func claims(t *testing.T, modes []corev1.PersistentVolumeAccessMode) client.Clie
 	return b.Build()
 }
 
-func TestObserveTwinKeepsTheFirstProblem(t *testing.T) {
+func TestObservePodConflictsKeepsTheFirstProblem(t *testing.T) {
 	first := &rollout.Problem{Reason: reason.CanaryIndistinct}
-	s := &seen{dep: stableDeployment()}
+	s := &snapshot{dep: stableDeployment()}
 	s.Problem = first
 	s.dep.Spec.Template.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{
 		PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "uploads"},
 	}}}
 	r := &Reconciler{Live: claims(t, []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce})}
-	if err := r.observeTwin(t.Context(), s); err != nil || s.Problem != first {
+	if err := r.observePodConflicts(t.Context(), s); err != nil || s.Problem != first {
 		t.Errorf("problem %v, error %v", s.Problem, err)
 	}
 }
 
-func TestObserveTwinPorts(t *testing.T) {
+func TestObservePodConflictsPorts(t *testing.T) {
 	container := func(ports ...corev1.ContainerPort) []corev1.Container {
 		return []corev1.Container{{Name: "web", Ports: ports}}
 	}
@@ -107,9 +107,9 @@ func TestObserveTwinPorts(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := &seen{dep: stableDeployment()}
+			s := &snapshot{dep: stableDeployment()}
 			s.dep.Spec.Template.Spec = tt.pod
-			if err := (&Reconciler{}).observeTwin(t.Context(), s); err != nil {
+			if err := (&Reconciler{}).observePodConflicts(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
 			var want []rollout.Note

@@ -18,7 +18,7 @@ import (
 )
 
 // The same trouble at two moments is told in the same words.
-func TestSettled(t *testing.T) {
+func TestNormalizeMessage(t *testing.T) {
 	const long = "shop-production-storefront-frontend-web-application-canary" // 58 characters
 	tests := map[string]struct {
 		canary  string
@@ -70,7 +70,7 @@ func TestSettled(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			for _, moment := range tt.moments {
-				if got := settled(moment, tt.canary); got != tt.want {
+				if got := normalizeMessage(moment, tt.canary); got != tt.want {
 					t.Errorf("%s\nis told as  %s\nand not as %s", moment, got, tt.want)
 				}
 			}
@@ -115,7 +115,7 @@ func ready(seconds int64, m moment) moment {
 	}
 }
 
-func TestTroubleOfPods(t *testing.T) {
+func TestFirstPodFailure(t *testing.T) {
 	const notFound = `rpc error: code = NotFound desc = failed to pull and unpack image "docker.io/library/web:v2": failed to resolve reference: not found`
 	running := web(func(c *corev1.ContainerStatus) {
 		c.Ready, c.State.Running = true, &corev1.ContainerStateRunning{}
@@ -192,10 +192,10 @@ func TestTroubleOfPods(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for i, m := range tt.moments {
 				s := atJobStep(t)
-				s.seen.Now = time.Unix(100, 0)
+				s.snapshot.Now = time.Unix(100, 0)
 				pod := corev1.Pod{}
 				m(&pod.Status)
-				if got := s.troubleOf([]corev1.Pod{pod}); got != tt.want {
+				if got := s.firstPodFailure([]corev1.Pod{pod}); got != tt.want {
 					t.Errorf("moment %d: got  %s\nwant %s", i, got, tt.want)
 				}
 			}
@@ -204,7 +204,7 @@ func TestTroubleOfPods(t *testing.T) {
 }
 
 // Which pod comes first in a list means nothing.
-func TestTroubleOfSeveralPods(t *testing.T) {
+func TestFirstPodFailureOfSeveralPods(t *testing.T) {
 	of := func(m moment) corev1.Pod {
 		pod := corev1.Pod{}
 		m(&pod.Status)
@@ -215,16 +215,16 @@ func TestTroubleOfSeveralPods(t *testing.T) {
 	leaving := of(unscheduled("another reason"))
 	leaving.DeletionTimestamp = &metav1.Time{}
 	for _, pods := range [][]corev1.Pod{{full, crashed, leaving}, {leaving, crashed, full}} {
-		if got := s.troubleOf(pods); got != "no node takes a canary pod: full" {
+		if got := s.firstPodFailure(pods); got != "no node takes a canary pod: full" {
 			t.Errorf("got %s", got)
 		}
 	}
-	if got := s.troubleOf([]corev1.Pod{leaving}); got != "" {
+	if got := s.firstPodFailure([]corev1.Pod{leaving}); got != "" {
 		t.Errorf("a pod that goes away is in trouble: %s", got)
 	}
 }
 
-func TestObserveTrouble(t *testing.T) {
+func TestObservePodFailures(t *testing.T) {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 		Name: "web-canary-1", Namespace: "shop", Labels: map[string]string{"app": "web-canary", spec.LabelRollout: "7"},
 	}}
@@ -232,27 +232,30 @@ func TestObserveTrouble(t *testing.T) {
 	foreign := pod.DeepCopy()
 	foreign.Name, foreign.Labels = "web-1", map[string]string{"app": "web"}
 	unscheduled("a stable one")(&foreign.Status)
-	refused := func(s *seen) {
-		s.canary.Status.Conditions = []appsv1.DeploymentCondition{
+	refused := func(s *snapshot) {
+		s.canaryDep.Status.Conditions = []appsv1.DeploymentCondition{
 			{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionFalse, Message: "not these words"},
 			{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: `pods "web-canary-5d8f7c9b6d-x2x9k" is forbidden: no`},
 		}
 	}
 	const full = "no node takes a canary pod: full"
 	tests := map[string]struct {
-		change func(*seen)
+		change func(*snapshot)
 		broken bool // pods cannot be listed
 		want   string
 	}{
 		"a pod is missing":                   {want: full},
-		"the rest of it is Available":        {change: func(s *seen) { s.Canary.Available = 1 }, want: full},
-		"all are Available":                  {change: func(s *seen) { s.Canary.Available = 2 }},
-		"nobody waits for them any more":     {change: func(s *seen) { s.Canary.State.Mode = rollout.ModeRolledBack }},
-		"nobody knows whether anybody waits": {change: func(s *seen) { s.Canary.StateErr = errors.New("?") }},
+		"the rest of it is Available":        {change: func(s *snapshot) { s.Canary.Available = 1 }, want: full},
+		"all are Available":                  {change: func(s *snapshot) { s.Canary.Available = 2 }},
+		"nobody waits for them any more":     {change: func(s *snapshot) { s.Canary.State.Mode = rollout.ModeRolledBack }},
+		"nobody knows whether anybody waits": {change: func(s *snapshot) { s.Canary.StateErr = errors.New("?") }},
 		"pods are refused":                   {change: refused, want: "a canary pod is forbidden: no"},
-		"they were":                          {change: func(s *seen) { refused(s); s.canary.Status.Conditions[1].Status = corev1.ConditionFalse }, want: full},
-		"not even a ReplicaSet could be made": {change: func(s *seen) {
-			s.canary.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ReplicaSetCreateError", Message: "replicasets are forbidden"}}
+		"they were": {
+			change: func(s *snapshot) { refused(s); s.canaryDep.Status.Conditions[1].Status = corev1.ConditionFalse },
+			want:   full,
+		},
+		"not even a ReplicaSet could be made": {change: func(s *snapshot) {
+			s.canaryDep.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ReplicaSetCreateError", Message: "replicasets are forbidden"}}
 		}, want: "replicasets are forbidden"},
 		"it cannot be known": {broken: true},
 	}
@@ -260,7 +263,7 @@ func TestObserveTrouble(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := atJobStep(t, pod, foreign)
 			if tt.change != nil {
-				tt.change(s.seen)
+				tt.change(s.snapshot)
 			}
 			if tt.broken {
 				s.Live = interceptor.NewClient(s.Live.(client.WithWatch), interceptor.Funcs{
@@ -269,7 +272,7 @@ func TestObserveTrouble(t *testing.T) {
 					},
 				})
 			}
-			if err := s.observeTrouble(t.Context(), s.seen); err != nil {
+			if err := s.observePodFailures(t.Context(), s.snapshot); err != nil {
 				t.Fatal(err)
 			}
 			if s.Canary.Trouble != tt.want {

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 )
 
-func TestObserveCoverage(t *testing.T) {
+func TestObservePolicies(t *testing.T) {
 	selecting := func(key, value string) metav1.LabelSelector {
 		return metav1.LabelSelector{MatchLabels: map[string]string{key: value}}
 	}
@@ -63,9 +63,9 @@ func TestObserveCoverage(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			r := &Reconciler{Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(tt.object).Build()}
-			s := &seen{dep: stableDeployment()}
+			s := &snapshot{dep: stableDeployment()}
 			s.target.Track = map[string]string{"app": "web-canary"}
-			if err := r.observeCoverage(t.Context(), s); err != nil {
+			if err := r.observePolicies(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
 			var missed []string

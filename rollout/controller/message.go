@@ -6,8 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// messageLimit is how many characters of somebody else's message a condition
-// has room for.
+// messageLimit is how many characters of a foreign message fit into a condition.
 const messageLimit = 300
 
 var (
@@ -18,13 +17,15 @@ var (
 	localPort   = regexp.MustCompile(`:\d+->`)
 )
 
-// settled is message without what changes while nothing happens, and short
-// enough to be part of a condition: the second attempt of a ReplicaSet names
-// another pod than the first, and a condition that was written anew for each
-// would never come to rest. Canary is the name of the canary Deployment.
-func settled(message, canary string) string {
+// normalizeMessage makes a message of Kubernetes fit for a condition: it replaces what
+// differs from one attempt to the next, and cuts what is too long. Otherwise each
+// attempt would change the condition. canary is the name of the canary Deployment.
+//
+//	before  pods "web-canary-5d8f7c9b6d-x2x9k" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2
+//	after   a canary pod is forbidden: exceeded quota: q, requested: pods=1, limited: pods=2
+func normalizeMessage(message, canary string) string {
 	message = quotedPod.ReplaceAllString(message, "a canary pod")
-	message = podsOf(canary).ReplaceAllString(message, "a canary pod")
+	message = podNamesOf(canary).ReplaceAllString(message, "a canary pod")
 	message = podUID.ReplaceAllString(message, "...")
 	message = containerID.ReplaceAllString(message, "$1...")
 	message = quotaUse.ReplaceAllString(message, ", limited:")
@@ -36,12 +37,15 @@ func settled(message, canary string) string {
 	return string([]rune(message)[:messageLimit-3]) + "..."
 }
 
-// podsOf matches the names of the pods of a Deployment, with the namespace, UID
-// and attempt that a kubelet puts behind them. They are made of the name of the
-// ReplicaSet and five characters, the former cut at 58 (generateName of the API
-// server); the characters are those of k8s.io/apimachinery/pkg/util/rand, or
-// "web-canary-config" would be a pod.
-func podsOf(deployment string) *regexp.Regexp {
+// podNamesOf returns an expression that matches the names of the pods of deployment,
+// together with the namespace, UID and attempt that a kubelet appends to them.
+//
+// The name of a pod is the name of its ReplicaSet, a dash and five characters, such
+// as web-canary-5d8f7c9b6d-x2x9k. The API server cuts the name of the ReplicaSet and
+// the dash at 58 characters (generateName), so that 58 + 5 = 63. Hash and suffix use
+// only the characters of k8s.io/apimachinery/pkg/util/rand: with others,
+// web-canary-config would match too.
+func podNamesOf(deployment string) *regexp.Regexp {
 	const cut, hash, rest = 58, "-0123456789-", `(_[\w()-]*)?`
 	if len(deployment+hash) <= cut {
 		return regexp.MustCompile(regexp.QuoteMeta(deployment) + `(-[bcdfghjklmnpqrstvwxz2456789]{1,10}){2}` + rest)

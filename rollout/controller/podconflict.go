@@ -15,27 +15,28 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// observeTwin finds what a canary pod and a stable pod cannot both have: a volume
-// for one node, which is a Problem, and a port of the node, which is none where
-// another node has it free.
-func (r *Reconciler) observeTwin(ctx context.Context, s *seen) error {
+// observePodConflicts finds what a canary pod and a stable pod cannot have at the same
+// time. A volume for one node is a problem: no canary starts. A host port is only a
+// gap: the port may be free on another node.
+func (r *Reconciler) observePodConflicts(ctx context.Context, s *snapshot) error {
 	pod := &s.dep.Spec.Template.Spec
-	if ports := nodePorts(pod); len(ports) > 0 {
+	if ports := hostPorts(pod); len(ports) > 0 {
 		s.Gaps = append(s.Gaps, rollout.Note{Reason: reason.CanaryNeedsFreeNode, Message: fmt.Sprintf(
-			"host port %s: a canary pod needs a node where it is free; otherwise the rollout waits at weight 0 until %s ends it", strings.Join(ports, ", "), spec.AnnotationProgressDeadline)})
+			"host port %s: a canary pod needs a node where it is free; otherwise the rollout waits at weight 0 until %s ends it",
+			strings.Join(ports, ", "), spec.AnnotationProgressDeadline)})
 	}
 	var err error
 	for i := 0; s.Problem == nil && err == nil && i < len(pod.Volumes); i++ {
-		s.Problem, err = r.unshared(ctx, s, pod.Volumes[i])
+		s.Problem, err = r.volumeProblem(ctx, s, pod.Volumes[i])
 	}
 	return err
 }
 
-// unshared is why stable and canary pods cannot both mount volume. nil: they can,
-// or its claim is missing, which the pods will say better. That a pod mounts it
-// read-only makes no difference: the access mode is the node's.
-func (r *Reconciler) unshared(ctx context.Context, s *seen, volume corev1.Volume) (*rollout.Problem, error) {
-	if volume.PersistentVolumeClaim == nil { // each pod has an ephemeral one of its own
+// volumeProblem says why stable and canary pods cannot both mount volume. nil: they
+// can, or the claim does not exist, which the pods themselves will report. A read-only
+// mount makes no difference: the access mode is about nodes, not pods.
+func (r *Reconciler) volumeProblem(ctx context.Context, s *snapshot, volume corev1.Volume) (*rollout.Problem, error) {
+	if volume.PersistentVolumeClaim == nil { // not shared between pods; an ephemeral claim belongs to one pod
 		return nil, nil
 	}
 	claim := &corev1.PersistentVolumeClaim{}
@@ -51,12 +52,14 @@ func (r *Reconciler) unshared(ctx context.Context, s *seen, volume corev1.Volume
 		return nil, nil
 	}
 	return &rollout.Problem{Reason: reason.VolumeNotShared, Message: fmt.Sprintf(
-		"volume %s is PersistentVolumeClaim %s, which is %s: a canary pod on another node than the stable ones could not mount it. Use a ReadWriteMany volume, or release without a canary: kubectl annotate deployment/%s %s=%s",
+		"volume %s is PersistentVolumeClaim %s, which is %s: a canary pod on another node than the stable ones could not mount it. "+
+			"Use a ReadWriteMany volume, or release without a canary: kubectl annotate deployment/%s %s=%s",
 		volume.Name, key.Name, modes[0], s.dep.Name, spec.AnnotationCommand, spec.VerbPromoteFull)}, nil
 }
 
-// nodePorts are the ports of the node that a pod takes for itself, as it says.
-func nodePorts(pod *corev1.PodSpec) []string {
+// hostPorts returns the ports that pod takes on its node, each one once. With
+// hostNetwork these are its container ports.
+func hostPorts(pod *corev1.PodSpec) []string {
 	var ports []string
 	for _, c := range slices.Concat(pod.InitContainers, pod.Containers) {
 		for _, p := range c.Ports {

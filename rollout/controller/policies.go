@@ -17,18 +17,18 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// observeCoverage finds what is meant for the pods and would miss the canary's,
-// because it selects on the label by which these differ: a NetworkPolicy that
-// lets stable pods reach a database, a PodDisruptionBudget. That is no reason
-// not to begin, and one to say so.
+// observePolicies finds the NetworkPolicies and PodDisruptionBudgets that select
+// stable pods but miss canary pods, because they select on a track label. Example: a
+// NetworkPolicy lets pods with app=web reach the database, and canary pods have
+// app=web-canary. That is a gap and not a problem: the canary may start.
 //
-// Policies of other namespaces that name these pods as peers are not looked at.
-func (r *Reconciler) observeCoverage(ctx context.Context, s *seen) error {
+// It does not look at policies of other namespaces that name these pods as peers.
+func (r *Reconciler) observePolicies(ctx context.Context, s *snapshot) error {
 	var policies netv1.NetworkPolicyList
 	var budgets policyv1.PodDisruptionBudgetList
 	for _, list := range []client.ObjectList{&policies, &budgets} {
 		if err := r.Client.List(ctx, list, client.InNamespace(s.dep.Namespace)); err != nil {
-			return fmt.Errorf("looking for what would miss the canary pods of Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
+			return fmt.Errorf("listing the policies for pods of Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
 		}
 	}
 	stable := s.dep.Spec.Template.Labels
@@ -36,25 +36,26 @@ func (r *Reconciler) observeCoverage(ctx context.Context, s *seen) error {
 	maps.Copy(canary, s.target.Track)
 	var missed []string
 	for i := range policies.Items {
-		if p := &policies.Items[i]; slices.ContainsFunc(policySelectors(p), misses(stable, canary)) {
+		if p := &policies.Items[i]; slices.ContainsFunc(policySelectors(p), matchesStableOnly(stable, canary)) {
 			missed = append(missed, "NetworkPolicy "+p.Name)
 		}
 	}
 	for i := range budgets.Items {
-		if b := &budgets.Items[i]; misses(stable, canary)(b.Spec.Selector) {
+		if b := &budgets.Items[i]; matchesStableOnly(stable, canary)(b.Spec.Selector) {
 			missed = append(missed, "PodDisruptionBudget "+b.Name)
 		}
 	}
 	slices.Sort(missed)
 	for _, name := range missed {
 		s.Gaps = append(s.Gaps, rollout.Note{Reason: reason.CanaryNotCovered, Message: fmt.Sprintf(
-			"%s selects the stable pods and not the canary's, whose label differs: let it select both values, or name another label in %s", name, spec.AnnotationTrackLabel)})
+			"%s selects the stable pods and not the canary's, whose label differs: "+
+				"let it select both values, or name another label in %s", name, spec.AnnotationTrackLabel)})
 	}
 	return nil
 }
 
-// policySelectors are the selectors of pods in the policy's own namespace: whom
-// it is for, and whom it lets in or lets them reach.
+// policySelectors returns the selectors in p for pods of its own namespace: the pods
+// that it is for, and the peers in its rules.
 func policySelectors(p *netv1.NetworkPolicy) []*metav1.LabelSelector {
 	all := []*metav1.LabelSelector{&p.Spec.PodSelector}
 	peers := []netv1.NetworkPolicyPeer{}
@@ -72,9 +73,10 @@ func policySelectors(p *netv1.NetworkPolicy) []*metav1.LabelSelector {
 	return all
 }
 
-// misses says of a selector whether it selects stable pods and not canary pods.
-// One that cannot be read selects nothing.
-func misses(stable, canary map[string]string) func(*metav1.LabelSelector) bool {
+// matchesStableOnly returns a function that says whether a selector selects pods
+// with the labels stable but not pods with the labels canary. A selector that cannot
+// be parsed selects no pods.
+func matchesStableOnly(stable, canary map[string]string) func(*metav1.LabelSelector) bool {
 	return func(selector *metav1.LabelSelector) bool {
 		s, err := metav1.LabelSelectorAsSelector(selector)
 		return err == nil && s.Matches(labels.Set(stable)) && !s.Matches(labels.Set(canary))
