@@ -93,6 +93,17 @@ func (p *pass) commandAfterRollback() string {
 	return verb
 }
 
+// commandWhilePromoting lets a person end the wait for the last pods: of 1,000 pods
+// one that never starts would hold the promotion for ever.
+func (p *pass) commandWhilePromoting() Decision {
+	if p.commandIs(spec.VerbPromoteFull) && p.Stable.Hold == "" && p.command() != "" {
+		p.note(reason.CommandTaken, spec.VerbPromoteFull)
+		p.state.Hurried = true
+		return p.promote()
+	}
+	return p.refusingCommands(p.promote(), "the template is released already; to go back, apply the old template")
+}
+
 // stillRolledBack keeps to a rollback whose record, the canary Deployment,
 // somebody deleted: what failed must not begin again by itself.
 func (p *pass) stillRolledBack() Decision {

@@ -101,8 +101,10 @@ func (t *Tally) count(v Verdict, at time.Time) {
 		t.Inconclusive, t.Errors = 0, 0
 	case Inconclusive:
 		t.Inconclusive++
+		t.Errors = 0
 	case Error:
 		t.Errors++
+		t.Inconclusive = 0
 	}
 }
 

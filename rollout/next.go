@@ -84,7 +84,7 @@ func (p *pass) withCanary() Decision {
 	}
 	switch p.state.Mode {
 	case ModePromoting:
-		return p.refusingCommands(p.promote(), "the template is released already; to go back, apply the old template")
+		return p.commandWhilePromoting()
 	case ModeReturning:
 		return p.refusingCommands(p.bringBack(), "the template is released already; to go back, apply the old template")
 	case ModeRolledBack:
@@ -159,13 +159,13 @@ func (p *pass) notHeld() string {
 
 // outcomes are the reasons that stay in the condition until the next rollout.
 var outcomes = map[reason.Reason]bool{
-	reason.Promoted: true, reason.StableRestored: true, reason.WithinRollbackWindow: true, reason.Bypassed: true, reason.HoldRemoved: true,
+	reason.Promoted: true, reason.PromotedEarly: true, reason.StableRestored: true, reason.WithinRollbackWindow: true, reason.Bypassed: true, reason.HoldRemoved: true,
 }
 
 // explainsUpdate are the outcomes that explain a rolling update. They give way to
 // Ready once it is complete; else they would explain the next update too.
 var explainsUpdate = map[reason.Reason]bool{
-	reason.StableRestored: true, reason.WithinRollbackWindow: true, reason.Bypassed: true, reason.HoldRemoved: true,
+	reason.PromotedEarly: true, reason.StableRestored: true, reason.WithinRollbackWindow: true, reason.Bypassed: true, reason.HoldRemoved: true,
 }
 
 // releaseWithoutCanary ends the hold of a template that needs no canary.
@@ -200,6 +200,13 @@ func (p *pass) pending() Decision {
 			again = gateInterval
 		}
 		return Decision{Reason: because, Message: p.say("%s", message), Phase: spec.Pending, Again: p.Now.Add(again)}
+	}
+	if p.refusedTooLong() { // the canary was never created, so the phase is the record
+		return Decision{
+			Reason: reason.ProgressDeadlineExceeded, Phase: spec.RolledBack,
+			Message: p.say("rolled back, stable serves all traffic: %s. To try the same template again: %s",
+				p.refusal(), p.annotate(spec.VerbRetry)),
+		}
 	}
 	for _, gap := range p.Gaps {
 		p.note(gap.Reason, "%s", gap.Message)

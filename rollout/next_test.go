@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -278,5 +279,28 @@ func TestScaleStep(t *testing.T) {
 				t.Errorf("%s: %s", d.Reason, d.Message)
 			}
 		})
+	}
+}
+
+// A write that is refused for longer than the progress deadline ends the rollout,
+// with and without a canary; a shorter refusal does not.
+func TestRefusedWrites(t *testing.T) {
+	refuse := func(o *rollout.Observation, d time.Duration) {
+		o.Stable.Refused, o.Stable.RefusedSince = "exceeded quota", o.Now.Add(-d)
+	}
+	o := running()
+	refuse(&o, 9*time.Minute)
+	if d := rollout.Next(o); d.Phase != spec.Progressing {
+		t.Errorf("refused for 9m: %s: %s", d.Reason, d.Message)
+	}
+	refuse(&o, 10*time.Minute)
+	d := rollout.Next(o)
+	if d.Phase != spec.RolledBack || d.Reason != reason.ProgressDeadlineExceeded || !strings.Contains(d.Message, "exceeded quota") {
+		t.Errorf("refused for 10m: %s: %s", d.Reason, d.Message)
+	}
+	o.Canary, o.Traffic = nil, rollout.Traffic{}
+	d = rollout.Next(o)
+	if d.Phase != spec.RolledBack || d.Canary != nil || d.Reason != reason.ProgressDeadlineExceeded {
+		t.Errorf("refused for 10m before there is a canary: %s: %s", d.Reason, d.Message)
 	}
 }

@@ -52,6 +52,11 @@ type Stable struct {
 	Replicas  int32 // wanted
 	Available int32 // of every active ReplicaSet together
 
+	// Refused is what the refuser of a write said, and RefusedSince when that write
+	// was first refused. Zero: the last pass wrote all it had to.
+	Refused      string
+	RefusedSince time.Time
+
 	// Runs says that some ReplicaSet of this Deployment has pods: there is a
 	// stable version.
 	Runs bool

@@ -103,6 +103,9 @@ func (k *oracle) heard(o rollout.Observation) {
 	case o.Command == nil || !aboutIt(o):
 	case o.Command.Verb == spec.VerbPromoteFull:
 		k.full[held] = true
+		if o.Canary != nil && o.Canary.State.Mode == rollout.ModePromoting {
+			k.full[trialOf(o.Canary.State)] = true // it ends the wait for the last pods
+		}
 	case o.Command.Verb == spec.VerbPromote && o.Canary != nil:
 		k.skip[runOf(o.Canary.State, o.Canary.State.Step)] = true
 	}

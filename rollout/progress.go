@@ -17,7 +17,7 @@ const maxLosses = 2
 // and an abort count even while something else holds the rollout up.
 func (p *pass) progress() Decision {
 	rules := []func() *Decision{
-		p.countMeasurement, p.obey, p.endOverdue, p.endScaledToZero, p.endWithoutRoutes, p.startOverWithoutPods,
+		p.countMeasurement, p.obey, p.endOverdue, p.endRefused, p.endScaledToZero, p.endWithoutRoutes, p.startOverWithoutPods,
 	}
 	for _, rule := range rules {
 		if d := rule(); d != nil {
@@ -35,6 +35,26 @@ func (p *pass) endOverdue() *Decision {
 	took := p.rolloutDeadline().Sub(p.state.Began)
 	return p.rollBack(reason.RolloutDeadlineExceeded,
 		fmt.Sprintf("it was not finished %s after it began; it was at %s", spec.FormatDuration(took), p.stepOf()))
+}
+
+// endRefused rolls back where a write is refused for longer than the progress
+// deadline: nothing else ends a wait for a weight that is never written.
+func (p *pass) endRefused() *Decision {
+	if !p.refusedTooLong() {
+		return nil
+	}
+	return p.rollBack(reason.ProgressDeadlineExceeded, p.refusal())
+}
+
+// refusedTooLong says whether a write is refused for longer than the progress
+// deadline.
+func (p *pass) refusedTooLong() bool {
+	since := p.Stable.RefusedSince
+	return !since.IsZero() && !since.Add(p.progressDeadline()).After(p.Now)
+}
+
+func (p *pass) refusal() string {
+	return fmt.Sprintf("a write was refused for %s: %s", spec.FormatDuration(p.progressDeadline()), p.Stable.Refused)
 }
 
 func (p *pass) endScaledToZero() *Decision {

@@ -11,7 +11,7 @@ import (
 // until stable is entirely the new version.
 func (p *pass) promote() Decision {
 	p.state.Mode = ModePromoting
-	if p.Stable.Hold == "" && p.Stable.Complete {
+	if p.Stable.Hold == "" && (p.Stable.Complete || p.state.Hurried) {
 		p.state.StepSince = p.Now
 		return p.bringBack()
 	}
@@ -28,7 +28,8 @@ func (p *pass) promote() Decision {
 		d.Hold = Release
 	case p.Stable.Stalled:
 		d.Reason = reason.PromotionStalled
-		d.Message = p.say("the rolling update does not finish; the canary keeps serving weight %d", p.state.Weight)
+		d.Message = p.say("the rolling update does not finish; the canary keeps serving weight %d. To go on without the pods that are missing: %s",
+			p.state.Weight, p.annotate(spec.VerbPromoteFull))
 	}
 	return d
 }
@@ -51,7 +52,7 @@ func (p *pass) bringBack() Decision {
 	p.state.Mode = ModeReturning
 	d := Decision{
 		Reason:  reason.TrafficReturning,
-		Message: p.say("stable is the new version: its traffic comes back"),
+		Message: p.say("%s", p.comesBack()),
 		Canary:  &CanaryGoal{State: p.state, Replicas: p.Canary.Replicas},
 		Phase:   spec.Promoting,
 	}
@@ -62,9 +63,25 @@ func (p *pass) bringBack() Decision {
 	d.Canary.State, d.Again = p.state, again
 	if drained {
 		d.Canary, d.Phase = nil, ""
-		d.Reason, d.Message = reason.Promoted, p.say("promoted, every pod is the new version")
+		d.Reason, d.Message = p.promoted()
 	}
 	return d
+}
+
+// comesBack and promoted claim no more than is so: a person may have ended the wait
+// for the last pods.
+func (p *pass) comesBack() string {
+	if p.state.Hurried {
+		return "the traffic comes back by command, although not every pod of stable is the new version and Available"
+	}
+	return "stable is the new version: its traffic comes back"
+}
+
+func (p *pass) promoted() (because reason.Reason, message string) {
+	if p.state.Hurried {
+		return reason.PromotedEarly, p.say("promoted by command, before every pod was the new version and Available")
+	}
+	return reason.Promoted, p.say("promoted, every pod is the new version")
 }
 
 // returningRoutes are the routes on the way back to stable, and when to look
@@ -97,6 +114,8 @@ func (p *pass) returningWeight() int {
 	switch overdue := !p.state.StepSince.Add(p.progressDeadline()).After(p.Now); {
 	case !p.Traffic.Routed || p.canaryAvailable() == 0:
 		return 0
+	case overdue && (p.state.Hurried || p.state.Mode == ModeRetiring):
+		return 0 // a person, or the next rollout, does not wait for ever for pods that do not come
 	case overdue:
 		all = p.Stable.Replicas // nothing scales it up again: this is the size it is meant to have
 	case !p.inForce(p.Traffic.Lowest, p.state.Match):

@@ -53,6 +53,9 @@ type State struct {
 	Paused  bool `json:"paused,omitempty"`  // by command
 	Skipped bool `json:"skipped,omitempty"` // a person ended the wait of Step
 
+	// Hurried says that a person ended the wait of a promotion for its last pods.
+	Hurried bool `json:"hurried,omitempty"`
+
 	// CommandTaken is the command that is (still) on the Deployment and whose
 	// effect is already in here, so that a kill between the two writes does not
 	// carry it out twice.

@@ -3,11 +3,14 @@ package controller
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,7 +23,8 @@ import (
 // reconcile continues: only time is lost, and at most an event. That needs this
 // order:
 //
-//  1. takeTraffic: after a failure or an abort, nothing is more urgent.
+//  1. takeTraffic: after a failure or an abort, nothing is more urgent. If it fails,
+//     2 and 3 still follow, and nothing after them.
 //  2. writeCanary: one write stores the state and sets the replicas. So the state
 //     says what steps 5, 6 and 7 do before they do it.
 //  3. reportNotes: what happened is reported once it is in the state. A kill before
@@ -39,13 +43,24 @@ import (
 // A write to a Deployment applies only to the generation that was read: an
 // observation that is stale writes nothing.
 func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision) error {
-	for _, step := range []func(context.Context, *snapshot, rollout.Decision) error{
-		r.takeTraffic, r.writeCanary, r.reportNotes, r.holdScaleDown, r.addTraffic,
+	steps := []func(context.Context, *snapshot, rollout.Decision) error{
+		r.writeCanary, r.reportNotes, r.holdScaleDown, r.addTraffic,
 		r.applyJob, r.writeStable, r.report, r.freeScaleDown, r.removeCanary,
-	} {
+	}
+	failed := r.takeTraffic(ctx, s, d)
+	if failed != nil {
+		// The verdict goes on record all the same: of two canary Ingresses one may be
+		// deleted, and without a record the next pass would create it again.
+		steps = steps[:2]
+	}
+	for _, step := range steps {
 		if err := step(ctx, s, d); err != nil {
-			return fmt.Errorf("rolling out Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
+			failed = errors.Join(failed, err)
+			break
 		}
+	}
+	if failed != nil {
+		return fmt.Errorf("rolling out Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, failed)
 	}
 	return nil
 }
@@ -138,6 +153,26 @@ func (r *Reconciler) addTraffic(ctx context.Context, s *snapshot, d rollout.Deci
 	return r.Router.SetWeight(ctx, s.target, d.Routes.Weight, d.Routes.Match)
 }
 
+// confirmRelease reads the ReplicaSets from the API server before a template goes out
+// without a canary. It fails with errStale if the cache said something else: a cache
+// that has no ReplicaSet yet looks like a Deployment that no version of runs.
+func (r *Reconciler) confirmRelease(ctx context.Context, s *snapshot) error {
+	if s.canaryDep != nil {
+		return nil
+	}
+	var list appsv1.ReplicaSetList
+	selector := client.MatchingLabels(s.dep.Spec.Selector.MatchLabels)
+	if err := r.Live.List(ctx, &list, client.InNamespace(s.dep.Namespace), selector); err != nil {
+		return fmt.Errorf("confirming the ReplicaSets of Deployment %s: %w", s.dep.Name, err)
+	}
+	own := slices.DeleteFunc(list.Items, func(rs appsv1.ReplicaSet) bool { return !metav1.IsControlledBy(&rs, s.dep) })
+	some, same, _ := s.running(own)
+	if some != s.Stable.Runs || same != s.Stable.TemplateRuns {
+		return errStale
+	}
+	return nil
+}
+
 // confirmUnchanged reads dep from the API server. It fails with errStale if the
 // generation is another one. A write to the spec or to an annotation of a Deployment
 // raises the generation. A write to the status does not, so a pod that becomes
@@ -166,6 +201,9 @@ func (r *Reconciler) writeStable(ctx context.Context, s *snapshot, d rollout.Dec
 	}
 	switch {
 	case d.Hold == rollout.Release && s.Stable.Hold != "":
+		if err := r.confirmRelease(ctx, s); err != nil {
+			return err
+		}
 		annotations[spec.AnnotationRollout] = nil
 		fields["paused"] = nil
 	case d.Hold == rollout.RenewHold:

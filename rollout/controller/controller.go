@@ -55,7 +55,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return requeueIfStale(err)
 	}
 	if err := r.apply(ctx, s, decision); err != nil {
-		return requeueIfStale(err)
+		return requeueIfStale(errors.Join(err, r.reportRefusal(ctx, s, err)))
 	}
 	return ctrl.Result{RequeueAfter: r.requeueAfter(rollout.Earliest(decision.Again, s.freeScaleDownAt))}, nil
 }

@@ -54,7 +54,11 @@ func (m *Metrics) record(key types.NamespacedName, o rollout.Observation, d roll
 		return
 	}
 	m.phase.WithLabelValues(key.Namespace, key.Name, string(d.Phase)).Set(1)
-	m.weight.WithLabelValues(key.Namespace, key.Name).Set(float64(d.Routes.Weight))
+	weight := d.Routes.Weight
+	if d.Routes.Kind == rollout.KeepRoutes {
+		weight = o.Traffic.Weight
+	}
+	m.weight.WithLabelValues(key.Namespace, key.Name).Set(float64(weight))
 }
 
 // countEvent counts one event of a rollout.

@@ -139,6 +139,9 @@ func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 	}
 	if s.condition != nil {
 		s.Stable.Reason = reason.Reason(s.condition.Reason)
+		if s.Stable.Reason == reason.WriteRefused {
+			s.Stable.Refused, s.Stable.RefusedSince = s.condition.Message, s.condition.LastTransitionTime.Time
+		}
 	}
 	for _, c := range status.Conditions {
 		if c.Type == appsv1.DeploymentProgressing && c.Reason == "ProgressDeadlineExceeded" {
@@ -154,25 +157,29 @@ func (r *Reconciler) observeReplicaSets(ctx context.Context, s *snapshot) error 
 	if err := r.Client.List(ctx, &list, client.InNamespace(s.dep.Namespace), owned); err != nil {
 		return fmt.Errorf("listing the ReplicaSets of Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
 	}
-	others := false
-	for i := range list.Items {
-		rs := &list.Items[i]
-		if !hasPods(rs) {
-			continue
-		}
-		s.Stable.Runs = true
-		if s.sameVersion(rs.Spec.Template) {
-			s.Stable.TemplateRuns = true
-		} else {
-			others = true
-		}
-	}
+	var others bool
+	s.Stable.Runs, s.Stable.TemplateRuns, others = s.running(list.Items)
 	s.Stable.RevisionsAgo = s.revisionsAgo(list.Items)
 	// With strategy Recreate the old ReplicaSet and the new one never have pods at
 	// the same time, so no pods of the new template are needed to tell.
 	s.Stable.Recreate = s.dep.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType
 	s.Stable.Rolling = others && (s.Stable.TemplateRuns || s.Stable.Recreate) && !s.dep.Spec.Paused
 	return nil
+}
+
+// running says of sets whether any of them has pods, whether one with pods has the
+// template of the spec, and whether one has another.
+func (s *snapshot) running(sets []appsv1.ReplicaSet) (some, same, others bool) {
+	for i := range sets {
+		switch rs := &sets[i]; {
+		case !hasPods(rs):
+		case s.sameVersion(rs.Spec.Template):
+			some, same = true, true
+		default:
+			some, others = true, true
+		}
+	}
+	return some, same, others
 }
 
 // observeTraffic asks the Router. It then checks what does not depend on the

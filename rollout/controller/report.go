@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 )
 
@@ -28,27 +29,33 @@ func (r *Reconciler) report(ctx context.Context, s *snapshot, d rollout.Decision
 	if err := r.writeCondition(ctx, s, d); err != nil {
 		return err
 	}
-	r.emit(ctx, s, d, rollout.Note{Reason: d.Reason, Message: d.Message})
+	r.emit(ctx, s, eventAction(d), rollout.Note{Reason: d.Reason, Message: d.Message})
 	return nil
 }
 
 // reportNotes emits what happened and does not belong in the condition.
 func (r *Reconciler) reportNotes(ctx context.Context, s *snapshot, d rollout.Decision) error {
-	for _, note := range d.Notes {
-		r.emit(ctx, s, d, note)
+	for i, note := range d.Notes {
+		action := eventAction(d)
+		if i > 0 {
+			// Two notes of one reason, such as two policies that miss the canary, are
+			// two events.
+			action += fmt.Sprintf("Note%d", i+1)
+		}
+		r.emit(ctx, s, action, note)
 	}
 	return nil
 }
 
-// emit sends one event, writes one log line and counts it.
-func (r *Reconciler) emit(ctx context.Context, s *snapshot, d rollout.Decision, note rollout.Note) {
+// emit sends one event, writes one log line and counts it. client-go merges events
+// that differ only in their text, and keeps the first text, so action tells them
+// apart.
+func (r *Reconciler) emit(ctx context.Context, s *snapshot, action string, note rollout.Note) {
 	kind := corev1.EventTypeNormal
 	if note.Reason.Warning() {
 		kind = corev1.EventTypeWarning
 	}
-	// client-go merges events that differ only in their text, and keeps the first
-	// text. So each step has its own action.
-	r.Events.Eventf(s.dep, nil, kind, string(note.Reason), eventAction(d), "%s", note.Message)
+	r.Events.Eventf(s.dep, nil, kind, string(note.Reason), action, "%s", note.Message)
 	ctrl.LoggerFrom(ctx).Info(string(note.Reason), "message", note.Message, "rollout", s.target.Rollout)
 	r.Metrics.countEvent(note.Reason)
 }
@@ -76,13 +83,17 @@ func conditionOf(dep *appsv1.Deployment) *appsv1.DeploymentCondition {
 // conditions by their type, so the conditions of the Deployment controller stay.
 func (r *Reconciler) writeCondition(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	now := metav1.NewTime(s.Now)
+	since := now
+	if c := s.condition; c != nil && d.Reason == reason.WriteRefused && c.Reason == string(d.Reason) {
+		since = c.LastTransitionTime // the deadline counts from the first refusal, whatever its words
+	}
 	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": []map[string]any{{
 		"type":               spec.ConditionType,
 		"status":             conditionStatus(d),
 		"reason":             d.Reason,
 		"message":            d.Message,
 		"lastUpdateTime":     now,
-		"lastTransitionTime": now,
+		"lastTransitionTime": since,
 	}}}})
 	if err != nil {
 		return fmt.Errorf("encoding a condition: %w", err)

@@ -53,6 +53,6 @@ func (r *Reconciler) emitForRollout(ctx context.Context, s *snapshot, d rollout.
 		if s.target.Rollout != "" {
 			note.Message = "rollout " + s.target.Rollout + ": " + note.Message
 		}
-		r.emit(ctx, s, d, note)
+		r.emit(ctx, s, eventAction(d), note)
 	}
 }

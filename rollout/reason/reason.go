@@ -24,6 +24,8 @@ const (
 	PromotionStalled  Reason = "PromotionStalled" // that update does not finish; the canary keeps serving
 	TrafficReturning  Reason = "TrafficReturning" // stable is the new version; its traffic comes back
 	Promoted          Reason = "Promoted"
+	PromotedEarly     Reason = "PromotedEarly" // a person ended the wait for the last pods
+	WriteRefused      Reason = "WriteRefused"  // the API server refuses a write of Headgate
 )
 
 // Why a rollout ended early or does not begin.

@@ -90,6 +90,7 @@ var whereItIs = []Explanation{
 		look("Why the new stable pods do not become Available: a quota, no node with room, an image, the readiness probe. During this time "+
 			"there are pods of stable and of the canary, so the room must be enough for both."),
 		showDeployment,
+		to("go on without the pods that are missing", command+"promote-full"),
 		to("see the pods", inNamespace+"get pods -o wide"),
 		to("see why pods do not start", inNamespace+"events --types=Warning"),
 		undoAtOnce,
@@ -109,5 +110,21 @@ var whereItIs = []Explanation{
 		undoIt,
 		to("skip the steps of that undo", command+"promote-full"),
 		to("let the last three versions come back at once from now on", annotate+"--overwrite headgate.dev/rollback-window=3"),
+	),
+	row(PromotedEarly, normal, in(Idle),
+		means("A person ended the wait of a promotion with `promote-full` before every pod was the new version and Available. "+
+			"The canary is gone, and Kubernetes goes on with the rolling update."),
+		look("Why the last pods do not become Available: a quota, no node with room, an image, the readiness probe."),
+		showUpdate, showReplicaSets, undoIt,
+	),
+	row(WriteRefused, warning, in(StaysPending, StaysAtWeight, Unfinished),
+		means("The API server refuses a write of Headgate: a quota, an admission webhook or policy, or missing permissions. "+
+			"The message has the words of the refuser. Headgate tries again every few seconds. "+
+			"After `headgate.dev/progress-deadline` (10m) the rollout is rolled back, unless its template is released already."),
+		look("Who refuses it: the message names the object and mostly the policy or the quota. Where the webhook of the ingress "+
+			"controller refuses an Ingress, look at its log too."),
+		showDeployment, showManagerLog,
+		to("see the quotas of the namespace", inNamespace+"describe quota"),
+		morePatience, abortIt,
 	),
 }
