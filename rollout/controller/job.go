@@ -53,8 +53,8 @@ func (r *Reconciler) findJob(ctx context.Context, s *snapshot, goal rollout.JobG
 	case err == nil && rollout.Owns(s.canaryDep, live):
 		return statusFromConditions(live), nil
 	case err == nil:
-		return cannotCreate("the Job is to be called %s, and there is another of that name, "+
-			"or one of an earlier canary that is still being deleted: rename or remove it", name), nil
+		return cannotCreate("the Job needs the name %s, but another Job has it, "+
+			"or a Job of an earlier canary that is still being deleted: rename or remove that Job", name), nil
 	case !apierrors.IsNotFound(err):
 		return rollout.JobStatus{}, err
 	}
@@ -68,7 +68,7 @@ func (r *Reconciler) prepareJob(ctx context.Context, s *snapshot, template, name
 	var cron batchv1.CronJob
 	switch err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.dep.Namespace, Name: template}, &cron); {
 	case apierrors.IsNotFound(err):
-		return cannotCreate("there is no CronJob %s: create one with suspend: true, of which the Job can be made", template), nil
+		return cannotCreate("there is no CronJob %s: create one with suspend: true as the template of the Job", template), nil
 	case apierrors.IsForbidden(err):
 		return cannotCreate("%v", err), nil // not an error: the reconcile must go on, it may bring an abort
 	case err != nil:

@@ -102,6 +102,12 @@ func TestObserveJob(t *testing.T) {
 	status := func(phase rollout.JobPhase, message string) *rollout.JobStatus {
 		return &rollout.JobStatus{Run: "7-1-0", Phase: phase, Message: message}
 	}
+	matches := func(selector string) *rollout.JobStatus {
+		return status(rollout.JobUnmakable, "the pods of CronJob smoke match the selector of "+selector+
+			", as if they belonged to the application: give its jobTemplate other labels")
+	}
+	const nameTaken = "the Job needs the name web-canary-7-1-0, but another Job has it, " +
+		"or a Job of an earlier canary that is still being deleted: rename or remove that Job"
 	tests := map[string]struct {
 		objects []client.Object
 		change  func(*snapshot)
@@ -112,23 +118,24 @@ func TestObserveJob(t *testing.T) {
 		},
 		"one can be made": {objects: []client.Object{smoke()}, want: status(rollout.JobMissing, "")},
 		"there is no CronJob": {
-			want: status(rollout.JobUnmakable, "there is no CronJob smoke: create one with suspend: true, of which the Job can be made"),
+			want: status(rollout.JobUnmakable, "there is no CronJob smoke: create one with suspend: true as the template of the Job"),
 		},
 		"the CronJob has a life of its own": {
 			objects: with(func(c *batchv1.CronJob) { c.Spec.Suspend = nil }),
-			want:    status(rollout.JobUnmakable, "CronJob smoke is not suspended, so it runs by its own schedule too: set its spec.suspend to true"),
+			want: status(rollout.JobUnmakable,
+				"CronJob smoke is not suspended, so it also runs on its own schedule: set its spec.suspend to true"),
 		},
 		"its pods look like stable ones": {
 			objects: labelled("app", "web"),
-			want:    status(rollout.JobUnmakable, "the pods of CronJob smoke would be taken for the application's by Deployment web: give its jobTemplate other labels"),
+			want:    matches("Deployment web"),
 		},
 		"its pods look like canary ones": {
 			objects: labelled("app", "web-canary"),
-			want:    status(rollout.JobUnmakable, "the pods of CronJob smoke would be taken for the application's by Deployment web-canary: give its jobTemplate other labels"),
+			want:    matches("Deployment web-canary"),
 		},
 		"a Service would send them requests": {
 			objects: labelled("tier", "front"),
-			want:    status(rollout.JobUnmakable, "the pods of CronJob smoke would be taken for the application's by the Service that selects tier=front: give its jobTemplate other labels"),
+			want:    matches("a Service (tier=front)"),
 		},
 		"nobody knows any more what is split": {
 			objects: []client.Object{smoke()},
@@ -138,7 +145,7 @@ func TestObserveJob(t *testing.T) {
 		"nothing leads to the canary": {
 			objects: []client.Object{smoke()},
 			change:  func(s *snapshot) { s.Traffic.Services = nil },
-			want:    status(rollout.JobUnmakable, "there is no Service by which the Job could reach the canary"),
+			want:    status(rollout.JobUnmakable, "there is no Service through which the Job can reach the canary"),
 		},
 		"nobody knows how long it may take": {
 			objects: []client.Object{smoke()},
@@ -147,11 +154,11 @@ func TestObserveJob(t *testing.T) {
 		},
 		"its name is somebody's": {
 			objects: []client.Object{smoke(), foreign},
-			want:    status(rollout.JobUnmakable, "the Job is to be called web-canary-7-1-0, and there is another of that name, or one of an earlier canary that is still being deleted: rename or remove it"),
+			want:    status(rollout.JobUnmakable, nameTaken),
 		},
 		"its name is that of one that lost its label, which no cache holds": {
 			objects: []client.Object{smoke(), unlabelled},
-			want:    status(rollout.JobUnmakable, "the Job is to be called web-canary-7-1-0, and there is another of that name, or one of an earlier canary that is still being deleted: rename or remove it"),
+			want:    status(rollout.JobUnmakable, nameTaken),
 		},
 		"it runs, and the CronJob is gone": {
 			objects: []client.Object{jobOf(atJobStep(t).snapshot, name)}, want: status(rollout.JobActive, ""),

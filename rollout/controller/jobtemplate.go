@@ -96,12 +96,12 @@ func (s *snapshot) cronJobProblem(cron *batchv1.CronJob) string {
 	case s.Problem != nil:
 		return s.Problem.Message
 	case len(s.Traffic.Services) == 0:
-		return "there is no Service by which the Job could reach the canary"
+		return "there is no Service through which the Job can reach the canary"
 	case !ptr.Deref(cron.Spec.Suspend, false):
-		return fmt.Sprintf("CronJob %s is not suspended, so it runs by its own schedule too: set its spec.suspend to true", cron.Name)
+		return fmt.Sprintf("CronJob %s is not suspended, so it also runs on its own schedule: set its spec.suspend to true", cron.Name)
 	case selector != "":
-		return fmt.Sprintf("the pods of CronJob %s would be taken for the application's by %s: give its jobTemplate other labels",
-			cron.Name, selector)
+		return fmt.Sprintf("the pods of CronJob %s match the selector of %s, as if they belonged to the application: "+
+			"give its jobTemplate other labels", cron.Name, selector)
 	}
 	return ""
 }
@@ -118,7 +118,7 @@ func (s *snapshot) selectedBy(pod map[string]string) string {
 	}
 	for _, service := range s.Traffic.Selectors {
 		if own := labels.SelectorFromSet(service); own.Matches(labels.Set(pod)) {
-			return "the Service that selects " + own.String()
+			return "a Service (" + own.String() + ")"
 		}
 	}
 	return ""

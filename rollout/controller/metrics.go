@@ -23,7 +23,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	of := []string{"namespace", "deployment"}
 	m := &Metrics{
 		weight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "headgate_rollout_weight", Help: "Share of traffic, 0..100, that the canary is given.",
+			Name: "headgate_rollout_weight",
+			Help: "Percentage of the traffic, 0 to 100, that the canary should get.",
 		}, of),
 		phase: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "headgate_rollout_phase",

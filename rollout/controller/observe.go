@@ -107,8 +107,8 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *snapshot) error {
 	if !metav1.IsControlledBy(canary, s.dep) || canary.DeletionTimestamp != nil {
 		s.Problem = &rollout.Problem{
 			Reason: reason.NameTaken,
-			Message: fmt.Sprintf("the canary is to be called %s, and there is another Deployment of that name, "+
-				"or one that is still being deleted: rename or remove it", canary.Name),
+			Message: fmt.Sprintf("the canary needs the name %s, but another Deployment has it, "+
+				"or an earlier canary that is still being deleted: rename or remove that Deployment", canary.Name),
 		}
 		return nil
 	}
@@ -204,7 +204,7 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *snapshot) error {
 		s.Problem = &rollout.Problem{
 			Reason: reason.RecreateNotSupported,
 			Message: "strategy Recreate stops every stable pod before the first new one starts, " +
-				"which would undo all the care taken: use RollingUpdate",
+				"so a promotion would interrupt the service: set spec.strategy.type to RollingUpdate",
 		}
 	}
 	if s.canaryDep == nil && s.Problem == nil {

@@ -22,7 +22,7 @@ func (r *Reconciler) observePodConflicts(ctx context.Context, s *snapshot) error
 	pod := &s.dep.Spec.Template.Spec
 	if ports := hostPorts(pod); len(ports) > 0 {
 		s.Gaps = append(s.Gaps, rollout.Note{Reason: reason.CanaryNeedsFreeNode, Message: fmt.Sprintf(
-			"host port %s: a canary pod needs a node where it is free; otherwise the rollout waits at weight 0 until %s ends it",
+			"host port %s: a canary pod needs a node where it is free. Without one, the rollout waits at weight 0 until %s is over",
 			strings.Join(ports, ", "), spec.AnnotationProgressDeadline)})
 	}
 	var err error
@@ -52,7 +52,7 @@ func (r *Reconciler) volumeProblem(ctx context.Context, s *snapshot, volume core
 		return nil, nil
 	}
 	return &rollout.Problem{Reason: reason.VolumeNotShared, Message: fmt.Sprintf(
-		"volume %s is PersistentVolumeClaim %s, which is %s: a canary pod on another node than the stable ones could not mount it. "+
+		"volume %s is PersistentVolumeClaim %s, which is %s: a canary pod on another node than the stable pods cannot mount it. "+
 			"Use a ReadWriteMany volume, or release without a canary: kubectl annotate deployment/%s %s=%s",
 		volume.Name, key.Name, modes[0], s.dep.Name, spec.AnnotationCommand, spec.VerbPromoteFull)}, nil
 }

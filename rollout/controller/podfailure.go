@@ -96,7 +96,7 @@ func failuresOfPod(pod *corev1.Pod) []podFailure {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
 			// The rest says why no other pod is evicted for this one.
 			message, _, _ := strings.Cut(c.Message, " preemption: ")
-			all = append(all, podFailure{notScheduled, "no node takes a canary pod: " + message})
+			all = append(all, podFailure{notScheduled, "a canary pod cannot be scheduled: " + message})
 		}
 	}
 	for _, c := range pod.Status.InitContainerStatuses {
@@ -145,10 +145,10 @@ var knownPullErrors = []struct {
 }{
 	{"access is denied, or there is no such repository", []string{"denied", "unauthorized", "authorization failed", "forbidden"}},
 	{"there is no such image", []string{"not found", "manifest unknown"}},
-	{"it is not made for this kind of node", []string{"no match for platform", "no matching manifest"}},
+	{"it is not built for the platform of the node", []string{"no match for platform", "no matching manifest"}},
 	{"the certificate of the registry is not trusted", []string{"x509"}},
 	{"the registry limits the number of pulls", []string{"toomanyrequests", "too many requests"}},
-	{"the registry is not known by that name", []string{"no such host"}},
+	{"the host name of the registry cannot be resolved", []string{"no such host"}},
 	{"the registry does not answer", []string{"timeout", "deadline exceeded", "connection refused", "unavailable"}},
 	{"the disk of the node is full", []string{"no space left"}},
 	{"its signature is not accepted", []string{"signature"}},
@@ -161,7 +161,7 @@ var knownPullErrors = []struct {
 func explainPullError(w *corev1.ContainerStateWaiting) string {
 	switch w.Reason {
 	case "InvalidImageName":
-		return ": that is no name of an image"
+		return ": the name of the image is not valid"
 	case "ErrImageNeverPull":
 		return ": it is not on the node, and imagePullPolicy is Never"
 	}

@@ -136,7 +136,7 @@ func TestFirstPodFailure(t *testing.T) {
 		"no node has room": {[]moment{
 			unscheduled("0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod."),
 			unscheduled("0/3 nodes are available: 3 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never."),
-		}, "no node takes a canary pod: 0/3 nodes are available: 3 Insufficient cpu"},
+		}, "a canary pod cannot be scheduled: 0/3 nodes are available: 3 Insufficient cpu"},
 		"an image that is not there": {[]moment{
 			web(waits("ErrImagePull", notFound)),
 			web(waits("ImagePullBackOff", `Back-off pulling image "web:v2": ErrImagePull: `+notFound)),
@@ -150,7 +150,7 @@ func TestFirstPodFailure(t *testing.T) {
 		}, `image "web:v2" of container web cannot be pulled: the registry does not answer`},
 		"an image that nobody could pull": {[]moment{
 			web(waits("InvalidImageName", `Failed to apply default image tag "web:v2": couldn't parse image name`)),
-		}, `image "web:v2" of container web cannot be pulled: that is no name of an image`},
+		}, `image "web:v2" of container web cannot be pulled: the name of the image is not valid`},
 		"an image that must be there": {[]moment{
 			web(waits("ErrImageNeverPull", `Container image "web:v2" is not present with pull policy of Never`)),
 		}, `image "web:v2" of container web cannot be pulled: it is not on the node, and imagePullPolicy is Never`},
@@ -215,7 +215,7 @@ func TestFirstPodFailureOfSeveralPods(t *testing.T) {
 	leaving := of(unscheduled("another reason"))
 	leaving.DeletionTimestamp = &metav1.Time{}
 	for _, pods := range [][]corev1.Pod{{full, crashed, leaving}, {leaving, crashed, full}} {
-		if got := s.firstPodFailure(pods); got != "no node takes a canary pod: full" {
+		if got := s.firstPodFailure(pods); got != "a canary pod cannot be scheduled: full" {
 			t.Errorf("got %s", got)
 		}
 	}
@@ -238,7 +238,7 @@ func TestObservePodFailures(t *testing.T) {
 			{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: `pods "web-canary-5d8f7c9b6d-x2x9k" is forbidden: no`},
 		}
 	}
-	const full = "no node takes a canary pod: full"
+	const full = "a canary pod cannot be scheduled: full"
 	tests := map[string]struct {
 		change func(*snapshot)
 		broken bool // pods cannot be listed

@@ -48,7 +48,7 @@ func (r *Reconciler) observePolicies(ctx context.Context, s *snapshot) error {
 	slices.Sort(missed)
 	for _, name := range missed {
 		s.Gaps = append(s.Gaps, rollout.Note{Reason: reason.CanaryNotCovered, Message: fmt.Sprintf(
-			"%s selects the stable pods and not the canary's, whose label differs: "+
+			"%s selects the stable pods but not the canary pods, which have another value of a label: "+
 				"let it select both values, or name another label in %s", name, spec.AnnotationTrackLabel)})
 	}
 	return nil

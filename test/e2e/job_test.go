@@ -103,7 +103,7 @@ func TestSmokeTestThatCannotBeMade(t *testing.T) {
 		job.Spec.Template.Labels = map[string]string{"app": s.Name}
 	})
 	s.poke()
-	s.awaitWords(time.Minute, reason.JobUnavailable, "the pods of CronJob smoke-test would be taken for the application's")
+	s.awaitWords(time.Minute, reason.JobUnavailable, "the pods of CronJob smoke-test match the selector of")
 	if jobs := s.jobs(); len(jobs) > 0 {
 		t.Errorf("there is Job %s all the same", jobs[0].Name)
 	}

@@ -57,8 +57,8 @@ func holdEdit(hpa *autoscalingv2.HorizontalPodAutoscaler, deployment string) *ed
 		// again each time.
 		m.Lost = true
 		return &edit{mark: &m, note: rollout.Note{Reason: reason.ScaleDownNotHeld, Message: fmt.Sprintf(
-			"somebody switched the scale-down of HorizontalPodAutoscaler %s on again: it stays on, and a rollback may meet fewer pods. "+
-				"Leave spec.behavior.scaleDown.selectPolicy out of git", hpa.Name)}}
+			"somebody switched the scale-down of HorizontalPodAutoscaler %s on again. It stays on, and a rollback may meet too few pods. "+
+				"Remove spec.behavior.scaleDown.selectPolicy from git", hpa.Name)}}
 	case !canShrink(hpa) || whyNotWritten(hpa) != "":
 		return nil
 	}
@@ -68,7 +68,7 @@ func holdEdit(hpa *autoscalingv2.HorizontalPodAutoscaler, deployment string) *ed
 	}
 	return &edit{mark: &m, behavior: selectPolicy(autoscalingv2.DisabledPolicySelect), note: rollout.Note{
 		Reason: reason.ScaleDownHeld, Message: fmt.Sprintf(
-			"HorizontalPodAutoscaler %s does not scale down until the rollout is over: traffic may come back at any moment", hpa.Name)}}
+			"HorizontalPodAutoscaler %s does not scale down until the rollout is over: stable may get its traffic back at any moment", hpa.Name)}}
 }
 
 // freeEdit returns the write that frees hpa. It leaves what somebody else wrote

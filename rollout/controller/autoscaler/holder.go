@@ -33,7 +33,7 @@ func (h *Holder) Gaps(ctx context.Context, deployment types.NamespacedName) ([]r
 		if why := whyNotWritten(hpa); why != "" && canShrink(hpa) {
 			gaps = append(gaps, rollout.Note{Reason: reason.ScaleDownNotHeld, Message: fmt.Sprintf(
 				"HorizontalPodAutoscaler %s may shrink stable while the canary has its traffic, "+
-					"and a rollback then meets fewer pods. It is not written, because %s", hpa.Name, why)})
+					"and a rollback may then meet too few pods. Headgate does not change it, because %s", hpa.Name, why)})
 		}
 	}
 	return gaps, nil

@@ -208,7 +208,7 @@ func TestHoldOfAnAutoscalerThatIsGone(t *testing.T) {
 func TestGaps(t *testing.T) {
 	keda := belongsTo("keda.sh/v1alpha1", "ScaledObject")
 	const gap = "HorizontalPodAutoscaler web-autoscaler may shrink stable while the canary has its traffic, " +
-		"and a rollback then meets fewer pods. It is not written, because "
+		"and a rollback may then meet too few pods. Headgate does not change it, because "
 	tests := map[string]struct {
 		changes []change
 		want    string
@@ -217,16 +217,16 @@ func TestGaps(t *testing.T) {
 		"KEDA writes it": {
 			[]change{keda},
 			gap + "it belongs to ScaledObject web-scaler: " +
-				"set spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown.selectPolicy: Disabled there while you release",
+				"set spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown.selectPolicy to Disabled there while you release",
 		},
 		"KEDA writes it, and its scale-down is off": {[]change{keda, selects("Disabled")}, ""},
 		"another operator writes it": {
 			[]change{belongsTo("acme.io/v1", "Scaler")},
-			gap + "it belongs to Scaler web-scaler: have that set spec.behavior.scaleDown.selectPolicy: Disabled while you release",
+			gap + "it belongs to Scaler web-scaler: let that set spec.behavior.scaleDown.selectPolicy to Disabled while you release",
 		},
 		"the user chose a slow scale-down": {
 			[]change{selects("Min")},
-			gap + "its spec.behavior.scaleDown.selectPolicy is Min, which is your choice: set Disabled while you release",
+			gap + "its spec.behavior.scaleDown.selectPolicy is Min, which is your choice: set it to Disabled while you release",
 		},
 	}
 	for name, tt := range tests {

@@ -43,12 +43,12 @@ func whyNotWritten(hpa *autoscalingv2.HorizontalPodAutoscaler) string {
 	switch {
 	case owner != nil && owner.Kind == "ScaledObject":
 		return fmt.Sprintf("it belongs to ScaledObject %s: "+
-			"set spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown.selectPolicy: Disabled there while you release", owner.Name)
+			"set spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown.selectPolicy to Disabled there while you release", owner.Name)
 	case owner != nil:
-		return fmt.Sprintf("it belongs to %s %s: have that set spec.behavior.scaleDown.selectPolicy: Disabled while you release",
+		return fmt.Sprintf("it belongs to %s %s: let that set spec.behavior.scaleDown.selectPolicy to Disabled while you release",
 			owner.Kind, owner.Name)
 	case policyOf(hpa) == autoscalingv2.MinChangePolicySelect:
-		return "its spec.behavior.scaleDown.selectPolicy is Min, which is your choice: set Disabled while you release"
+		return "its spec.behavior.scaleDown.selectPolicy is Min, which is your choice: set it to Disabled while you release"
 	}
 	return ""
 }
