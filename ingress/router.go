@@ -201,7 +201,8 @@ func (in inspection) traffic() rollout.Traffic {
 	split, tr.Since = s.assumedSplit()
 	tr.Weight, tr.Match = split.weight, split.match
 	if tr.Routed {
-		tr.Lowest, tr.Version = s.lowestWeight(), s.version()
+		tr.Version = s.version()
+		tr.Lowest, tr.Highest = s.writtenWeights()
 	}
 	return tr
 }

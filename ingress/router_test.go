@@ -175,6 +175,7 @@ func TestRouterSplitsAndReturnsTheTraffic(t *testing.T) {
 		"create *v1.Ingress web-canary",
 	}, c.writes)
 	want.Routed, want.Current, want.Weight, want.Lowest, want.Since = true, true, 10, 10, noon
+	want.Highest = 10
 	want.Version, want.WithoutCanary = "admin-canary:1 web-canary:1 ", nil
 	diff(t, want, c.observe(t))
 
@@ -184,7 +185,7 @@ func TestRouterSplitsAndReturnsTheTraffic(t *testing.T) {
 
 	c.setWeight(t, 50)
 	diff(t, []string{"patch *v1.Ingress admin-canary", "patch *v1.Ingress web-canary"}, c.writes)
-	want.Weight, want.Lowest, want.Since = 50, 50, c.now
+	want.Weight, want.Lowest, want.Highest, want.Since = 50, 50, 50, c.now
 	want.Version = "admin-canary:2 web-canary:2 "
 	diff(t, want, c.observe(t))
 
@@ -197,7 +198,7 @@ func TestRouterSplitsAndReturnsTheTraffic(t *testing.T) {
 	}
 	diff(t, []string{"delete *v1.Ingress admin-canary", "delete *v1.Ingress web-canary", "delete *v1.Service web-canary"}, c.writes)
 	want.Routed, want.Current, want.Weight, want.Lowest, want.Since, want.Version = false, false, 0, 0, time.Time{}, ""
-	want.WithoutCanary = want.Ingresses
+	want.WithoutCanary, want.Highest = want.Ingresses, 0
 	diff(t, want, c.observe(t))
 
 	c.writes = nil

@@ -74,20 +74,26 @@ func (d dialect) weightOf(ing *netv1.Ingress) int {
 	return min(max(weight, 0), fullWeight)
 }
 
-// lowestWeight returns the lowest weight that controllers read from any canary
-// Ingress, 0..100. It ignores what Headgate recorded. A weight that does not parse
-// is 0 to controllers, and so is the weight of an Ingress that is no canary any
-// more. From the weights 50, 10 and -5 comes 0, from 50 and 10 comes 10. Without
-// canary Ingresses it is 100.
-func (s snapshot) lowestWeight() int {
-	lowest := fullWeight
+// writtenWeights returns the lowest and the highest weight that controllers read from
+// any canary Ingress, 0..100. It ignores what Headgate recorded. A weight that does
+// not parse is 0 to controllers, and so is the weight of an Ingress that is no canary
+// any more. From the weights 50, 10 and -5 come 0 and 50. Without canary Ingresses
+// they are 100 and 0.
+func (s snapshot) writtenWeights() (lowest, highest int) {
+	lowest = fullWeight
 	for _, ing := range s.canaries() {
 		weight, err := strconv.Atoi(ing.Annotations[s.weightKey()])
 		if err != nil || !s.isTrue(ing, "canary") {
 			weight = 0
 		}
-		lowest = max(0, min(lowest, weight))
+		weight = max(0, min(weight, fullWeight))
+		lowest, highest = min(lowest, weight), max(highest, weight)
 	}
+	return lowest, highest
+}
+
+func (s snapshot) lowestWeight() int {
+	lowest, _ := s.writtenWeights()
 	return lowest
 }
 

@@ -184,7 +184,7 @@ func (s routesSeen) traffic(target string) rollout.Traffic {
 	for _, r := range s.routes {
 		if r.rollout != "" {
 			// What was written last may still be in force, whatever somebody made of it.
-			t.Weight, t.Lowest = max(t.Weight, r.recorded), min(t.Lowest, r.weight)
+			t.Weight, t.Lowest, t.Highest = max(t.Weight, r.recorded), min(t.Lowest, r.weight), max(t.Highest, r.weight)
 		}
 	}
 	for _, r := range s.routes {

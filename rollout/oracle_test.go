@@ -279,6 +279,9 @@ func (k *oracle) lowered(p *pass, weight int) {
 		return // somebody's higher weight is put right
 	}
 	all := max(s.Baseline, stable.Replicas, 1)
+	if superseded || s.Mode == rollout.ModeRetiring {
+		all = max(stable.Replicas, 1) // the next rollout does not wait for an autoscaler
+	}
 	overdue := s.Mode != rollout.ModePromoting && !s.StepSince.Add(k.deadline(o)).After(o.Now)
 	switch {
 	case s.Mode == rollout.ModePromoting && !superseded && !stable.Complete && !k.full[trialOf(s)]:

@@ -111,15 +111,23 @@ func (p *pass) returningRoutes() (RoutesGoal, time.Time) {
 // an autoscaler that sees no more load than before adds none.
 func (p *pass) returningWeight() int {
 	now, all := min(p.Traffic.Lowest, p.state.Weight), p.state.podsForAll(p.Stable)
-	switch overdue := !p.state.StepSince.Add(p.progressDeadline()).After(p.Now); {
+	overdue := !p.state.StepSince.Add(p.progressDeadline()).After(p.Now)
+	switch {
 	case !p.Traffic.Routed || p.canaryAvailable() == 0:
 		return 0
 	case overdue && (p.state.Hurried || p.state.Mode == ModeRetiring):
 		return 0 // a person, or the next rollout, does not wait for ever for pods that do not come
-	case overdue:
-		all = p.Stable.Replicas // nothing scales it up again: this is the size it is meant to have
-	case !p.inForce(p.Traffic.Lowest, p.state.Match):
-		return now
+	case overdue, p.state.Mode == ModeRetiring:
+		// Nothing scales it up again, or the next rollout waits: this is the size that
+		// stable is meant to have.
+		all = p.Stable.Replicas
 	}
-	return max(0, min(now, 100-servableWeight(p.Stable.Available*125, all*100)))
+	least := max(0, 100-servableWeight(p.Stable.Available*125, all*100))
+	if !overdue && !p.inForce(p.Traffic.Lowest, p.state.Match) {
+		// Routers are still at work on the last write. After a kill between two
+		// Ingresses one is higher than the other, and stable may have shrunk since: both
+		// get what stable cannot take, and no more than one of them has.
+		return max(now, min(p.Traffic.Highest, p.state.Weight, least))
+	}
+	return min(now, least)
 }

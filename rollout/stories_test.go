@@ -307,7 +307,8 @@ func stallsAndAPersonGoesOn(w *world) {
 	w.broken["v2"] = true
 	w.untilReason(reason.PromotionStalled)
 	w.command("promote-full")
-	w.until("the traffic comes back", func() bool { return w.web.reason == reason.PromotedEarly })
+	w.untilReason(reason.PromotedEarly)
+	w.run(time.Minute)
 }
 
 func thirdWhilePromoting(w *world) {

@@ -61,6 +61,10 @@ type Traffic struct {
 	// somebody edited it.
 	Weight, Lowest int
 
+	// Highest is the highest weight that one of them has. It is lower than Weight
+	// where somebody lowered all of them.
+	Highest int
+
 	// Match is what the canary Ingresses match. If they differ, it is the match of
 	// the first one that matches something.
 	Match spec.Match
