@@ -228,7 +228,8 @@ func (k *oracle) raised(was, is split) {
 	w := k.w
 	canary, scaler := w.seen.canary, w.seen.scaler
 	s, err := rollout.DecodeState(canary.state)
-	if s.Mode == rollout.ModeReturning && is.weight <= was.weight && is.match == s.Match {
+	returns := s.Mode == rollout.ModeReturning || s.Mode == rollout.ModeRetiring
+	if returns && is.weight <= was.weight && is.match == s.Match {
 		return // put back: what returns does so by weight
 	}
 	switch full := max(s.Baseline, w.seen.stable.Replicas, 1); {
