@@ -40,7 +40,8 @@ func atJobStep(t *testing.T, objects ...client.Object) fixture {
 		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
 	}
 	l := &ledger{}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, dep, canary, svc)...).WithIndex(&appsv1.Deployment{}, activeIndex, activeKey).Build()
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, dep, canary, svc)...).
+		WithIndex(&appsv1.Deployment{}, activeIndex, activeKey).Build()
 	if err := c.Get(t.Context(), client.ObjectKeyFromObject(canary), canary); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +94,9 @@ func TestObserveJob(t *testing.T) {
 		})
 	}
 	job := func(kind batchv1.JobConditionType, reason, message string) []client.Object {
-		return []client.Object{jobOf(atJobStep(t).snapshot, name, batchv1.JobCondition{Type: kind, Status: corev1.ConditionTrue, Reason: reason, Message: message})}
+		return []client.Object{jobOf(atJobStep(t).snapshot, name, batchv1.JobCondition{
+			Type: kind, Status: corev1.ConditionTrue, Reason: reason, Message: message,
+		})}
 	}
 	foreign := jobOf(atJobStep(t).snapshot, name)
 	foreign.OwnerReferences = nil
@@ -102,6 +105,12 @@ func TestObserveJob(t *testing.T) {
 	status := func(phase rollout.JobPhase, message string) *rollout.JobStatus {
 		return &rollout.JobStatus{Run: "7-1-0", Phase: phase, Message: message}
 	}
+	takenBy := func(taker string) *rollout.JobStatus {
+		return status(rollout.JobUnmakable, "the pods of CronJob smoke would be taken for the application's by "+taker+
+			": give its jobTemplate other labels")
+	}
+	const nameTaken = "the Job is to be called web-canary-7-1-0, and there is another of that name, " +
+		"or one of an earlier canary that is still being deleted: rename or remove it"
 	tests := map[string]struct {
 		objects []client.Object
 		change  func(*snapshot)
@@ -116,19 +125,20 @@ func TestObserveJob(t *testing.T) {
 		},
 		"the CronJob has a life of its own": {
 			objects: with(func(c *batchv1.CronJob) { c.Spec.Suspend = nil }),
-			want:    status(rollout.JobUnmakable, "CronJob smoke is not suspended, so it runs by its own schedule too: set its spec.suspend to true"),
+			want: status(rollout.JobUnmakable,
+				"CronJob smoke is not suspended, so it runs by its own schedule too: set its spec.suspend to true"),
 		},
 		"its pods look like stable ones": {
 			objects: labelled("app", "web"),
-			want:    status(rollout.JobUnmakable, "the pods of CronJob smoke would be taken for the application's by Deployment web: give its jobTemplate other labels"),
+			want:    takenBy("Deployment web"),
 		},
 		"its pods look like canary ones": {
 			objects: labelled("app", "web-canary"),
-			want:    status(rollout.JobUnmakable, "the pods of CronJob smoke would be taken for the application's by Deployment web-canary: give its jobTemplate other labels"),
+			want:    takenBy("Deployment web-canary"),
 		},
 		"a Service would send them requests": {
 			objects: labelled("tier", "front"),
-			want:    status(rollout.JobUnmakable, "the pods of CronJob smoke would be taken for the application's by the Service that selects tier=front: give its jobTemplate other labels"),
+			want:    takenBy("the Service that selects tier=front"),
 		},
 		"nobody knows any more what is split": {
 			objects: []client.Object{smoke()},
@@ -147,24 +157,27 @@ func TestObserveJob(t *testing.T) {
 		},
 		"its name is somebody's": {
 			objects: []client.Object{smoke(), foreign},
-			want:    status(rollout.JobUnmakable, "the Job is to be called web-canary-7-1-0, and there is another of that name, or one of an earlier canary that is still being deleted: rename or remove it"),
+			want:    status(rollout.JobUnmakable, nameTaken),
 		},
 		"its name is that of one that lost its label, which no cache holds": {
 			objects: []client.Object{smoke(), unlabelled},
-			want:    status(rollout.JobUnmakable, "the Job is to be called web-canary-7-1-0, and there is another of that name, or one of an earlier canary that is still being deleted: rename or remove it"),
+			want:    status(rollout.JobUnmakable, nameTaken),
 		},
 		"it runs, and the CronJob is gone": {
 			objects: []client.Object{jobOf(atJobStep(t).snapshot, name)}, want: status(rollout.JobActive, ""),
 		},
 		"a condition that is not so": {
-			objects: []client.Object{jobOf(atJobStep(t).snapshot, name, batchv1.JobCondition{Type: batchv1.JobFailed, Status: corev1.ConditionFalse})},
-			want:    status(rollout.JobActive, ""),
+			objects: []client.Object{jobOf(atJobStep(t).snapshot, name, batchv1.JobCondition{
+				Type: batchv1.JobFailed, Status: corev1.ConditionFalse,
+			})},
+			want: status(rollout.JobActive, ""),
 		},
 		"it succeeded":                       {objects: job(batchv1.JobComplete, "", ""), want: status(rollout.JobSucceeded, "")},
 		"it succeeded, and a pod still runs": {objects: job(batchv1.JobSuccessCriteriaMet, "", ""), want: status(rollout.JobSucceeded, "")},
 		"it failed": {
 			objects: job(batchv1.JobFailed, batchv1.JobReasonBackoffLimitExceeded, "Job has reached the specified backoff limit"),
-			want:    status(rollout.JobFailedPhase, "Job web-canary-7-1-0 failed: BackoffLimitExceeded: Job has reached the specified backoff limit"),
+			want: status(rollout.JobFailedPhase,
+				"Job web-canary-7-1-0 failed: BackoffLimitExceeded: Job has reached the specified backoff limit"),
 		},
 		"it failed, and a pod still runs": {
 			objects: job(batchv1.JobFailureTarget, batchv1.JobReasonPodFailurePolicy, "exit code 3"),
@@ -237,8 +250,13 @@ func TestObserveJobThatIsRefused(t *testing.T) {
 		want rollout.JobStatus
 	}{
 		"by a quota": {
-			apierrors.NewForbidden(jobs, "web-canary-7-1-0", errors.New("exceeded quota: q, requested: count/jobs.batch=1, used: count/jobs.batch=5, limited: count/jobs.batch=5")),
-			rollout.JobStatus{Run: "7-1-0", Phase: rollout.JobUnmakable, Message: `jobs.batch "web-canary-7-1-0" is forbidden: exceeded quota: q, requested: count/jobs.batch=1, limited: count/jobs.batch=5`},
+			apierrors.NewForbidden(jobs, "web-canary-7-1-0", errors.New(
+				"exceeded quota: q, requested: count/jobs.batch=1, used: count/jobs.batch=5, limited: count/jobs.batch=5")),
+			rollout.JobStatus{
+				Run: "7-1-0", Phase: rollout.JobUnmakable,
+				Message: `jobs.batch "web-canary-7-1-0" is forbidden: ` +
+					"exceeded quota: q, requested: count/jobs.batch=1, limited: count/jobs.batch=5",
+			},
 		},
 		"because a webhook does not support dry runs": {
 			apierrors.NewBadRequest("no dry run"), rollout.JobStatus{Run: "7-1-0", Phase: rollout.JobMissing},
@@ -369,7 +387,8 @@ func TestStopJobsStopsPods(t *testing.T) {
 	if err := s.stopJobs(t.Context(), s.snapshot, rollout.Decision{}); err != nil {
 		t.Fatal(err)
 	}
-	if ptr.Deref(got.PropagationPolicy, "") != metav1.DeletePropagationBackground || got.Preconditions == nil || *got.Preconditions.UID != "j1" {
+	background := ptr.Deref(got.PropagationPolicy, "") == metav1.DeletePropagationBackground
+	if !background || got.Preconditions == nil || *got.Preconditions.UID != "j1" {
 		t.Errorf("deleted with %+v, want in the background, and that very Job", got)
 	}
 }

@@ -17,10 +17,13 @@ import (
 
 func TestObservePodConflictsVolumes(t *testing.T) {
 	claim := corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "uploads"}}
-	readOnly := corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "uploads", ReadOnly: true}}
+	readOnly := *claim.DeepCopy()
+	readOnly.PersistentVolumeClaim.ReadOnly = true
 	type modes = []corev1.PersistentVolumeAccessMode
 	once, pod, many, read := corev1.ReadWriteOnce, corev1.ReadWriteOncePod, corev1.ReadWriteMany, corev1.ReadOnlyMany
-	const problem = "volume data is PersistentVolumeClaim uploads, which is ReadWriteOnce: a canary pod on another node than the stable ones could not mount it. Use a ReadWriteMany volume, or release without a canary: kubectl annotate deployment/web headgate.dev/command=promote-full"
+	const problem = "volume data is PersistentVolumeClaim uploads, which is ReadWriteOnce: " +
+		"a canary pod on another node than the stable ones could not mount it. Use a ReadWriteMany volume, " +
+		"or release without a canary: kubectl annotate deployment/web headgate.dev/command=promote-full"
 	tests := map[string]struct {
 		volume corev1.VolumeSource
 		modes  modes // of PersistentVolumeClaim uploads; nil: there is none
@@ -114,7 +117,11 @@ func TestObservePodConflictsPorts(t *testing.T) {
 			}
 			var want []rollout.Note
 			if tt.want != "" {
-				want = []rollout.Note{{Reason: reason.CanaryNeedsFreeNode, Message: "host port " + tt.want + ": a canary pod needs a node where it is free; otherwise the rollout waits at weight 0 until headgate.dev/progress-deadline ends it"}}
+				want = []rollout.Note{{
+					Reason: reason.CanaryNeedsFreeNode,
+					Message: "host port " + tt.want + ": a canary pod needs a node where it is free; " +
+						"otherwise the rollout waits at weight 0 until headgate.dev/progress-deadline ends it",
+				}}
 			}
 			if diff := cmp.Diff(want, s.Gaps); diff != "" {
 				t.Errorf("gaps (-want +got):\n%s", diff)
