@@ -180,7 +180,10 @@ func (s routesSeen) traffic(target string) rollout.Traffic {
 			without = append(without, names[i])
 		}
 	}
-	t := rollout.Traffic{Ingresses: names, WithoutCanary: without, Routed: true, Weight: is.weight, Lowest: 100, Match: is.match, Since: s.since, Current: true}
+	t := rollout.Traffic{
+		Ingresses: names, WithoutCanary: without, Routed: true,
+		Weight: is.weight, Lowest: 100, Match: is.match, Since: s.since, Current: true,
+	}
 	for _, r := range s.routes {
 		if r.rollout != "" {
 			// What was written last may still be in force, whatever somebody made of it.

@@ -55,7 +55,9 @@ func (l *ledger) funcs() interceptor.Funcs {
 			l.note("delete %s", obj.GetName())
 			return c.Delete(ctx, obj, opts...)
 		},
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, obj client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(
+			_ context.Context, _ client.Client, sub string, obj client.Object, _ client.Patch, _ ...client.SubResourcePatchOption,
+		) error {
 			l.note("patch %s of %s", sub, obj.GetName())
 			return nil
 		},
@@ -212,7 +214,8 @@ func TestApplyStale(t *testing.T) {
 	t.Run("traffic is not added for an older canary", func(t *testing.T) {
 		s := newFixture(t)
 		touch(t, s, s.canaryDep.DeepCopy(), 1)
-		if err := s.addTraffic(t.Context(), s.snapshot, rollout.Decision{Routes: split(75)}); !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
+		err := s.addTraffic(t.Context(), s.snapshot, rollout.Decision{Routes: split(75)})
+		if !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
 			t.Errorf("addTraffic() = %v, writes %v; want errStale and none", err, s.ledger.writes)
 		}
 	})

@@ -45,7 +45,9 @@ func stableDeployment() *appsv1.Deployment {
 						},
 						PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{
 							{PodAffinityTerm: corev1.PodAffinityTerm{LabelSelector: &metav1.LabelSelector{
-								MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "app", Operator: metav1.LabelSelectorOpIn, Values: []string{"db", "web"}}},
+								MatchExpressions: []metav1.LabelSelectorRequirement{
+									{Key: "app", Operator: metav1.LabelSelectorOpIn, Values: []string{"db", "web"}},
+								},
 							}}},
 						},
 					}},
@@ -63,7 +65,8 @@ func TestNewCanary(t *testing.T) {
 	if diff := cmp.Diff(before, dep); diff != "" {
 		t.Errorf("the user's Deployment was changed (-before +after):\n%s", diff)
 	}
-	if diff := cmp.Diff(map[string]string{"app": "web-canary", "tier": "front", spec.LabelRollout: "7"}, canary.Spec.Template.Labels); diff != "" {
+	wantLabels := map[string]string{"app": "web-canary", "tier": "front", spec.LabelRollout: "7"}
+	if diff := cmp.Diff(wantLabels, canary.Spec.Template.Labels); diff != "" {
 		t.Errorf("pod labels (-want +got):\n%s", diff)
 	}
 	wantMeta := metav1.ObjectMeta{

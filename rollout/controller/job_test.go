@@ -40,7 +40,8 @@ func atJobStep(t *testing.T, objects ...client.Object) fixture {
 		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
 	}
 	l := &ledger{}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, dep, canary, svc)...).WithIndex(&appsv1.Deployment{}, activeIndex, activeKey).Build()
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, dep, canary, svc)...).
+		WithIndex(&appsv1.Deployment{}, activeIndex, activeKey).Build()
 	if err := c.Get(t.Context(), client.ObjectKeyFromObject(canary), canary); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +94,9 @@ func TestObserveJob(t *testing.T) {
 		})
 	}
 	job := func(kind batchv1.JobConditionType, reason, message string) []client.Object {
-		return []client.Object{jobOf(atJobStep(t).snapshot, name, batchv1.JobCondition{Type: kind, Status: corev1.ConditionTrue, Reason: reason, Message: message})}
+		return []client.Object{jobOf(atJobStep(t).snapshot, name, batchv1.JobCondition{
+			Type: kind, Status: corev1.ConditionTrue, Reason: reason, Message: message,
+		})}
 	}
 	foreign := jobOf(atJobStep(t).snapshot, name)
 	foreign.OwnerReferences = nil
@@ -164,14 +167,17 @@ func TestObserveJob(t *testing.T) {
 			objects: []client.Object{jobOf(atJobStep(t).snapshot, name)}, want: status(rollout.JobActive, ""),
 		},
 		"a condition that is not so": {
-			objects: []client.Object{jobOf(atJobStep(t).snapshot, name, batchv1.JobCondition{Type: batchv1.JobFailed, Status: corev1.ConditionFalse})},
-			want:    status(rollout.JobActive, ""),
+			objects: []client.Object{jobOf(atJobStep(t).snapshot, name, batchv1.JobCondition{
+				Type: batchv1.JobFailed, Status: corev1.ConditionFalse,
+			})},
+			want: status(rollout.JobActive, ""),
 		},
 		"it succeeded":                       {objects: job(batchv1.JobComplete, "", ""), want: status(rollout.JobSucceeded, "")},
 		"it succeeded, and a pod still runs": {objects: job(batchv1.JobSuccessCriteriaMet, "", ""), want: status(rollout.JobSucceeded, "")},
 		"it failed": {
 			objects: job(batchv1.JobFailed, batchv1.JobReasonBackoffLimitExceeded, "Job has reached the specified backoff limit"),
-			want:    status(rollout.JobFailedPhase, "Job web-canary-7-1-0 failed: BackoffLimitExceeded: Job has reached the specified backoff limit"),
+			want: status(rollout.JobFailedPhase,
+				"Job web-canary-7-1-0 failed: BackoffLimitExceeded: Job has reached the specified backoff limit"),
 		},
 		"it failed, and a pod still runs": {
 			objects: job(batchv1.JobFailureTarget, batchv1.JobReasonPodFailurePolicy, "exit code 3"),
@@ -244,8 +250,13 @@ func TestObserveJobThatIsRefused(t *testing.T) {
 		want rollout.JobStatus
 	}{
 		"by a quota": {
-			apierrors.NewForbidden(jobs, "web-canary-7-1-0", errors.New("exceeded quota: q, requested: count/jobs.batch=1, used: count/jobs.batch=5, limited: count/jobs.batch=5")),
-			rollout.JobStatus{Run: "7-1-0", Phase: rollout.JobUnmakable, Message: `jobs.batch "web-canary-7-1-0" is forbidden: exceeded quota: q, requested: count/jobs.batch=1, limited: count/jobs.batch=5`},
+			apierrors.NewForbidden(jobs, "web-canary-7-1-0", errors.New(
+				"exceeded quota: q, requested: count/jobs.batch=1, used: count/jobs.batch=5, limited: count/jobs.batch=5")),
+			rollout.JobStatus{
+				Run: "7-1-0", Phase: rollout.JobUnmakable,
+				Message: `jobs.batch "web-canary-7-1-0" is forbidden: ` +
+					"exceeded quota: q, requested: count/jobs.batch=1, limited: count/jobs.batch=5",
+			},
 		},
 		"because a webhook does not support dry runs": {
 			apierrors.NewBadRequest("no dry run"), rollout.JobStatus{Run: "7-1-0", Phase: rollout.JobMissing},
@@ -376,7 +387,8 @@ func TestStopJobsStopsPods(t *testing.T) {
 	if err := s.stopJobs(t.Context(), s.snapshot, rollout.Decision{}); err != nil {
 		t.Fatal(err)
 	}
-	if ptr.Deref(got.PropagationPolicy, "") != metav1.DeletePropagationBackground || got.Preconditions == nil || *got.Preconditions.UID != "j1" {
+	background := ptr.Deref(got.PropagationPolicy, "") == metav1.DeletePropagationBackground
+	if !background || got.Preconditions == nil || *got.Preconditions.UID != "j1" {
 		t.Errorf("deleted with %+v, want in the background, and that very Job", got)
 	}
 }

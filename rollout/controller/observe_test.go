@@ -33,7 +33,9 @@ func replicaSet(dep *appsv1.Deployment, v version, replicas int32) *appsv1.Repli
 	return &appsv1.ReplicaSet{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: "web-" + v.image[len("web:"):] + v.restarted, Namespace: dep.Namespace,
-			OwnerReferences: []metav1.OwnerReference{{UID: dep.UID, Name: dep.Name, Kind: "Deployment", APIVersion: "apps/v1", Controller: ptr.To(true)}},
+			OwnerReferences: []metav1.OwnerReference{{
+				UID: dep.UID, Name: dep.Name, Kind: "Deployment", APIVersion: "apps/v1", Controller: ptr.To(true),
+			}},
 		},
 		Spec: appsv1.ReplicaSetSpec{Replicas: &replicas, Template: dep.Spec.Template},
 	}

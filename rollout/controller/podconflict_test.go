@@ -17,7 +17,8 @@ import (
 
 func TestObservePodConflictsVolumes(t *testing.T) {
 	claim := corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "uploads"}}
-	readOnly := corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "uploads", ReadOnly: true}}
+	readOnly := *claim.DeepCopy()
+	readOnly.PersistentVolumeClaim.ReadOnly = true
 	type modes = []corev1.PersistentVolumeAccessMode
 	once, pod, many, read := corev1.ReadWriteOnce, corev1.ReadWriteOncePod, corev1.ReadWriteMany, corev1.ReadOnlyMany
 	const problem = "volume data is PersistentVolumeClaim uploads, which is ReadWriteOnce: " +

@@ -19,20 +19,28 @@ import (
 
 // The same trouble at two moments is told in the same words.
 func TestNormalizeMessage(t *testing.T) {
-	const long = "shop-production-storefront-frontend-web-application-canary" // 58 characters
+	const (
+		long        = "shop-production-storefront-frontend-web-application-canary" // 58 characters
+		podSecurity = `is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true ` +
+			`(pod or container "web" must set securityContext.runAsNonRoot=true)`
+		readError = `Internal error occurred: failed calling webhook "policy.example.com": ` +
+			`Post "https://policy.shop.svc:443/?timeout=10s": read tcp `
+	)
 	tests := map[string]struct {
 		canary  string
 		moments []string
 		want    string
 	}{
 		"a quota": {"web-canary", []string{
-			`pods "web-canary-5d8f7c9b6d-x2x9k" is forbidden: exceeded quota: compute, requested: limits.cpu=1,pods=1, used: limits.cpu=3,pods=2, limited: limits.cpu=3,pods=2`,
-			`pods "web-canary-5d8f7c9b6d-7hq4w" is forbidden: exceeded quota: compute, requested: limits.cpu=1,pods=1, used: limits.cpu=3500m,pods=2, limited: limits.cpu=3,pods=2`,
+			`pods "web-canary-5d8f7c9b6d-x2x9k" is forbidden: exceeded quota: compute, ` +
+				`requested: limits.cpu=1,pods=1, used: limits.cpu=3,pods=2, limited: limits.cpu=3,pods=2`,
+			`pods "web-canary-5d8f7c9b6d-7hq4w" is forbidden: exceeded quota: compute, ` +
+				`requested: limits.cpu=1,pods=1, used: limits.cpu=3500m,pods=2, limited: limits.cpu=3,pods=2`,
 		}, `a canary pod is forbidden: exceeded quota: compute, requested: limits.cpu=1,pods=1, limited: limits.cpu=3,pods=2`},
 		"pod security": {"web-canary", []string{
-			`pods "web-canary-5d8f7c9b6d-x2x9k" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true (pod or container "web" must set securityContext.runAsNonRoot=true)`,
-			`pods "web-canary-5d8f7c9b6d-7hq4w" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true (pod or container "web" must set securityContext.runAsNonRoot=true)`,
-		}, `a canary pod is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true (pod or container "web" must set securityContext.runAsNonRoot=true)`},
+			`pods "web-canary-5d8f7c9b6d-x2x9k" ` + podSecurity,
+			`pods "web-canary-5d8f7c9b6d-7hq4w" ` + podSecurity,
+		}, `a canary pod ` + podSecurity},
 		"an admission webhook that names the pod": {"web-canary", []string{
 			`admission webhook "policy.example.com" denied the request: pod shop/web-canary-5d8f7c9b6d-x2x9k has no owner.`,
 			`admission webhook "policy.example.com" denied the request: pod shop/web-canary-5d8f7c9b6d-7hq4w has no owner.`,
@@ -42,16 +50,20 @@ func TestNormalizeMessage(t *testing.T) {
 			`admission webhook "policy.example.com" denied the request: ` + long + `7hq4w has no owner`,
 		}, `admission webhook "policy.example.com" denied the request: a canary pod has no owner`},
 		"one that does not answer": {"web-canary", []string{
-			`Internal error occurred: failed calling webhook "policy.example.com": Post "https://policy.shop.svc:443/?timeout=10s": read tcp 10.0.0.9:41234->10.96.0.7:443: i/o timeout`,
-			`Internal error occurred: failed calling webhook "policy.example.com": Post "https://policy.shop.svc:443/?timeout=10s": read tcp 10.0.0.9:51002->10.96.0.7:443: i/o timeout`,
-		}, `Internal error occurred: failed calling webhook "policy.example.com": Post "https://policy.shop.svc:443/?timeout=10s": read tcp 10.0.0.9->10.96.0.7:443: i/o timeout`},
+			readError + `10.0.0.9:41234->10.96.0.7:443: i/o timeout`,
+			readError + `10.0.0.9:51002->10.96.0.7:443: i/o timeout`,
+		}, readError + `10.0.0.9->10.96.0.7:443: i/o timeout`},
 		"a pod as a kubelet names it": {"web-canary", []string{
-			`container has runAsNonRoot and image will run as root (pod: "web-canary-5d8f7c9b6d-x2x9k_shop(0c3f4c1e-2b7a-4c53-9e0b-6a1d2f3e4b5c)", container: web)`,
-			`container has runAsNonRoot and image will run as root (pod: "web-canary-5d8f7c9b6d-7hq4w_shop(6a1d2f3e-2b7a-4c53-9e0b-0c3f4c1e4b5c)", container: web)`,
+			`container has runAsNonRoot and image will run as root ` +
+				`(pod: "web-canary-5d8f7c9b6d-x2x9k_shop(0c3f4c1e-2b7a-4c53-9e0b-6a1d2f3e4b5c)", container: web)`,
+			`container has runAsNonRoot and image will run as root ` +
+				`(pod: "web-canary-5d8f7c9b6d-7hq4w_shop(6a1d2f3e-2b7a-4c53-9e0b-0c3f4c1e4b5c)", container: web)`,
 		}, `container has runAsNonRoot and image will run as root (pod: "a canary pod", container: web)`},
 		"a container as a runtime names it": {"web-canary", []string{
-			`failed to reserve container name "web_web-canary-5d8f7c9b6d-x2x9k_shop_0c3f4c1e-2b7a-4c53-9e0b-6a1d2f3e4b5c_0": name is reserved for "3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855e"`,
-			`failed to reserve container name "web_web-canary-5d8f7c9b6d-x2x9k_shop_0c3f4c1e-2b7a-4c53-9e0b-6a1d2f3e4b5c_1": name is reserved for "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"`,
+			`failed to reserve container name "web_web-canary-5d8f7c9b6d-x2x9k_shop_0c3f4c1e-2b7a-4c53-9e0b-6a1d2f3e4b5c_0": ` +
+				`name is reserved for "3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855e"`,
+			`failed to reserve container name "web_web-canary-5d8f7c9b6d-x2x9k_shop_0c3f4c1e-2b7a-4c53-9e0b-6a1d2f3e4b5c_1": ` +
+				`name is reserved for "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"`,
 		}, `failed to reserve container name "web_a canary pod": name is reserved for "..."`},
 		"a directory of the pod's": {"web-canary", []string{
 			`open /var/lib/kubelet/pods/0c3f4c1e-2b7a-4c53-9e0b-6a1d2f3e4b5c/etc-hosts: no such file or directory`,
@@ -101,7 +113,9 @@ func ends(code int32, reason, message string) *corev1.ContainerStateTerminated {
 
 func unscheduled(message string) moment {
 	return func(s *corev1.PodStatus) {
-		s.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: message}}
+		s.Conditions = []corev1.PodCondition{{
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: message,
+		}}
 	}
 }
 
@@ -116,7 +130,8 @@ func ready(seconds int64, m moment) moment {
 }
 
 func TestFirstPodFailure(t *testing.T) {
-	const notFound = `rpc error: code = NotFound desc = failed to pull and unpack image "docker.io/library/web:v2": failed to resolve reference: not found`
+	const notFound = `rpc error: code = NotFound desc = failed to pull and unpack image "docker.io/library/web:v2": ` +
+		`failed to resolve reference: not found`
 	running := web(func(c *corev1.ContainerStatus) {
 		c.Ready, c.State.Running = true, &corev1.ContainerStateRunning{}
 	})
@@ -124,7 +139,10 @@ func TestFirstPodFailure(t *testing.T) {
 		return web(func(c *corev1.ContainerStatus) { c.State, c.LastTerminationState.Terminated = state, last })
 	}
 	backOff := func(after string) corev1.ContainerState {
-		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off " + after + " restarting failed container=web pod=web-canary-5d8f7c9b6d-x2x9k_shop(0c3f)"}}
+		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{
+			Reason:  "CrashLoopBackOff",
+			Message: "back-off " + after + " restarting failed container=web pod=web-canary-5d8f7c9b6d-x2x9k_shop(0c3f)",
+		}}
 	}
 	runs := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
 	const noExec = `failed to create containerd task: OCI runtime create failed: exec: "/app": no such file or directory`
@@ -134,7 +152,8 @@ func TestFirstPodFailure(t *testing.T) {
 	}{
 		"pods that are only starting": {[]moment{web(waits("ContainerCreating", "")), web(waits("PodInitializing", ""))}, ""},
 		"no node has room": {[]moment{
-			unscheduled("0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod."),
+			unscheduled("0/3 nodes are available: 3 Insufficient cpu. " +
+				"preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod."),
 			unscheduled("0/3 nodes are available: 3 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never."),
 		}, "a canary pod cannot be scheduled: 0/3 nodes are available: 3 Insufficient cpu"},
 		"an image that is not there": {[]moment{
@@ -142,7 +161,8 @@ func TestFirstPodFailure(t *testing.T) {
 			web(waits("ImagePullBackOff", `Back-off pulling image "web:v2": ErrImagePull: `+notFound)),
 		}, `image "web:v2" of container web cannot be pulled: there is no such image`},
 		"an image that is private": {[]moment{
-			web(waits("ErrImagePull", "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed")),
+			web(waits("ErrImagePull", "pull access denied, repository does not exist or may require authorization: "+
+				"server message: insufficient_scope: authorization failed")),
 		}, `image "web:v2" of container web cannot be pulled: access is denied, or there is no such repository`},
 		"a registry that is slow": {[]moment{
 			web(waits("ErrImagePull", "read udp 10.1.1.5:38712->10.96.0.10:53: i/o timeout")),
@@ -172,7 +192,9 @@ func TestFirstPodFailure(t *testing.T) {
 			crashing(backOff("10s"), ends(137, "OOMKilled", "")),
 		}, "container web ended with exit code 137 (OOMKilled)"},
 		"a command that is not there": {[]moment{
-			crashing(corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "RunContainerError", Message: noExec}}, ends(128, "StartError", noExec)),
+			crashing(corev1.ContainerState{
+				Waiting: &corev1.ContainerStateWaiting{Reason: "RunContainerError", Message: noExec},
+			}, ends(128, "StartError", noExec)),
 			crashing(backOff("20s"), ends(128, "StartError", noExec)),
 		}, "container web ended with exit code 128 (StartError): " + noExec},
 		"a pod that is Available after a crash": {[]moment{
@@ -180,12 +202,17 @@ func TestFirstPodFailure(t *testing.T) {
 		}, ""},
 		"an init container that is done, after a crash": {[]moment{func(s *corev1.PodStatus) {
 			running(s)
-			s.InitContainerStatuses = []corev1.ContainerStatus{{Name: "wait", Ready: true, State: corev1.ContainerState{Terminated: ends(0, "Completed", "")}}}
+			s.InitContainerStatuses = []corev1.ContainerStatus{{
+				Name: "wait", Ready: true, State: corev1.ContainerState{Terminated: ends(0, "Completed", "")},
+			}}
 			s.ContainerStatuses[0].Ready = false
 		}}, ""},
 		"an init container that is not": {[]moment{func(s *corev1.PodStatus) {
 			web(waits("PodInitializing", ""))(s)
-			s.InitContainerStatuses = []corev1.ContainerStatus{{Name: "wait", State: backOff("10s"), LastTerminationState: corev1.ContainerState{Terminated: ends(2, "Error", "")}}}
+			s.InitContainerStatuses = []corev1.ContainerStatus{{
+				Name: "wait", State: backOff("10s"),
+				LastTerminationState: corev1.ContainerState{Terminated: ends(2, "Error", "")},
+			}}
 		}}, "container wait ended with exit code 2 (Error)"},
 	}
 	for name, tt := range tests {
@@ -255,7 +282,10 @@ func TestObservePodFailures(t *testing.T) {
 			want:   full,
 		},
 		"not even a ReplicaSet could be made": {change: func(s *snapshot) {
-			s.canaryDep.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ReplicaSetCreateError", Message: "replicasets are forbidden"}}
+			s.canaryDep.Status.Conditions = []appsv1.DeploymentCondition{{
+				Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse,
+				Reason: "ReplicaSetCreateError", Message: "replicasets are forbidden",
+			}}
 		}, want: "replicasets are forbidden"},
 		"it cannot be known": {broken: true},
 	}

@@ -21,7 +21,18 @@ func TestObservePolicies(t *testing.T) {
 	policy := func(spec netv1.NetworkPolicySpec) client.Object {
 		return &netv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "rules"}, Spec: spec}
 	}
-	peer := func(p netv1.NetworkPolicyPeer) []netv1.NetworkPolicyPeer { return []netv1.NetworkPolicyPeer{p} }
+	from := func(p netv1.NetworkPolicyPeer) []netv1.NetworkPolicyIngressRule {
+		return []netv1.NetworkPolicyIngressRule{{From: []netv1.NetworkPolicyPeer{p}}}
+	}
+	to := func(p netv1.NetworkPolicyPeer) []netv1.NetworkPolicyEgressRule {
+		return []netv1.NetworkPolicyEgressRule{{To: []netv1.NetworkPolicyPeer{p}}}
+	}
+	budget := func(namespace string, selector *metav1.LabelSelector) client.Object {
+		return &policyv1.PodDisruptionBudget{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "two"},
+			Spec:       policyv1.PodDisruptionBudgetSpec{Selector: selector},
+		}
+	}
 	web, front, db := selecting("app", "web"), selecting("tier", "front"), selecting("app", "db")
 	both := metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
 		{Key: "app", Operator: metav1.LabelSelectorOpIn, Values: []string{"web", "web-canary"}},
@@ -37,25 +48,21 @@ func TestObservePolicies(t *testing.T) {
 		"a policy for both":                          {policy(netv1.NetworkPolicySpec{PodSelector: both}), nil},
 		"a policy for every pod":                     {policy(netv1.NetworkPolicySpec{}), nil},
 		"a database that lets only stable pods in": {
-			policy(netv1.NetworkPolicySpec{PodSelector: db, Ingress: []netv1.NetworkPolicyIngressRule{{From: peer(netv1.NetworkPolicyPeer{PodSelector: &web})}}}),
+			policy(netv1.NetworkPolicySpec{PodSelector: db, Ingress: from(netv1.NetworkPolicyPeer{PodSelector: &web})}),
 			[]string{"NetworkPolicy rules"},
 		},
 		"a client that may reach only stable pods": {
-			policy(netv1.NetworkPolicySpec{PodSelector: db, Egress: []netv1.NetworkPolicyEgressRule{{To: peer(netv1.NetworkPolicyPeer{PodSelector: &web})}}}),
+			policy(netv1.NetworkPolicySpec{PodSelector: db, Egress: to(netv1.NetworkPolicyPeer{PodSelector: &web})}),
 			[]string{"NetworkPolicy rules"},
 		},
 		"a peer in other namespaces": {
-			policy(netv1.NetworkPolicySpec{PodSelector: db, Ingress: []netv1.NetworkPolicyIngressRule{{From: peer(netv1.NetworkPolicyPeer{PodSelector: &web, NamespaceSelector: &db})}}}),
+			policy(netv1.NetworkPolicySpec{
+				PodSelector: db, Ingress: from(netv1.NetworkPolicyPeer{PodSelector: &web, NamespaceSelector: &db}),
+			}),
 			nil,
 		},
-		"a budget for stable pods alone": {
-			&policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "two"}, Spec: policyv1.PodDisruptionBudgetSpec{Selector: &web}},
-			[]string{"PodDisruptionBudget two"},
-		},
-		"a budget in another namespace": {
-			&policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Namespace: "else", Name: "two"}, Spec: policyv1.PodDisruptionBudgetSpec{Selector: &web}},
-			nil,
-		},
+		"a budget for stable pods alone": {budget("shop", &web), []string{"PodDisruptionBudget two"}},
+		"a budget in another namespace":  {budget("else", &web), nil},
 	}
 	scheme := runtime.NewScheme()
 	utilruntime.Must(netv1.AddToScheme(scheme))

@@ -18,7 +18,9 @@ import (
 // to be noticed; nothing else of other namespaces is.
 func TestRolloutsAffectedBy(t *testing.T) {
 	held := func(namespace, preview string) *appsv1.Deployment {
-		dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web", Annotations: map[string]string{spec.AnnotationRollout: "7"}}}
+		dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: "web", Annotations: map[string]string{spec.AnnotationRollout: "7"},
+		}}
 		if preview != "" {
 			dep.Annotations[spec.AnnotationPreviewHost] = preview
 		}

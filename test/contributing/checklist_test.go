@@ -24,7 +24,8 @@ func (notifyForm) read(word string) (Step, bool, error) { return Step{}, word ==
 func (notifyForm) doc() StepDoc                         { return StepDoc{"notify", "notify"} }
 `)
 	c.red("go vet ./rollout/spec", "missing method print")
-	c.replace("rollout/spec/notify.go", "func (notifyForm) doc", "func (notifyForm) print(Step) string { return \"notify\" }\nfunc (notifyForm) doc")
+	c.replace("rollout/spec/notify.go", "func (notifyForm) doc",
+		"func (notifyForm) print(Step) string { return \"notify\" }\nfunc (notifyForm) doc")
 	c.green("go vet ./rollout/spec")
 
 	c.red("go vet ./rollout", "not enough arguments in call to spec.PerKind")
@@ -51,7 +52,8 @@ func TestAnnotation(t *testing.T) {
 	t.Parallel()
 	c := copyTree(t)
 	const errors = "rollout/spec/errors.go"
-	c.replace("rollout/spec/annotations.go", "AnnotationRestart          = ", "AnnotationOwner = \"headgate.dev/owner\"\n\tAnnotationRestart          = ")
+	c.replace("rollout/spec/annotations.go", "AnnotationRestart          = ",
+		"AnnotationOwner = \"headgate.dev/owner\"\n\tAnnotationRestart          = ")
 	c.red("go test ./rollout/spec", "AnnotationOwner (headgate.dev/owner) has no example")
 	c.replace(errors, "AnnotationRestart:", "AnnotationOwner: \"team-a\",\n\tAnnotationRestart:")
 	c.red("go test ./rollout/spec", "headgate.dev/owner is not there")
@@ -63,6 +65,7 @@ func TestAnnotation(t *testing.T) {
 func TestReason(t *testing.T) {
 	t.Parallel()
 	c := copyTree(t)
-	c.replace("rollout/reason/reason.go", "\tPromoted          Reason = ", "\tCelebrated        Reason = \"Celebrated\"\n\tPromoted          Reason = ")
+	c.replace("rollout/reason/reason.go", "\tPromoted          Reason = ",
+		"\tCelebrated        Reason = \"Celebrated\"\n\tPromoted          Reason = ")
 	c.red("go test ./rollout/reason", "Celebrated")
 }
