@@ -159,13 +159,15 @@ func (p *pass) notHeld() string {
 
 // outcomes are the reasons that stay in the condition until the next rollout.
 var outcomes = map[reason.Reason]bool{
-	reason.Promoted: true, reason.PromotedEarly: true, reason.StableRestored: true, reason.WithinRollbackWindow: true, reason.Bypassed: true, reason.HoldRemoved: true,
+	reason.Promoted: true, reason.PromotedEarly: true, reason.StableRestored: true, reason.WithinRollbackWindow: true,
+	reason.Bypassed: true, reason.HoldRemoved: true,
 }
 
 // explainsUpdate are the outcomes that explain a rolling update. They give way to
 // Ready once it is complete; else they would explain the next update too.
 var explainsUpdate = map[reason.Reason]bool{
-	reason.PromotedEarly: true, reason.StableRestored: true, reason.WithinRollbackWindow: true, reason.Bypassed: true, reason.HoldRemoved: true,
+	reason.PromotedEarly: true, reason.StableRestored: true, reason.WithinRollbackWindow: true,
+	reason.Bypassed: true, reason.HoldRemoved: true,
 }
 
 // releaseWithoutCanary ends the hold of a template that needs no canary.

@@ -28,7 +28,8 @@ func (p *pass) promote() Decision {
 		d.Hold = Release
 	case p.Stable.Stalled:
 		d.Reason = reason.PromotionStalled
-		d.Message = p.say("the rolling update does not finish; the canary keeps serving weight %d. To go on without the pods that are missing: %s",
+		d.Message = p.say("the rolling update does not finish; the canary keeps serving weight %d. "+
+			"To go on without the pods that are missing: %s",
 			p.state.Weight, p.annotate(spec.VerbPromoteFull))
 	}
 	return d
