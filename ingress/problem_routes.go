@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	netv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/reason"
@@ -159,18 +160,29 @@ func checkForeignCanaries(in inspection) *rollout.Problem {
 	return nil
 }
 
-// checkSelectors looks for a Service that selects the canary pods as well as the
-// stable pods. Headgate chooses the labels of the canary pods so that there is none,
-// but somebody may edit a selector later.
+// checkSelectors looks for a Service that selects the canary pods although Headgate did
+// not make it for this Deployment. Headgate chooses the labels of the canary pods so
+// that there is none, but somebody may create a Service or edit a selector later.
 func checkSelectors(in inspection) *rollout.Problem {
 	t := in.target
+	if len(t.Track) == 0 {
+		return nil // there is no canary yet
+	}
 	canary := maps.Clone(t.Deployment.Spec.Template.Labels)
 	maps.Copy(canary, t.Track)
+	canary[spec.LabelRollout] = t.Rollout
 	for _, svc := range in.routes.selecting {
-		if len(t.Track) > 0 && selects(svc, canary) {
+		if selects(svc, canary) {
 			return newProblem(reason.CanaryIndistinct,
 				"Service %q selects the canary pods as well as the stable pods, so the canary gets more traffic than its weight: "+
 					"add %s to its selector again", svc.Name, strings.Join(slices.Sorted(maps.Keys(t.Track)), " or "))
+		}
+	}
+	for _, svc := range in.routes.others {
+		if selects(svc, canary) {
+			return newProblem(reason.CanaryIndistinct,
+				"Service %q has the selector %s, which matches the canary pods and not the stable pods, so its users get the canary: "+
+					"change the selector or delete the Service", svc.Name, labels.SelectorFromSet(svc.Spec.Selector))
 		}
 	}
 	return nil

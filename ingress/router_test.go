@@ -164,7 +164,8 @@ func TestRouterSplitsAndReturnsTheTraffic(t *testing.T) {
 	want := rollout.Traffic{
 		Services: []string{"web"}, Ingresses: []string{"admin", "web"}, Port: "http",
 		CanaryService: "web-canary", CanaryIngress: "admin-canary",
-		Selectors: []map[string]string{{"app": "web"}}, WithoutCanary: []string{"admin", "web"},
+		Selectors: []map[string]string{{"app": "web"}}, OtherServices: map[string]map[string]string{"api": {"app": "api"}},
+		WithoutCanary: []string{"admin", "web"},
 	}
 	diff(t, want, c.observe(t))
 

@@ -70,9 +70,11 @@ var preconditions = []Explanation{
 	),
 	row(CanaryIndistinct, warning, in(StaysPending, StaysAtWeight),
 		means("Canary pods would be selected as stable ones: no label that Headgate may change tells the two apart for the Deployment and "+
-			"for every Service. Or a Service was edited and selects both now."+notBegun),
-		look("The selector of the Deployment and of every Service that selects its pods. One label should be in all of them; "+
-			"`headgate.dev/track-label` names it."),
+			"for every Service. Or they would be selected by a Service of something else, whose users would get the canary. "+
+			"Or a Service was created or edited during the rollout and selects canary pods now."+notBegun),
+		look("The selectors of the Deployment and of the Services in its namespace. One label should be in all selectors that "+
+			"select its pods; `headgate.dev/track-label` names it. No other Service should select on the value of that label with "+
+			"`-canary` at its end."),
 		showServices,
 		to("see the selector of the Deployment", inNamespace+"get deployment NAME -o jsonpath='{.spec.selector}'"),
 		to("name the label", annotate+"--overwrite headgate.dev/track-label=app.kubernetes.io/instance"),
