@@ -57,7 +57,7 @@ var preconditions = []precondition{
 	},
 	{
 		name:  "no canary of somebody else is on a path to a split Service",
-		check: pure(checkForeignCanaries),
+		check: checkForeignCanaries,
 		place: "It needs only objects that exist before a rollout, and the next row needs the labels of canary pods.",
 	},
 	{

@@ -137,29 +137,6 @@ func checkPassthrough(in inspection) *rollout.Problem {
 	return nil
 }
 
-// checkForeignCanaries looks for a canary Ingress of somebody else on any path to a
-// split Service. It looks at every Ingress, also at those that the user left out of
-// headgate.dev/ingress: controllers attach a canary to the Service and not to the
-// path, and only one canary to each Service.
-func checkForeignCanaries(in inspection) *rollout.Problem {
-	split, stableAt := in.routes.splitNames(), map[location]string{}
-	for stable := range byName(in.snapshot.ingresses) {
-		for host, path := range pathsTo(stable, split) {
-			stableAt[locationOf(host, path)] = stable.Name
-		}
-	}
-	for canary := range byName(in.snapshot.foreignCanaries) {
-		for host, path := range allPaths(canary) {
-			if stable, ok := stableAt[locationOf(host, path)]; ok {
-				return newProblem(reason.ForeignCanary,
-					"Ingress %q, which Headgate did not make, is a canary for host %q, path %q of Ingress %q: "+
-						"delete it, because a controller uses only one canary for each Service", canary.Name, host, path.Path, stable)
-			}
-		}
-	}
-	return nil
-}
-
 // checkSelectors looks for a Service that selects the canary pods although Headgate did
 // not make it for this Deployment. Headgate chooses the labels of the canary pods so
 // that there is none, but somebody may create a Service or edit a selector later.

@@ -164,6 +164,9 @@ func TestProblem(t *testing.T) {
 		},
 		"a foreign canary of another host": {objects: []any{web, ing, canaryOf("b.test", path("/", "elsewhere"))}},
 		"of another path":                  {objects: []any{web, ing, canaryOf("a.test", path("/x", "elsewhere"))}},
+		"of a class of another controller": {
+			objects: []any{web, ing, ofClass(canaryOf("a.test", path("/", "elsewhere")), "acme"), class("acme", "acme.test/ingress")},
+		},
 		"of another path type": {
 			objects: []any{web, ing, canaryOf("a.test", typed(path("/", "elsewhere"), new(netv1.PathTypeExact)))},
 		},

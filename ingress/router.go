@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	netv1 "k8s.io/api/networking/v1"
@@ -159,6 +160,26 @@ func (r *Router) setSplit(ctx context.Context, t rollout.Target, split trafficSp
 		return err
 	}
 	return r.apply(ctx, in.snapshot.makePlan(in.routes, in.target, split, r.now()))
+}
+
+// AffectedNamespaces returns the other namespaces in which ing may change how traffic
+// is split: those with an Ingress for one of its hosts, if ing is a canary Ingress. It
+// reads only from the cache.
+func (r *Router) AffectedNamespaces(ctx context.Context, ing *netv1.Ingress) ([]string, error) {
+	var namespaces []string
+	for _, host := range canaryHostsOf(ing) {
+		var found netv1.IngressList
+		if err := r.client.List(ctx, &found, client.MatchingFields{hostIndex: host}, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("listing the Ingresses that serve host %q: %w", host, err)
+		}
+		for i := range found.Items {
+			if namespace := found.Items[i].Namespace; namespace != ing.Namespace {
+				namespaces = append(namespaces, namespace)
+			}
+		}
+	}
+	slices.Sort(namespaces)
+	return slices.Compact(namespaces), nil
 }
 
 // inspection is everything that one pass knows about a target.

@@ -55,8 +55,10 @@ var preconditions = []Explanation{
 		shipBlocked,
 	),
 	row(ForeignCanary, warning, in(StaysPending, StaysAtWeight),
-		means("Another canary Ingress, which Headgate did not make, is on the same host and path. A controller honours only one."+notBegun),
-		look("The message names that Ingress. It may be left over from another tool, or written by hand."),
+		means("Another canary Ingress, which Headgate did not make for this Deployment, is on the same host and path, in this namespace or "+
+			"in another one. A controller honours only one. ingress-nginx does not compare namespaces."+notBegun),
+		look("The message names that Ingress, as NAMESPACE/INGRESS if it is in another namespace. It may be left over from another tool, "+
+			"or written by hand."),
 		showIngress,
 		to("delete it, if nobody needs it", inNamespace+"delete ingress INGRESS"),
 		shipBlocked,
