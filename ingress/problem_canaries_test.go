@@ -23,7 +23,8 @@ func ofClass(ing *netv1.Ingress, class string) *netv1.Ingress {
 // The cluster has Ingress web for a.test/, and for every host at /all, to Service web.
 // It has Ingress api for a.test/api to Service api, which is not split.
 func TestForeignCanariesOfOtherNamespaces(t *testing.T) {
-	const rootMessage = `Ingress "other/theirs" is a canary for host "a.test", path "/" of Ingress "web", although it is in namespace "other": ` +
+	const rootMessage = `Ingress "other/theirs" is a canary for host "a.test", path "/" of Ingress "web", ` +
+		`although it is in namespace "other": ` +
 		`have it deleted there, because a controller may use canaries of every namespace and uses only one for each Service`
 	for name, tc := range map[string]struct {
 		theirs  *netv1.Ingress
@@ -105,7 +106,8 @@ func TestAffectedNamespaces(t *testing.T) {
 		"no canary":                      {elsewhere(ingress("theirs", rule("a.test"))), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := c.router().AffectedNamespaces(t.Context(), tc.ing)
+			// The client may wait for a write, so it is not used.
+			got, err := New(nil, nil, Options{Cache: c}).AffectedNamespaces(t.Context(), tc.ing)
 			if err != nil {
 				t.Fatal(err)
 			}

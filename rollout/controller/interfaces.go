@@ -34,8 +34,8 @@ type Router interface {
 	Cleanup(ctx context.Context, t rollout.Target) error
 
 	// AffectedNamespaces returns the other namespaces in which ing may change what
-	// Observe finds. It reads caches only, and is cheap for an Ingress that is no
-	// canary Ingress.
+	// Observe finds. It is called for each event of an Ingress: it reads caches only
+	// and waits for no write.
 	AffectedNamespaces(ctx context.Context, ing *netv1.Ingress) ([]string, error)
 }
 

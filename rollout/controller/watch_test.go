@@ -30,7 +30,9 @@ func (h sameHost) AffectedNamespaces(_ context.Context, ing *netv1.Ingress) ([]s
 // Ingress for a stable host are to be noticed, and nothing else.
 func TestRolloutsAffectedBy(t *testing.T) {
 	held := func(namespace, preview string) *appsv1.Deployment {
-		dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web", Annotations: map[string]string{spec.AnnotationRollout: "7"}}}
+		dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: "web", Annotations: map[string]string{spec.AnnotationRollout: "7"},
+		}}
 		if preview != "" {
 			dep.Annotations[spec.AnnotationPreviewHost] = preview
 		}
@@ -38,8 +40,11 @@ func TestRolloutsAffectedBy(t *testing.T) {
 	}
 	idle := held("shop", "")
 	idle.Name, idle.Annotations = "idle", nil
-	r := &Reconciler{Router: sameHost{affected: map[string][]string{"other/canary": {"shop"}}}, Client: fake.NewClientBuilder().WithIndex(&appsv1.Deployment{}, activeIndex, activeKey).
-		WithObjects(held("shop", ""), held("blog", "preview.blog.example.com"), idle).Build()}
+	r := &Reconciler{
+		Client: fake.NewClientBuilder().WithIndex(&appsv1.Deployment{}, activeIndex, activeKey).
+			WithObjects(held("shop", ""), held("blog", "preview.blog.example.com"), idle).Build(),
+		Router: sameHost{affected: map[string][]string{"other/canary": {"shop"}}},
+	}
 	for sentence, tt := range map[string]struct {
 		obj  client.Object
 		want []string
