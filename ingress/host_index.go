@@ -12,15 +12,21 @@ import (
 
 // hostIndex is the cache index that finds the Ingresses of all namespaces by a host
 // that they serve. The host is compared as written: a search for "a.example.com"
-// does not find "*.example.com".
+// does not find "*.example.com". "" finds those with a rule for every host.
 const hostIndex = "headgate.host"
 
-// SetupIndexes adds to a cache the index that a Router needs. Call it before that
-// cache starts. Without it, Observe and SetWeight fail for a Deployment that names a
-// preview host.
+// canaryIndex finds the canary Ingresses of all namespaces by a host in their rules.
+// Hundreds of Ingresses may serve one host; few of them are canaries.
+const canaryIndex = "headgate.canary-host"
+
+// SetupIndexes adds to a cache the indexes that a Router needs. Call it before that
+// cache starts. Without it, Observe and AffectedNamespaces fail.
 func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	if err := indexer.IndexField(ctx, &netv1.Ingress{}, hostIndex, hostsOf); err != nil {
 		return fmt.Errorf("indexing Ingresses by host: %w", err)
+	}
+	if err := indexer.IndexField(ctx, &netv1.Ingress{}, canaryIndex, canaryHostsOf); err != nil {
+		return fmt.Errorf("indexing canary Ingresses by host: %w", err)
 	}
 	return nil
 }
@@ -33,18 +39,43 @@ func hostsOf(obj client.Object) []string {
 	if !ok {
 		return nil
 	}
-	var hosts []string
-	for _, rule := range ing.Spec.Rules {
-		if rule.Host != "" {
-			hosts = append(hosts, rule.Host)
-		}
-	}
+	hosts := ruleHosts(ing)
 	for key, value := range ing.Annotations {
 		if strings.HasSuffix(key, "/server-alias") {
 			for alias := range strings.SplitSeq(value, ",") {
 				hosts = append(hosts, strings.ToLower(strings.TrimSpace(alias)))
 			}
 		}
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
+}
+
+// canaryHostsOf returns the hosts in the rules of a canary Ingress of any dialect. It
+// returns none for any other Ingress. An alias does not count: controllers ignore it on
+// a canary Ingress.
+func canaryHostsOf(obj client.Object) []string {
+	ing, ok := obj.(*netv1.Ingress)
+	if !ok || !isCanaryOfAnyDialect(ing) {
+		return nil
+	}
+	return ruleHosts(ing)
+}
+
+func isCanaryOfAnyDialect(ing *netv1.Ingress) bool {
+	for key := range ing.Annotations {
+		if prefix, ok := strings.CutSuffix(key, "/canary"); ok && dialect(prefix).isTrue(ing, "canary") {
+			return true
+		}
+	}
+	return false
+}
+
+// ruleHosts returns the hosts in the rules of ing, sorted, each once.
+func ruleHosts(ing *netv1.Ingress) []string {
+	var hosts []string
+	for _, rule := range ing.Spec.Rules {
+		hosts = append(hosts, rule.Host)
 	}
 	slices.Sort(hosts)
 	return slices.Compact(hosts)

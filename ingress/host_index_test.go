@@ -15,8 +15,8 @@ func TestHostsOf(t *testing.T) {
 		want []string
 	}{
 		"each once": {ingress("web", rule("b.test"), rule("a.test"), rule("b.test")), []string{"a.test", "b.test"}},
-		"a wildcard is a host of its own, and no host is none": {
-			ingress("web", rule("*.a.test"), rule("")), []string{"*.a.test"}},
+		"a wildcard is a host of its own, and so is no host": {
+			ingress("web", rule("*.a.test"), rule("")), []string{"", "*.a.test"}},
 		"a rule without http counts": {ingress("web", netv1.IngressRule{Host: "a.test"}), []string{"a.test"}},
 		"aliases of any dialect": {
 			annotated(ingress("web", rule("a.test")), "ingress.acme.test/server-alias", "B.test, *.c.test"),
@@ -25,6 +25,24 @@ func TestHostsOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			diff(t, tc.want, hostsOf(tc.obj))
+		})
+	}
+}
+
+func TestCanaryHostsOf(t *testing.T) {
+	two := func() *netv1.Ingress { return ingress("web", rule("b.test"), rule(""), rule("b.test")) }
+	for name, tc := range map[string]struct {
+		obj  client.Object
+		want []string
+	}{
+		"of a canary, each once":     {annotated(two(), nginx("canary"), "true"), []string{"", "b.test"}},
+		"of a canary of any dialect": {annotated(two(), "ingress.acme.test/canary", "1"), []string{"", "b.test"}},
+		"not its aliases":            {annotated(two(), nginx("canary"), "true", nginx("server-alias"), "c.test"), []string{"", "b.test"}},
+		"no canary":                  {annotated(two(), nginx("canary"), "false", nginx("canary-weight"), "1"), nil},
+		"something else":             {service("web", "web"), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			diff(t, tc.want, canaryHostsOf(tc.obj))
 		})
 	}
 }
@@ -41,13 +59,22 @@ func (f indexer) IndexField(_ context.Context, obj client.Object, field string, 
 }
 
 func TestSetupIndexes(t *testing.T) {
-	err := SetupIndexes(t.Context(), indexer(func(obj client.Object, field string) error {
-		if _, ok := obj.(*netv1.Ingress); !ok || field != hostIndex {
-			t.Errorf("%T is indexed by %s", obj, field)
+	for refused, want := range map[string]string{
+		hostIndex:   "indexing Ingresses by host: already started",
+		canaryIndex: "indexing canary Ingresses by host: already started",
+		"":          "",
+	} {
+		err := SetupIndexes(t.Context(), indexer(func(obj client.Object, field string) error {
+			if _, ok := obj.(*netv1.Ingress); !ok {
+				t.Errorf("%T is indexed by %s", obj, field)
+			}
+			if field == refused {
+				return errors.New("already started")
+			}
+			return nil
+		}))
+		if (err != nil) != (want != "") || err != nil && err.Error() != want {
+			t.Errorf("got %v, want %q", err, want)
 		}
-		return errors.New("already started")
-	}))
-	if err == nil || err.Error() != "indexing Ingresses by host: already started" {
-		t.Errorf("got %v", err)
 	}
 }

@@ -57,11 +57,11 @@ var preconditions = []precondition{
 	},
 	{
 		name:  "no canary of somebody else is on a path to a split Service",
-		check: pure(checkForeignCanaries),
+		check: checkForeignCanaries,
 		place: "It needs only objects that exist before a rollout, and the next row needs the labels of canary pods.",
 	},
 	{
-		name:  "no Service of the stable pods selects the canary pods",
+		name:  "no Service of somebody else selects the canary pods",
 		check: pure(checkSelectors),
 		place: "It makes the weights wrong on every path; the next row is about one object that is missing.",
 	},

@@ -28,10 +28,7 @@ func checkClasses(in inspection) *rollout.Problem {
 
 func (s snapshot) classProblem(ing *netv1.Ingress, controllers []string) *rollout.Problem {
 	name, legacy := className(ing)
-	class := s.classes[name]
-	if name == "" {
-		class = s.defaultClass()
-	}
+	class := s.classOf(ing)
 	switch {
 	case class != nil && slices.Contains(controllers, class.Spec.Controller):
 		return nil
@@ -50,6 +47,22 @@ func (s snapshot) classProblem(ing *netv1.Ingress, controllers []string) *rollou
 	return newProblem(reason.IngressClassUnknown,
 		"Ingress %q names class %q, and no IngressClass has that name: "+
 			"correct the class or create the IngressClass", ing.Name, name)
+}
+
+// classOf returns the class of ing, the default class if ing names none. It is nil if
+// there is no such class.
+func (s snapshot) classOf(ing *netv1.Ingress) *netv1.IngressClass {
+	if name, _ := className(ing); name != "" {
+		return s.classes[name]
+	}
+	return s.defaultClass()
+}
+
+// mayShareController says whether one controller may serve both Ingresses: unless the
+// classes of both exist and are for different controllers.
+func (s snapshot) mayShareController(a, b *netv1.Ingress) bool {
+	classA, classB := s.classOf(a), s.classOf(b)
+	return classA == nil || classB == nil || classA.Spec.Controller == classB.Spec.Controller
 }
 
 // className returns the class that ing names, "" for none, and whether it names it

@@ -80,7 +80,7 @@ func TestPreconditionsAreInOrder(t *testing.T) {
 		{"no canary of somebody else is on a path to a split Service", reason.ForeignCanary, `"theirs"`, func() {
 			c.remove(t, foreignCanary)
 		}},
-		{"no Service of the stable pods selects the canary pods", reason.CanaryIndistinct, `Service "web"`, func() {
+		{"no Service of somebody else selects the canary pods", reason.CanaryIndistinct, `Service "web"`, func() {
 			svc := service("web", "")
 			c.edit(t, svc, func() { svc.Spec.Selector = map[string]string{"app": "web"} })
 		}},

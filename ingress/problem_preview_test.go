@@ -186,7 +186,7 @@ func TestPreviewGivesWay(t *testing.T) {
 	}
 }
 
-func TestOnlyAPreviewSearchesAllNamespaces(t *testing.T) {
+func TestOnlyAPreviewSearchesEveryIngressOfAHost(t *testing.T) {
 	c := newCluster(shop()...)
 	asked := func() []string {
 		return slices.DeleteFunc(slices.Clone(c.lists), func(list string) bool { return !strings.Contains(list, hostIndex) })
@@ -198,11 +198,15 @@ func TestOnlyAPreviewSearchesAllNamespaces(t *testing.T) {
 	diff(t, []string{"<nil> headgate.host=preview.a.test", "<nil> headgate.host=*.a.test"}, asked())
 }
 
-func TestObserveWithoutTheIndexFails(t *testing.T) {
+func TestObserveWithoutTheIndexesFails(t *testing.T) {
 	c := fake.NewClientBuilder().WithObjects(shop()...).Build()
-	_, err := New(c, c, Options{}).Observe(t.Context(), target(wantsPreview))
-	want := `observing the traffic of Deployment shop/web: listing the Ingresses that serve host "preview.a.test": `
-	if err == nil || !strings.HasPrefix(err.Error(), want) {
-		t.Errorf("got %v", err)
+	for want, tr := range map[string]rollout.Target{
+		`listing the Ingresses that serve host "preview.a.test": `: target(wantsPreview),
+		`listing the canary Ingresses for host "a.test": `:         target(),
+	} {
+		_, err := New(c, c, Options{}).Observe(t.Context(), tr)
+		if err == nil || !strings.HasPrefix(err.Error(), "observing the traffic of Deployment shop/web: "+want) {
+			t.Errorf("got %v", err)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	netv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/reason"
@@ -136,41 +137,29 @@ func checkPassthrough(in inspection) *rollout.Problem {
 	return nil
 }
 
-// checkForeignCanaries looks for a canary Ingress of somebody else on any path to a
-// split Service. It looks at every Ingress, also at those that the user left out of
-// headgate.dev/ingress: controllers attach a canary to the Service and not to the
-// path, and only one canary to each Service.
-func checkForeignCanaries(in inspection) *rollout.Problem {
-	split, stableAt := in.routes.splitNames(), map[location]string{}
-	for stable := range byName(in.snapshot.ingresses) {
-		for host, path := range pathsTo(stable, split) {
-			stableAt[locationOf(host, path)] = stable.Name
-		}
-	}
-	for canary := range byName(in.snapshot.foreignCanaries) {
-		for host, path := range allPaths(canary) {
-			if stable, ok := stableAt[locationOf(host, path)]; ok {
-				return newProblem(reason.ForeignCanary,
-					"Ingress %q, which Headgate did not make, is a canary for host %q, path %q of Ingress %q: "+
-						"delete it, because a controller uses only one canary for each Service", canary.Name, host, path.Path, stable)
-			}
-		}
-	}
-	return nil
-}
-
-// checkSelectors looks for a Service that selects the canary pods as well as the
-// stable pods. Headgate chooses the labels of the canary pods so that there is none,
-// but somebody may edit a selector later.
+// checkSelectors looks for a Service that selects the canary pods although Headgate did
+// not make it for this Deployment. Headgate chooses the labels of the canary pods so
+// that there is none, but somebody may create a Service or edit a selector later.
 func checkSelectors(in inspection) *rollout.Problem {
 	t := in.target
+	if len(t.Track) == 0 {
+		return nil // there is no canary yet
+	}
 	canary := maps.Clone(t.Deployment.Spec.Template.Labels)
 	maps.Copy(canary, t.Track)
+	canary[spec.LabelRollout] = t.Rollout
 	for _, svc := range in.routes.selecting {
-		if len(t.Track) > 0 && selects(svc, canary) {
+		if selects(svc, canary) {
 			return newProblem(reason.CanaryIndistinct,
 				"Service %q selects the canary pods as well as the stable pods, so the canary gets more traffic than its weight: "+
 					"add %s to its selector again", svc.Name, strings.Join(slices.Sorted(maps.Keys(t.Track)), " or "))
+		}
+	}
+	for _, svc := range in.routes.others {
+		if selects(svc, canary) {
+			return newProblem(reason.CanaryIndistinct,
+				"Service %q has the selector %s, which matches the canary pods and not the stable pods, so its users get the canary: "+
+					"change the selector or delete the Service", svc.Name, labels.SelectorFromSet(svc.Spec.Selector))
 		}
 	}
 	return nil

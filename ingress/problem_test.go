@@ -14,7 +14,15 @@ import (
 func TestProblem(t *testing.T) {
 	web := service("web", "web")
 	ing := ingress("web", rule("a.test", path("/", "web")))
-	_, canaryIng := canaries(target(), ing, 10)
+	canarySvc, canaryIng := canaries(target(), ing, 10)
+	selecting := func(name string, keysAndValues ...string) *corev1.Service {
+		return service(name, "", func(svc *corev1.Service) {
+			svc.Spec.Selector = map[string]string{}
+			for i := 0; i < len(keysAndValues); i += 2 {
+				svc.Spec.Selector[keysAndValues[i]] = keysAndValues[i+1]
+			}
+		})
+	}
 	canaryOf := func(host string, p netv1.HTTPIngressPath) *netv1.Ingress {
 		return annotated(ingress("theirs", rule(host, p)), nginx("canary"), "true")
 	}
@@ -63,6 +71,29 @@ func TestProblem(t *testing.T) {
 			reason: reason.CanaryIndistinct,
 			message: `Service "web" selects the canary pods as well as the stable pods, so the canary gets more traffic than its weight: ` +
 				`add app to its selector again`,
+		},
+
+		"a Service of somebody else that selects canary pods": {
+			objects: []any{web, service("theirs", "web-canary"), ing, canaryIng}, reason: reason.CanaryIndistinct,
+			message: `Service "theirs" has the selector app=web-canary, which matches the canary pods and not the stable pods, ` +
+				`so its users get the canary: change the selector or delete the Service`,
+		},
+		"a Service of somebody else that selects one of the canary's labels and another": {
+			objects: []any{web, selecting("theirs", "app", "web-canary", "tier", "back"), ing, canaryIng},
+		},
+		"our own Services select the canary pods": {
+			objects: []any{web, canarySvc, buildService(target(), web, forPreview), ing, canaryIng},
+		},
+		"a Service of type ExternalName selects nothing": {
+			objects: []any{
+				web, service("theirs", "web-canary", func(svc *corev1.Service) { svc.Spec.Type = corev1.ServiceTypeExternalName }), ing, canaryIng,
+			},
+		},
+		"a Service without a selector selects nothing": {
+			objects: []any{web, selecting("theirs"), ing, canaryIng},
+		},
+		"the canary Service of another Deployment in its own rollout": {
+			objects: []any{web, selecting("api-canary", "app", "web-canary", spec.LabelRollout, "8"), ing, canaryIng},
 		},
 
 		"no Ingress": {
@@ -133,6 +164,9 @@ func TestProblem(t *testing.T) {
 		},
 		"a foreign canary of another host": {objects: []any{web, ing, canaryOf("b.test", path("/", "elsewhere"))}},
 		"of another path":                  {objects: []any{web, ing, canaryOf("a.test", path("/x", "elsewhere"))}},
+		"of a class of another controller": {
+			objects: []any{web, ing, ofClass(canaryOf("a.test", path("/", "elsewhere")), "acme"), class("acme", "acme.test/ingress")},
+		},
 		"of another path type": {
 			objects: []any{web, ing, canaryOf("a.test", typed(path("/", "elsewhere"), new(netv1.PathTypeExact)))},
 		},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	netv1 "k8s.io/api/networking/v1"
@@ -31,6 +32,10 @@ type Options struct {
 	// A subdomain of a host of the Deployment's own Ingresses is always allowed.
 	PreviewDomains []string
 
+	// Cache is the cache behind the client. AffectedNamespaces reads from it: unlike
+	// the client, it does not wait for writes of this process. nil means the client.
+	Cache client.Reader
+
 	// Now is the clock that gives writes their time. nil means time.Now.
 	Now func() time.Time
 }
@@ -41,6 +46,7 @@ type Options struct {
 type Router struct {
 	client      client.Client
 	live        client.Reader
+	cache       client.Reader
 	dialect     dialect
 	controllers []string
 	domains     []string
@@ -55,6 +61,7 @@ func New(c client.Client, live client.Reader, o Options) *Router {
 	r := &Router{
 		client:      client.WithFieldOwner(c, spec.FieldOwner),
 		live:        live,
+		cache:       o.Cache,
 		dialect:     cmp.Or(dialect(o.AnnotationsPrefix), defaultDialect),
 		controllers: o.Controllers,
 		domains:     o.PreviewDomains,
@@ -62,6 +69,9 @@ func New(c client.Client, live client.Reader, o Options) *Router {
 	}
 	if len(r.controllers) == 0 {
 		r.controllers = []string{"k8s.io/ingress-nginx"}
+	}
+	if r.cache == nil {
+		r.cache = c
 	}
 	if r.now == nil {
 		r.now = time.Now
@@ -159,6 +169,27 @@ func (r *Router) setSplit(ctx context.Context, t rollout.Target, split trafficSp
 		return err
 	}
 	return r.apply(ctx, in.snapshot.makePlan(in.routes, in.target, split, r.now()))
+}
+
+// AffectedNamespaces returns the other namespaces in which ing may change how traffic
+// is split: those with an Ingress for one of its hosts, if ing is a canary Ingress. It
+// reads only from the cache and waits for nothing, so that it can be called for each
+// event: a write that hangs must not delay the events of everybody.
+func (r *Router) AffectedNamespaces(ctx context.Context, ing *netv1.Ingress) ([]string, error) {
+	var namespaces []string
+	for _, host := range canaryHostsOf(ing) {
+		var found netv1.IngressList
+		if err := r.cache.List(ctx, &found, client.MatchingFields{hostIndex: host}, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("listing the Ingresses that serve host %q: %w", host, err)
+		}
+		for i := range found.Items {
+			if namespace := found.Items[i].Namespace; namespace != ing.Namespace {
+				namespaces = append(namespaces, namespace)
+			}
+		}
+	}
+	slices.Sort(namespaces)
+	return slices.Compact(namespaces), nil
 }
 
 // inspection is everything that one pass knows about a target.

@@ -35,7 +35,8 @@ type cluster struct {
 
 func newCluster(objects ...client.Object) *cluster {
 	c := &cluster{now: noon}
-	inner := fake.NewClientBuilder().WithObjects(objects...).WithIndex(&netv1.Ingress{}, hostIndex, hostsOf).Build()
+	inner := fake.NewClientBuilder().WithObjects(objects...).
+		WithIndex(&netv1.Ingress{}, hostIndex, hostsOf).WithIndex(&netv1.Ingress{}, canaryIndex, canaryHostsOf).Build()
 	c.WithWatch = interceptor.NewClient(inner, interceptor.Funcs{
 		Create: func(ctx context.Context, w client.WithWatch, obj client.Object, opts ...client.CreateOption) error {
 			if err := c.note("create", obj); err != nil {
@@ -164,7 +165,8 @@ func TestRouterSplitsAndReturnsTheTraffic(t *testing.T) {
 	want := rollout.Traffic{
 		Services: []string{"web"}, Ingresses: []string{"admin", "web"}, Port: "http",
 		CanaryService: "web-canary", CanaryIngress: "admin-canary",
-		Selectors: []map[string]string{{"app": "web"}}, WithoutCanary: []string{"admin", "web"},
+		Selectors: []map[string]string{{"app": "web"}}, OtherServices: map[string]map[string]string{"api": {"app": "api"}},
+		WithoutCanary: []string{"admin", "web"},
 	}
 	diff(t, want, c.observe(t))
 
@@ -299,7 +301,8 @@ func TestObserveLooksAtThePodsBeforeAnythingIsRouted(t *testing.T) {
 	c.setWeight(t, 0)
 	c.lists = nil
 	diff(t, (*rollout.Problem)(nil), c.observe(t).Problem)
-	diff(t, 3, len(c.lists)) // Services, Ingresses, IngressClasses: the cache alone
+	// Services, Ingresses, IngressClasses, canary Ingresses for a.test and for admin.test: the cache alone
+	diff(t, 5, len(c.lists))
 
 	atRest := c.observe(t, func(t *rollout.Target) { t.Rollout = "" })
 	diff(t, reason.ServiceSelectsOthers, atRest.Problem.Reason)

@@ -14,9 +14,11 @@ import (
 )
 
 // routes are the Services and Ingresses of the user through which requests come to
-// the pods of one Deployment. Each list is in the order of names.
+// the pods of one Deployment, and the Services through which none may come. Each list
+// is in the order of names.
 type routes struct {
 	selecting []*corev1.Service // every Service that selects the stable pods
+	others    []*corev1.Service // every other Service that selects pods
 	services  []*corev1.Service // those of them whose traffic is split
 	ingresses []*netv1.Ingress  // the Ingresses that lead to a split Service
 }
@@ -31,8 +33,11 @@ type serviceNames map[string]bool
 func discover(s snapshot, t rollout.Target) routes {
 	var r routes
 	for svc := range byName(s.services) {
-		if selects(svc, t.Deployment.Spec.Template.Labels) {
+		switch {
+		case selects(svc, t.Deployment.Spec.Template.Labels):
 			r.selecting = append(r.selecting, svc)
+		case canBeSplit(svc):
+			r.others = append(r.others, svc)
 		}
 	}
 	candidates := slices.Collect(byName(s.ingresses))
@@ -123,6 +128,12 @@ func (r routes) traffic() rollout.Traffic {
 	var tr rollout.Traffic
 	for _, svc := range r.selecting {
 		tr.Selectors = append(tr.Selectors, maps.Clone(svc.Spec.Selector))
+	}
+	if len(r.others) > 0 {
+		tr.OtherServices = make(map[string]map[string]string, len(r.others))
+	}
+	for _, svc := range r.others {
+		tr.OtherServices[svc.Name] = maps.Clone(svc.Spec.Selector)
 	}
 	for _, svc := range r.services {
 		tr.Services = append(tr.Services, svc.Name)

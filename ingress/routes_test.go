@@ -24,10 +24,11 @@ func TestDiscover(t *testing.T) {
 		objects []any
 		want    rollout.Traffic
 	}{
-		"the Service that an Ingress leads to is split, the other one known": {
+		"the Service that an Ingress leads to is split, the other ones known": {
 			objects: []any{web, metrics, api, ing},
 			want: rollout.Traffic{Services: []string{"web"}, Ingresses: []string{"web"}, Port: "http",
-				Selectors: []map[string]string{webSelector, metricsSelector}},
+				Selectors:     []map[string]string{webSelector, metricsSelector},
+				OtherServices: map[string]map[string]string{"api": {"app": "api"}}},
 		},
 		"several of both, by name": {
 			objects: []any{web, metrics, ing, admin},

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -21,18 +22,22 @@ var preferredTracks = []string{
 }
 
 // ChooseTrack picks the fewest pod labels whose values must differ on canary pods,
-// so that canary pods match neither the Deployment's selector nor the selectors of
-// services. It returns those labels with the canary's values. Pod has the labels of
-// the stable pods.
+// so that canary pods match neither the Deployment's selector nor the selector of any
+// Service: services are those of the Services that select the stable pods, others
+// those of all other Services, by name. It returns the labels with the canary's
+// values. Pod has the labels of the stable pods.
 //
-// If a Service selects on spec.LabelTrack, that key alone is taken; else preferred,
-// the user's choice, unless it is ""; else a key of preferredTracks, then any key.
-// It is an error if the choice does not keep the pods apart.
+// If one of services selects on spec.LabelTrack, that key alone is taken; else
+// preferred, the user's choice, unless it is ""; else a key of preferredTracks, then
+// any key. It is an error if no choice keeps the pods apart.
 //
 // Example: pods {app: web, tier: front}, both selectors {app: web}: the result is
-// {app: web-canary}.
+// {app: web-canary}. If another Service selects {app: web-canary}, the result is an
+// error that names it: every choice that keeps canary pods from stable ones has that
+// label. With both selectors {app: web, tier: front} it would be {tier: front-canary}.
 func ChooseTrack(
-	pod map[string]string, selector *metav1.LabelSelector, services []map[string]string, preferred string,
+	pod map[string]string, selector *metav1.LabelSelector,
+	services []map[string]string, others map[string]map[string]string, preferred string,
 ) (map[string]string, error) {
 	own, err := metav1.LabelSelectorAsSelector(selector)
 	if err != nil {
@@ -45,24 +50,52 @@ func ChooseTrack(
 			preferred = spec.LabelTrack
 		}
 	}
-	if preferred != "" {
-		if track := trackOf(pod, []string{preferred}); distinct(pod, track, selectors) {
+	foreign := selectorsByName(others)
+	var taken error // why the first choice that keeps canary pods from stable ones was not taken
+	for track := range tracks(pod, preferred) {
+		canary := canaryLabels(pod, track)
+		if matchesAny(selectors, canary) {
+			continue
+		}
+		i := slices.IndexFunc(foreign, func(s serviceSelector) bool { return s.Matches(canary) })
+		if i < 0 {
 			return track, nil
 		}
+		if taken == nil {
+			taken = fmt.Errorf("canary pods would match the selector %s of Service %q: "+
+				"change the selector, delete the Service, or name another label in %s",
+				foreign[i].Selector, foreign[i].service, spec.AnnotationTrackLabel)
+		}
+	}
+	switch {
+	case taken != nil:
+		return nil, taken
+	case preferred != "":
 		return nil, fmt.Errorf("canary pods would be selected as stable pods although their label %s differs, "+
 			"because a selector does not use it: "+
 			"name a label in %s on which the Deployment and all its Services select", preferred, spec.AnnotationTrackLabel)
 	}
-	keys := trackKeys(pod)
-	for size := 1; size <= min(3, len(keys)); size++ {
-		for _, some := range choose(keys, size) {
-			if track := trackOf(pod, some); distinct(pod, track, selectors) {
-				return track, nil
+	return nil, fmt.Errorf("no choice of up to three pod labels keeps canary pods out of the Deployment's selector and of %d Services: "+
+		"add a label to the pods on which all of them select, and name it in %s", len(services), spec.AnnotationTrackLabel)
+}
+
+// tracks yields what may be chosen, the best first: preferred alone, or, if that is "",
+// every choice of one, two and three labels of pod.
+func tracks(pod map[string]string, preferred string) iter.Seq[map[string]string] {
+	return func(yield func(map[string]string) bool) {
+		if preferred != "" {
+			yield(trackOf(pod, []string{preferred}))
+			return
+		}
+		keys := trackKeys(pod)
+		for size := 1; size <= min(3, len(keys)); size++ {
+			for _, some := range choose(keys, size) {
+				if !yield(trackOf(pod, some)) {
+					return
+				}
 			}
 		}
 	}
-	return nil, fmt.Errorf("no choice of up to three pod labels keeps canary pods out of the Deployment's selector and of %d Services: "+
-		"add a label to the pods on which all of them select, and name it in %s", len(services), spec.AnnotationTrackLabel)
 }
 
 // trackKeys are the labels of pod, the preferred ones first.
@@ -89,15 +122,30 @@ func trackOf(pod map[string]string, keys []string) map[string]string {
 	return track
 }
 
-func distinct(pod, track map[string]string, selectors []labels.Selector) bool {
+// canaryLabels returns the labels of canary pods: those of stable pods, but for track.
+func canaryLabels(pod, track map[string]string) labels.Set {
 	canary := maps.Clone(pod)
 	maps.Copy(canary, track)
-	for _, s := range selectors {
-		if s.Matches(labels.Set(canary)) {
-			return false
-		}
+	return canary
+}
+
+func matchesAny(selectors []labels.Selector, pod labels.Set) bool {
+	return slices.ContainsFunc(selectors, func(s labels.Selector) bool { return s.Matches(pod) })
+}
+
+// serviceSelector is the selector of a Service.
+type serviceSelector struct {
+	service string
+	labels.Selector
+}
+
+// selectorsByName returns the selectors of services, sorted by the name of the Service.
+func selectorsByName(services map[string]map[string]string) []serviceSelector {
+	all := make([]serviceSelector, 0, len(services))
+	for _, name := range slices.Sorted(maps.Keys(services)) {
+		all = append(all, serviceSelector{name, labels.SelectorFromSet(services[name])})
 	}
-	return true
+	return all
 }
 
 // choose returns every choice of n of keys, in the order of keys.

@@ -18,6 +18,7 @@ func TestChooseTrack(t *testing.T) {
 		pod       labels
 		selector  metav1.LabelSelector
 		services  []labels
+		others    map[string]labels
 		preferred string
 		want      labels
 	}{
@@ -61,6 +62,21 @@ func TestChooseTrack(t *testing.T) {
 			services: []labels{{"tier": "front"}},
 			want:     labels{"tier": "front-canary"},
 		},
+		"the next label where the first is what another Service selects on": {
+			pod: labels{"app": "web", "tier": "front"}, selector: matching("app", "web", "tier", "front"),
+			services: []labels{{"app": "web", "tier": "front"}}, others: map[string]labels{"theirs": {"app": "web-canary"}},
+			want: labels{"tier": "front-canary"},
+		},
+		"two labels where another Service selects on one of them alone": {
+			pod: labels{"app": "web", "tier": "front"}, selector: matching("app", "web"), services: []labels{{"app": "web"}},
+			others: map[string]labels{"theirs": {"app": "web-canary", "tier": "front"}},
+			want:   labels{"app": "web-canary", "tier": "front-canary"},
+		},
+		"another Service that selects on the label made for it does not decide": {
+			pod: labels{"app": "web"}, selector: matching("app", "web"), services: []labels{{"app": "web"}},
+			others: map[string]labels{"theirs": {"app": "api", "headgate.dev/track": "stable"}},
+			want:   labels{"app": "web-canary"},
+		},
 		"a value is cut where it would be too long": {
 			pod: labels{"app": long}, selector: matching("app", long), services: []labels{{"app": long}},
 			want: labels{"app": long[:56] + "-canary"},
@@ -72,7 +88,7 @@ func TestChooseTrack(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := rollout.ChooseTrack(c.pod, &c.selector, c.services, c.preferred)
+			got, err := rollout.ChooseTrack(c.pod, &c.selector, c.services, c.others, c.preferred)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,6 +105,7 @@ func TestChooseTrackErrors(t *testing.T) {
 		pod       labels
 		selector  metav1.LabelSelector
 		services  []labels
+		others    map[string]labels
 		preferred string
 		want      string
 	}{
@@ -114,6 +131,18 @@ func TestChooseTrackErrors(t *testing.T) {
 			want: "no choice of up to three pod labels keeps canary pods out of the Deployment's selector and of 3 Services: add a label " +
 				"to the pods on which all of them select, and name it in headgate.dev/track-label",
 		},
+		"every choice is what another Service selects on": {
+			pod: labels{"app": "web", "tier": "front"}, selector: matching("app", "web"), services: []labels{{"app": "web"}},
+			others: map[string]labels{"z": {"app": "web-canary"}, "theirs": {"app": "web-canary"}, "api": {"app": "api"}},
+			want: "canary pods would match the selector app=web-canary of Service \"theirs\": " +
+				"change the selector, delete the Service, or name another label in headgate.dev/track-label",
+		},
+		"the user's choice is what another Service selects on": {
+			pod: labels{"app": "web", "tier": "front"}, selector: matching("app", "web", "tier", "front"),
+			services: []labels{{"app": "web", "tier": "front"}}, others: map[string]labels{"theirs": {"tier": "front-canary"}}, preferred: "tier",
+			want: "canary pods would match the selector tier=front-canary of Service \"theirs\": " +
+				"change the selector, delete the Service, or name another label in headgate.dev/track-label",
+		},
 		"a selector that is none": {
 			pod:      labels{"app": "web"},
 			selector: metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "app", Operator: "Like"}}},
@@ -122,7 +151,7 @@ func TestChooseTrackErrors(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := rollout.ChooseTrack(c.pod, &c.selector, c.services, c.preferred)
+			got, err := rollout.ChooseTrack(c.pod, &c.selector, c.services, c.others, c.preferred)
 			if err == nil {
 				t.Fatalf("no error, but %v", got)
 			}

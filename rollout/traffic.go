@@ -50,6 +50,12 @@ type Traffic struct {
 	// selects the stable pods, split or not. Canary pods must match none.
 	Selectors []map[string]string
 
+	// OtherServices has the selector of every other Service in the namespace that
+	// selects pods, by the name of the Service. Canary pods must match none of these
+	// either: the users of such a Service never asked for this application. The
+	// Services that the router made for this Deployment are not among them.
+	OtherServices map[string]map[string]string
+
 	// Problem is why the weights would not be true. nil: they are.
 	Problem *Problem
 

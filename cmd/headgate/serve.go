@@ -165,6 +165,7 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 			AnnotationsPrefix: cfg.AnnotationsPrefix,
 			Controllers:       cfg.IngressControllers,
 			PreviewDomains:    cfg.PreviewDomains,
+			Cache:             mgr.GetCache(),
 		}),
 		Judge: judge{analysis.New(prometheus, mgr.GetAPIReader(), analysis.Options{
 			Source:         cfg.MetricsSource,

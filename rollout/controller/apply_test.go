@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	netv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -39,6 +40,10 @@ func (l *ledger) Remove(context.Context, rollout.Target) error { l.note("remove 
 func (l *ledger) Cleanup(context.Context, rollout.Target) error {
 	l.note("remove services")
 	return nil
+}
+
+func (l *ledger) AffectedNamespaces(context.Context, *netv1.Ingress) ([]string, error) {
+	return nil, nil
 }
 
 func (l *ledger) funcs() interceptor.Funcs {

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 
+	netv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -31,6 +32,11 @@ type Router interface {
 	// Cleanup deletes the canary Services of t. Call it once routers act on what
 	// Remove did, which takes the settle time.
 	Cleanup(ctx context.Context, t rollout.Target) error
+
+	// AffectedNamespaces returns the other namespaces in which ing may change what
+	// Observe finds. It is called for each event of an Ingress: it reads caches only
+	// and waits for no write.
+	AffectedNamespaces(ctx context.Context, ing *netv1.Ingress) ([]string, error)
 }
 
 // Gatekeeper asks HTTP gates.

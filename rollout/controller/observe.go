@@ -241,7 +241,8 @@ func (r *Reconciler) observeCanaryPods(ctx context.Context, s *snapshot) error {
 
 // chooseTrack chooses the track labels of a canary that does not exist yet.
 func (s *snapshot) chooseTrack() {
-	track, err := rollout.ChooseTrack(s.dep.Spec.Template.Labels, s.dep.Spec.Selector, s.Traffic.Selectors, s.Spec.TrackLabel)
+	track, err := rollout.ChooseTrack(s.dep.Spec.Template.Labels, s.dep.Spec.Selector,
+		s.Traffic.Selectors, s.Traffic.OtherServices, s.Spec.TrackLabel)
 	if err != nil {
 		s.Problem = &rollout.Problem{Reason: reason.CanaryIndistinct, Message: err.Error()}
 		return

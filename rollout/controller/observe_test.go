@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 )
 
@@ -132,5 +133,22 @@ func TestFingerprint(t *testing.T) {
 	}
 	if of(version{"web:v1", ""}) != of(version{"web:v1", "10h"}) {
 		t.Error("a restart changes the fingerprint: a promotion would end by it")
+	}
+}
+
+// TestChooseTrackAvoidsOtherServices: canary pods would answer the users of a Service that
+// selects no stable pod.
+func TestChooseTrackAvoidsOtherServices(t *testing.T) {
+	s := &snapshot{dep: stableDeployment()}
+	s.Traffic.Selectors = []map[string]string{{"app": "web"}}
+	s.chooseTrack()
+	if s.Problem != nil || s.target.Track["app"] != "web-canary" {
+		t.Fatalf("track %v, problem %v", s.target.Track, s.Problem)
+	}
+	s.target.Track = nil
+	s.Traffic.OtherServices = map[string]map[string]string{"theirs": {"app": "web-canary"}}
+	s.chooseTrack()
+	if s.Problem == nil || s.Problem.Reason != reason.CanaryIndistinct || s.target.Track != nil {
+		t.Errorf("track %v, problem %v", s.target.Track, s.Problem)
 	}
 }

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -98,13 +99,29 @@ func (r *Reconciler) rolloutsAffectedBy(ctx context.Context, obj client.Object) 
 		ctrl.LoggerFrom(ctx).Error(err, "listing Deployments in a rollout")
 		return nil
 	}
+	namespaces := r.namespacesAffectedBy(ctx, obj)
 	var requests []ctrl.Request
 	for i := range list.Items {
-		if dep := &list.Items[i]; mayAffect(obj, dep) {
+		if dep := &list.Items[i]; mayAffect(obj, dep) || slices.Contains(namespaces, dep.Namespace) {
 			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(dep)})
 		}
 	}
 	return requests
+}
+
+// namespacesAffectedBy returns the other namespaces with rollouts to which obj may
+// matter, if it is an Ingress. A canary Ingress may take the place of a canary Ingress
+// of another namespace.
+func (r *Reconciler) namespacesAffectedBy(ctx context.Context, obj client.Object) []string {
+	ing, ok := obj.(*netv1.Ingress)
+	if !ok {
+		return nil
+	}
+	namespaces, err := r.Router.AffectedNamespaces(ctx, ing)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "finding the namespaces that an Ingress affects", "namespace", ing.Namespace, "ingress", ing.Name)
+	}
+	return namespaces
 }
 
 // rolloutsScaledBy returns the Deployments in a rollout to which an autoscaler may

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,8 +15,19 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// TestRolloutsAffectedBy: whoever comes to serve a preview host, in whatever namespace, is
-// to be noticed; nothing else of other namespaces is.
+// sameHost is a Router that can do nothing but say which namespaces an Ingress,
+// NAMESPACE/NAME, affects.
+type sameHost struct {
+	Router
+	affected map[string][]string
+}
+
+func (h sameHost) AffectedNamespaces(_ context.Context, ing *netv1.Ingress) ([]string, error) {
+	return h.affected[client.ObjectKeyFromObject(ing).String()], nil
+}
+
+// TestRolloutsAffectedBy: of other namespaces, an Ingress for a preview host and a canary
+// Ingress for a stable host are to be noticed, and nothing else.
 func TestRolloutsAffectedBy(t *testing.T) {
 	held := func(namespace, preview string) *appsv1.Deployment {
 		dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{
@@ -28,8 +40,11 @@ func TestRolloutsAffectedBy(t *testing.T) {
 	}
 	idle := held("shop", "")
 	idle.Name, idle.Annotations = "idle", nil
-	r := &Reconciler{Client: fake.NewClientBuilder().WithIndex(&appsv1.Deployment{}, activeIndex, activeKey).
-		WithObjects(held("shop", ""), held("blog", "preview.blog.example.com"), idle).Build()}
+	r := &Reconciler{
+		Client: fake.NewClientBuilder().WithIndex(&appsv1.Deployment{}, activeIndex, activeKey).
+			WithObjects(held("shop", ""), held("blog", "preview.blog.example.com"), idle).Build(),
+		Router: sameHost{affected: map[string][]string{"other/canary": {"shop"}}},
+	}
 	for sentence, tt := range map[string]struct {
 		obj  client.Object
 		want []string
@@ -46,6 +61,10 @@ func TestRolloutsAffectedBy(t *testing.T) {
 		"an Ingress of elsewhere, to those with a preview host": {
 			&netv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "other"}},
 			[]string{"blog/web"},
+		},
+		"a canary Ingress of elsewhere, also to those with the same host": {
+			&netv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "canary"}},
+			[]string{"blog/web", "shop/web"},
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -55,8 +55,10 @@ var preconditions = []Explanation{
 		shipBlocked,
 	),
 	row(ForeignCanary, warning, in(StaysPending, StaysAtWeight),
-		means("Another canary Ingress, which Headgate did not make, is on the same host and path. A controller honours only one."+notBegun),
-		look("The message names that Ingress. It may be left over from another tool, or written by hand."),
+		means("Another canary Ingress, which Headgate did not make for this Deployment, is on the same host and path, in this namespace or "+
+			"in another one. A controller honours only one. ingress-nginx does not compare namespaces."+notBegun),
+		look("The message names that Ingress, as NAMESPACE/INGRESS if it is in another namespace. It may be left over from another tool, "+
+			"or written by hand."),
 		showIngress,
 		to("delete it, if nobody needs it", inNamespace+"delete ingress INGRESS"),
 		shipBlocked,
@@ -70,9 +72,11 @@ var preconditions = []Explanation{
 	),
 	row(CanaryIndistinct, warning, in(StaysPending, StaysAtWeight),
 		means("Canary pods would be selected as stable ones: no label that Headgate may change tells the two apart for the Deployment and "+
-			"for every Service. Or a Service was edited and selects both now."+notBegun),
-		look("The selector of the Deployment and of every Service that selects its pods. One label should be in all of them; "+
-			"`headgate.dev/track-label` names it."),
+			"for every Service. Or they would be selected by a Service of something else, whose users would get the canary. "+
+			"Or a Service was created or edited during the rollout and selects canary pods now."+notBegun),
+		look("The selectors of the Deployment and of the Services in its namespace. One label should be in all selectors that "+
+			"select its pods; `headgate.dev/track-label` names it. No other Service should select on the value of that label with "+
+			"`-canary` at its end."),
 		showServices,
 		to("see the selector of the Deployment", inNamespace+"get deployment NAME -o jsonpath='{.spec.selector}'"),
 		to("name the label", annotate+"--overwrite headgate.dev/track-label=app.kubernetes.io/instance"),

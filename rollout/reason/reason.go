@@ -58,7 +58,7 @@ const (
 	IngressClassUnknown  Reason = "IngressClassUnknown"  // nobody is known to honour canary annotations there
 	ForeignCanary        Reason = "ForeignCanary"        // another canary Ingress already splits this path
 	NameTaken            Reason = "NameTaken"            // an object of ours exists and is not ours
-	CanaryIndistinct     Reason = "CanaryIndistinct"     // no label can tell canary pods from stable ones
+	CanaryIndistinct     Reason = "CanaryIndistinct"     // no label keeps canary pods out of selectors that are not for them
 	StableUnavailable    Reason = "StableUnavailable"    // no stable pod serves: nothing to split
 	ScaledToZero         Reason = "ScaledToZero"
 	RecreateNotSupported Reason = "RecreateNotSupported"

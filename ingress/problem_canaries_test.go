@@ -1,0 +1,117 @@
+package ingress
+
+import (
+	"strings"
+	"testing"
+
+	netv1 "k8s.io/api/networking/v1"
+
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+)
+
+// canaryElsewhere is a canary Ingress theirs of another namespace.
+func canaryElsewhere(rules ...netv1.IngressRule) *netv1.Ingress {
+	return elsewhere(annotated(ingress("theirs", rules...), nginx("canary"), "true"))
+}
+
+func ofClass(ing *netv1.Ingress, class string) *netv1.Ingress {
+	ing.Spec.IngressClassName = &class
+	return ing
+}
+
+// The cluster has Ingress web for a.test/, and for every host at /all, to Service web.
+// It has Ingress api for a.test/api to Service api, which is not split.
+func TestForeignCanariesOfOtherNamespaces(t *testing.T) {
+	const rootMessage = `Ingress "other/theirs" is a canary for host "a.test", path "/" of Ingress "web", ` +
+		`although it is in namespace "other": ` +
+		`have it deleted there, because a controller may use canaries of every namespace and uses only one for each Service`
+	for name, tc := range map[string]struct {
+		theirs  *netv1.Ingress
+		message string // "" for no problem
+	}{
+		"the same host and path": {canaryElsewhere(rule("a.test", path("/", "x"))), rootMessage},
+		"beside other hosts": {
+			canaryElsewhere(rule("b.test", path("/", "x")), rule("a.test", path("/x", "x"), path("/", "x"))), rootMessage},
+		"a path that is equal once normalised": {
+			canaryElsewhere(rule("a.test", typed(path("", "x"), nil))),
+			`Ingress "other/theirs" is a canary for host "a.test", path "" of Ingress "web", although it is in namespace "other": ` +
+				`have it deleted there, because a controller may use canaries of every namespace and uses only one for each Service`},
+		"a rule for every host": {
+			canaryElsewhere(rule("", path("/all", "x"))),
+			`Ingress "other/theirs" is a canary for host "", path "/all" of Ingress "web", although it is in namespace "other": ` +
+				`have it deleted there, because a controller may use canaries of every namespace and uses only one for each Service`},
+		"a class of the same controller": {ofClass(canaryElsewhere(rule("a.test", path("/", "x"))), "nginx-2"), rootMessage},
+		"a class that nobody knows":      {ofClass(canaryElsewhere(rule("a.test", path("/", "x"))), "unknown"), rootMessage},
+		"a class of another controller":  {ofClass(canaryElsewhere(rule("a.test", path("/", "x"))), "acme"), ""},
+		"another host":                   {canaryElsewhere(rule("b.test", path("/", "x"))), ""},
+		"another path":                   {canaryElsewhere(rule("a.test", path("/x", "x"))), ""},
+		"another path type":              {canaryElsewhere(rule("a.test", typed(path("/", "x"), new(netv1.PathTypeExact)))), ""},
+		"a path to a Service beside it":  {canaryElsewhere(rule("a.test", path("/api", "x"))), ""},
+		"no canary":                      {elsewhere(ingress("theirs", rule("a.test", path("/", "x")))), ""},
+		"a canary that is switched off":  {annotated(canaryElsewhere(rule("a.test", path("/", "x"))), nginx("canary"), "false"), ""},
+		"a canary for another dialect only": {
+			elsewhere(annotated(ingress("theirs", rule("a.test", path("/", "x"))), "ingress.acme.test/canary", "true")), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(nginxClass(), class("nginx-2", "k8s.io/ingress-nginx"), class("acme", "acme.test/ingress"),
+				service("web", "web"), service("api", "api"),
+				ingress("web", rule("a.test", path("/", "web")), rule("", path("/all", "web"))),
+				ingress("api", rule("a.test", path("/api", "api"))), tc.theirs)
+			var want reason.Reason
+			if tc.message != "" {
+				want = reason.ForeignCanary
+			}
+			expectProblem(t, want, tc.message, c.observe(t, func(tr *rollout.Target) { tr.Track = nil }).Problem)
+
+			c.setWeight(t, 10)
+			expectProblem(t, want, tc.message, c.observe(t).Problem)
+		})
+	}
+}
+
+// A message that changed with the order of the cache would be a new event each time.
+func TestTheFirstForeignCanaryIsNamed(t *testing.T) {
+	late, early := canaryElsewhere(rule("a.test", path("/", "x"))), canaryElsewhere(rule("a.test", path("/", "x")))
+	early.Namespace = "books"
+	c := newCluster(nginxClass(), service("web", "web"), ingress("web", rule("a.test", path("/", "web"))), late, early)
+	named := func() string {
+		t.Helper()
+		p := c.observe(t).Problem
+		if p == nil || p.Reason != reason.ForeignCanary {
+			t.Fatalf("got %+v", p)
+		}
+		return strings.Split(p.Message, `"`)[1]
+	}
+	diff(t, "books/theirs", named())
+	beside := annotated(ingress("beside", rule("a.test", path("/", "x"))), nginx("canary"), "true")
+	c.add(t, beside)
+	diff(t, "beside", named())
+	c.remove(t, beside)
+	c.remove(t, early)
+	diff(t, "other/theirs", named())
+}
+
+func TestAffectedNamespaces(t *testing.T) {
+	c := newCluster(ingress("web", rule("a.test", path("/", "web"))), ingress("web-b", rule("b.test", path("/", "web"))),
+		ingress("all", rule("", path("/", "web"))))
+	for name, tc := range map[string]struct {
+		ing  *netv1.Ingress
+		want []string
+	}{
+		"a canary for the same hosts":    {canaryElsewhere(rule("b.test"), rule("a.test")), []string{namespace}},
+		"a canary for every host":        {canaryElsewhere(rule("")), []string{namespace}},
+		"a canary for another host":      {canaryElsewhere(rule("c.test")), nil},
+		"a canary of the same namespace": {annotated(ingress("web-canary", rule("a.test")), nginx("canary"), "true"), nil},
+		"no canary":                      {elsewhere(ingress("theirs", rule("a.test"))), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			// The client may wait for a write, so it is not used.
+			got, err := New(nil, nil, Options{Cache: c}).AffectedNamespaces(t.Context(), tc.ing)
+			if err != nil {
+				t.Fatal(err)
+			}
+			diff(t, tc.want, got)
+		})
+	}
+}
