@@ -69,3 +69,44 @@ func TestReason(t *testing.T) {
 		"\tCelebrated        Reason = \"Celebrated\"\n\tPromoted          Reason = ")
 	c.red("go test ./rollout/reason", "Celebrated")
 }
+
+// A built-in metric that lacks a method does not compile; one without its row in the
+// page fails a test.
+func TestMetric(t *testing.T) {
+	t.Parallel()
+	c := copyTree(t)
+	c.write("analysis/queue.go", "package analysis\n\ntype queueLength struct{}\n\n"+
+		"func (queueLength) name() string { return \"queue-length\" }\n")
+	c.replace("analysis/builtin.go", "\terrorRate{},\n", "\terrorRate{},\n\tqueueLength{},\n")
+	c.red("go vet ./analysis", "missing method checkBound")
+	c.write("analysis/queue.go", `package analysis
+
+import "github.com/headgate/headgate/rollout"
+
+type queueLength struct{}
+
+func (queueLength) name() string                               { return "queue-length" }
+func (queueLength) checkBound(Condition) error                 { return nil }
+func (queueLength) query(sourceSeries, rollout.Subject) string { return "max(queue_length)" }
+func (queueLength) needsTraffic() bool                         { return false }
+func (queueLength) docs() metricDocs                           { return metricDocs{} }
+`)
+	c.green("go build ./...")
+	c.red("go test ./analysis", "queue-length")
+}
+
+// A metrics source that lacks a method does not compile; one without its row in the
+// page, or that the command does not know, fails a test.
+func TestSource(t *testing.T) {
+	t.Parallel()
+	c := copyTree(t)
+	c.write("analysis/source_caddy.go", "package analysis\n\ntype caddySeries struct{}\n\n"+
+		"func (caddySeries) name() Source { return \"caddy\" }\n")
+	c.replace("analysis/source.go", "traefikSeries{}}", "traefikSeries{}, caddySeries{}}")
+	c.red("go vet ./analysis", "missing method canaryMatchers")
+	c.write("analysis/source_caddy.go", "package analysis\n\ntype caddySeries struct{ nginxSeries }\n\n"+
+		"func (caddySeries) name() Source { return \"caddy\" }\n")
+	c.green("go build ./...")
+	c.red("go test ./analysis", "caddy")
+	c.red("go test ./cmd/headgate", "caddy")
+}
