@@ -210,6 +210,10 @@ func (p *pass) pending() Decision {
 				p.refusal(), p.annotate(spec.VerbRetry)),
 		}
 	}
+	if p.Stable.UpdateGap != "" {
+		p.note(reason.UpdateGap, "the rollout will wait before its end, because %s: set maxUnavailable to 0 in the strategy of the Deployment",
+			p.Stable.UpdateGap)
+	}
 	for _, gap := range p.Gaps {
 		p.note(gap.Reason, "%s", gap.Message)
 	}

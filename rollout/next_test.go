@@ -304,3 +304,25 @@ func TestRefusedWrites(t *testing.T) {
 		t.Errorf("refused for 10m before there is a canary: %s: %s", d.Reason, d.Message)
 	}
 }
+
+// A release into an update that may leave stable without a pod is announced when the
+// rollout begins and held at its end, until the strategy changes or a person accepts
+// it. The steps before are walked as ever.
+func TestUpdateGap(t *testing.T) {
+	const gap = "all may be stopped"
+	o := running()
+	o.Stable.UpdateGap, o.Plan = gap, nil
+	o.Canary.State.Steps, o.Now = o.Canary.State.Steps[:2], noon.Add(6*time.Minute)
+	d := rollout.Next(o)
+	if d.Reason != reason.UpdateGap || d.Hold != rollout.KeepHold || d.Routes.Weight != 10 || !strings.Contains(d.Message, gap) {
+		t.Errorf("at the end: %s, hold %v, weight %d: %s", d.Reason, d.Hold, d.Routes.Weight, d.Message)
+	}
+	say(&o, "promote-full")
+	if d := rollout.Next(o); d.Hold != rollout.Release {
+		t.Errorf("a person accepts it: %s: %s", d.Reason, d.Message)
+	}
+	o.Canary, o.Traffic, o.Command = nil, rollout.Traffic{}, nil
+	if d := rollout.Next(o); len(d.Notes) != 1 || d.Notes[0].Reason != reason.UpdateGap || d.Canary == nil {
+		t.Errorf("at the beginning: %+v", d.Notes)
+	}
+}

@@ -78,6 +78,11 @@ type Stable struct {
 	Rolling, Recreate bool
 	Revision          string
 
+	// UpdateGap is why the rolling update of a release may leave stable without an
+	// Available pod. Routers then answer 503 to everybody, whatever the weight: a
+	// canary Ingress needs endpoints behind the stable one. "": it leaves some.
+	UpdateGap string
+
 	// Stalled is the Deployment's own ProgressDeadlineExceeded.
 	Stalled bool
 }

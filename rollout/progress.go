@@ -161,6 +161,10 @@ func (p *pass) awaitLeave() *Decision {
 	if waiting := p.awaitPass(); waiting != nil {
 		return waiting
 	}
+	if point == spec.GatePromotion && p.Stable.UpdateGap != "" {
+		return p.waitAtStep(reason.UpdateGap, fmt.Sprintf("the template is not released, because %s: set maxUnavailable to 0 in the strategy of the "+
+			"Deployment, or accept that no pod may serve for a while: %s", p.Stable.UpdateGap, p.annotate(spec.VerbPromoteFull)))
+	}
 	return p.awaitGates(point)
 }
 

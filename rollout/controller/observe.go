@@ -132,6 +132,7 @@ func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 		Template:  fingerprint(dep.Spec.Template),
 		Replicas:  *dep.Spec.Replicas,
 		Available: status.AvailableReplicas,
+		UpdateGap: updateGap(dep),
 		Revision:  dep.Annotations["deployment.kubernetes.io/revision"],
 		Complete: upToDate && !dep.Spec.Paused &&
 			status.UpdatedReplicas == *dep.Spec.Replicas &&

@@ -18,6 +18,7 @@ const (
 	AwaitingPromotion Reason = "AwaitingPromotion" // a pause step: a person decides
 	AwaitingVerdict   Reason = "AwaitingVerdict"   // the weight may not rise without a Pass
 	AwaitingGate      Reason = "AwaitingGate"      // an HTTP gate is closed
+	UpdateGap         Reason = "UpdateGap"         // the update of a promotion may leave no pod that serves
 	JobRunning        Reason = "JobRunning"
 	PausedByCommand   Reason = "PausedByCommand"
 	Releasing         Reason = "Releasing"        // every step passed; the native rolling update runs

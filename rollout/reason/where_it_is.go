@@ -63,6 +63,15 @@ var whereItIs = []Explanation{
 		to("ask no gate any more", annotate+"headgate.dev/gates-"),
 		to("give up once the canary exists", command+"abort"),
 	),
+	row(UpdateGap, warning, in(StaysAtWeight),
+		means("Every step is done, and the template is not released: the strategy of the Deployment lets Kubernetes stop every stable pod "+
+			"before a new one is Available. Routers then answer 503 to everybody, whatever weight the canary has. "+
+			"The canary keeps its traffic. An event says so when the rollout begins."),
+		look("`spec.strategy.rollingUpdate`: with `maxUnavailable: 0` and `maxSurge: 1` there is always a pod that serves."),
+		to("have one pod more during an update, and none less", inNamespace+
+			`patch deployment NAME -p '{"spec":{"strategy":{"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":0,"maxSurge":1}}}}'`),
+		to("release it all the same", command+"promote-full"), abortIt,
+	),
 	row(JobRunning, normal, in(StaysAtWeight),
 		means("A `job` step runs its Job and waits for the result. "+
 			"If the Job fails or runs out of time, the rollout is rolled back with `JobFailed`."),
