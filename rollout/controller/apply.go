@@ -227,6 +227,11 @@ func nullIfEmpty(value string) any {
 // removeCanary deletes the canary Services and then the canary Deployment, once d
 // wants no canary and no route leads to it.
 func (r *Reconciler) removeCanary(ctx context.Context, s *snapshot, d rollout.Decision) error {
+	if s.canaryDep == nil && s.Stable.Phase != "" && d.Phase == "" {
+		// Somebody deleted the canary Deployment. Its Services belong to stable, so
+		// they are still there.
+		return r.Router.Cleanup(ctx, s.target)
+	}
 	if s.canaryDep == nil || d.Canary != nil || s.Traffic.Routed {
 		return nil
 	}

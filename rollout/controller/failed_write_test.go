@@ -91,6 +91,23 @@ func TestApplyRecordsTheVerdictWhenRoutesCannotBeRemoved(t *testing.T) {
 	}
 }
 
+// A canary Deployment that somebody deleted leaves its Services, which belong to the
+// stable Deployment. They go once, with the phase.
+func TestServicesOfADeletedCanaryAreRemoved(t *testing.T) {
+	s := newFixture(t)
+	s.canaryDep, s.Traffic, s.Stable.Hold, s.Stable.Phase = nil, rollout.Traffic{}, "", spec.Promoting
+	if err := s.removeCanary(t.Context(), s.snapshot, rollout.Decision{}); err != nil {
+		t.Fatal(err)
+	}
+	s.Stable.Phase = ""
+	if err := s.removeCanary(t.Context(), s.snapshot, rollout.Decision{}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"remove services"}, s.ledger.writes); diff != "" {
+		t.Error(diff)
+	}
+}
+
 type stuckRouter struct{ *ledger }
 
 func (stuckRouter) Remove(context.Context, rollout.Target) error { return errors.New("timeout") }
