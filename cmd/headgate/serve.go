@@ -179,6 +179,9 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 		Settle:      cfg.Settle,
 		Drain:       cfg.Drain,
 	}
+	if err := mgr.AddHealthzCheck("reconciles", reconciler.Alive); err != nil {
+		return err
+	}
 	return reconciler.SetupWithManager(ctx, mgr, cfg.MaxConcurrentReconciles)
 }
 

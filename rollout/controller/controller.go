@@ -38,10 +38,13 @@ type Reconciler struct {
 
 	// Now is the clock. nil means time.Now.
 	Now func() time.Time
+
+	underway underway
 }
 
 // Reconcile observes one Deployment, decides and applies; see the package comment.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	defer r.underway.begin(req.NamespacedName, r.now())()
 	s, err := r.observe(ctx, req.NamespacedName)
 	if err != nil {
 		return ctrl.Result{}, err

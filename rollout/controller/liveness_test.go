@@ -1,0 +1,27 @@
+package controller
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+func TestAlive(t *testing.T) {
+	now := time.Unix(0, 0)
+	r := &Reconciler{Now: func() time.Time { return now }}
+	end := r.underway.begin(types.NamespacedName{Namespace: "shop", Name: "web"}, now)
+	now = now.Add(stuckAfter)
+	if err := r.Alive(nil); err != nil {
+		t.Error(err)
+	}
+	now = now.Add(time.Second)
+	if err := r.Alive(nil); err == nil || !strings.Contains(err.Error(), "shop/web takes 4m1s") {
+		t.Errorf("Alive() = %v", err)
+	}
+	end()
+	if err := r.Alive(nil); err != nil {
+		t.Error(err)
+	}
+}
