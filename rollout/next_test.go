@@ -326,3 +326,22 @@ func TestUpdateGap(t *testing.T) {
 		t.Errorf("at the beginning: %+v", d.Notes)
 	}
 }
+
+// The pod template of the canary is remembered as it is first seen. A change of it
+// ends the rollout.
+func TestCanaryEdited(t *testing.T) {
+	o := running()
+	o.Canary.Template = "as made"
+	d := rollout.Next(o)
+	if d.Phase != spec.Progressing || d.Canary.State.CanaryTemplate != "as made" {
+		t.Fatalf("%s: %s: %+v", d.Reason, d.Message, d.Canary)
+	}
+	o.Canary.State = d.Canary.State
+	if d := rollout.Next(o); d.Phase != spec.Progressing {
+		t.Errorf("unchanged: %s: %s", d.Reason, d.Message)
+	}
+	o.Canary.Template = "another"
+	if d := rollout.Next(o); d.Reason != reason.CanaryEdited || d.Routes.Kind != rollout.NoRoutes {
+		t.Errorf("edited: %s: %s", d.Reason, d.Message)
+	}
+}

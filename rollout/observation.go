@@ -94,6 +94,9 @@ type CanaryStatus struct {
 	Replicas  int32 // wanted
 	Available int32
 
+	// Template is the fingerprint of the pod template there, as the API server has it.
+	Template string
+
 	// Trouble is why there are fewer Available pods than wanted, in the words of
 	// Kubernetes: a quota, no node with room, an image that cannot be pulled. "" is
 	// none that is known. It holds nothing that changes while nothing happens.

@@ -281,7 +281,10 @@ func (k *oracle) lowered(p *pass, weight int) {
 	}
 	all := max(s.Baseline, stable.Replicas, 1)
 	if superseded || s.Mode == rollout.ModeRetiring {
-		all = max(stable.Replicas, 1) // the next rollout does not wait for an autoscaler
+		if all = stable.Replicas; all == 0 {
+			return // scaled to 0: nothing is to serve
+		}
+		// The size it is meant to have: the next rollout does not wait for an autoscaler.
 	}
 	overdue := s.Mode != rollout.ModePromoting && !s.StepSince.Add(k.deadline(o)).After(o.Now)
 	switch {

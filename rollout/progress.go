@@ -17,7 +17,7 @@ const maxLosses = 2
 // and an abort count even while something else holds the rollout up.
 func (p *pass) progress() Decision {
 	rules := []func() *Decision{
-		p.countMeasurement, p.obey, p.endOverdue, p.endRefused, p.endScaledToZero, p.endWithoutRoutes, p.startOverWithoutPods,
+		p.countMeasurement, p.obey, p.endOverdue, p.endRefused, p.endEdited, p.endScaledToZero, p.endWithoutRoutes, p.startOverWithoutPods,
 	}
 	for _, rule := range rules {
 		if d := rule(); d != nil {
@@ -55,6 +55,21 @@ func (p *pass) refusedTooLong() bool {
 
 func (p *pass) refusal() string {
 	return fmt.Sprintf("a write was refused for %s: %s", spec.FormatDuration(p.progressDeadline()), p.Stable.Refused)
+}
+
+// endEdited rolls back where somebody changed the pod template of the canary: what was
+// judged from then on is not what would be released.
+func (p *pass) endEdited() *Decision {
+	if p.Canary == nil || p.Canary.Template == "" {
+		return nil
+	}
+	if p.state.CanaryTemplate == "" {
+		p.state.CanaryTemplate = p.Canary.Template
+	}
+	if p.state.CanaryTemplate == p.Canary.Template {
+		return nil
+	}
+	return p.rollBack(reason.CanaryEdited, "somebody changed the pod template of the canary Deployment, so what is judged is not what would be released")
 }
 
 func (p *pass) endScaledToZero() *Decision {

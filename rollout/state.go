@@ -40,6 +40,10 @@ type State struct {
 	// are made, so that canary pods outlive them whatever happens.
 	Routed bool `json:"routed,omitempty"`
 
+	// CanaryTemplate is the fingerprint of the canary's pod template as it was first
+	// seen. Admission may add to what Headgate wrote, so it is not Template.
+	CanaryTemplate string `json:"canaryTemplate,omitempty"`
+
 	// Split has the stable Ingresses whose canary Ingress was in force with the
 	// present weight. One that is missing afterwards was taken away.
 	Split []string `json:"split,omitempty"`

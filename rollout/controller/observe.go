@@ -113,7 +113,7 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *snapshot) error {
 		return nil
 	}
 	s.canaryDep = canary
-	s.Canary = &rollout.CanaryStatus{Replicas: *canary.Spec.Replicas}
+	s.Canary = &rollout.CanaryStatus{Replicas: *canary.Spec.Replicas, Template: fingerprint(canary.Spec.Template)}
 	s.Canary.State, s.Canary.StateErr = rollout.DecodeState(canary.Annotations[spec.AnnotationState])
 	if canary.Status.ObservedGeneration > 0 {
 		s.Canary.Available = canary.Status.AvailableReplicas

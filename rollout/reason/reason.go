@@ -38,6 +38,7 @@ const (
 	JobFailed                Reason = "JobFailed"
 	CanaryUnavailable        Reason = "CanaryUnavailable" // no canary pod is left
 	CanaryRoutesDeleted      Reason = "CanaryRoutesDeleted"
+	CanaryEdited             Reason = "CanaryEdited" // somebody changed its pod template
 	AbortedByCommand         Reason = "AbortedByCommand"
 	InvalidState             Reason = "InvalidState"
 	InvalidAnnotation        Reason = "InvalidAnnotation"

@@ -49,6 +49,13 @@ var whyItEnded = []Explanation{
 			"traffic away for another cause: look at the event before this one."),
 		showEvents, showManagerLog, retryIt, shipRolledBack,
 	),
+	row(CanaryEdited, warning, in(WentBack),
+		means("Somebody changed the pod template of the canary Deployment while it was judged: `kubectl set image --all`, or a tool that "+
+			"updates images or reloads ConfigMaps. The measurements no longer say anything about the template that would be released."),
+		look("Who wrote to the canary Deployment. Exclude objects with the label `app.kubernetes.io/managed-by=headgate` from that tool."),
+		to("see who wrote to the canary", inNamespace+"get deployment NAME-canary -o yaml --show-managed-fields"),
+		retryIt, shipRolledBack,
+	),
 	row(AbortedByCommand, normal, in(WentBack),
 		means("Somebody gave the command `abort`."+stableServes),
 		look("Nothing is wrong with Headgate. The event `CommandTaken` says when it was."),
