@@ -34,12 +34,12 @@ func canaryRequests(series sourceSeries, s rollout.Subject) string {
 	return fmt.Sprintf("sum(%s)", increases(series.requestCounter(), s, series.canaryMatchers, ""))
 }
 
-// stableOnlyRequests is how many requests stable received in the window, if the
-// canary received none; otherwise it yields nothing. A canary series with one sample
+// stableOnlyRequests is how many requests stable received in the window, 0 also where
+// stable has no series, if the canary received none; otherwise it yields nothing. A canary series with one sample
 // so far has no increase yet, so the query looks at the bare counter as well: a
 // request that cannot be dated still shows that the router knows the canary.
 func stableOnlyRequests(series sourceSeries, s rollout.Subject) string {
-	return fmt.Sprintf("sum(%s) unless (sum(%s or %s) > 0)",
+	return fmt.Sprintf("(sum(%s) or vector(0)) unless (sum(%s or %s) > 0)",
 		increases(series.requestCounter(), s, series.stableMatchers, ""),
 		increases(series.requestCounter(), s, series.canaryMatchers, ""),
 		eitherLabels(s, series.canaryMatchers, series.requestCounter()+"{%[1]s}"))

@@ -122,3 +122,27 @@ func TestFirstSlowRequest(t *testing.T) {
 		t.Errorf("measurement (-want +got):\n%s", diff)
 	}
 }
+
+// Behind an Ingress with a wildcard host ingress-nginx has series of neither version.
+func TestNeitherVersionHasRequests(t *testing.T) {
+	none := "too few requests: the canary received 0 in 1m30s, want >= 10"
+	hint := none + "; stable has none in the metrics either: ingress-nginx counts requests for a wildcard host, " +
+		"or for a rule without a host, only with --metrics-per-host=false"
+	tests := map[string]struct {
+		series []string
+		want   string
+	}{
+		"no series":            {nil, hint},
+		"stable has requests":  {[]string{counter + "{" + target + "," + stable + "} 100+1x40"}, none},
+		"stable, of the past":  {[]string{counter + "{" + target + "," + stable + "} 100x40"}, hint},
+		"a canary of the past": {[]string{counter + "{" + target + "," + canary + "} 100x40"}, hint},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := measure(t, newPrometheus(t, append(tt.series, "up{"+target+"} 1x40")...), "success-rate >= 99%")
+			if diff := cmp.Diff(rollout.Measurement{Verdict: rollout.Inconclusive, Message: tt.want}, got); diff != "" {
+				t.Errorf("measurement (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
