@@ -187,3 +187,27 @@ matchExpressions: [{key: team, operator: Exists}]`
 		})
 	}
 }
+
+func TestOwnQueriesAreConfined(t *testing.T) {
+	label := func(value any) func(map[string]any) {
+		return func(values map[string]any) { values["prometheus"].(map[string]any)["namespaceLabel"] = value }
+	}
+	for name, tt := range map[string]struct {
+		change func(values map[string]any)
+		want   string
+	}{
+		"by default":     {unchanged, "namespace"},
+		"by another":     {label("kubernetes_namespace"), "kubernetes_namespace"},
+		"unless said so": {label(""), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := parseConfig(map[string]string{
+				"HEADGATE_NAMESPACE":       "headgate-system",
+				"HEADGATE_NAMESPACE_LABEL": managerEnv(t, "HEADGATE_NAMESPACE_LABEL", tt.change),
+			})
+			if err != nil || cfg.NamespaceLabel != tt.want {
+				t.Errorf("queries are confined by the label %q, want %q (%v)", cfg.NamespaceLabel, tt.want, err)
+			}
+		})
+	}
+}
