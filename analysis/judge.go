@@ -104,7 +104,7 @@ func (r *Resolved) Measure(ctx context.Context, s rollout.Subject) rollout.Measu
 	if err != nil {
 		return errorMeasurement(err)
 	}
-	return assess(a, s, r.judge.ask(ctx, q))
+	return assess(a, s, r.judge.options.Source, r.judge.ask(ctx, q))
 }
 
 func errorMeasurement(err error) rollout.Measurement {

@@ -282,7 +282,7 @@ func TestMeasureBeforeThereIsTraffic(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			prom, _ := server(t, map[string]string{"unless": vector("480"), "idle": vector("0.9")})
+			prom, _ := server(t, map[string]string{"unless (sum(": vector("480"), "idle": vector("0.9")})
 			s := subject()
 			s.Weight, s.Matched = 0, tt.matched
 			got := measure(t, New(prom, nil, Options{Source: Traefik}), tt.text, s)
@@ -294,7 +294,7 @@ func TestMeasureBeforeThereIsTraffic(t *testing.T) {
 }
 
 func TestMeasureFindsARouterThatIgnoresTheCanary(t *testing.T) {
-	prom, _ := server(t, map[string]string{"unless": vector("480"), "idle": vector("0.9")})
+	prom, _ := server(t, map[string]string{"unless (sum(": vector("480"), "idle": vector("0.9")})
 	got := measure(t, New(prom, nil, Options{Source: Traefik}), `{metrics: [{name: idle, query: "idle", condition: "> 20%"}]}`, subject())
 	want := rollout.Measurement{Verdict: rollout.Error,
 		Message: "the router ignores the canary: stable received 480 requests and the canary none at weight 10%"}

@@ -10,7 +10,7 @@ import (
 type questions struct {
 	metrics        []string // in the order of Analysis.Metrics
 	canaryRequests string   // how many requests the canary received
-	stableOnly     string   // how many stable received while the canary received none
+	stableOnly     string   // how many stable received, 0 too, while the canary received none
 }
 
 // questionsFor writes the queries that measuring a on s takes.

@@ -46,6 +46,10 @@ type sourceSeries interface {
 	// canaryMatchers selects the requests that the canary answered.
 	canaryMatchers(s rollout.Subject, prefix string) string
 
+	// leftOut is which requests the source may leave out of its metrics, and the
+	// setting that includes them: a clause for a message. "" where there is none.
+	leftOut() string
+
 	// docs is which requests are counted, for docs/analysis.md: sentences that end
 	// with a full stop.
 	docs() string

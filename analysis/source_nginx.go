@@ -32,6 +32,13 @@ func (nginxSeries) canaryMatchers(s rollout.Subject, prefix string) string {
 		prefix, s.Namespace, s.Service, s.CanaryService)
 }
 
+// leftOut is about the default --metrics-per-host=true, which needs a host that an
+// Ingress names (internal/ingress/metric/collectors/socket.go of v1.15).
+func (nginxSeries) leftOut() string {
+	return "ingress-nginx counts requests for a wildcard host, or for a rule without a host, only with --metrics-per-host=false"
+}
+
 func (nginxSeries) docs() string {
-	return "All requests for the first Service, through any Ingress and on any port."
+	return "All requests for the first Service, through any Ingress and on any port. " +
+		"Those for a wildcard host, or for a rule without a host, only if ingress-nginx runs with `--metrics-per-host=false`."
 }

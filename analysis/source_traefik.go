@@ -36,6 +36,8 @@ func (traefikSeries) canaryMatchers(s rollout.Subject, prefix string) string {
 	return traefikServices(s, prefix, "-canary@kubernetesingressnginx")
 }
 
+func (traefikSeries) leftOut() string { return "" }
+
 func (traefikSeries) docs() string {
 	return "Requests for the first Service, through each of its Ingresses, on the port that the first of these Ingresses has."
 }

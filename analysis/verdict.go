@@ -24,6 +24,12 @@ type answers struct {
 	stableOnly     reading
 }
 
+// neitherReceived says that neither stable nor the canary has any requests in the
+// metrics. It is false where that was not asked, at weight 0.
+func (a answers) neitherReceived() bool {
+	return len(a.stableOnly.samples) == 1 && a.stableOnly.samples[0] == 0
+}
+
 // finding is the verdict on one reading.
 type finding struct {
 	verdict rollout.Verdict
@@ -49,12 +55,13 @@ const (
 	ignoredCanaryMinExpected = 5
 )
 
-// assess evaluates every metric of a and combines the findings.
-func assess(a Analysis, s rollout.Subject, got answers) rollout.Measurement {
+// assess evaluates every metric of a and combines the findings. src is where the
+// numbers of requests are from.
+func assess(a Analysis, s rollout.Subject, src Source, got answers) rollout.Measurement {
 	findings := findIgnoredCanary(s.Weight, got.stableOnly)
 	enough := true
 	if a.MinRequests > 0 {
-		tooFew := findTooFewRequests(a.MinRequests, s, got.canaryRequests)
+		tooFew := findTooFewRequests(a.MinRequests, s, src, got)
 		enough = len(tooFew) == 0
 		findings = append(findings, tooFew...)
 	}
@@ -85,11 +92,14 @@ func findIgnoredCanary(weight int, stableOnly reading) []finding {
 // findTooFewRequests says that the canary received fewer than minimum. Prometheus
 // extrapolates an increase, so it may be 9.9 for 9 or 10 requests: it is rounded
 // down and is below a minimum of 10.
-func findTooFewRequests(minimum int, s rollout.Subject, canaryRequests reading) []finding {
-	if canaryRequests.err != nil {
-		return []finding{unanswered("requests", canaryRequests.err)}
+//
+// Where stable received none either, the canary is not the cause, so the text says that
+// and what may be.
+func findTooFewRequests(minimum int, s rollout.Subject, src Source, got answers) []finding {
+	if got.canaryRequests.err != nil {
+		return []finding{unanswered("requests", got.canaryRequests.err)}
 	}
-	received := total(canaryRequests)
+	received := total(got.canaryRequests)
 	if received >= float64(minimum) {
 		return nil
 	}
@@ -97,6 +107,12 @@ func findTooFewRequests(minimum int, s rollout.Subject, canaryRequests reading) 
 		math.Floor(received), promDuration(s.Window), minimum)
 	if s.Weight == 0 {
 		text += "; at weight 0%, only requests that match its header or cookie reach it"
+	}
+	if got.neitherReceived() {
+		text += "; stable has none in the metrics either"
+		if series, known := src.series(); known && series.leftOut() != "" {
+			text += ": " + series.leftOut()
+		}
 	}
 	return []finding{{rollout.Inconclusive, text}}
 }

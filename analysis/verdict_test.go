@@ -27,6 +27,7 @@ func TestAssess(t *testing.T) {
 	tests := map[string]struct {
 		text    string
 		weight  int // 0 stands for 10, -1 for 0
+		source  Source
 		answers answers
 		want    rollout.Measurement
 	}{
@@ -108,6 +109,28 @@ func TestAssess(t *testing.T) {
 			text: rate, answers: answers{canaryRequests: has(9.9), metrics: []reading{has(0)}},
 			want: rollout.Measurement{Verdict: rollout.Inconclusive, Message: "too few requests: the canary received 9 in 1m30s, want >= 10"},
 		},
+		"no requests of stable either, behind ingress-nginx": {
+			text: rate, source: IngressNginx, answers: answers{canaryRequests: has(), stableOnly: has(0), metrics: []reading{has()}},
+			want: rollout.Measurement{
+				Verdict: rollout.Inconclusive,
+				Message: "too few requests: the canary received 0 in 1m30s, want >= 10; stable has none in the metrics either: " +
+					"ingress-nginx counts requests for a wildcard host, or for a rule without a host, only with --metrics-per-host=false",
+			},
+		},
+		"no requests of stable either, behind Traefik": {
+			text: rate, source: Traefik, answers: answers{canaryRequests: has(), stableOnly: has(0), metrics: []reading{has()}},
+			want: rollout.Measurement{
+				Verdict: rollout.Inconclusive,
+				Message: "too few requests: the canary received 0 in 1m30s, want >= 10; stable has none in the metrics either",
+			},
+		},
+		"no requests of the canary alone": {
+			text: rate, source: IngressNginx, answers: answers{canaryRequests: has(), stableOnly: has(40), metrics: []reading{has()}},
+			want: rollout.Measurement{
+				Verdict: rollout.Inconclusive,
+				Message: "too few requests: the canary received 0 in 1m30s, want >= 10",
+			},
+		},
 		"no requests by header alone say why": {
 			text: rate, weight: -1, answers: answers{canaryRequests: has(), metrics: []reading{has()}},
 			want: rollout.Measurement{
@@ -163,7 +186,7 @@ func TestAssess(t *testing.T) {
 			if tt.weight != 0 {
 				s.Weight = max(tt.weight, 0)
 			}
-			if diff := cmp.Diff(tt.want, assess(a, s, tt.answers)); diff != "" {
+			if diff := cmp.Diff(tt.want, assess(a, s, tt.source, tt.answers)); diff != "" {
 				t.Errorf("measurement (-want +got):\n%s", diff)
 			}
 		})
@@ -171,7 +194,7 @@ func TestAssess(t *testing.T) {
 }
 
 func TestNothingMeasuredIsNoPass(t *testing.T) {
-	if got := assess(Analysis{}, subject(), answers{}); got.Verdict != rollout.Inconclusive {
+	if got := assess(Analysis{}, subject(), "", answers{}); got.Verdict != rollout.Inconclusive {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -219,7 +242,7 @@ func TestPassOnlyIfEveryMetricPassed(t *testing.T) {
 			pass = pass && holds
 			a.Metrics, r.metrics = append(a.Metrics, m), append(r.metrics, one)
 		}
-		if got := assess(a, subject(), r); (got.Verdict == rollout.Pass) != pass || got.Message == "" {
+		if got := assess(a, subject(), IngressNginx, r); (got.Verdict == rollout.Pass) != pass || got.Message == "" {
 			t.Fatalf("got %+v, want a Pass: %v", got, pass)
 		}
 	})

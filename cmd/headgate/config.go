@@ -22,7 +22,7 @@ type Config struct {
 	Namespace            string `env:"HEADGATE_NAMESPACE,notEmpty"`
 	ServiceAccount       string `env:"HEADGATE_SERVICE_ACCOUNT" envDefault:"headgate"`
 	WebhookService       string `env:"HEADGATE_WEBHOOK_SERVICE" envDefault:"headgate"`
-	WebhookConfiguration string `env:"HEADGATE_WEBHOOK_CONFIGURATION" envDefault:"headgate"`
+	WebhookConfiguration string `env:"HEADGATE_WEBHOOK_CONFIGURATION" envDefault:"zz-headgate"`
 	CertSecret           string `env:"HEADGATE_CERT_SECRET" envDefault:"headgate-cert"`
 	WebhookPort          int    `env:"HEADGATE_WEBHOOK_PORT" envDefault:"9443"`
 

@@ -18,7 +18,7 @@ func TestParseConfig(t *testing.T) {
 		Namespace:               "headgate-system",
 		ServiceAccount:          "headgate",
 		WebhookService:          "headgate",
-		WebhookConfiguration:    "headgate",
+		WebhookConfiguration:    "zz-headgate",
 		CertSecret:              "headgate-cert",
 		WebhookPort:             9443,
 		MetricsAddress:          ":8080",

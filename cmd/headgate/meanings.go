@@ -16,7 +16,8 @@ var meanings = map[string]string{
 	"HEADGATE_METRICS_SOURCE": "The source of the built-in metrics (success-rate, p99 and others): ingress-nginx or traefik.",
 	"HEADGATE_QUERY_TIMEOUT":  "The longest time for one query.",
 	"HEADGATE_NAMESPACE_LABEL": "The label of a series that names its namespace. " +
-		"When set, a query sees only the series of the Deployment's own namespace.",
+		"A query that a user wrote sees only the series of the Deployment's own namespace. " +
+		"Empty: it sees every series. The chart sets namespace.",
 	"HEADGATE_INGRESS_CONTROLLERS": "The IngressClass controllers that honour canary annotations, comma-separated.",
 	"HEADGATE_ANNOTATIONS_PREFIX":  "The prefix of the canary annotations that these controllers read.",
 	"HEADGATE_PREVIEW_DOMAINS": "The domains that every headgate.dev/preview-host may use, comma-separated. " +

@@ -38,7 +38,7 @@ var (
 	showCanaryLogs   = to("read the log of a canary pod", inNamespace+"logs deployment/NAME-canary --all-containers --tail=100")
 	showRoutes       = to("see the canary routes and their weight", inNamespace+"describe ingress -l app.kubernetes.io/managed-by=headgate")
 	showManagerLog   = to("read the log of Headgate", "kubectl -n headgate-system logs -l app.kubernetes.io/name=headgate --tail=200")
-	showWebhook      = to("see whether the webhook is registered", "kubectl get mutatingwebhookconfiguration headgate")
+	showWebhook      = to("see whether the webhook is registered", "kubectl get mutatingwebhookconfiguration zz-headgate")
 	showManagers     = to("see who wrote what", inNamespace+"get deployment NAME -o yaml --show-managed-fields")
 	showAnnotations  = to("see the annotations", inNamespace+"get deployment NAME -o jsonpath='{.metadata.annotations}'")
 	showServices     = to("see the Services and what they select", inNamespace+"get services -o wide")

@@ -44,7 +44,7 @@ func TestCertificateIsRenewed(t *testing.T) {
 		t.Errorf("a write failed while the certificate changed: %v", *first)
 	}
 
-	config := &admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "headgate"}}
+	config := &admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "zz-headgate"}}
 	wipe := client.RawPatch(types.JSONPatchType, []byte(`[{"op":"remove","path":"/webhooks/0/clientConfig/caBundle"}]`))
 	must(t, shared.Client().Patch(t.Context(), config, wipe))
 	within, cancel = context.WithTimeout(t.Context(), time.Minute)

@@ -22,6 +22,18 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
+{{/*
+The name of the webhook configuration. The API server calls mutating webhooks in the
+order of the names of their configurations. Headgate's comes last: a webhook behind it
+could change the template of a write that did not change it, such as one of labels. A
+webhook that was not called in the first round, because its matchConditions did not
+hold, is not called again for a later webhook's change, so that change would go out
+without a canary.
+*/}}
+{{- define "headgate.webhookConfiguration" -}}
+zz-{{ include "headgate.fullname" . }}
+{{- end -}}
+
 {{/* The Secret that holds the serving certificate. */}}
 {{- define "headgate.certSecret" -}}
 {{ include "headgate.fullname" . }}-cert
