@@ -69,7 +69,8 @@ func (p *pass) endEdited() *Decision {
 	if p.state.CanaryTemplate == p.Canary.Template {
 		return nil
 	}
-	return p.rollBack(reason.CanaryEdited, "somebody changed the pod template of the canary Deployment, so what is judged is not what would be released")
+	return p.rollBack(reason.CanaryEdited, "somebody changed the pod template of the canary Deployment, "+
+		"so what is judged is not what would be released")
 }
 
 func (p *pass) endScaledToZero() *Decision {
@@ -177,8 +178,9 @@ func (p *pass) awaitLeave() *Decision {
 		return waiting
 	}
 	if point == spec.GatePromotion && p.Stable.UpdateGap != "" {
-		return p.waitAtStep(reason.UpdateGap, fmt.Sprintf("the template is not released, because %s: set maxUnavailable to 0 in the strategy of the "+
-			"Deployment, or accept that no pod may serve for a while: %s", p.Stable.UpdateGap, p.annotate(spec.VerbPromoteFull)))
+		return p.waitAtStep(reason.UpdateGap, fmt.Sprintf("the template is not released, because %s: "+
+			"set maxUnavailable to 0 in the strategy of the Deployment, or accept that no pod may serve for a while: %s",
+			p.Stable.UpdateGap, p.annotate(spec.VerbPromoteFull)))
 	}
 	return p.awaitGates(point)
 }
