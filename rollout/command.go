@@ -69,7 +69,7 @@ func (p *pass) skip() {
 
 // skippable says whether a person may end the wait of the present step.
 func (p *pass) skippable() bool {
-	step := p.state.step()
+	step := p.state.presentStep()
 	return step.Kind == "" || behaviours[step.Kind].skippable()
 }
 

@@ -40,10 +40,10 @@ const (
 
 // DueJob is the Job that the present step of s runs. nil: none.
 func (s State) DueJob() *JobGoal {
-	if s.Mode != ModeProgressing || s.step().Kind != spec.RunJob || s.Skipped {
+	if s.Mode != ModeProgressing || s.presentStep().Kind != spec.RunJob || s.Skipped {
 		return nil
 	}
-	return &JobGoal{Template: s.step().Job, Run: fmt.Sprintf("%s-%d-%d", s.Rollout, s.Step, s.Losses)}
+	return &JobGoal{Template: s.presentStep().Job, Run: fmt.Sprintf("%s-%d-%d", s.Rollout, s.Step, s.Losses)}
 }
 
 // activeJob is the Job of the present step while it runs: a pause does not end it.

@@ -57,7 +57,7 @@ func (p *pass) judged(s State) bool {
 	if !s.granted() {
 		step--
 	}
-	return s.step().Kind == spec.RunAnalysis || s.hasTraffic() && step >= first
+	return s.presentStep().Kind == spec.RunAnalysis || s.hasTraffic() && step >= first
 }
 
 // measurable says whether there is something to measure at the present step of s.
@@ -178,7 +178,7 @@ func (p *pass) planErr() error {
 // noteUnjudged says that an analysis step had nothing to judge.
 func (p *pass) noteUnjudged() {
 	s := p.state
-	if s.step().Kind != spec.RunAnalysis || s.Skipped || p.Plan == nil || p.measurable(s) {
+	if s.presentStep().Kind != spec.RunAnalysis || s.Skipped || p.Plan == nil || p.measurable(s) {
 		return
 	}
 	p.note(reason.AnalysisSkipped, "%s, weight %d: the metrics of %s count requests that come to the canary, and none come yet: "+

@@ -155,7 +155,7 @@ func (p *pass) awaitStep() *Decision {
 		d.Job = p.activeJob()
 		return d
 	}
-	step := p.state.step()
+	step := p.state.presentStep()
 	does := behaviours[step.Kind]
 	if p.state.Skipped && does.skippable() {
 		return nil

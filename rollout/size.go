@@ -20,7 +20,7 @@ func (p *pass) size(weight int) int32 {
 // there is: a canary only grows until its traffic is gone.
 func (p *pass) canaryReplicas() int32 {
 	weight := p.state.Weight
-	if step := p.state.step(); step.Kind != "" && p.state.Mode == ModeProgressing {
+	if step := p.state.presentStep(); step.Kind != "" && p.state.Mode == ModeProgressing {
 		weight = behaviours[step.Kind].weight(step, weight)
 	}
 	size := p.size(weight)

@@ -143,8 +143,8 @@ func (s State) validate() error {
 	return spec.CheckSteps(s.Steps)
 }
 
-// step is the present step, or the zero Step when all are done.
-func (s State) step() spec.Step {
+// presentStep is the step that the rollout is at, or the zero Step when all are done.
+func (s State) presentStep() spec.Step {
 	if s.Step >= len(s.Steps) {
 		return spec.Step{}
 	}
@@ -166,7 +166,7 @@ func (s State) hadRoutes() bool { return s.hasTraffic() || !s.InForce.IsZero() }
 // granted says whether the canary has the traffic that the steps up to the present
 // one give it.
 func (s State) granted() bool {
-	step := s.step()
+	step := s.presentStep()
 	if step.Kind == "" {
 		return s.Match == s.plannedMatch()
 	}

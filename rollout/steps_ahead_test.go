@@ -97,7 +97,7 @@ func TestJudged(t *testing.T) {
 			s.Steps, s.Lead = withLeadingWeight(parsed(t, c.steps))
 			judged, measurable := "", ""
 			for s.Step = range s.Steps {
-				if step := s.step(); step.Kind == spec.SetWeight {
+				if step := s.presentStep(); step.Kind == spec.SetWeight {
 					s.Weight = step.Weight
 				}
 				s.Match = s.plannedMatch()

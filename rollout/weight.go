@@ -44,7 +44,7 @@ func (p *pass) awaitSplit(weight int) *Decision {
 // present step, while pods were starting for it. Then the rollout goes back to
 // the step before, past its wait, and needs a Pass again.
 func (p *pass) awaitPassAgain() *Decision {
-	if p.state.granted() || p.state.Step == 0 || !adds(p.state.step(), p.state.Weight) {
+	if p.state.granted() || p.state.Step == 0 || !adds(p.state.presentStep(), p.state.Weight) {
 		return nil
 	}
 	present := p.state
@@ -60,7 +60,7 @@ func (p *pass) awaitPassAgain() *Decision {
 // awaitFirstGate asks the gates before a rise at the first step. At every other
 // step they are asked at the end of the step before it.
 func (p *pass) awaitFirstGate() *Decision {
-	if p.state.Step > 0 || !adds(p.state.step(), p.state.Weight) {
+	if p.state.Step > 0 || !adds(p.state.presentStep(), p.state.Weight) {
 		return nil
 	}
 	return p.awaitGates(spec.GateRise)
