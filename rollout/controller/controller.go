@@ -40,6 +40,9 @@ type Reconciler struct {
 	Now func() time.Time
 
 	underway underway
+
+	measurements questions[rollout.Measurement]
+	gateAnswers  questions[rollout.GateAnswer]
 }
 
 // Reconcile observes one Deployment, decides and applies; see the package comment.
@@ -51,6 +54,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	if s == nil {
 		r.Metrics.forget(req.NamespacedName)
+		r.forgetUnawaited(req.NamespacedName, rollout.Needs{})
 		return requeueIfStale(r.freeAllScaleDown(ctx, req.NamespacedName))
 	}
 	decision, err := r.decide(ctx, s)

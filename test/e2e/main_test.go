@@ -23,8 +23,12 @@ func TestMain(m *testing.M) {
 		shared = l
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
+		if err := metrics.start(metricsAddress(), l.Prometheus.URL()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		if err := l.InstallHeadgate(ctx, map[string]string{
-			"prometheus.address":       l.Prometheus.URL(),
+			"prometheus.address":       "http://" + metricsAddress(),
 			"prometheus.metricsSource": "traefik",
 			"ingress.settle":           settle.String(),
 			"ingress.drain":            drain.String(),
