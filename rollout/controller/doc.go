@@ -23,7 +23,9 @@
 //
 // decide (answer.go) calls rollout.Next. The decision may need more: a measurement,
 // the Job of the present step (job.go, jobtemplate.go), the answer of gates. answer
-// gets it, and rollout.Next decides again.
+// gets it, and rollout.Next decides again. Metrics and gates may take long, so they
+// are asked beside the workers (questions.go), and meanwhile rollout.Next decides
+// without them.
 //
 // apply (apply.go) makes the decision true in ten steps, in this order:
 //

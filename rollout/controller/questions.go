@@ -59,7 +59,7 @@ type questions[A any] struct {
 	instead func(why string) A
 
 	lock     sync.Mutex
-	ctx      context.Context                   //nolint:containedctx // of the controller: it outlives a reconcile
+	ctx      context.Context                        //nolint:containedctx // of the controller: it outlives a reconcile
 	queue    workqueue.TypedInterface[ctrl.Request] // nil: not started
 	asked    map[types.NamespacedName]*question[A]
 	waiting  map[string][]*question[A] // by namespace, the oldest first
