@@ -61,7 +61,8 @@ func TestUrgentRulesDoNotWaitForAMeasurement(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := measuring()
 			tt.change(&o)
-			if d := rollout.Next(o); d.Reason != tt.want || d.Phase != spec.RolledBack || d.Routes.Kind == rollout.SplitRoutes && d.Routes.Weight > 0 {
+			d := rollout.Next(o)
+			if traffic := d.Routes.Kind == rollout.SplitRoutes && d.Routes.Weight > 0; d.Reason != tt.want || d.Phase != spec.RolledBack || traffic {
 				t.Errorf("it decides %s, phase %s, routes %+v; want %s and no traffic", d.Reason, d.Phase, d.Routes, tt.want)
 			}
 		})
