@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
+	"github.com/headgate/headgate/test/lab"
 )
 
 // metrics stands before the lab's Prometheus, and makes it slow for some namespaces.
@@ -21,12 +23,12 @@ var metrics metricsProxy
 
 type metricsProxy struct {
 	mu   sync.Mutex
-	slow map[string]bool // by namespace
+	slow map[string]int // how many queries about a namespace hang, or did
 }
 
 // start serves at address, in front of the Prometheus at target.
 func (p *metricsProxy) start(address, target string) (err error) {
-	p.slow = map[string]bool{}
+	p.slow = map[string]int{}
 	u, err := url.Parse(target)
 	if err != nil {
 		return err
@@ -51,11 +53,13 @@ func (p *metricsProxy) start(address, target string) (err error) {
 	return nil
 }
 
+// isSlow counts query, if it is about a slow namespace.
 func (p *metricsProxy) isSlow(query string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for namespace := range p.slow {
 		if strings.Contains(query, namespace) {
+			p.slow[namespace]++
 			return true
 		}
 	}
@@ -67,12 +71,18 @@ func (p *metricsProxy) slowFor(t *testing.T, namespace string) {
 	t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.slow[namespace] = true
+	p.slow[namespace] = 0
 	t.Cleanup(func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		delete(p.slow, namespace)
 	})
+}
+
+func (p *metricsProxy) hanging(namespace string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.slow[namespace]
 }
 
 // TestAbortIsObeyedWhileEveryQueryHangs: six rollouts, more than the manager has
@@ -91,9 +101,17 @@ func TestAbortIsObeyedWhileEveryQueryHangs(t *testing.T) {
 	for _, s := range all {
 		s.awaitWeight(time.Minute, 50)
 	}
-	time.Sleep(4 * time.Second) // measurements are 3 s apart: every one of them hangs by now
 	aborted := all[0]
-	began := time.Now()
+	for _, s := range append(all[1:len(all):len(all)], aborted) {
+		before := metrics.hanging(s.Namespace)
+		s.must(lab.Poll(s.within(time.Minute), func() error {
+			if metrics.hanging(s.Namespace) == before {
+				return errors.New("no query hangs")
+			}
+			return nil
+		}))
+	}
+	began := time.Now() // its query has only just begun to hang
 	aborted.annotate(spec.AnnotationCommand, spec.VerbAbort)
 	aborted.awaitWeight(30*time.Second, -1)
 	// A query takes 10 s before it times out. The promise is a second; the rest is for a
