@@ -70,7 +70,13 @@ func (p *pass) awaitJob() *Decision {
 		return p.untilDeadline(name+" was not made", reason.JobUnavailable, p.Job.Message)
 	case JobFailedPhase:
 		return p.rollBack(reason.JobFailed, fmt.Sprintf("at weight %d: %s", p.state.Weight, p.Job.Message))
-	case JobMissing, JobActive:
+	case JobMissing:
+		if p.state.InForce.After(p.Now) { // it may test through the Ingress
+			d := p.waitAtStep(reason.JobRunning, name)
+			d.Again = Earliest(d.Again, p.state.InForce)
+			return d
+		}
+	case JobActive:
 	}
 	d := p.waitAtStep(reason.JobRunning, name)
 	d.Job = goal

@@ -20,7 +20,7 @@ func Next(o Observation) Decision {
 	if !d.Again.IsZero() && !d.Again.After(o.Now) {
 		// This decision itself made something due, such as the first measurement of
 		// an analysis step. The next look takes it.
-		d.Again = o.Now.Add(time.Second)
+		d.Again = o.Now.Add(time.Millisecond)
 	}
 	return d
 }
@@ -184,7 +184,7 @@ func (p *pass) undo() Decision {
 		"the template was stable before (revisions ago: %d, rollback window: %d): it is released without a canary",
 		p.Stable.RevisionsAgo, p.Spec.RollbackWindow))
 	if p.Stable.Reason != reason.WithinRollbackWindow {
-		d.Hold, d.Phase, d.Again = KeepHold, spec.Pending, p.Now.Add(time.Second)
+		d.Hold, d.Phase, d.Again = KeepHold, spec.Pending, p.Now.Add(time.Millisecond)
 	}
 	return d
 }

@@ -116,7 +116,8 @@ func TestHeldWithoutCanary(t *testing.T) {
 			o := held()
 			c.change(&o)
 			d := rollout.Next(o)
-			if d.Reason != c.reason || d.Hold != c.hold || (d.Canary != nil) != c.canary || d.Routes.Kind != rollout.NoRoutes {
+			begun := d.Canary != nil && d.Routes.Kind == rollout.SplitRoutes && d.Routes.Weight == 0
+			if d.Reason != c.reason || d.Hold != c.hold || begun != c.canary || !begun && (d.Canary != nil || d.Routes.Kind != rollout.NoRoutes) {
 				t.Errorf("%+v", d)
 			}
 		})

@@ -160,9 +160,21 @@ func (p *pass) walk() Decision {
 			return *waiting
 		}
 		p.noteUnjudged()
-		p.state.begin(p.state.Step+1, p.Now)
+		p.state.begin(p.state.Step+1, p.nextStepSince())
 	}
 	return p.promote()
+}
+
+// nextStepSince is when the step after the present one begins. A wait counts from the
+// write of the weight before it, not from when that was seen. A deadline counts from
+// now: a manager that was dead for an hour finds pods that only begin to start.
+func (p *pass) nextStepSince() time.Time {
+	written, next := p.Traffic.Since, p.state.Step+1
+	if next < len(p.state.Steps) && p.state.Steps[next].Kind == spec.Wait &&
+		behaviours[p.state.presentStep().Kind].moves() && written.After(p.state.StepSince) && written.Before(p.Now) {
+		return written
+	}
+	return p.Now
 }
 
 // awaitStep is nil once the present step is done, else the decision to wait.

@@ -20,6 +20,9 @@ type behaviour interface {
 	// adds says whether the step gives the canary more traffic than weight.
 	adds(step spec.Step, weight int) bool
 
+	// moves says whether the step writes the routes.
+	moves() bool
+
 	// match is what the canary matches from this step on, if it was m before.
 	match(step spec.Step, m spec.Match) spec.Match
 
@@ -47,6 +50,7 @@ type changesNothing struct{}
 
 func (changesNothing) granted(s State, _ spec.Step) bool          { return s.Match == s.plannedMatch() }
 func (changesNothing) adds(spec.Step, int) bool                   { return false }
+func (changesNothing) moves() bool                                { return false }
 func (changesNothing) match(_ spec.Step, m spec.Match) spec.Match { return m }
 func (changesNothing) weight(_ spec.Step, w int) int              { return w }
 func (changesNothing) scale(_ spec.Step, c spec.Scale) spec.Scale { return c }
@@ -61,6 +65,7 @@ func (weightStep) granted(s State, step spec.Step) bool {
 }
 func (weightStep) adds(step spec.Step, weight int) bool { return step.Weight > weight }
 func (weightStep) weight(step spec.Step, w int) int     { return max(w, step.Weight) }
+func (weightStep) moves() bool                          { return true }
 func (weightStep) skippable() bool                      { return false }
 
 // headerStep sends requests with a header to the canary, or away from it.
@@ -72,6 +77,7 @@ func (headerStep) match(step spec.Step, m spec.Match) spec.Match {
 	m.Header, m.Value, m.Pattern = step.Match.Header, step.Match.Value, step.Match.Pattern
 	return m
 }
+func (headerStep) moves() bool     { return true }
 func (headerStep) skippable() bool { return false }
 
 // cookieStep does so by a cookie.
@@ -83,6 +89,7 @@ func (cookieStep) match(step spec.Step, m spec.Match) spec.Match {
 	m.Cookie = step.Match.Cookie
 	return m
 }
+func (cookieStep) moves() bool     { return true }
 func (cookieStep) skippable() bool { return false }
 
 // scaleStep sets the least size of the canary.

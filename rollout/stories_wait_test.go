@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"strings"
 	"time"
 
 	"github.com/headgate/headgate/rollout"
@@ -93,10 +94,11 @@ func gatesClosed(w *world) {
 	}
 	w.apply("v2")
 	for _, point := range []spec.GatePoint{spec.GateStart, spec.GateRise, spec.GatePromotion} {
-		w.untilReason(reason.AwaitingGate)
+		w.until("it waits at the gate", func() bool {
+			return w.web.reason == reason.AwaitingGate && strings.Contains(w.web.message, "before "+string(point))
+		})
 		w.run(time.Minute)
 		w.openOrClose(point)
-		w.until("it is noticed", func() bool { return w.web.reason != reason.AwaitingGate })
 	}
 	w.rest()
 }

@@ -8,12 +8,19 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// awaitSplit brings weight, and what the steps match, into force: pods first,
-// then routes without traffic, then the traffic. nil: it is in force.
+// awaitSplit writes weight, and what the steps match: pods and routes without
+// traffic first, then the traffic. nil: it is written. Routers act on it within the
+// settle time. That bounds when a measurement counts, and never when the next weight
+// may be written.
+//
+//	canary created            pods Available            settled
+//	routes at weight 0        weight written            measured from here on
+//	──────┼───────────────────────┼────────────────────────┼──────────►
+//	      │◄──── pods start ─────►│◄────── Settle ────────►│
 func (p *pass) awaitSplit(weight int) *Decision {
 	match := p.state.plannedMatch()
 	if p.state.granted() && !p.state.InForce.IsZero() {
-		return nil // it was in force; a gate may hold this step for long
+		return nil // it was written; a gate may hold this step for long
 	}
 	if waiting := p.awaitPassAgain(); waiting != nil {
 		return waiting
@@ -21,7 +28,7 @@ func (p *pass) awaitSplit(weight int) *Decision {
 	if because, what := p.obstacle(weight); because != "" {
 		return p.untilDeadline(fmt.Sprintf("weight %d was not in force", weight), because, what)
 	}
-	if !p.state.hasTraffic() && !p.inForce(0, spec.Match{}) {
+	if !p.state.hasTraffic() && !p.Traffic.isAt(0, spec.Match{}) {
 		return p.openRoutes()
 	}
 	if !p.state.granted() {
@@ -29,13 +36,15 @@ func (p *pass) awaitSplit(weight int) *Decision {
 			return waiting
 		}
 		p.state.grant(weight, match)
+		if p.Traffic.Routed && p.Traffic.Current {
+			p.state.Split = slices.Clone(p.Traffic.Ingresses) // one that is missing from now on was taken away
+		}
 	}
-	if !p.inForce(weight, match) {
+	if !p.Traffic.isAt(weight, match) {
 		d := p.stay(reason.WeightSet, fmt.Sprintf("%s, weight %d%s", p.stepOf(), weight, match.Besides()))
-		d.Again = Earliest(d.Again, ifAfter(p.Traffic.Since.Add(p.Settle), p.Now))
 		return &d
 	}
-	p.state.InForce = p.Now
+	p.state.InForce = p.Traffic.Since.Add(p.Settle)
 	p.state.Split = slices.Clone(p.Traffic.Ingresses)
 	return nil
 }
@@ -105,6 +114,9 @@ func (p *pass) untilDeadline(missed string, because reason.Reason, what string) 
 	deadline := p.state.StepSince.Add(p.progressDeadline())
 	if deadline.After(p.Now) {
 		d := p.stay(because, what)
+		if because == reason.CanaryStarting && !p.Traffic.Routed && p.SpecErr == nil && p.Problem == nil {
+			d = p.routesWithoutTraffic(d)
+		}
 		d.Again = Earliest(Earliest(d.Again, deadline), p.Now.Add(recheck))
 		return &d
 	}
@@ -115,14 +127,18 @@ func (p *pass) untilDeadline(missed string, because reason.Reason, what string) 
 		fmt.Sprintf("%s after %s: %s", missed, spec.FormatDuration(p.progressDeadline()), what))
 }
 
-// openRoutes makes routes that carry nothing yet. That they may exist is on
-// record before they do, so that canary pods outlive them whatever happens.
+// openRoutes makes routes that carry nothing yet, for pods that are Available.
 func (p *pass) openRoutes() *Decision {
-	p.state.Routed = true
-	d := p.stay(reason.RoutesSettling, "the canary routes exist, at weight 0; waiting until routers have seen them")
-	d.Routes = splitRoutes(0, d.Routes.Match)
-	d.Again = Earliest(d.Again, ifAfter(p.Traffic.Since.Add(p.Settle), p.Now))
+	d := p.routesWithoutTraffic(p.stay(reason.RoutesSettling, "the canary routes are made at weight 0"))
 	return &d
+}
+
+// routesWithoutTraffic is d with routes at weight 0. That they may exist is on
+// record before they do, so that canary pods outlive them whatever happens.
+func (p *pass) routesWithoutTraffic(d Decision) Decision {
+	p.state.Routed, d.Canary.State.Routed = true, true
+	d.Routes = splitRoutes(0, spec.Match{})
+	return d
 }
 
 // weightForPods is the granted weight, or where the routes carry less, as much of
