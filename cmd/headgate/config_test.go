@@ -86,7 +86,7 @@ func TestParseConfigSaysWhatIsWrong(t *testing.T) {
 		},
 		"a duration has a unit": {
 			map[string]string{"HEADGATE_SETTLE": "5"},
-			`HEADGATE_SETTLE="5": want a duration, e.g. 5s. How long after a weight is written it counts as in force.`,
+			`HEADGATE_SETTLE="5": want a duration, e.g. 5s. How long routers may take to act on a weight. Metrics count from then on.`,
 		},
 		"a word must be known": {
 			map[string]string{"HEADGATE_METRICS_SOURCE": "envoy"},

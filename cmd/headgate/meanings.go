@@ -22,7 +22,7 @@ var meanings = map[string]string{
 	"HEADGATE_ANNOTATIONS_PREFIX":  "The prefix of the canary annotations that these controllers read.",
 	"HEADGATE_PREVIEW_DOMAINS": "The domains that every headgate.dev/preview-host may use, comma-separated. " +
 		"A host below a host of the Deployment's own Ingress is always allowed.",
-	"HEADGATE_SETTLE": "How long after a weight is written it counts as in force.",
+	"HEADGATE_SETTLE": "How long routers may take to act on a weight. Metrics count from then on.",
 	"HEADGATE_DRAIN":  "How long canary pods stay without traffic, after HEADGATE_SETTLE.",
 	"HEADGATE_GATE_ADDRESSES": "The URL prefixes that headgate.dev/gates may use, comma-separated. " +
 		"Without any, every gate is refused.",

@@ -19,15 +19,14 @@ var whereItIs = []Explanation{
 		showCanaryPods, showCanary, showCanaryLogs, morePatience, abortIt,
 	),
 	row(RoutesSettling, normal, in(StaysAtWeight),
-		means("The canary Service and the canary Ingress exist and carry no traffic yet. "+
-			"Headgate waits until routers know them: 5 seconds, unless the operator set HEADGATE_SETTLE."),
+		means("The canary pods are Available, and the canary Service and the canary Ingress are made. They carry no traffic yet."),
 		look("It ends by itself. If it does not, something else writes to the canary Ingress again and again, or the API server refuses "+
 			"a write of Headgate, for example by a policy. The log of Headgate has the refusal."),
 		showRoutes, showManagerLog, abortIt,
 	),
 	row(WeightSet, normal, in(StaysAtWeight),
 		means("A new weight, header rule or cookie rule was written to the canary Ingress. "+
-			"It counts as in force after 5 seconds, unless the operator set HEADGATE_SETTLE."),
+			"Metrics count from 5 seconds after that, unless the operator set HEADGATE_SETTLE."),
 		look("It ends by itself. If it does not, something else writes to the canary Ingress again and again, or the API server refuses "+
 			"a write of Headgate. If the weight is right and no request reaches the canary, look at sessions and at the class of "+
 			"the Ingress: docs/routing.md."),

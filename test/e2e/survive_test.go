@@ -44,7 +44,7 @@ func TestManagerKilledAtEveryPhase(t *testing.T) {
 	}))
 	s.gone(time.Minute)
 	for _, phase := range []reason.Reason{
-		reason.CanaryStarting, reason.RoutesSettling, reason.WeightSet,
+		reason.CanaryStarting, reason.WeightSet,
 		reason.AwaitingPromotion, reason.Releasing, reason.TrafficReturning,
 	} {
 		if !kills[string(phase)] {
