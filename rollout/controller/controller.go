@@ -50,7 +50,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	defer r.underway.begin(req.NamespacedName, r.now())()
 	s, err := r.observe(ctx, req.NamespacedName)
 	if err != nil {
-		return ctrl.Result{}, err
+		return requeueIfStale(err)
 	}
 	if s == nil {
 		r.Metrics.forget(req.NamespacedName)
