@@ -15,7 +15,7 @@ const maxAnswers = 3
 // decide lets package rollout decide, and answers what the decision needs.
 func (r *Reconciler) decide(ctx context.Context, s *snapshot) (rollout.Decision, error) {
 	for range maxAnswers {
-		d := rollout.Next(s.Observation)
+		d := r.next(s.Observation)
 		if d.Needs.None() {
 			return d, nil
 		}
@@ -25,6 +25,13 @@ func (r *Reconciler) decide(ctx context.Context, s *snapshot) (rollout.Decision,
 		s.Now = r.now() // metrics and gates may have taken seconds
 	}
 	return rollout.Decision{}, errors.New("the decision asks again for what was answered")
+}
+
+func (r *Reconciler) next(o rollout.Observation) rollout.Decision {
+	if r.Next != nil {
+		return r.Next(o)
+	}
+	return rollout.Next(o)
 }
 
 // answer puts into the observation what a decision needs. It is the one place
