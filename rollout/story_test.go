@@ -77,8 +77,7 @@ func TestStoriesEndTheSameWhereverTheManagerIsKilled(t *testing.T) {
 }
 
 func (s story) begin(t *testing.T) *world {
-	w := newWorld(t, s.steps)
-	w.web.analysis = true
+	w := newWorld(t, s.steps, true)
 	w.run(time.Second)
 	w.start, w.manager.writes = w.now, 0
 	w.log.Reset()
