@@ -10,10 +10,14 @@ import (
 	"strings"
 	"time"
 
+	"os"
+	"testing"
+
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -423,4 +427,10 @@ func (r recorder) Eventf(_, _ runtime.Object, _, because, _, note string, args .
 	}
 	r.w.say("headgate", "%s%s: %s", sign, because, message)
 	r.w.oracle.event(reason.Reason(because), message)
+}
+
+// TestMain silences client-go, which logs the panic by which a world kills the manager.
+func TestMain(m *testing.M) {
+	utilruntime.PanicHandlers = nil
+	os.Exit(m.Run())
 }

@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -110,7 +111,7 @@ func (r *Reconciler) patchDeployment(
 	ctx context.Context, dep *appsv1.Deployment, annotations, fields map[string]any,
 ) (*appsv1.Deployment, error) {
 	out, version := dep.DeepCopy(), dep.ResourceVersion
-	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+	err := retry.RetryOnConflict(wait.Backoff{Steps: 5}, func() error { // at once: it has read the newest version
 		patch, err := json.Marshal(map[string]any{
 			"metadata": map[string]any{"resourceVersion": version, "annotations": annotations},
 			"spec":     fields,
