@@ -174,16 +174,17 @@ func (r *Reconciler) confirmRelease(ctx context.Context, s *snapshot) error {
 	return nil
 }
 
-// confirmUnchanged reads dep from the API server. It fails with errStale if the
-// generation is another one. A write to the spec or to an annotation of a Deployment
+// confirmUnchanged reads dep from the API server. It fails with errStale if dep is gone
+// or the generation is another one. A write to the spec or to an annotation of a Deployment
 // raises the generation. A write to the status does not, so a pod that becomes
 // Available is no reason to start over.
 func (r *Reconciler) confirmUnchanged(ctx context.Context, dep *appsv1.Deployment) (*appsv1.Deployment, error) {
 	live := &appsv1.Deployment{}
-	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(dep), live); err != nil {
+	err := r.Live.Get(ctx, client.ObjectKeyFromObject(dep), live)
+	if client.IgnoreNotFound(err) != nil {
 		return nil, fmt.Errorf("confirming Deployment %s: %w", dep.Name, err)
 	}
-	if live.UID != dep.UID || live.Generation != dep.Generation {
+	if err != nil || live.UID != dep.UID || live.Generation != dep.Generation {
 		return nil, errStale
 	}
 	return live, nil
