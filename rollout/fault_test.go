@@ -9,6 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"pgregory.net/rapid"
 
 	"github.com/headgate/headgate/rollout/internal/apisim"
 )
@@ -107,6 +108,18 @@ func (w *world) faulty(write apisim.Write, commit func() error) error {
 		return context.DeadlineExceeded
 	}
 	return nil
+}
+
+// drawFault is any fault.
+func (w *world) drawFault(t *rapid.T) *fault {
+	return &fault{
+		kind:   rapid.SampledFrom([]string{"", "Ingress", "Deployment", "Service", "Job", "HorizontalPodAutoscaler"}).Draw(t, "kind"),
+		verb:   rapid.SampledFrom([]string{"", "patch", "delete", "create", "status"}).Draw(t, "verb"),
+		after:  rapid.IntRange(0, 5).Draw(t, "spared writes"),
+		writes: rapid.SampledFrom([]int{1, 3, 1000}).Draw(t, "failing writes"),
+		until:  w.now.Add(rapid.SampledFrom([]time.Duration{time.Minute, 5 * time.Minute, 20 * time.Minute}).Draw(t, "for")),
+		effect: rapid.SampledFrom(faultEffects).Draw(t, "effect"),
+	}
 }
 
 // refusal are the words of whoever refuses.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
 	"pgregory.net/rapid"
 
 	"github.com/headgate/headgate/rollout"
@@ -194,6 +195,8 @@ func (w *world) actsOfPersons() map[string]func(*rapid.T) {
 		"a hold is removed":   func(*rapid.T) { w.unhold() },
 		"a state is damaged":  func(*rapid.T) { w.damage() },
 		"a canary is deleted": func(*rapid.T) { w.deleteCanary() },
+		"a canary is edited":  func(*rapid.T) { w.editCanary() },
+		"a finalizer":         func(t *rapid.T) { w.finalize(ingress.Draw(t, "Ingress")) },
 	}
 }
 
@@ -220,6 +223,11 @@ func (w *world) actsOfFate() map[string]func(*rapid.T) {
 				w.manager.behind[kind] = back.Draw(t, kind)
 			}
 		},
+		"stale ReplicaSets": func(t *rapid.T) {
+			w.manager.behind, w.manager.dirty = map[string]int{"ReplicaSet": rapid.IntRange(1, 20).Draw(t, "editions")}, true
+			w.manager.late = map[string]time.Time{"ReplicaSet": w.now.Add(time.Hour)}
+		},
+		"a write fails": func(t *rapid.T) { w.manager.faults = append(w.manager.faults, w.drawFault(t)) },
 		"a kill": func(t *rapid.T) {
 			w.manager.killAfter, w.manager.downFor = writes.Draw(t, "writes"), seconds.Draw(t, "down")
 		},
@@ -263,6 +271,11 @@ func (w *world) heal() {
 	w.setProblem(false)
 	w.setPlanErr(false)
 	clear(w.verdicts)
+	for i := range w.routes {
+		if w.routes[i].rollout != "" {
+			rewrite(w, w.canaryIngress(i), func(ing *netv1.Ingress) { ing.Finalizers = nil })
+		}
+	}
 	if w.web.steps == wrongSteps {
 		w.breakOrMendSteps()
 	}
@@ -294,6 +307,10 @@ func (w *world) atRest() {
 	switch {
 	case w.routed():
 		w.fail("at rest, but canary routes are left")
+	case w.scaler.held:
+		w.fail("at rest, but no autoscaler may shrink stable")
+	case s.Phase != spec.RolledBack && len(w.leftovers()) > 0:
+		w.fail("at rest, but there are still %v", w.leftovers())
 	case s.command != "" && s.OptedIn: // of a Deployment that is not managed nothing is written
 		w.fail("at rest, but command %s is left", s.command)
 	case s.Phase == spec.RolledBack:

@@ -16,6 +16,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -186,7 +187,8 @@ func (w *world) reconcile() (done bool) {
 // expected says of an error that no fault is its cause.
 func expected(err error) bool {
 	var problem *rollout.Problem
-	return errors.As(err, &problem) // nothing is left to split
+	return errors.As(err, &problem) || // nothing is left to split
+		apierrors.IsNotFound(err) // somebody deleted what was to be written
 }
 
 // refresh lets the caches catch up, but for what is drawn to be behind.

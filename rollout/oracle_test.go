@@ -192,11 +192,38 @@ func (k *oracle) rests() {
 		}
 	}
 	held := w.scaler.held || w.scaler.demand == 0 || w.scaler.own
+	k.gaugeIsTrue()
+	if s.Mode == rollout.ModeRolledBack && w.written().reaches() {
+		w.fail("rolled back, but the canary Ingresses carry %s", w.written())
+	}
 	switch busy := w.written().reaches() || w.inForce.reaches() && !k.orphaned; {
 	case busy && !held:
 		w.fail("an autoscaler may shrink stable while the canary has its traffic")
-	case w.canary == nil && w.scaler.held:
+	case w.canary == nil && w.scaler.held && w.manager.again.IsZero(): // it stays held for a while if it would shrink at once
 		w.fail("nothing is rolled out, and no autoscaler may shrink stable")
+	}
+}
+
+// gaugeIsTrue: the weight that is exported is what the canary Ingresses say. What
+// somebody edited may count as before.
+func (k *oracle) gaugeIsTrue() {
+	w := k.w
+	if w.web.phase == "" {
+		return
+	}
+	families, err := w.manager.metrics.Gather()
+	must(err)
+	for _, f := range families {
+		if f.GetName() != "headgate_rollout_weight" || len(f.GetMetric()) == 0 {
+			continue
+		}
+		is, written, recorded := int(f.GetMetric()[0].GetGauge().GetValue()), max(w.written().weight, 0), 0
+		for _, r := range w.routes {
+			recorded = max(recorded, r.recorded)
+		}
+		if is != written && is != max(written, recorded) {
+			w.fail("the metric says weight %d, and %d is written", is, written)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -12,7 +13,9 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -257,6 +260,20 @@ func rewrite[T client.Object](w *world, name string, change func(T)) {
 }
 
 func (w *world) canaryIngress(i int) string { return ingressNames[i] + "-canary" }
+
+// leftovers are the objects of Headgate.
+func (w *world) leftovers() (names []string) {
+	for _, list := range []client.ObjectList{
+		&appsv1.DeploymentList{}, &corev1.ServiceList{}, &netv1.IngressList{}, &batchv1.JobList{},
+	} {
+		must(w.api.Live().List(context.Background(), list, client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}))
+		must(apimeta.EachListItem(list, func(obj runtime.Object) error {
+			names = append(names, fmt.Sprintf("%T %s", obj, obj.(client.Object).GetName()))
+			return nil
+		}))
+	}
+	return names
+}
 
 // publishObjects writes to the objects what changed in the fields.
 func (w *world) publishObjects() {

@@ -370,6 +370,28 @@ func (w *world) deleteCanary() {
 	w.publish()
 }
 
+// editCanary gives the canary another image, as a tool does that updates images.
+func (w *world) editCanary() {
+	if w.canary == nil {
+		return
+	}
+	w.say("person", "edits the template of the canary Deployment")
+	rewrite(w, canaryName, func(dep *appsv1.Deployment) {
+		dep.Spec.Template.Spec.Containers[0].Image += "-edited"
+	})
+	w.publish()
+}
+
+// finalize keeps a canary Ingress from going when it is deleted.
+func (w *world) finalize(i int) {
+	if w.routes[i].rollout == "" {
+		return
+	}
+	w.say("person", "puts a finalizer on canary Ingress %d", i+1)
+	rewrite(w, w.canaryIngress(i), func(ing *netv1.Ingress) { ing.Finalizers = []string{"example.com/keep"} })
+	w.publish()
+}
+
 // canaryPodsDie makes n pods unavailable for a while.
 func (w *world) canaryPodsDie(n int, d time.Duration) {
 	if w.canary == nil || len(w.canary.set.pods) == 0 {
