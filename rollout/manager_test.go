@@ -141,6 +141,7 @@ type pass struct {
 	d        rollout.Decision
 
 	stale  bool            // the caches were behind
+	waited bool            // time went by in it
 	fatal  bool            // a Fail, an abort or the deadline was seen: the traffic must go first
 	failed map[string]bool // the kinds of which a write failed
 }
@@ -368,6 +369,7 @@ func (p *pass) told(before snapshot) (all []string) {
 // elapse lets d pass in the middle of a pass: for everybody but the manager.
 func (w *world) elapse(d time.Duration) {
 	end := w.now.Add(d)
+	w.manager.pass.waited = true
 	w.publish()
 	for at := w.nextAmong(); !at.After(end); at = w.nextAmong() {
 		w.now = at

@@ -260,7 +260,7 @@ func (k *oracle) wrote(p *pass, write apisim.Write, before, after snapshot) {
 
 func (k *oracle) wroteRoutes(p *pass, before, after split) {
 	if after.exceeds(before) && p.d.Routes.Kind == rollout.SplitRoutes {
-		k.raised(before, after)
+		k.raised(p, before, after)
 	}
 	if after.weight < before.weight && before.weight > 0 {
 		k.lowered(p, after.weight)
@@ -268,9 +268,12 @@ func (k *oracle) wroteRoutes(p *pass, before, after split) {
 }
 
 // raised: no traffic but what was earned, to pods that can carry it.
-func (k *oracle) raised(was, is split) {
+func (k *oracle) raised(p *pass, was, is split) {
 	w := k.w
 	canary, scaler := w.seen.canary, w.seen.scaler
+	if p.waited { // for a write that failed in between: no pass looks twice
+		canary.available = max(canary.available, p.seen.canary.available)
+	}
 	s, err := w.decode(canary.state)
 	returns := s.Mode == rollout.ModeReturning || s.Mode == rollout.ModeRetiring
 	if returns && is.weight <= was.weight && is.match == s.Match {

@@ -37,7 +37,9 @@ import (
 //     after 5.
 //  7. writeStable: one write for hold and phase. The reason for a release is in the
 //     state since 2.
-//  8. report: the condition and the event say what is true now.
+//  8. report: the condition and the event say what is true now. After a refused write
+//     this comes last: the condition says WriteRefused until every write succeeds.
+//     Otherwise 9 or 10, refused again, would change it back in every pass.
 //  9. freeScaleDown: autoscalers that see the load may shrink stable again.
 //  10. removeCanary: the canary Deployment holds the state, so it is deleted last.
 //
@@ -47,6 +49,9 @@ func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision)
 	steps := []func(context.Context, *snapshot, rollout.Decision) error{
 		r.writeCanary, r.reportNotes, r.holdScaleDown, r.addTraffic,
 		r.applyJob, r.writeStable, r.report, r.freeScaleDown, r.removeCanary,
+	}
+	if s.Stable.Refused != "" {
+		steps = append(slices.Delete(steps, 6, 7), r.report)
 	}
 	failed := r.takeTraffic(ctx, s, d)
 	if failed != nil {
@@ -143,15 +148,28 @@ func (r *Reconciler) addTraffic(ctx context.Context, s *snapshot, d rollout.Deci
 		return nil
 	}
 	if d.Routes.Adds(s.Traffic) {
-		// The cache may be stale: the weight must not rise in a rollout that the
-		// previous leader aborted.
-		for _, dep := range []*appsv1.Deployment{s.dep, s.canaryDep} {
-			if _, err := r.confirmUnchanged(ctx, dep); err != nil {
-				return err
-			}
+		if err := r.confirmRise(ctx, s); err != nil {
+			return err
 		}
 	}
 	return r.Router.SetWeight(ctx, s.target, d.Routes.Weight, d.Routes.Match)
+}
+
+// confirmRise reads both Deployments from the API server before the canary gets more
+// traffic. It fails with errStale if the cache was behind: the previous leader may have
+// aborted the rollout, and canary pods may be gone.
+func (r *Reconciler) confirmRise(ctx context.Context, s *snapshot) error {
+	if _, err := r.confirmUnchanged(ctx, s.dep); err != nil {
+		return err
+	}
+	canary, err := r.confirmUnchanged(ctx, s.canaryDep)
+	if err != nil {
+		return err
+	}
+	if s.Canary != nil && canary.Status.AvailableReplicas < s.Canary.Available {
+		return errStale
+	}
+	return nil
 }
 
 // confirmRelease reads the ReplicaSets from the API server before a template goes out

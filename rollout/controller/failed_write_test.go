@@ -71,6 +71,22 @@ func TestReportRefusal(t *testing.T) {
 	}
 }
 
+// A refused write after the condition is reported once. The condition of the rollout
+// does not come back before that write succeeds.
+func TestReportComesLastAfterARefusal(t *testing.T) {
+	s := newFixture(t)
+	s.Traffic.Routed, s.Stable.Refused = false, "the policy forbids it"
+	s.condition = &appsv1.DeploymentCondition{Reason: string(reason.WriteRefused)}
+	d := rollout.Decision{Reason: reason.Promoted, Message: "promoted"}
+	if err := s.apply(t.Context(), s.snapshot, d); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"patch web", "remove services", "delete web-canary", "patch status of web"}
+	if diff := cmp.Diff(want, s.ledger.writes); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A verdict goes on record although the API server does not delete the routes.
 func TestApplyRecordsTheVerdictWhenRoutesCannotBeRemoved(t *testing.T) {
 	s := newFixture(t)
