@@ -25,9 +25,9 @@ import (
 // order:
 //
 //  1. takeTraffic: after a failure or an abort, nothing is more urgent. If it fails,
-//     2 and 3 still follow, and nothing after them.
+//     2 and 3 still follow, and nothing after them. So it gets half of the time.
 //  2. writeCanary: one write stores the state and sets the replicas. So the state
-//     says what steps 5, 6 and 7 do before they do it.
+//     says what steps 5, 6 and 8 do before they do it.
 //  3. reportNotes: what happened is reported once it is in the state. A kill before
 //     this loses the event; the other order could report it twice.
 //  4. holdScaleDown: nothing may shrink stable while the canary has its traffic, so
@@ -35,25 +35,28 @@ import (
 //  5. addTraffic: only if the Deployments are still as they were observed.
 //  6. applyJob: a Job tests the canary with the traffic of its step, so this comes
 //     after 5.
-//  7. writeStable: one write for hold and phase. The reason for a release is in the
+//  7. removeLeftovers: only where somebody deleted the canary Deployment.
+//  8. writeStable: one write for hold and phase. The reason for a release is in the
 //     state since 2.
-//  8. report: the condition and the event say what is true now. After a refused write
+//  9. report: the condition and the event say what is true now. After a refused write
 //     this comes last: the condition says WriteRefused until every write succeeds.
-//     Otherwise 9 or 10, refused again, would change it back in every pass.
-//  9. freeScaleDown: autoscalers that see the load may shrink stable again.
-//  10. removeCanary: the canary Deployment holds the state, so it is deleted last.
+//     Otherwise 10 or 11, refused again, would change it back in every pass.
+//  10. freeScaleDown: autoscalers that see the load may shrink stable again.
+//  11. removeCanary: the canary Deployment holds the state, so it is deleted last.
 //
 // A write to a Deployment applies only to the generation that was read: an
 // observation that is stale writes nothing.
 func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	steps := []func(context.Context, *snapshot, rollout.Decision) error{
 		r.writeCanary, r.reportNotes, r.holdScaleDown, r.addTraffic,
-		r.applyJob, r.writeStable, r.report, r.freeScaleDown, r.removeCanary,
+		r.applyJob, r.removeLeftovers, r.writeStable, r.report, r.freeScaleDown, r.removeCanary,
 	}
 	if s.Stable.Refused != "" {
-		steps = append(slices.Delete(steps, 6, 7), r.report)
+		steps = append(slices.Delete(steps, 7, 8), r.report)
 	}
-	failed := r.takeTraffic(ctx, s, d)
+	taking, cancel := context.WithTimeout(ctx, takeTrafficTimeout)
+	failed := r.takeTraffic(taking, s, d)
+	cancel()
 	if failed != nil {
 		// The verdict goes on record all the same: of two canary Ingresses one may be
 		// deleted, and without a record the next pass would create it again.
@@ -70,6 +73,10 @@ func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision)
 	}
 	return nil
 }
+
+// takeTrafficTimeout leaves time to put a verdict on record when a delete of a canary
+// Ingress hangs.
+const takeTrafficTimeout = reconcileTimeout / 2
 
 // takeTraffic gives traffic back to stable, as far as d gives the canary less than
 // it has. It never gives the canary more: at weight 50, a decision for weight 20
@@ -247,11 +254,6 @@ func nullIfEmpty(value string) any {
 // removeCanary deletes the canary Services and then the canary Deployment, once d
 // wants no canary and no route leads to it.
 func (r *Reconciler) removeCanary(ctx context.Context, s *snapshot, d rollout.Decision) error {
-	if s.canaryDep == nil && s.Stable.Phase != "" && d.Phase == "" {
-		// Somebody deleted the canary Deployment. Its Services belong to stable, so
-		// they are still there.
-		return r.Router.Cleanup(ctx, s.target)
-	}
 	if s.canaryDep == nil || d.Canary != nil || s.Traffic.Routed {
 		return nil
 	}

@@ -30,6 +30,7 @@ type snapshot struct {
 	canaryDep       *appsv1.Deployment // nil: there is none
 	condition       *appsv1.DeploymentCondition
 	canaryJobs      canaryJobs
+	leftovers       bool      // there are canary routes or Services, and no canary Deployment
 	analysis        Analysis  // nil: none is configured, or it cannot be read
 	freeScaleDownAt time.Time // when to free the autoscalers that freeScaleDown left held; zero: never
 }
@@ -59,7 +60,10 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*sn
 	if err := r.observeStable(ctx, s); err != nil {
 		return nil, err
 	}
-	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.canaryDep == nil {
+	if err := r.observeLeftovers(ctx, s); err != nil {
+		return nil, err
+	}
+	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.canaryDep == nil && !s.leftovers {
 		return s, nil // no rollout: no decision needs traffic or metrics
 	}
 	if err := r.observeTraffic(ctx, s); err != nil {
