@@ -77,7 +77,7 @@ func (w *world) due(write apisim.Write) *fault {
 }
 
 // faulty lets a write take effect, or what is due instead.
-func (w *world) faulty(write apisim.Write, commit func() error) error {
+func (w *world) faulty(ctx context.Context, write apisim.Write, commit func() error) error {
 	f := w.due(write)
 	if f == nil {
 		return commit()
@@ -103,11 +103,26 @@ func (w *world) faulty(write apisim.Write, commit func() error) error {
 	case webhookSilent:
 		return apierrors.NewInternalError(errors.New(`failed calling webhook "validate.example.com": ` + refusal))
 	case hangs, hangsButDone:
-		w.elapse(p.deadline.Sub(w.now))
-		p.cancel()
+		p.hang(ctx)
 		return context.DeadlineExceeded
 	}
 	return nil
+}
+
+// hang lets the time of ctx pass. That is the rest of the pass, or less where the
+// manager gives a part of it less. Deadlines of contexts are by the clock of the
+// machine; what is left of them is taken by the clock of the world.
+func (p *pass) hang(ctx context.Context) {
+	rest := p.deadline.Sub(p.w.now)
+	if deadline, ok := ctx.Deadline(); ok {
+		if left := time.Until(deadline).Round(10 * time.Second); left < rest {
+			p.over[ctx] = true
+			p.w.elapse(left)
+			return
+		}
+	}
+	p.w.elapse(rest)
+	p.cancel()
 }
 
 // drawFault is any fault.

@@ -133,9 +133,9 @@ func (w *world) manage() {
 // pass is one reconcile.
 type pass struct {
 	w        *world
-	ctx      context.Context
 	cancel   context.CancelFunc
 	deadline time.Time
+	over     map[context.Context]bool // parts of the pass whose own, shorter time is over
 	seen     snapshot // what was true when it began
 	o        rollout.Observation
 	d        rollout.Decision
@@ -152,9 +152,12 @@ type killed struct{}
 // reconcile is one pass. It says whether the pass did all it wanted to.
 func (w *world) reconcile() (done bool) {
 	m := &w.manager
-	ctx, cancel := context.WithCancel(logr.NewContext(context.Background(), logr.Discard()))
+	ctx, cancel := context.WithTimeout(logr.NewContext(context.Background(), logr.Discard()), reconcileTimeout)
 	defer cancel()
-	p := &pass{w: w, ctx: ctx, cancel: cancel, deadline: w.now.Add(reconcileTimeout), seen: w.seen, failed: map[string]bool{}}
+	p := &pass{
+		w: w, cancel: cancel, deadline: w.now.Add(reconcileTimeout), seen: w.seen,
+		over: map[context.Context]bool{}, failed: map[string]bool{},
+	}
 	p.stale = w.refresh()
 	m.pass = p
 	defer func() {
@@ -274,8 +277,11 @@ func objectOf(write apisim.Write) object {
 
 // intercept is every write of the manager: nothing of it if the manager has been
 // killed, and what a fault makes of it if one is due.
-func (w *world) intercept(_ context.Context, write apisim.Write, commit func() error) error {
+func (w *world) intercept(ctx context.Context, write apisim.Write, commit func() error) error {
 	m, p := &w.manager, w.manager.pass
+	if p.over[ctx] {
+		return context.DeadlineExceeded
+	}
 	if m.killAfter == 0 {
 		m.killAfter, m.dirty = -1, true
 		m.down = w.now.Add(m.downFor)
@@ -283,7 +289,7 @@ func (w *world) intercept(_ context.Context, write apisim.Write, commit func() e
 		panic(killed{})
 	}
 	m.killAfter--
-	err := w.faulty(write, func() error { return p.commit(write, commit) })
+	err := w.faulty(ctx, write, func() error { return p.commit(write, commit) })
 	if err != nil {
 		p.failed[write.Kind] = true
 		m.dirty = m.dirty || isStale(err)

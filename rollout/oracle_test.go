@@ -124,7 +124,7 @@ func (k *oracle) met(*fault) {}
 // of the record itself failed.
 func (k *oracle) ended(p *pass) {
 	s := k.stored(k.w.seen.canary)
-	if p.fatal && !p.failed["Deployment"] && p.ctx.Err() == nil && !p.stale && s.Mode == rollout.ModeProgressing &&
+	if p.fatal && !p.failed["Deployment"] && !p.stale && s.Mode == rollout.ModeProgressing &&
 		trialOf(s) == trialOf(p.o.Canary.State) {
 		k.w.fail("a Fail, an abort or the deadline was seen, and is not on record: %+v", s)
 	}
