@@ -3,7 +3,6 @@ package rollout_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -34,11 +33,6 @@ var faultEffects = []faultEffect{
 
 func (e faultEffect) done() bool { return e == timesOutButDone || e == hangsButDone }
 
-// refuses says whether somebody says no, and the user has to be told what.
-func (e faultEffect) refuses() bool {
-	return e == overQuota || e == againstPolicy || e == webhookSilent
-}
-
 // fault is of any writes, or of those of one kind and verb.
 type fault struct {
 	kind, verb string // "": any
@@ -46,10 +40,6 @@ type fault struct {
 	writes     int    // so many of them meet it
 	until      time.Time
 	effect     faultEffect
-}
-
-func (f *fault) String() string {
-	return fmt.Sprintf("%d writes after %d (%s %s) until %s: each %s", f.writes, f.after, f.verb, f.kind, f.until.Format(time.TimeOnly), f.effect)
 }
 
 func verbOf(write apisim.Write) string {
@@ -83,7 +73,6 @@ func (w *world) faulty(ctx context.Context, write apisim.Write, commit func() er
 		return commit()
 	}
 	w.say("fate", "%s %s %s %s", write.Kind, write.Key.Name, verbOf(write), f.effect)
-	w.oracle.met(f)
 	if f.effect.done() {
 		if err := commit(); err != nil {
 			return err

@@ -53,7 +53,6 @@ type manager struct {
 	between   func()               // what happens in the middle of the next pass that writes
 	faults    []*fault             // of writes
 	writes    int                  // that took effect
-	hit       map[faultEffect]int  // writes that met a fault
 }
 
 // staleFor is how far a cache may be behind.
@@ -136,7 +135,7 @@ type pass struct {
 	cancel   context.CancelFunc
 	deadline time.Time
 	over     map[context.Context]bool // parts of the pass whose own, shorter time is over
-	seen     snapshot // what was true when it began
+	seen     snapshot                 // what was true when it began
 	o        rollout.Observation
 	d        rollout.Decision
 

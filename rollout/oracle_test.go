@@ -117,9 +117,6 @@ func runOf(s rollout.State, step int) string {
 	return fmt.Sprintf("%s-%d-%d", s.Rollout, step, s.Losses)
 }
 
-// met is told of a fault that a write met.
-func (k *oracle) met(*fault) {}
-
 // ended checks a pass that was not killed: what it saw is on record, unless a write
 // of the record itself failed.
 func (k *oracle) ended(p *pass) {

@@ -60,9 +60,6 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*sn
 	if err := r.observeStable(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := r.observeLeftovers(ctx, s); err != nil {
-		return nil, err
-	}
 	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.canaryDep == nil && !s.leftovers {
 		return s, nil // no rollout: no decision needs traffic or metrics
 	}
@@ -153,7 +150,10 @@ func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 			s.Stable.Stalled = upToDate
 		}
 	}
-	return r.observeReplicaSets(ctx, s)
+	if err := r.observeReplicaSets(ctx, s); err != nil {
+		return err
+	}
+	return r.observeLeftovers(ctx, s)
 }
 
 func (r *Reconciler) observeReplicaSets(ctx context.Context, s *snapshot) error {
