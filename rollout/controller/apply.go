@@ -179,13 +179,11 @@ func (r *Reconciler) confirmRise(ctx context.Context, s *snapshot) error {
 	return nil
 }
 
-// confirmRelease reads the ReplicaSets from the API server before a template goes out
-// without a canary. It fails with errStale if the cache said something else: a cache
-// that has no ReplicaSet yet looks like a Deployment that no version of runs.
+// confirmRelease reads the ReplicaSets from the API server before a template goes out.
+// It fails with errStale if the cache said something else: a cache that has no
+// ReplicaSet yet looks like a Deployment that no version of runs, and in one that is
+// behind a template may still run that ran a moment ago.
 func (r *Reconciler) confirmRelease(ctx context.Context, s *snapshot) error {
-	if s.canaryDep != nil {
-		return nil
-	}
 	var list appsv1.ReplicaSetList
 	selector := client.MatchingLabels(s.dep.Spec.Selector.MatchLabels)
 	if err := r.Live.List(ctx, &list, client.InNamespace(s.dep.Namespace), selector); err != nil {

@@ -165,10 +165,10 @@ func TestNotesOfOneReasonAreEventsOfTheirOwn(t *testing.T) {
 	}
 }
 
-// A cache without the ReplicaSets of a Deployment that runs releases nothing.
-func TestReleaseWithoutCanaryIsConfirmed(t *testing.T) {
+// A cache without the ReplicaSets of a Deployment that runs releases nothing, with a
+// canary or without.
+func TestReleaseIsConfirmed(t *testing.T) {
 	s := newFixture(t)
-	s.canaryDep = nil
 	replicas := int32(4)
 	rs := &appsv1.ReplicaSet{
 		ObjectMeta: metav1.ObjectMeta{
