@@ -223,11 +223,8 @@ func (w *world) actsOfFate() map[string]func(*rapid.T) {
 				w.manager.behind[kind] = back.Draw(t, kind)
 			}
 		},
-		"stale ReplicaSets": func(t *rapid.T) {
-			w.manager.behind, w.manager.dirty = map[string]int{"ReplicaSet": rapid.IntRange(1, 20).Draw(t, "editions")}, true
-			w.manager.late = map[string]time.Time{"ReplicaSet": w.now.Add(time.Hour)}
-		},
-		"a write fails": func(t *rapid.T) { w.manager.faults = append(w.manager.faults, w.drawFault(t)) },
+		"another leader": w.changeLeader,
+		"a write fails":  func(t *rapid.T) { w.manager.faults = append(w.manager.faults, w.drawFault(t)) },
 		"a kill": func(t *rapid.T) {
 			w.manager.killAfter, w.manager.downFor = writes.Draw(t, "writes"), seconds.Draw(t, "down")
 		},
