@@ -69,6 +69,10 @@ func TestBadVersionsAreAlwaysRolledBack(t *testing.T) {
 		if turns {
 			w.manager.between = func() { w.verdicts["v2"] = rollout.Pass }
 		}
+		if rapid.Bool().Draw(t, "killed in the middle") {
+			w.manager.killAfter, w.manager.downFor = rapid.IntRange(0, 3).Draw(t, "writes"), 2*time.Second
+			w.run(time.Minute)
+		}
 		w.drawFaults(t)
 		w.manager.faults = nil
 		w.rest()
@@ -113,7 +117,7 @@ func TestNothingIsReleasedBecauseACacheIsBehind(t *testing.T) {
 		w.apply("v2")
 		w.untilReason(reason.Promoted)
 		w.rest()
-		w.changeLeader(t)
+		w.changeLeader(t, "ReplicaSet")
 		w.apply(rapid.SampledFrom([]string{"v1", "v3"}).Draw(t, "template"))
 		w.drawFaults(t)
 		w.heal()
@@ -121,13 +125,36 @@ func TestNothingIsReleasedBecauseACacheIsBehind(t *testing.T) {
 	})
 }
 
-// changeLeader lets another manager lead. Its API server is behind with ReplicaSets.
-func (w *world) changeLeader(t *rapid.T) {
+// A leader whose caches are behind gives no traffic to what its predecessor aborted,
+// although the API server did not let that one delete the canary Ingresses.
+func TestNoLeaderGoesOnWithWhatThePreviousOneAborted(t *testing.T) {
+	check(t, 60, func(t *rapid.T) {
+		w := newWorld(t, "20%, 30s, 60%, 30s, 100%", false)
+		w.apply("v2")
+		w.untilShare(20)
+		effect := rapid.SampledFrom([]faultEffect{timesOut, failsInside, againstPolicy}).Draw(t, "effect")
+		w.manager.faults = []*fault{{kind: "Ingress", verb: "delete", writes: 1000, until: w.now.Add(10 * time.Minute), effect: effect}}
+		w.command(spec.VerbAbort)
+		w.run(time.Duration(rapid.IntRange(0, 9).Draw(t, "seconds")) * time.Second)
+		w.changeLeader(t, "Deployment")
+		w.manager.down = w.now.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "seconds without a leader")) * time.Second)
+		w.run(2 * time.Minute)
+		w.heal()
+		w.rest()
+		w.atRest()
+		if w.web.phase != spec.RolledBack {
+			w.fail("it ends: %s", w.ending())
+		}
+	})
+}
+
+// changeLeader lets another manager lead. Its API server is behind with one kind.
+func (w *world) changeLeader(t *rapid.T, kind string) {
 	w.say("fate", "lets another manager lead")
 	w.startManager()
 	w.manager.dirty = true
-	w.manager.behind = map[string]int{"ReplicaSet": rapid.IntRange(0, 20).Draw(t, "editions")}
-	w.manager.late = map[string]time.Time{"ReplicaSet": w.now.Add(time.Hour)}
+	w.manager.behind = map[string]int{kind: rapid.IntRange(0, 20).Draw(t, "editions")}
+	w.manager.late = map[string]time.Time{kind: w.now.Add(time.Hour)}
 }
 
 // drawFaults are kills and faults over some minutes.

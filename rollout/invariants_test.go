@@ -223,7 +223,7 @@ func (w *world) actsOfFate() map[string]func(*rapid.T) {
 				w.manager.behind[kind] = back.Draw(t, kind)
 			}
 		},
-		"another leader": w.changeLeader,
+		"another leader": func(t *rapid.T) { w.changeLeader(t, "ReplicaSet") },
 		"a write fails":  func(t *rapid.T) { w.manager.faults = append(w.manager.faults, w.drawFault(t)) },
 		"a kill": func(t *rapid.T) {
 			w.manager.killAfter, w.manager.downFor = writes.Draw(t, "writes"), seconds.Draw(t, "down")
