@@ -415,6 +415,9 @@ func (m metrics) Measure(context.Context, rollout.Subject) rollout.Measurement {
 	case w.verdicts[version] == rollout.Inconclusive:
 		out = rollout.Measurement{Verdict: rollout.Inconclusive, Message: "4 requests, want at least 10"}
 	}
+	if w.failsOnce && out.Verdict == rollout.Fail {
+		clear(w.verdicts)
+	}
 	w.oracle.measured(p, out.Verdict)
 	return out
 }

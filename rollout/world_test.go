@@ -71,6 +71,7 @@ type world struct {
 
 	broken       map[string]bool // templates whose pods never become Available
 	verdicts     map[string]rollout.Verdict
+	failsOnce    bool // the next measurement after a Fail is a Pass
 	metricsDown  bool
 	webhookDown  bool
 	closed       map[spec.GatePoint]bool // the gates that say no
