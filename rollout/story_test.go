@@ -56,10 +56,11 @@ func TestStory(t *testing.T) {
 func TestStoriesEndTheSameWhereverTheManagerIsKilled(t *testing.T) {
 	for name, s := range stories {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := s.begin(t)
 			s.tell(w)
 			want, warned := w.ending(), w.oracle.events
-			for n := range w.manager.writes {
+			for _, n := range points(w.manager.writes, t) {
 				w := s.begin(t)
 				w.manager.killAfter, w.manager.downFor = n, 7*time.Second
 				s.tell(w)
@@ -77,8 +78,7 @@ func TestStoriesEndTheSameWhereverTheManagerIsKilled(t *testing.T) {
 }
 
 func (s story) begin(t *testing.T) *world {
-	w := newWorld(t, s.steps)
-	w.web.analysis = true
+	w := newWorld(t, s.steps, true)
 	w.run(time.Second)
 	w.start, w.manager.writes = w.now, 0
 	w.log.Reset()

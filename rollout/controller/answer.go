@@ -36,7 +36,7 @@ func (r *Reconciler) startQuestions(ctx context.Context, queue workqueue.TypedRa
 // long is asked beside the workers: meanwhile the decision is made without it.
 func (r *Reconciler) decide(ctx context.Context, s *snapshot) (rollout.Decision, error) {
 	for range maxAnswers {
-		d := rollout.Next(s.Observation)
+		d := r.next(s.Observation)
 		if d.Needs.None() {
 			r.forgetUnawaited(client.ObjectKeyFromObject(s.dep), s.Awaited)
 			return d, nil
@@ -58,6 +58,13 @@ func (r *Reconciler) forgetUnawaited(deployment types.NamespacedName, awaited ro
 	if awaited.Gates == "" {
 		r.gateAnswers.forget(deployment)
 	}
+}
+
+func (r *Reconciler) next(o rollout.Observation) rollout.Decision {
+	if r.Next != nil {
+		return r.Next(o)
+	}
+	return rollout.Next(o)
 }
 
 // answer puts into the observation what a decision needs. It is the one place

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -22,9 +24,9 @@ import (
 // order:
 //
 //  1. takeTraffic: after a failure or an abort, nothing is more urgent. If it fails,
-//     2 and 3 still follow, and nothing after them.
+//     2 and 3 still follow, and nothing after them. So it gets half of the time.
 //  2. writeCanary: one write stores the state and sets the replicas. So the state
-//     says what steps 5, 6 and 7 do before they do it.
+//     says what steps 5, 6 and 8 do before they do it.
 //  3. reportNotes: what happened is reported once it is in the state. A kill before
 //     this loses the event; the other order could report it twice.
 //  4. holdScaleDown: nothing may shrink stable while the canary has its traffic, so
@@ -32,20 +34,28 @@ import (
 //  5. addTraffic: only if the Deployments are still as they were observed.
 //  6. applyJob: a Job tests the canary with the traffic of its step, so this comes
 //     after 5.
-//  7. writeStable: one write for hold and phase. The reason for a release is in the
+//  7. removeLeftovers: only where somebody deleted the canary Deployment.
+//  8. writeStable: one write for hold and phase. The reason for a release is in the
 //     state since 2.
-//  8. report: the condition and the event say what is true now.
-//  9. freeScaleDown: autoscalers that see the load may shrink stable again.
-//  10. removeCanary: the canary Deployment holds the state, so it is deleted last.
+//  9. report: the condition and the event say what is true now. After a refused write
+//     this comes last: the condition says WriteRefused until every write succeeds.
+//     Otherwise 10 or 11, refused again, would change it back in every pass.
+//  10. freeScaleDown: autoscalers that see the load may shrink stable again.
+//  11. removeCanary: the canary Deployment holds the state, so it is deleted last.
 //
 // A write to a Deployment applies only to the generation that was read: an
 // observation that is stale writes nothing.
 func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	steps := []func(context.Context, *snapshot, rollout.Decision) error{
 		r.writeCanary, r.reportNotes, r.holdScaleDown, r.addTraffic,
-		r.applyJob, r.writeStable, r.report, r.freeScaleDown, r.removeCanary,
+		r.applyJob, r.removeLeftovers, r.writeStable, r.report, r.freeScaleDown, r.removeCanary,
 	}
-	failed := r.takeTraffic(ctx, s, d)
+	if s.Stable.Refused != "" {
+		steps = append(slices.Delete(steps, 7, 8), r.report)
+	}
+	taking, cancel := context.WithTimeout(ctx, takeTrafficTimeout)
+	failed := r.takeTraffic(taking, s, d)
+	cancel()
 	if failed != nil {
 		// The verdict goes on record all the same: of two canary Ingresses one may be
 		// deleted, and without a record the next pass would create it again.
@@ -62,6 +72,10 @@ func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision)
 	}
 	return nil
 }
+
+// takeTrafficTimeout leaves time to put a verdict on record when a delete of a canary
+// Ingress hangs.
+const takeTrafficTimeout = reconcileTimeout / 2
 
 // takeTraffic gives traffic back to stable, as far as d gives the canary less than
 // it has. It never gives the canary more: at weight 50, a decision for weight 20
@@ -108,7 +122,7 @@ func (r *Reconciler) patchDeployment(
 	ctx context.Context, dep *appsv1.Deployment, annotations, fields map[string]any,
 ) (*appsv1.Deployment, error) {
 	out, version := dep.DeepCopy(), dep.ResourceVersion
-	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+	err := retry.RetryOnConflict(wait.Backoff{Steps: 5}, func() error { // at once: it has read the newest version
 		patch, err := json.Marshal(map[string]any{
 			"metadata": map[string]any{"resourceVersion": version, "annotations": annotations},
 			"spec":     fields,
@@ -140,25 +154,36 @@ func (r *Reconciler) addTraffic(ctx context.Context, s *snapshot, d rollout.Deci
 		return nil
 	}
 	if d.Routes.Adds(s.Traffic) {
-		// The cache may be stale: the weight must not rise in a rollout that the
-		// previous leader aborted.
-		for _, dep := range []*appsv1.Deployment{s.dep, s.canaryDep} {
-			if _, err := r.confirmUnchanged(ctx, dep); err != nil {
-				return err
-			}
+		if err := r.confirmRise(ctx, s); err != nil {
+			return err
 		}
 	}
 	return r.Router.SetWeight(ctx, s.target, d.Routes.Weight, d.Routes.Match)
 }
 
-// confirmRelease reads the ReplicaSets from the API server before a template goes out
-// without a canary, and compares whole templates. It fails with errStale if the
-// observation said something else: a cache that has no ReplicaSet yet looks like a
-// Deployment that no version of runs.
-func (r *Reconciler) confirmRelease(ctx context.Context, s *snapshot) error {
-	if s.canaryDep != nil {
-		return nil
+// confirmRise reads both Deployments from the API server before the canary gets more
+// traffic. It fails with errStale if the cache was behind: the previous leader may have
+// aborted the rollout, and canary pods may be gone.
+func (r *Reconciler) confirmRise(ctx context.Context, s *snapshot) error {
+	if _, err := r.confirmUnchanged(ctx, s.dep); err != nil {
+		return err
 	}
+	canary, err := r.confirmUnchanged(ctx, s.canaryDep)
+	if err != nil {
+		return err
+	}
+	if s.Canary != nil && canary.Status.AvailableReplicas < s.Canary.Available {
+		return errStale
+	}
+	return nil
+}
+
+// confirmRelease reads the ReplicaSets from the API server before a template goes out,
+// and compares whole templates. It fails with errStale if the observation said
+// something else: a cache that has no ReplicaSet yet looks like a Deployment that no
+// version of runs, and in one that is behind a template may still run that ran a
+// moment ago.
+func (r *Reconciler) confirmRelease(ctx context.Context, s *snapshot) error {
 	v, err := r.liveVersions(ctx, s)
 	if err != nil {
 		return err
@@ -169,16 +194,17 @@ func (r *Reconciler) confirmRelease(ctx context.Context, s *snapshot) error {
 	return nil
 }
 
-// confirmUnchanged reads dep from the API server. It fails with errStale if the
-// generation is another one. A write to the spec or to an annotation of a Deployment
+// confirmUnchanged reads dep from the API server. It fails with errStale if dep is gone
+// or the generation is another one. A write to the spec or to an annotation of a Deployment
 // raises the generation. A write to the status does not, so a pod that becomes
 // Available is no reason to start over.
 func (r *Reconciler) confirmUnchanged(ctx context.Context, dep *appsv1.Deployment) (*appsv1.Deployment, error) {
 	live := &appsv1.Deployment{}
-	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(dep), live); err != nil {
+	err := r.Live.Get(ctx, client.ObjectKeyFromObject(dep), live)
+	if client.IgnoreNotFound(err) != nil {
 		return nil, fmt.Errorf("confirming Deployment %s: %w", dep.Name, err)
 	}
-	if live.UID != dep.UID || live.Generation != dep.Generation {
+	if err != nil || live.UID != dep.UID || live.Generation != dep.Generation {
 		return nil, errStale
 	}
 	return live, nil
@@ -223,11 +249,6 @@ func nullIfEmpty(value string) any {
 // removeCanary deletes the canary Services and then the canary Deployment, once d
 // wants no canary and no route leads to it.
 func (r *Reconciler) removeCanary(ctx context.Context, s *snapshot, d rollout.Decision) error {
-	if s.canaryDep == nil && s.Stable.Phase != "" && d.Phase == "" {
-		// Somebody deleted the canary Deployment. Its Services belong to stable, so
-		// they are still there.
-		return r.Router.Cleanup(ctx, s.target)
-	}
 	if s.canaryDep == nil || d.Canary != nil || s.Traffic.Routed {
 		return nil
 	}

@@ -216,6 +216,24 @@ func TestApplyStale(t *testing.T) {
 			t.Errorf("the state is %s", state)
 		}
 	})
+	t.Run("traffic is not added for canary pods that are gone", func(t *testing.T) {
+		s := newFixture(t)
+		s.Canary = &rollout.CanaryStatus{Replicas: 2, Available: 1} // of which the API server knows none
+		err := s.addTraffic(t.Context(), s.snapshot, rollout.Decision{Routes: split(75)})
+		if !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
+			t.Errorf("addTraffic() = %v, writes %v; want errStale and none", err, s.ledger.writes)
+		}
+	})
+	t.Run("traffic is not added for a canary that is gone", func(t *testing.T) {
+		s := newFixture(t)
+		if err := s.Live.(client.Client).Delete(t.Context(), s.canaryDep.DeepCopy()); err != nil {
+			t.Fatal(err)
+		}
+		err := s.addTraffic(t.Context(), s.snapshot, rollout.Decision{Routes: split(75)})
+		if !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
+			t.Errorf("addTraffic() = %v, writes %v; want errStale and none", err, s.ledger.writes)
+		}
+	})
 	t.Run("traffic is not added for an older canary", func(t *testing.T) {
 		s := newFixture(t)
 		touch(t, s, s.canaryDep.DeepCopy(), 1)

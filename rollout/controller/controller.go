@@ -39,6 +39,9 @@ type Reconciler struct {
 	// Now is the clock. nil means time.Now.
 	Now func() time.Time
 
+	// Next decides. nil means rollout.Next. A test may look at what goes in and out.
+	Next func(rollout.Observation) rollout.Decision
+
 	underway underway
 
 	measurements questions[rollout.Measurement]

@@ -29,7 +29,7 @@
 // are asked beside the workers (questions.go), and meanwhile rollout.Next decides
 // without them.
 //
-// apply (apply.go) makes the decision true in ten steps, in this order:
+// apply (apply.go) makes the decision true in eleven steps, in this order:
 //
 //  1. takeTraffic    lower the weight, or remove the canary routes
 //  2. writeCanary    the canary Deployment: state and replicas (canary.go builds it, sent.go copies)
@@ -37,10 +37,11 @@
 //  4. holdScaleDown  keep autoscalers from shrinking stable (scaledown.go)
 //  5. addTraffic     raise the weight
 //  6. applyJob       create the Job of this step, delete those of others (job.go)
-//  7. writeStable    the user's Deployment: hold, phase and command
-//  8. report         the condition and its event (report.go)
-//  9. freeScaleDown  let autoscalers shrink stable again (scaledown.go)
-//  10. removeCanary   delete the canary Services and the canary Deployment
+//  7. removeLeftovers  delete the Services of a canary that is gone (leftovers.go)
+//  8. writeStable    the user's Deployment: hold, phase and command
+//  9. report         the condition and its event (report.go)
+//  10. freeScaleDown  let autoscalers shrink stable again (scaledown.go)
+//  11. removeCanary   delete the canary Services and the canary Deployment
 //
 // The comment on apply says why the order is this one. Reconcile then asks to be
 // called again at the time that the decision names. Everything else that a decision

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
@@ -71,6 +72,22 @@ func TestReportRefusal(t *testing.T) {
 	}
 }
 
+// A refused write after the condition is reported once. The condition of the rollout
+// does not come back before that write succeeds.
+func TestReportComesLastAfterARefusal(t *testing.T) {
+	s := newFixture(t)
+	s.Traffic.Routed, s.Stable.Refused = false, "the policy forbids it"
+	s.condition = &appsv1.DeploymentCondition{Reason: string(reason.WriteRefused)}
+	d := rollout.Decision{Reason: reason.Promoted, Message: "promoted"}
+	if err := s.apply(t.Context(), s.snapshot, d); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"patch web", "remove services", "delete web-canary", "patch status of web"}
+	if diff := cmp.Diff(want, s.ledger.writes); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A verdict goes on record although the API server does not delete the routes.
 func TestApplyRecordsTheVerdictWhenRoutesCannotBeRemoved(t *testing.T) {
 	s := newFixture(t)
@@ -91,19 +108,41 @@ func TestApplyRecordsTheVerdictWhenRoutesCannotBeRemoved(t *testing.T) {
 	}
 }
 
+// A write that hangs leaves time to put the verdict on record.
+func TestTakingTrafficLeavesTime(t *testing.T) {
+	s := newFixture(t)
+	router := &deadlineRouter{ledger: s.ledger}
+	s.Router = router
+	ctx, cancel := context.WithTimeout(t.Context(), reconcileTimeout)
+	defer cancel()
+	if err := s.apply(ctx, s.snapshot, rollout.Decision{Phase: spec.Pending}); err != nil {
+		t.Fatal(err)
+	}
+	if left := time.Until(router.deadline); left <= 0 || left > takeTrafficTimeout {
+		t.Errorf("taking traffic away may take %s", left)
+	}
+}
+
+// deadlineRouter records how long Remove may take.
+type deadlineRouter struct {
+	*ledger
+	deadline time.Time
+}
+
+func (r *deadlineRouter) Remove(ctx context.Context, _ rollout.Target) error {
+	r.deadline, _ = ctx.Deadline()
+	return nil
+}
+
 // A canary Deployment that somebody deleted leaves its Services, which belong to the
-// stable Deployment. They go once, with the phase.
+// stable Deployment. They go before the phase: after that nothing tells of a rollout.
 func TestServicesOfADeletedCanaryAreRemoved(t *testing.T) {
 	s := newFixture(t)
-	s.canaryDep, s.Traffic, s.Stable.Hold, s.Stable.Phase = nil, rollout.Traffic{}, "", spec.Promoting
-	if err := s.removeCanary(t.Context(), s.snapshot, rollout.Decision{}); err != nil {
+	s.canaryDep, s.Traffic, s.Stable.Hold, s.Stable.Phase, s.leftovers = nil, rollout.Traffic{}, "", spec.Promoting, true
+	if err := s.apply(t.Context(), s.snapshot, rollout.Decision{}); err != nil {
 		t.Fatal(err)
 	}
-	s.Stable.Phase = ""
-	if err := s.removeCanary(t.Context(), s.snapshot, rollout.Decision{}); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"remove services"}, s.ledger.writes); diff != "" {
+	if diff := cmp.Diff([]string{"remove services", "patch web"}, s.ledger.writes); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -126,10 +165,10 @@ func TestNotesOfOneReasonAreEventsOfTheirOwn(t *testing.T) {
 	}
 }
 
-// A cache without the ReplicaSets of a Deployment that runs releases nothing.
-func TestReleaseWithoutCanaryIsConfirmed(t *testing.T) {
+// A cache without the ReplicaSets of a Deployment that runs releases nothing, with a
+// canary or without.
+func TestReleaseIsConfirmed(t *testing.T) {
 	s := newFixture(t)
-	s.canaryDep = nil
 	replicas := int32(4)
 	rs := &appsv1.ReplicaSet{
 		ObjectMeta: metav1.ObjectMeta{

@@ -30,6 +30,7 @@ type snapshot struct {
 	canaryDep       *appsv1.Deployment // nil: there is none
 	condition       *appsv1.DeploymentCondition
 	canaryJobs      canaryJobs
+	leftovers       bool      // there are canary routes or Services, and no canary Deployment
 	analysis        Analysis  // nil: none is configured, or it cannot be read
 	freeScaleDownAt time.Time // when to free the autoscalers that freeScaleDown left held; zero: never
 }
@@ -62,7 +63,7 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*sn
 	if err := r.compareWhole(ctx, s); err != nil {
 		return nil, err
 	}
-	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.canaryDep == nil {
+	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.canaryDep == nil && !s.leftovers {
 		return s, nil // no rollout: no decision needs traffic or metrics
 	}
 	if err := r.observeTraffic(ctx, s); err != nil {
@@ -152,7 +153,10 @@ func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 			s.Stable.Stalled = upToDate
 		}
 	}
-	return r.observeReplicaSets(ctx, s)
+	if err := r.observeReplicaSets(ctx, s); err != nil {
+		return err
+	}
+	return r.observeLeftovers(ctx, s)
 }
 
 func (r *Reconciler) observeReplicaSets(ctx context.Context, s *snapshot) error {

@@ -36,11 +36,8 @@ const activeIndex = "headgate.active"
 // It watches every kind on which a decision depends, and polls none. workers is how
 // many Deployments are reconciled at the same time.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, workers int) error {
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &appsv1.ReplicaSet{}, ownerIndex, ownerKey); err != nil {
-		return fmt.Errorf("indexing ReplicaSets: %w", err)
-	}
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &appsv1.Deployment{}, activeIndex, activeKey); err != nil {
-		return fmt.Errorf("indexing Deployments: %w", err)
+	if err := SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
 	}
 	autoscalerChanged := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		return r.Autoscalers.Changed(e.ObjectOld, e.ObjectNew)
@@ -62,6 +59,18 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, wor
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("registering the controller: %w", err)
+	}
+	return nil
+}
+
+// SetupIndexes registers the indexes that a Reconciler reads by. SetupWithManager calls
+// it.
+func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	if err := indexer.IndexField(ctx, &appsv1.ReplicaSet{}, ownerIndex, ownerKey); err != nil {
+		return fmt.Errorf("indexing ReplicaSets: %w", err)
+	}
+	if err := indexer.IndexField(ctx, &appsv1.Deployment{}, activeIndex, activeKey); err != nil {
+		return fmt.Errorf("indexing Deployments: %w", err)
 	}
 	return nil
 }
