@@ -40,7 +40,7 @@ var everywhere = flag.Bool("everywhere", false, "interrupt stories at every writ
 
 // points are the writes, of so many, at which a story is interrupted.
 func points(writes int, t *testing.T) (at []int) {
-	const some = 4
+	const some = 2
 	for n := range writes {
 		if *everywhere || writes <= some || (n+len(t.Name()))%(writes/some) == 0 {
 			at = append(at, n)
@@ -78,7 +78,7 @@ func TestStoriesEndTheSameWhicheverWriteFails(t *testing.T) {
 // and what is left is the record of it. That is so even where it seems to be good again
 // at the next measurement.
 func TestBadVersionsAreAlwaysRolledBack(t *testing.T) {
-	check(t, 80, func(t *rapid.T) {
+	check(t, 60, func(t *rapid.T) {
 		w := drawWorld(t)
 		w.web.steps, w.web.analysis, w.web.deadline, w.web.rolloutDeadline, w.web.gates = "20%, 1m, 50%, 1m, 100%, 1m", true, "", "", ""
 		w.web.plan = rollout.AnalysisPlan{Interval: 30 * time.Second}

@@ -24,7 +24,7 @@ import (
 // Whatever happens in whatever order, the oracle finds nothing wrong after any
 // write; and once the world is left alone, every rollout comes to an end.
 func TestInvariantsHoldWhateverHappens(t *testing.T) {
-	check(t, 400, func(t *rapid.T) {
+	check(t, 250, func(t *rapid.T) {
 		w := drawWorld(t)
 		w.chaos(t)
 		w.heal()
@@ -35,7 +35,7 @@ func TestInvariantsHoldWhateverHappens(t *testing.T) {
 // A good version whose pods start is promoted, however often the manager dies,
 // whatever its caches show, and whichever writes fail for a while.
 func TestGoodVersionsAreAlwaysPromoted(t *testing.T) {
-	check(t, 150, func(t *rapid.T) {
+	check(t, 100, func(t *rapid.T) {
 		w := drawWorld(t)
 		w.web.steps = spec.FormatSteps(drawGoodSteps(t))
 		w.web.analysis, w.web.rolloutDeadline, w.web.deadline = true, "", "30m"
