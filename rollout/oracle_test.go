@@ -255,7 +255,7 @@ func (k *oracle) wrote(p *pass, write apisim.Write, before, after snapshot) {
 	case jobObjects:
 		k.wroteJobs(before.jobs, after.jobs)
 	case scalerObject:
-		if !after.scaler.held && (k.w.routed() || k.w.inForce.reaches() && !k.orphaned) {
+		if !after.scaler.held && (k.w.written().reaches() || k.w.inForce.reaches() && !k.orphaned) {
 			k.w.fail("an autoscaler may shrink stable again, while the canary has %s", k.w.inForce)
 		}
 	}

@@ -269,6 +269,7 @@ func (w *world) optInOrOut() {
 	}
 	w.say("person", "removes the opt-in")
 	w.admit(func(d *webSpec) { d.strategy = "" })
+	clear(w.oracle.dead) // a person who opts out lets the template go, whatever was said of it
 	w.changed()
 }
 
