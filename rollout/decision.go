@@ -58,6 +58,9 @@ type Needs struct {
 	// Measurement asks for Observation.Measurement.
 	Measurement bool
 
+	// Start asks for Observation.Start and Observation.Gaps.
+	Start bool
+
 	// Job asks for Observation.Job: the status of this Job. nil: no Job.
 	Job *JobGoal
 

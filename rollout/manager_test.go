@@ -91,7 +91,7 @@ func (w *world) pass() {
 		p.d = rollout.Next(p.o)
 	}
 	unchanged := w.observe(p.seen)
-	unchanged.Measurement, unchanged.Job, unchanged.Gate = p.o.Measurement, p.o.Job, p.o.Gate
+	unchanged.Measurement, unchanged.Job, unchanged.Gate, unchanged.Start = p.o.Measurement, p.o.Job, p.o.Gate, p.o.Start
 	if !reflect.DeepEqual(p.o, unchanged) {
 		w.fail("Next changed what it was given")
 	}
@@ -109,6 +109,9 @@ func (w *world) answerNeeds(p *pass) {
 	needs := p.d.Needs
 	if needs.Measurement {
 		p.o.Measurement = w.measure(*p)
+	}
+	if needs.Start {
+		p.o.Start = &rollout.StartCheck{}
 	}
 	if needs.Job != nil {
 		p.o.Job = w.jobStatus(p.seen, needs.Job)

@@ -190,8 +190,8 @@ func (p *pass) undo() Decision {
 }
 
 // recheck is when to look again at what nothing watches: the pods that a Service
-// selects besides ours, a ConfigMap that should hold the analysis, a CronJob, the
-// cause that keeps a pod from starting.
+// selects besides ours, a PersistentVolumeClaim, a ConfigMap that should hold the
+// analysis, a CronJob, the cause that keeps a pod from starting.
 const recheck = time.Minute
 
 // pending begins the rollout once nothing is in its way.
@@ -229,7 +229,9 @@ func (p *pass) pending() Decision {
 	return p.progress()
 }
 
-// blocked says what keeps the rollout from beginning. "": nothing.
+// blocked says what keeps the rollout from beginning. "": nothing. What costs reads
+// from the API server comes last: it is looked for once, and not at each look of a
+// rollout that waits for something else.
 func (p *pass) blocked() (because reason.Reason, message string) {
 	switch {
 	case p.SpecErr != nil:
@@ -243,7 +245,10 @@ func (p *pass) blocked() (because reason.Reason, message string) {
 			"If this template is the fix, release it with: " + p.annotate(spec.VerbPromoteFull)
 	case !p.gatesOpen(spec.GateStart):
 		return reason.AwaitingGate, p.gatesClosed(spec.GateStart)
+	case p.Start != nil && p.Start.Problem != nil:
+		return p.Start.Problem.Reason, p.Start.Problem.Message
 	}
+	p.unchecked = p.Start == nil
 	return "", ""
 }
 

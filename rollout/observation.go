@@ -27,9 +27,10 @@ type Observation struct {
 	// Deployment. nil: all hold.
 	Problem *Problem
 
-	// Gaps are what a person should know before a canary starts, and no reason to
-	// wait. They are looked for while there is no canary.
-	Gaps []Note
+	// Start answers Needs.Start; nil: not looked for. Gaps come with it: they are
+	// what a person should know before a canary starts, and no reason to wait.
+	Start *StartCheck
+	Gaps  []Note
 
 	Plan        *AnalysisPlan // nil: no analysis is configured
 	PlanErr     error         // it is configured but cannot be read
@@ -85,6 +86,13 @@ type Stable struct {
 
 	// Stalled is the Deployment's own ProgressDeadlineExceeded.
 	Stalled bool
+}
+
+// StartCheck is the result of the checks that cost reads from the API server, such as
+// a list of pods. They are made when nothing else is in the way of a canary.
+type StartCheck struct {
+	// Problem is a precondition that does not hold. nil: the canary may start.
+	Problem *Problem
 }
 
 // CanaryStatus is what was seen of the canary Deployment.

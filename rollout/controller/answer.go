@@ -9,7 +9,8 @@ import (
 )
 
 // maxAnswers bounds the rounds of questions and answers in one reconcile. A
-// decision asks at most twice: for a measurement and a Job, then for gates.
+// decision asks at most twice: for a measurement and a Job, then for gates; or for
+// gates, then for the checks before a start.
 const maxAnswers = 3
 
 // decide lets package rollout decide, and answers what the decision needs.
@@ -33,6 +34,11 @@ func (r *Reconciler) answer(ctx context.Context, s *snapshot, needs rollout.Need
 	if needs.Measurement {
 		m := s.analysis.Measure(ctx, s.subject())
 		s.Measurement = &m
+	}
+	if needs.Start {
+		if err := r.checkStart(ctx, s); err != nil {
+			return err
+		}
 	}
 	if needs.Job != nil {
 		status, err := r.findJob(ctx, s, *needs.Job)

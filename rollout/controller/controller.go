@@ -39,7 +39,8 @@ type Reconciler struct {
 	// Now is the clock. nil means time.Now.
 	Now func() time.Time
 
-	underway underway
+	underway    underway
+	startChecks startChecks
 }
 
 // Reconcile observes one Deployment, decides and applies; see the package comment.
@@ -51,6 +52,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	if s == nil {
 		r.Metrics.forget(req.NamespacedName)
+		r.startChecks.forget(req.NamespacedName)
 		return requeueIfStale(r.freeAllScaleDown(ctx, req.NamespacedName))
 	}
 	decision, err := r.decide(ctx, s)
@@ -60,7 +62,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.apply(ctx, s, decision); err != nil {
 		return requeueIfStale(errors.Join(err, r.reportRefusal(ctx, s, err)))
 	}
-	return ctrl.Result{RequeueAfter: r.requeueAfter(rollout.Earliest(decision.Again, s.freeScaleDownAt))}, nil
+	return ctrl.Result{RequeueAfter: r.requeueAfter(s.lookAgain(decision))}, nil
+}
+
+// lookAgain is when to reconcile again if nothing changes until then.
+func (s *snapshot) lookAgain(d rollout.Decision) time.Time {
+	return rollout.Earliest(rollout.Earliest(d.Again, s.freeScaleDownAt), s.startCheckAt)
 }
 
 // errStale says that an object changed after it was observed.

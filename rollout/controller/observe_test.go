@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
@@ -119,7 +118,7 @@ func replicaSets(t *testing.T, sets []client.Object) client.Client {
 	if err := appsv1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(sets...).WithIndex(&appsv1.ReplicaSet{}, ownerIndex, ownerKey).Build()
+	return indexed(scheme).WithObjects(sets...).Build()
 }
 
 func TestFingerprint(t *testing.T) {
