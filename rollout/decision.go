@@ -46,6 +46,10 @@ type Decision struct {
 	// TakeCommand says that spec.AnnotationCommand was dealt with and should go.
 	TakeCommand bool
 
+	// Known is what should be on record of the template; see KnownTemplate. nil: what
+	// is there. The zero value: nothing. Before a release it is written first.
+	Known *KnownTemplate
+
 	// Again is when to look next if nothing changes until then. Zero: not at
 	// all.
 	Again time.Time

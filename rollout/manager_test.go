@@ -220,7 +220,7 @@ func (w *world) measure(p pass) *rollout.Measurement {
 // the next pass goes on from there.
 func (p *pass) apply() {
 	_ = p.lower() && p.keepCanary() && p.tellNotes() && p.holdScaleDown() && p.raise() && p.runJob() &&
-		p.patchStable() && p.report() && p.freeScaleDown() && p.dropCanary()
+		p.recordRelease() && p.patchStable() && p.report() && p.freeScaleDown() && p.dropCanary()
 }
 
 // write makes one write: nothing if the manager has been killed, or if somebody
@@ -375,12 +375,22 @@ func (p *pass) tellNotes() bool {
 func (p *pass) report() bool {
 	d := p.d
 	if d.Reason == "" || d.Reason == p.seen.stable.Reason && d.Message == p.seen.stable.message {
-		return true
+		return p.record()
 	}
 	return p.write(stableObject, "", func() {
+		if d.Known != nil {
+			p.w.web.known = *d.Known
+		}
 		p.w.web.reason, p.w.web.message = d.Reason, d.Message
 		p.event(d.Reason, d.Message)
 	})
+}
+
+func (p *pass) recordRelease() bool { return p.d.Hold != rollout.Release || p.record() }
+
+func (p *pass) record() bool {
+	known := p.d.Known
+	return known == nil || *known == p.w.web.known || p.write(stableObject, "", func() { p.w.web.known = *known })
 }
 
 func (p *pass) event(r reason.Reason, message string) {

@@ -17,6 +17,7 @@ func Next(o Observation) Decision {
 	d.Needs = p.needs(d)
 	d.TakeCommand = p.commandText() != ""
 	d.HoldScaleDown = p.holdScaleDown(d)
+	d.Known = p.record(d)
 	if !d.Again.IsZero() && !d.Again.After(o.Now) {
 		// This decision itself made something due, such as the first measurement of
 		// an analysis step. The next look takes it.
@@ -140,8 +141,10 @@ func (p *pass) whileIdle() (because reason.Reason, message string) {
 		return reason.OptedOut, "the opt-in was removed: new templates go out without a canary"
 	case p.SpecErr != nil:
 		return reason.InvalidAnnotation, p.SpecErr.Error()
-	case stable.Rolling && !stable.Complete && !explainsUpdate[stable.Reason]:
+	case stable.Rolling && !stable.Complete && (!explainsUpdate[stable.Reason] || p.wentOutUnseen()):
 		return reason.Bypassed, p.notHeld()
+	case p.wentOutUnseen():
+		return reason.BypassFound, p.foundBypass()
 	case !outcomes[stable.Reason], stable.Complete && explainsUpdate[stable.Reason]:
 		return reason.Ready, "the next change of the pod template will be held and tried as a canary"
 	}
@@ -160,7 +163,7 @@ func (p *pass) notHeld() string {
 // outcomes are the reasons that stay in the condition until the next rollout.
 var outcomes = map[reason.Reason]bool{
 	reason.Promoted: true, reason.PromotedEarly: true, reason.StableRestored: true, reason.WithinRollbackWindow: true,
-	reason.Bypassed: true, reason.HoldRemoved: true,
+	reason.Bypassed: true, reason.BypassFound: true, reason.HoldRemoved: true,
 }
 
 // explainsUpdate are the outcomes that explain a rolling update. They give way to

@@ -50,6 +50,11 @@ type Stable struct {
 	Reason   reason.Reason // of the condition as it is now; "" means there is none
 	Template string        // fingerprint of the pod template in the spec
 
+	// Version is Template and, after a slash, the time of the last restart. Known is
+	// what is on record of it or of an earlier one.
+	Version string
+	Known   KnownTemplate
+
 	Replicas  int32 // wanted
 	Available int32 // of every active ReplicaSet together
 
@@ -70,9 +75,9 @@ type Stable struct {
 	// 1 is the last one before the stable version. 0: it is not known to have been.
 	RevisionsAgo int
 
-	// Complete says that the Deployment controller has seen the latest spec and
-	// that every pod is of its template and Available.
-	Complete bool
+	// UpToDate says that the Deployment controller has seen the latest spec. Complete
+	// says that moreover every pod is of its template and Available.
+	UpToDate, Complete bool
 
 	// Rolling says that a native rolling update to Revision is under way. Recreate
 	// is the Deployment's strategy that stops every old pod first.

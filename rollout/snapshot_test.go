@@ -88,7 +88,7 @@ func (w *world) stableSeen() stableSeen {
 	s := stableSeen{
 		Stable: rollout.Stable{
 			Name: "web", OptedIn: d.strategy != "", Hold: d.hold, Phase: d.phase, Reason: d.reason,
-			Template: d.template, Replicas: int32(d.replicas), Revision: strconv.Itoa(len(d.sets)), RevisionsAgo: d.revisionsAgo(),
+			Template: d.template, Version: d.template, Known: d.known, Replicas: int32(d.replicas), Revision: strconv.Itoa(len(d.sets) + d.reused), RevisionsAgo: d.revisionsAgo(),
 		},
 		asked: d.asked, message: d.message, command: d.command, generation: d.generation,
 	}
@@ -103,6 +103,7 @@ func (w *world) stableSeen() stableSeen {
 		s.TemplateRuns = len(set.pods) > 0
 		current = set.available(w.now)
 	}
+	s.UpToDate = !d.paused && d.observed == d.generation
 	s.Rolling = !d.paused && others && s.TemplateRuns
 	s.Complete = d.observed == d.generation && !d.paused && !others && current == d.replicas
 	s.Stalled = d.observed == d.generation && !d.paused && !s.Complete && !d.progress.Add(stallAfter).After(w.now)

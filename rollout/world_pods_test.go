@@ -114,6 +114,9 @@ func (w *world) currentSet() *replicaSet {
 	d := &w.web
 	for i, s := range d.sets {
 		if s.template == d.template {
+			if i < len(d.sets)-1 {
+				d.reused++
+			}
 			d.sets = append(append(d.sets[:i:i], d.sets[i+1:]...), s)
 			return &d.sets[len(d.sets)-1]
 		}

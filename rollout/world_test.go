@@ -88,6 +88,8 @@ type deployment struct {
 
 	reason   reason.Reason
 	message  string
+	known    rollout.KnownTemplate
+	reused   int          // times that an old ReplicaSet became the current one: each is a revision
 	sets     []replicaSet // oldest first
 	progress time.Time
 }

@@ -34,18 +34,19 @@ import (
 //  5. addTraffic: only if the Deployments are still as they were observed.
 //  6. applyJob: a Job tests the canary with the traffic of its step, so this comes
 //     after 5.
-//  7. writeStable: one write for hold and phase. The reason for a release is in the
+//  7. recordRelease: a template is on record before it is released.
+//  8. writeStable: one write for hold and phase. The reason for a release is in the
 //     state since 2.
-//  8. report: the condition and the event say what is true now.
-//  9. freeScaleDown: autoscalers that see the load may shrink stable again.
-//  10. removeCanary: the canary Deployment holds the state, so it is deleted last.
+//  9. report: the condition and the event say what is true now.
+//  10. freeScaleDown: autoscalers that see the load may shrink stable again.
+//  11. removeCanary: the canary Deployment holds the state, so it is deleted last.
 //
 // A write to a Deployment applies only to the generation that was read: an
 // observation that is stale writes nothing.
 func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	steps := []func(context.Context, *snapshot, rollout.Decision) error{
 		r.writeCanary, r.reportNotes, r.holdScaleDown, r.addTraffic,
-		r.applyJob, r.writeStable, r.report, r.freeScaleDown, r.removeCanary,
+		r.applyJob, r.recordRelease, r.writeStable, r.report, r.freeScaleDown, r.removeCanary,
 	}
 	failed := r.takeTraffic(ctx, s, d)
 	if failed != nil {

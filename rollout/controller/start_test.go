@@ -65,6 +65,7 @@ func newWaiting(t *testing.T, change func(*appsv1.Deployment)) *waiting {
 		PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "uploads"},
 	}}}
 	running := replicaSet(dep, version{"web:v0", ""}, 2)
+	running.Labels = dep.Spec.Selector.MatchLabels
 	change(dep)
 	w := &waiting{router: &countingRouter{ledger: &ledger{}, selectors: []map[string]string{{"app": "web"}}}, at: time.Unix(1e9, 0)}
 	objects := []client.Object{dep, running}
