@@ -308,6 +308,12 @@ func TestCheckPods(t *testing.T) {
 			`correct the selector, so that it selects only pods of the Deployment`, check())
 }
 
+// A Service that begins to select canary pods is found among the others by its selector.
+func TestObserveFindsAServiceThatSelectsCanaryPods(t *testing.T) {
+	c := newCluster(append(shop(), service("theirs", "web-canary"))...)
+	diff(t, reason.CanaryIndistinct, c.observe(t).Problem.Reason)
+}
+
 // Whatever state a rollout is in, a look reads from the cache alone.
 func TestObserveListsNothingLive(t *testing.T) {
 	live := newCluster()

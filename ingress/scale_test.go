@@ -22,12 +22,12 @@ import (
 // looks at every one.
 type indexedCache struct {
 	client.Client
-	services  map[string][]*corev1.Service // by namespace/name and by index/namespace/key, "" for namespace "all"
+	services  map[string][]*corev1.Service // by namespace/name, by index/namespace/key, and "all"
 	ingresses map[string][]*netv1.Ingress
 	read      int
 }
 
-// namespaceOf n applications: Deployment app-N of rollout N with one Service, one
+// namespaceOf returns n applications of one namespace: Deployment app-N of rollout N with one Service, one
 // Ingress, and its canary objects. All have one host, one part-of label and one chart
 // instance.
 func namespaceOf(n int) (*indexedCache, []rollout.Target) {
@@ -148,12 +148,12 @@ func lookAtAll(tb testing.TB, c *indexedCache, targets []rollout.Target) {
 // The cost of a rollout does not depend on how many others are in its namespace.
 func TestALookReadsOnlyWhatMattersToIt(t *testing.T) {
 	var perRollout []int
-	for _, n := range []int{1, 10, 100, 1000} {
+	for _, n := range []int{1, 10, 100} {
 		c, targets := namespaceOf(n)
 		lookAtAll(t, c, targets)
 		perRollout = append(perRollout, c.read/n)
 	}
-	t.Logf("objects read per rollout among 1, 10, 100 and 1000: %v", perRollout)
+	t.Logf("objects read per rollout among 1, 10 and 100: %v", perRollout)
 	for _, reads := range perRollout {
 		diff(t, perRollout[0], reads)
 	}

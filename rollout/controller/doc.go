@@ -14,18 +14,19 @@
 //     ReplicaSets of stable (observeStable; revisions.go counts revisions). If
 //     nothing is held and there is no canary, it stops here.
 //  3. The traffic, which the Router knows (observeTraffic).
-//  4. Before a canary starts (observeGaps): what would keep canary pods from
-//     running beside stable pods (podconflict.go), which policies miss them
-//     (policies.go), and which autoscalers cannot be held (scaledown.go).
-//     While there is a canary (observeCanaryPods): why its pods are not Available
+//  4. While there is a canary (observeCanaryPods): why its pods are not Available
 //     (podfailure.go, message.go), and which Jobs test it (job.go).
 //  5. How the rollout is judged, which the Judge knows (observeAnalysis).
 //
 // decide (answer.go) calls rollout.Next. The decision may need more: a measurement,
 // the Job of the present step (job.go, jobtemplate.go), the answer of gates. answer
-// gets it, and rollout.Next decides again.
+// gets it, and rollout.Next decides again. When nothing else is in the way of a canary,
+// the decision needs the checks before a start (start.go): whose pods are behind the
+// Services, what would keep canary pods from running beside stable pods
+// (podconflict.go), which policies miss them (policies.go), and which autoscalers
+// cannot be held (scaledown.go).
 //
-// apply (apply.go) makes the decision true in ten steps, in this order:
+// apply (apply.go) makes the decision true in eleven steps, in this order:
 //
 //  1. takeTraffic    lower the weight, or remove the canary routes
 //  2. writeCanary    the canary Deployment: state and replicas (canary.go builds it)
@@ -33,10 +34,11 @@
 //  4. holdScaleDown  keep autoscalers from shrinking stable (scaledown.go)
 //  5. addTraffic     raise the weight
 //  6. applyJob       create the Job of this step, delete those of others (job.go)
-//  7. writeStable    the user's Deployment: hold, phase and command
-//  8. report         the condition and its event (report.go)
-//  9. freeScaleDown  let autoscalers shrink stable again (scaledown.go)
-//  10. removeCanary   delete the canary Services and the canary Deployment
+//  7. recordRelease  the template that is about to be released (report.go)
+//  8. writeStable    the user's Deployment: hold, phase and command
+//  9. report         the condition and its event (report.go)
+//  10. freeScaleDown  let autoscalers shrink stable again (scaledown.go)
+//  11. removeCanary   delete the canary Services and the canary Deployment
 //
 // The comment on apply says why the order is this one. Reconcile then asks to be
 // called again at the time that the decision names. Everything else that a decision
