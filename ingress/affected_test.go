@@ -35,7 +35,8 @@ func TestAffected(t *testing.T) {
 			obj: ingress("new", rule("b.test", path("/", "web"), path("/x", "missing"))), pods: []rollout.PodSelector{pods(namespace, "web")},
 			hosts: []string{"b.test"}},
 		"an Ingress with an alias": {
-			obj: annotated(ingress("new", rule("b.test", path("/", "missing"))), nginx("server-alias"), "c.test"), hosts: []string{"b.test", "c.test"}},
+			obj:   annotated(ingress("new", rule("b.test", path("/", "missing"))), nginx("server-alias"), "c.test"),
+			hosts: []string{"b.test", "c.test"}},
 		"an Ingress with a default backend": {obj: defaultOnly, pods: []rollout.PodSelector{pods(namespace, "web")}},
 		"an Ingress with the name of a canary Ingress": {
 			obj: ingress("admin-canary", rule("b.test", path("/", "missing"))), pods: []rollout.PodSelector{pods(namespace, "web")},

@@ -68,7 +68,8 @@ func ParseKnownTemplate(text string) KnownTemplate {
 // wentOutUnseen says whether a template that is not accounted for runs.
 func (p *pass) wentOutUnseen() bool {
 	s := p.Stable
-	return p.settled() && s.TemplateRuns && s.Known != (KnownTemplate{}) && s.Known.Revision != s.Revision && p.wanted(s.Known.Template) != p.wanted(s.Version)
+	return p.settled() && s.TemplateRuns && s.Known != (KnownTemplate{}) &&
+		s.Known.Revision != s.Revision && p.wanted(s.Known.Template) != p.wanted(s.Version)
 }
 
 // wanted is the part of a Version of which a change should have a canary. The record

@@ -141,7 +141,7 @@ func (p *pass) whileIdle() (because reason.Reason, message string) {
 		return reason.OptedOut, "the opt-in was removed: new templates go out without a canary"
 	case p.SpecErr != nil:
 		return reason.InvalidAnnotation, p.SpecErr.Error()
-	case stable.Rolling && !stable.Complete && (!explainsUpdate[stable.Reason] || p.wentOutUnseen()):
+	case p.goesOutUnheld():
 		return reason.Bypassed, p.notHeld()
 	case p.wentOutUnseen():
 		return reason.BypassFound, p.foundBypass()
@@ -149,6 +149,12 @@ func (p *pass) whileIdle() (because reason.Reason, message string) {
 		return reason.Ready, "the next change of the pod template will be held and tried as a canary"
 	}
 	return "", ""
+}
+
+// goesOutUnheld says whether a rolling update is under way that nothing explains.
+func (p *pass) goesOutUnheld() bool {
+	s := p.Stable
+	return s.Rolling && !s.Complete && (!explainsUpdate[s.Reason] || p.wentOutUnseen())
 }
 
 // notHeld explains a rolling update that no rollout released.

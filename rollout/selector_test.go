@@ -48,7 +48,8 @@ func TestSelectorKeyTellsApplicationsApart(t *testing.T) {
 		}
 	}
 	if got := len(rollout.LabelKeys(map[string]string{
-		"app": "1", "app.kubernetes.io/component": "2", instance: "3", name: "4", "k8s-app": "5", "a": "6", "b": "7", "c": "8", "d": "9", "e": "10",
+		"app": "1", "app.kubernetes.io/component": "2", instance: "3", name: "4", "k8s-app": "5",
+		"a": "6", "b": "7", "c": "8", "d": "9", "e": "10",
 	})); got != 36 {
 		t.Errorf("%d keys, want 31 + 5", got)
 	}

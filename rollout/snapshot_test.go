@@ -88,7 +88,8 @@ func (w *world) stableSeen() stableSeen {
 	s := stableSeen{
 		Stable: rollout.Stable{
 			Name: "web", OptedIn: d.strategy != "", Hold: d.hold, Phase: d.phase, Reason: d.reason,
-			Template: d.template, Version: d.template, Known: d.known, Replicas: int32(d.replicas), Revision: strconv.Itoa(len(d.sets) + d.reused), RevisionsAgo: d.revisionsAgo(),
+			Template: d.template, Version: d.template, Known: d.known,
+			Replicas: int32(d.replicas), Revision: strconv.Itoa(len(d.sets) + d.reused), RevisionsAgo: d.revisionsAgo(),
 		},
 		asked: d.asked, message: d.message, command: d.command, generation: d.generation,
 	}

@@ -30,10 +30,7 @@ func (r *Reconciler) checkStart(ctx context.Context, s *snapshot) error {
 		s.Start, s.startCheckAt = &rollout.StartCheck{Problem: found.problem}, found.until
 		return nil
 	}
-	problem, err := r.Router.CheckPods(ctx, s.target)
-	if err == nil && problem == nil {
-		problem, err = r.findVolumeConflict(ctx, s)
-	}
+	problem, err := r.findStartProblem(ctx, s)
 	if err != nil {
 		return fmt.Errorf("checking whether a canary of Deployment %s can start: %w", key, err)
 	}
@@ -45,6 +42,15 @@ func (r *Reconciler) checkStart(ctx context.Context, s *snapshot) error {
 	}
 	r.startChecks.forget(key)
 	return r.observeGaps(ctx, s)
+}
+
+// findStartProblem returns the first problem that keeps a canary from starting. nil:
+// there is none.
+func (r *Reconciler) findStartProblem(ctx context.Context, s *snapshot) (*rollout.Problem, error) {
+	if problem, err := r.Router.CheckPods(ctx, s.target); problem != nil || err != nil {
+		return problem, err
+	}
+	return r.findVolumeConflict(ctx, s)
 }
 
 // observeGaps finds what a person should know before a canary starts.

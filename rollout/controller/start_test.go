@@ -136,7 +136,9 @@ func TestALookAtRestReadsNothingLive(t *testing.T) {
 		"blocked by its annotations": {func(d *appsv1.Deployment) { d.Annotations[spec.AnnotationSteps] = "x" }, nil, reason.InvalidAnnotation},
 		"blocked by its strategy":    {func(d *appsv1.Deployment) { d.Spec.Strategy.Type = "Recreate" }, nil, reason.RecreateNotSupported},
 		"without an Available pod":   {func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 0 }, nil, reason.StableUnavailable},
-		"rolled back":                {func(d *appsv1.Deployment) { d.Annotations[spec.AnnotationPhase] = "RolledBack" }, nil, reason.AnalysisFailed},
+		"rolled back": {func(d *appsv1.Deployment) {
+			d.Annotations[spec.AnnotationPhase] = "RolledBack"
+		}, nil, reason.AnalysisFailed},
 		"rolled back, without record": {func(d *appsv1.Deployment) {
 			d.Annotations[spec.AnnotationPhase], d.Annotations["record"] = "RolledBack", "lost"
 		}, nil, ""},

@@ -215,8 +215,8 @@ func (r *Reconciler) rolloutsAffectedBy(ctx context.Context, obj client.Object) 
 		ctrl.LoggerFrom(ctx).Error(err, "finding the rollouts that an object affects", "namespace", obj.GetNamespace(), "name", obj.GetName())
 	}
 	for _, pods := range affected.Pods {
-		selector := labels.SelectorFromSet(pods.Labels)
-		requests = append(requests, r.findRollouts(ctx, podIndex, rollout.SelectorKey(pods.Labels), selector, client.InNamespace(pods.Namespace))...)
+		selector, there := labels.SelectorFromSet(pods.Labels), client.InNamespace(pods.Namespace)
+		requests = append(requests, r.findRollouts(ctx, podIndex, rollout.SelectorKey(pods.Labels), selector, there)...)
 	}
 	for _, host := range affected.Hosts {
 		requests = append(requests, r.findRollouts(ctx, previewIndex, host, nil)...)
