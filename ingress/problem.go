@@ -75,11 +75,6 @@ var preconditions = []precondition{
 		check: pure(checkPreviewRefused), // by previewPreconditions
 		place: "A refused preview leaves the weights right, so everything that makes them wrong comes before it.",
 	},
-	{
-		name:  "every pod behind a split Service belongs to the Deployment",
-		check: checkPods,
-		place: "It alone reads from the API server and not from the cache, so only when nothing else is wrong.",
-	},
 }
 
 // previewPreconditions decide whether the preview is allowed, see checkPreview.

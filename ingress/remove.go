@@ -38,7 +38,7 @@ func (r *Router) Remove(ctx context.Context, t rollout.Target) error {
 // and still exist: a finalizer that nobody removes would keep their weight for
 // ever.
 func (r *Router) emptyTerminating(ctx context.Context, t rollout.Target) error {
-	s, err := readSnapshot(ctx, r.client, r.dialect, t.Deployment)
+	s, err := readSnapshot(ctx, r.client, r.dialect, t)
 	if err != nil {
 		return err
 	}

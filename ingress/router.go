@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	netv1 "k8s.io/api/networking/v1"
@@ -32,8 +31,8 @@ type Options struct {
 	// A subdomain of a host of the Deployment's own Ingresses is always allowed.
 	PreviewDomains []string
 
-	// Cache is the cache behind the client. AffectedNamespaces reads from it: unlike
-	// the client, it does not wait for writes of this process. nil means the client.
+	// Cache is the cache behind the client. Affected reads from it: unlike the client,
+	// it does not wait for writes of this process. nil means the client.
 	Cache client.Reader
 
 	// Now is the clock that gives writes their time. nil means time.Now.
@@ -55,8 +54,8 @@ type Router struct {
 
 // New returns a Router. It writes with c. It reads Services, Ingresses and
 // IngressClasses with c too, so c should read them from a cache that SetupIndexes
-// prepared. live reads from the API server: pods and ReplicaSets before a rollout
-// routes anything, and the objects that Remove and Cleanup delete.
+// prepared. live reads from the API server: pods and ReplicaSets for CheckPods, and
+// the objects that Remove and Cleanup delete.
 func New(c client.Client, live client.Reader, o Options) *Router {
 	r := &Router{
 		client:      client.WithFieldOwner(c, spec.FieldOwner),
@@ -80,7 +79,8 @@ func New(c client.Client, live client.Reader, o Options) *Router {
 }
 
 // Observe finds what the traffic of t goes through and how it is split now. It
-// writes nothing. Once canary Ingresses exist, it reads only from the cache.
+// writes nothing and reads only from the cache. It reads only objects that may matter
+// to t, however many there are in the namespace.
 //
 // Traffic.Weight is the highest weight that may be in force. If somebody edits or
 // breaks a canary-weight, Weight never falls below what Headgate last wrote. If
@@ -171,27 +171,6 @@ func (r *Router) setSplit(ctx context.Context, t rollout.Target, split trafficSp
 	return r.apply(ctx, in.snapshot.makePlan(in.routes, in.target, split, r.now()))
 }
 
-// AffectedNamespaces returns the other namespaces in which ing may change how traffic
-// is split: those with an Ingress for one of its hosts, if ing is a canary Ingress. It
-// reads only from the cache and waits for nothing, so that it can be called for each
-// event: a write that hangs must not delay the events of everybody.
-func (r *Router) AffectedNamespaces(ctx context.Context, ing *netv1.Ingress) ([]string, error) {
-	var namespaces []string
-	for _, host := range canaryHostsOf(ing) {
-		var found netv1.IngressList
-		if err := r.cache.List(ctx, &found, client.MatchingFields{hostIndex: host}, client.UnsafeDisableDeepCopy); err != nil {
-			return nil, fmt.Errorf("listing the Ingresses that serve host %q: %w", host, err)
-		}
-		for i := range found.Items {
-			if namespace := found.Items[i].Namespace; namespace != ing.Namespace {
-				namespaces = append(namespaces, namespace)
-			}
-		}
-	}
-	slices.Sort(namespaces)
-	return slices.Compact(namespaces), nil
-}
-
 // inspection is everything that one pass knows about a target.
 type inspection struct {
 	router   *Router
@@ -204,7 +183,7 @@ type inspection struct {
 }
 
 func (r *Router) inspect(ctx context.Context, t rollout.Target) (inspection, error) {
-	s, err := readSnapshot(ctx, r.client, r.dialect, t.Deployment)
+	s, err := readSnapshot(ctx, r.client, r.dialect, t)
 	if err != nil {
 		return inspection{}, err
 	}

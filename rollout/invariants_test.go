@@ -326,7 +326,7 @@ func (w *world) atRest() {
 		}
 	case w.canary != nil || s.Hold != "" || s.Phase != "" || !s.Complete:
 		w.fail("at rest too early: canary %+v, stable %+v", w.canary, s)
-	case s.OptedIn && s.Reason != reason.Ready && s.Reason != reason.Promoted &&
+	case s.OptedIn && s.Reason != reason.Ready && s.Reason != reason.Promoted && s.Reason != reason.BypassFound &&
 		s.Reason != reason.StableRestored && s.Reason != reason.WithinRollbackWindow:
 		w.fail("at rest with %s: %s", s.Reason, s.message)
 	}

@@ -65,7 +65,7 @@ func TestIdle(t *testing.T) {
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Error(diff)
 			}
-			d.Reason, d.Message = "", ""
+			d.Reason, d.Message, d.Known = "", "", nil // TestKnownTemplate
 			if diff := cmp.Diff(rollout.Decision{}, d); diff != "" {
 				t.Errorf("at rest nothing else is decided\n%s", diff)
 			}

@@ -26,6 +26,8 @@ type oracle struct {
 	ends    time.Time    // when the rollout must be over
 	endsFor [objects]int // as of these versions
 
+	released string // the template that Headgate released last
+
 	orphaned     bool      // the traffic is for canary pods that somebody deleted
 	trafficEnded time.Time // when the router last stopped sending to a canary
 	reported     rollout.Note
@@ -480,6 +482,12 @@ func (k *oracle) wroteStable(p *pass, before, after stableSeen) {
 	}
 	k.patches += after.generation - before.generation
 	held := trial{before.Hold, before.Template}
+	if before.Hold != "" && after.Hold == "" {
+		k.released = before.Template
+	}
+	if after.Reason == reason.BypassFound && before.Reason != after.Reason && k.released == after.Template {
+		k.w.fail("%s went out without a canary, it says, but Headgate released it", after.Template)
+	}
 	if before.Hold == "" || after.Hold != "" || !before.OptedIn || before.TemplateRuns ||
 		before.Replicas == 0 || !before.Runs || k.full[held] {
 		return

@@ -19,6 +19,7 @@ type pass struct {
 	notes    []Note
 
 	unanswered spec.GatePoint // gates that a rule asked for and nobody has asked
+	unchecked  bool           // a rule begins the rollout, and Start is not known
 }
 
 func newPass(o Observation) *pass {

@@ -26,6 +26,13 @@ type Target struct {
 	Track map[string]string
 }
 
+// CanaryLabels returns the labels of the canary pods. Track must not be empty.
+func (t Target) CanaryLabels() map[string]string {
+	canary := canaryLabels(t.Deployment.Spec.Template.Labels, t.Track)
+	canary[spec.LabelRollout] = t.Rollout
+	return canary
+}
+
 // Traffic is what the router found: the Services and Ingresses to split, and how
 // they are split now.
 type Traffic struct {
@@ -51,9 +58,11 @@ type Traffic struct {
 	Selectors []map[string]string
 
 	// OtherServices has the selector of every other Service in the namespace that
-	// selects pods, by the name of the Service. Canary pods must match none of these
-	// either: the users of such a Service never asked for this application. The
-	// Services that the router made for this Deployment are not among them.
+	// may select canary pods, by the name of the Service: those that select on a value
+	// which Target.Track or a choice of ChooseTrack gives to a label. Canary pods must
+	// match none of these either: the users of such a Service never asked for this
+	// application. The Services that the router made for this Deployment are not among
+	// them.
 	OtherServices map[string]map[string]string
 
 	// Problem is why the weights would not be true. nil: they are.

@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -182,6 +183,13 @@ func newWorld(t failer, steps string, analysis bool) *world {
 	return w
 }
 
+// sent is the template of dep as an API server sends it.
+func sent(dep *appsv1.Deployment) json.RawMessage {
+	text, err := json.Marshal(dep.Spec.Template)
+	must(err)
+	return text
+}
+
 func (w *world) say(who, format string, args ...any) {
 	at := w.now.Sub(w.start)
 	fmt.Fprintf(&w.log, "%02d:%02d  %-9s %s\n", int(at.Minutes()), int(at.Seconds())%60, who, fmt.Sprintf(format, args...))
@@ -229,7 +237,7 @@ func (w *world) admit(change func(*webSpec)) {
 	if w.webhookDown {
 		return
 	}
-	out := webhook.Mutate(webhook.Request{Old: was, New: is})
+	out := webhook.Mutate(webhook.Request{Old: was, New: is, OldTemplate: sent(was), NewTemplate: sent(is)})
 	if out.Deployment == nil {
 		w.fail("the webhook denies a write: %s", out.Denial)
 	}

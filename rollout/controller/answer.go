@@ -15,7 +15,8 @@ import (
 )
 
 // maxAnswers bounds the rounds of questions and answers in one reconcile. A
-// decision asks at most twice: for a measurement and a Job, then for gates.
+// decision asks at most twice: for a measurement and a Job, then for gates; or for
+// gates, then for the checks before a start.
 const maxAnswers = 3
 
 // startQuestions lets measurements and gates be asked beside the workers, and queues a
@@ -72,6 +73,11 @@ func (r *Reconciler) next(o rollout.Observation) rollout.Decision {
 func (r *Reconciler) answer(ctx context.Context, s *snapshot, needs rollout.Needs) error {
 	if needs.Measurement {
 		r.measure(ctx, s)
+	}
+	if needs.Start {
+		if err := r.checkStart(ctx, s); err != nil {
+			return err
+		}
 	}
 	if needs.Job != nil {
 		status, err := r.findJob(ctx, s, *needs.Job)

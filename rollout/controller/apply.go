@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -35,23 +34,26 @@ import (
 //  6. applyJob: a Job tests the canary with the traffic of its step, so this comes
 //     after 5.
 //  7. removeLeftovers: only where somebody deleted the canary Deployment.
-//  8. writeStable: one write for hold and phase. The reason for a release is in the
+//  8. recordRelease: a template is on record before it is released.
+//  9. writeStable: one write for hold and phase. The reason for a release is in the
 //     state since 2.
-//  9. report: the condition and the event say what is true now. After a refused write
+//  10. report: the condition and the event say what is true now. After a refused write
 //     this comes last: the condition says WriteRefused until every write succeeds.
-//     Otherwise 10 or 11, refused again, would change it back in every pass.
-//  10. freeScaleDown: autoscalers that see the load may shrink stable again.
-//  11. removeCanary: the canary Deployment holds the state, so it is deleted last.
+//     Otherwise 11 or 12, refused again, would change it back in every pass.
+//  11. freeScaleDown: autoscalers that see the load may shrink stable again.
+//  12. removeCanary: the canary Deployment holds the state, so it is deleted last.
 //
 // A write to a Deployment applies only to the generation that was read: an
 // observation that is stale writes nothing.
 func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	steps := []func(context.Context, *snapshot, rollout.Decision) error{
 		r.writeCanary, r.reportNotes, r.holdScaleDown, r.addTraffic,
-		r.applyJob, r.removeLeftovers, r.writeStable, r.report, r.freeScaleDown, r.removeCanary,
+		r.applyJob, r.removeLeftovers, r.recordRelease, r.writeStable,
 	}
-	if s.Stable.Refused != "" {
-		steps = append(slices.Delete(steps, 7, 8), r.report)
+	if s.Stable.Refused == "" {
+		steps = append(steps, r.report, r.freeScaleDown, r.removeCanary)
+	} else {
+		steps = append(steps, r.freeScaleDown, r.removeCanary, r.report)
 	}
 	taking, cancel := context.WithTimeout(ctx, takeTrafficTimeout)
 	failed := r.takeTraffic(taking, s, d)

@@ -10,11 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
-	netv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/headgate/headgate/rollout"
@@ -32,6 +30,9 @@ func (l *ledger) note(format string, args ...any) {
 func (l *ledger) Observe(context.Context, rollout.Target) (rollout.Traffic, error) {
 	return rollout.Traffic{}, nil
 }
+func (l *ledger) CheckPods(context.Context, rollout.Target) (*rollout.Problem, error) {
+	return nil, nil
+}
 func (l *ledger) SetWeight(_ context.Context, _ rollout.Target, weight int, _ spec.Match) error {
 	l.note("weight %d", weight)
 	return nil
@@ -42,8 +43,8 @@ func (l *ledger) Cleanup(context.Context, rollout.Target) error {
 	return nil
 }
 
-func (l *ledger) AffectedNamespaces(context.Context, *netv1.Ingress) ([]string, error) {
-	return nil, nil
+func (l *ledger) Affected(context.Context, client.Object) (rollout.Affected, error) {
+	return rollout.Affected{}, nil
 }
 
 func (l *ledger) funcs() interceptor.Funcs {
@@ -89,8 +90,7 @@ func newFixture(t *testing.T) fixture {
 	dep := stableDeployment()
 	canary := newCanary(dep, "7", map[string]string{"app": "web-canary"}, "{}", 2)
 	l := &ledger{}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(dep, canary).WithStatusSubresource(dep).
-		WithIndex(dep, activeIndex, activeKey).Build()
+	c := indexed(scheme).WithObjects(dep, canary).WithStatusSubresource(dep).Build()
 	for _, obj := range []client.Object{dep, canary} {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
 			t.Fatal(err)

@@ -42,7 +42,8 @@ type Reconciler struct {
 	// Next decides. nil means rollout.Next. A test may look at what goes in and out.
 	Next func(rollout.Observation) rollout.Decision
 
-	underway underway
+	underway    underway
+	startChecks startChecks
 
 	measurements questions[rollout.Measurement]
 	gateAnswers  questions[rollout.GateAnswer]
@@ -58,6 +59,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if s == nil {
 		r.Metrics.forget(req.NamespacedName)
 		r.forgetUnawaited(req.NamespacedName, rollout.Needs{})
+		r.startChecks.forget(req.NamespacedName)
 		return requeueIfStale(r.freeAllScaleDown(ctx, req.NamespacedName))
 	}
 	decision, err := r.decide(ctx, s)
@@ -67,7 +69,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.apply(ctx, s, decision); err != nil {
 		return requeueIfStale(errors.Join(err, r.reportRefusal(ctx, s, err)))
 	}
-	return ctrl.Result{RequeueAfter: r.requeueAfter(rollout.Earliest(decision.Again, s.freeScaleDownAt))}, nil
+	return ctrl.Result{RequeueAfter: r.requeueAfter(s.lookAgain(decision))}, nil
+}
+
+// lookAgain is when to reconcile again if nothing changes until then.
+func (s *snapshot) lookAgain(d rollout.Decision) time.Time {
+	return rollout.Earliest(rollout.Earliest(d.Again, s.freeScaleDownAt), s.startCheckAt)
 }
 
 // errStale says that an object changed after it was observed.

@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
-	"github.com/headgate/headgate/rollout/spec"
 )
 
 // canaryJobs are the Jobs that test the present canary.
@@ -26,8 +25,8 @@ type canaryJobs struct {
 // observeJobs lists the Jobs of the present canary.
 func (r *Reconciler) observeJobs(ctx context.Context, s *snapshot) error {
 	var list batchv1.JobList
-	managed := client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}
-	if err := r.Client.List(ctx, &list, client.InNamespace(s.canaryDep.Namespace), managed); err != nil {
+	owned := client.MatchingFields{ownerIndex: string(s.canaryDep.UID)}
+	if err := r.Client.List(ctx, &list, client.InNamespace(s.canaryDep.Namespace), owned); err != nil {
 		return fmt.Errorf("listing the Jobs of Deployment %s/%s: %w", s.canaryDep.Namespace, s.canaryDep.Name, err)
 	}
 	for i := range list.Items {

@@ -17,7 +17,6 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/headgate/headgate/rollout"
@@ -40,8 +39,7 @@ func atJobStep(t *testing.T, objects ...client.Object) fixture {
 		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
 	}
 	l := &ledger{}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, dep, canary, svc)...).
-		WithIndex(&appsv1.Deployment{}, activeIndex, activeKey).Build()
+	c := indexed(scheme).WithObjects(append(objects, dep, canary, svc)...).Build()
 	if err := c.Get(t.Context(), client.ObjectKeyFromObject(canary), canary); err != nil {
 		t.Fatal(err)
 	}

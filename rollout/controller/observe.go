@@ -33,6 +33,7 @@ type snapshot struct {
 	leftovers       bool      // there are canary routes or Services, and no canary Deployment
 	analysis        Analysis  // nil: none is configured, or it cannot be read
 	freeScaleDownAt time.Time // when to free the autoscalers that freeScaleDown left held; zero: never
+	startCheckAt    time.Time // when checkStart checks again what it found in the way; zero: not again
 }
 
 // observe reads what a decision on one Deployment depends on. It returns nil, nil
@@ -134,6 +135,9 @@ func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 		Hold:      dep.Annotations[spec.AnnotationRollout],
 		Phase:     spec.Phase(dep.Annotations[spec.AnnotationPhase]),
 		Template:  fingerprint(dep.Spec.Template),
+		Version:   templateIdentity(dep.Spec.Template),
+		Known:     knownTemplate(dep),
+		UpToDate:  upToDate,
 		Replicas:  *dep.Spec.Replicas,
 		Available: status.AvailableReplicas,
 		UpdateGap: updateGap(dep),
@@ -191,8 +195,8 @@ func (s *snapshot) running(sets []appsv1.ReplicaSet) (some, same, others bool) {
 }
 
 // observeTraffic asks the Router. It then checks what does not depend on the
-// Router, and observes what only matters before a canary starts, or while there is
-// one.
+// Router, chooses the track of a canary that is to come, and observes the pods of one
+// that exists.
 func (r *Reconciler) observeTraffic(ctx context.Context, s *snapshot) error {
 	s.target = rollout.Target{Deployment: s.dep, Spec: s.Spec, Rollout: s.Stable.Hold}
 	if s.canaryDep != nil {
@@ -217,22 +221,8 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *snapshot) error {
 	}
 	if s.canaryDep == nil && s.Problem == nil {
 		s.chooseTrack()
-		return r.observeGaps(ctx, s)
 	}
 	return r.observeCanaryPods(ctx, s)
-}
-
-// observeGaps finds what a person should know before a canary starts: gaps, which do
-// not prevent it, and problems, which do.
-func (r *Reconciler) observeGaps(ctx context.Context, s *snapshot) error {
-	for _, observe := range []func(context.Context, *snapshot) error{
-		r.observePodConflicts, r.observePolicies, r.observeScaleDown,
-	} {
-		if err := observe(ctx, s); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // observeCanaryPods finds why canary pods are not Available, and the result of the

@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
@@ -124,7 +123,7 @@ func appsScheme(t *testing.T) *runtime.Scheme {
 
 func replicaSets(t *testing.T, sets []client.Object) client.Client {
 	t.Helper()
-	return fake.NewClientBuilder().WithScheme(appsScheme(t)).WithObjects(sets...).WithIndex(&appsv1.ReplicaSet{}, ownerIndex, ownerKey).Build()
+	return indexed(appsScheme(t)).WithObjects(sets...).Build()
 }
 
 func TestFingerprint(t *testing.T) {

@@ -49,7 +49,7 @@ func (r *Reconciler) reportRefusal(ctx context.Context, s *snapshot, err error) 
 		return nil
 	}
 	d := rollout.Decision{Reason: reason.WriteRefused, Message: message, Phase: s.Stable.Phase}
-	if err := r.writeCondition(ctx, s, d); err != nil {
+	if err := r.writeConditions(ctx, s, []condition{s.outcomeCondition(d)}); err != nil {
 		return err
 	}
 	r.emit(ctx, s, "Refused", rollout.Note{Reason: d.Reason, Message: message})

@@ -48,6 +48,7 @@ const (
 	OptedOut                 Reason = "OptedOut"
 	HoldRemoved              Reason = "HoldRemoved" // somebody released the template behind Headgate's back
 	Bypassed                 Reason = "Bypassed"    // a new template went out without a canary
+	BypassFound              Reason = "BypassFound" // one did so while nobody looked
 )
 
 // What makes weights meaningless, found before any traffic moves.

@@ -1,11 +1,13 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -150,6 +152,62 @@ func TestManagerAndWebhookGone(t *testing.T) {
 	s.await(2*time.Minute, reason.Promoted)
 	s.gone(30 * time.Second)
 	s.over()
+}
+
+// TestTemplateThatWentOutUnseen: with failurePolicy Ignore and no manager, a template
+// goes out as if nobody had opted in. The next manager reports it, once, and holds the
+// template after it.
+func TestTemplateThatWentOutUnseen(t *testing.T) {
+	s := newUncalled(t, nil)
+	s.await(20*time.Second, reason.Ready)
+	s.failurePolicy(admissionv1.Ignore)
+	scaleManagers(s, 0)
+	s.ship("v2", nil)
+	s.awaitPods(time.Minute, "v2", 2)
+	s.awaitPods(time.Minute, "v1", 0)
+	s.must(shared.Available(s.within(time.Minute), s.deployment()))
+
+	scaleManagers(s, 2)
+	s.awaitWords(time.Minute, reason.BypassFound, "went out without a canary while Headgate did not look")
+
+	scaleManagers(s, 0) // a restart is no new version
+	s.must(shared.Client().Patch(t.Context(), s.deployment(), client.RawPatch(types.MergePatchType, []byte(restartPatch))))
+	s.must(shared.Available(s.within(time.Minute), s.deployment()))
+	scaleManagers(s, 2)
+	s.poke()
+	time.Sleep(5 * time.Second)
+	if notes := s.notes(reason.BypassFound); len(notes) != 1 {
+		t.Errorf("events BypassFound are %q, want one", notes)
+	}
+	s.failurePolicy(admissionv1.Fail)
+	s.ship("v3", nil)
+	s.await(time.Minute, reason.CanaryStarting, reason.RoutesSettling, reason.WeightSet)
+}
+
+// failurePolicy sets what the API server does while no webhook answers. The test ends
+// with Fail again.
+func (s *service) failurePolicy(policy admissionv1.FailurePolicyType) {
+	s.Helper()
+	var list admissionv1.MutatingWebhookConfigurationList
+	set := func(policy admissionv1.FailurePolicyType) error {
+		if err := shared.Client().List(context.Background(), &list); err != nil {
+			return err
+		}
+		for i := range list.Items {
+			c := &list.Items[i]
+			for j := range c.Webhooks {
+				c.Webhooks[j].FailurePolicy = &policy
+			}
+			if err := shared.Client().Update(context.Background(), c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	s.must(lab.Poll(s.within(20*time.Second), func() error { return set(policy) }))
+	if policy == admissionv1.Ignore {
+		s.Cleanup(func() { s.must(set(admissionv1.Fail)) })
+	}
 }
 
 // unscaled scales as an autoscaler does: through the scale subresource.
