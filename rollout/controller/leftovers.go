@@ -10,7 +10,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
-	"github.com/headgate/headgate/rollout/spec"
 )
 
 // observeLeftovers finds what a canary leaves that somebody deleted by hand. Its
@@ -21,11 +20,11 @@ func (r *Reconciler) observeLeftovers(ctx context.Context, s *snapshot) error {
 	if s.canaryDep != nil {
 		return nil
 	}
-	managed := client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}
+	owned := client.MatchingFields{leftoverIndex: string(s.dep.UID)}
 	var ingresses netv1.IngressList
 	var services corev1.ServiceList
 	for _, list := range []client.ObjectList{&ingresses, &services} {
-		if err := r.Client.List(ctx, list, client.InNamespace(s.dep.Namespace), managed); err != nil {
+		if err := r.Client.List(ctx, list, client.InNamespace(s.dep.Namespace), owned); err != nil {
 			return fmt.Errorf("listing what a canary of Deployment %s/%s left: %w", s.dep.Namespace, s.dep.Name, err)
 		}
 	}

@@ -247,8 +247,7 @@ func TestReconcileWaitsForTheCache(t *testing.T) {
 	dep := stableDeployment()
 	newer := dep.DeepCopy()
 	newer.Generation++
-	c := fake.NewClientBuilder().WithScheme(appsScheme(t)).WithObjects(dep, replicaSet(dep, version{"web:v2", ""}, 4)).
-		WithIndex(&appsv1.ReplicaSet{}, ownerIndex, ownerKey).Build()
+	c := indexed(appsScheme(t)).WithObjects(dep, replicaSet(dep, version{"web:v2", ""}, 4)).Build()
 	r := &Reconciler{Client: c, Live: newerServer(stored(t, newer, deploymentKind, nil))}
 	got, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(dep)})
 	if want := (ctrl.Result{RequeueAfter: staleRetryDelay}); err != nil || got != want {

@@ -36,6 +36,9 @@ const (
 	// ownerIndex finds ReplicaSets and Jobs by the UID of the Deployment that owns them.
 	ownerIndex = "headgate.owner"
 
+	// leftoverIndex finds the Services and Ingresses that a Deployment owns, by its UID.
+	leftoverIndex = "headgate.leftover"
+
 	// activeIndex finds the Deployments in a rollout, by "true".
 	activeIndex = "headgate.active"
 
@@ -63,6 +66,8 @@ var indexes = []struct {
 }{
 	{ownerIndex, &appsv1.ReplicaSet{}, ownerKey},
 	{ownerIndex, &batchv1.Job{}, ownerKey},
+	{leftoverIndex, &corev1.Service{}, ownerKey},
+	{leftoverIndex, &netv1.Ingress{}, ownerKey},
 	{activeIndex, &appsv1.Deployment{}, activeKey},
 	{podIndex, &appsv1.Deployment{}, podKeys},
 	{namedIndex, &appsv1.Deployment{}, namedKeys},
