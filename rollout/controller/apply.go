@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 )
 
@@ -46,6 +47,14 @@ func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision)
 	steps := []func(context.Context, *snapshot, rollout.Decision) error{
 		r.writeCanary, r.reportNotes, r.holdScaleDown, r.addTraffic,
 		r.applyJob, r.writeStable, r.report, r.freeScaleDown, r.removeCanary,
+	}
+	if s.Stable.Reason == reason.WriteRefused {
+		// The condition stays as it is until every write succeeds. Else it would change
+		// back and forth at each attempt to delete what is refused to be deleted.
+		steps = []func(context.Context, *snapshot, rollout.Decision) error{
+			r.writeCanary, r.reportNotes, r.holdScaleDown, r.addTraffic,
+			r.applyJob, r.writeStable, r.freeScaleDown, r.removeCanary, r.report,
+		}
 	}
 	failed := r.takeTraffic(ctx, s, d)
 	if failed != nil {
@@ -92,7 +101,10 @@ func (r *Reconciler) writeCanary(ctx context.Context, s *snapshot, d rollout.Dec
 	}
 	if s.canaryDep == nil {
 		s.canaryDep = newCanary(s.dep, d.Canary.State.Rollout, s.target.Track, state, d.Canary.Replicas)
-		return r.Client.Create(ctx, s.canaryDep, fieldOwner)
+		if err := r.Client.Create(ctx, s.canaryDep, fieldOwner); err != nil {
+			return fmt.Errorf("creating Deployment %s: %w", s.canaryDep.Name, err)
+		}
+		return nil
 	}
 	if s.canaryDep.Annotations[spec.AnnotationState] == state && *s.canaryDep.Spec.Replicas == d.Canary.Replicas {
 		return nil

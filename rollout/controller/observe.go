@@ -141,7 +141,7 @@ func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 	if s.condition != nil {
 		s.Stable.Reason = reason.Reason(s.condition.Reason)
 		if s.Stable.Reason == reason.WriteRefused {
-			s.Stable.Refused, s.Stable.RefusedSince = s.condition.Message, s.condition.LastTransitionTime.Time
+			s.Stable.Refused, s.Stable.RefusedSince = refuserWords(s.condition.Message), s.condition.LastTransitionTime.Time
 		}
 	}
 	for _, c := range status.Conditions {
