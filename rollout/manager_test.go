@@ -133,8 +133,13 @@ func (w *world) observe(s snapshot) rollout.Observation {
 		plan := w.web.plan
 		o.Plan = &plan
 	}
+	if s.stable.Stalled {
+		o.Stable.Missing = w.missing
+	}
 	target := s.stable.Hold
-	if s.canary.exists {
+	if !s.canary.exists {
+		o.Gaps = w.gaps
+	} else {
 		state, err := rollout.DecodeState(s.canary.state)
 		o.Canary = &rollout.CanaryStatus{State: state, StateErr: err, Replicas: s.canary.replicas, Available: s.canary.available}
 		if s.canary.available < s.canary.replicas {
@@ -202,6 +207,10 @@ func (w *world) measure(p pass) *rollout.Measurement {
 	switch {
 	case w.metricsDown:
 		m = rollout.Measurement{Verdict: rollout.Error, Message: "prometheus: connection refused"}
+	case w.ignored:
+		m = rollout.Measurement{
+			Verdict: rollout.Error, Ignored: true, Message: "the router ignores the canary: stable received 480 requests and the canary none",
+		}
 	case w.verdicts[p.seen.canary.template] == rollout.Fail:
 		m = rollout.Measurement{Verdict: rollout.Fail, Message: "success-rate 94.8%, want >= 99%"}
 	case w.verdicts[p.seen.canary.template] == rollout.Inconclusive:
@@ -233,6 +242,10 @@ func (p *pass) write(obj object, what string, change func()) bool {
 	m.killAfter--
 	if p.seen.version[obj] != w.seen.version[obj] {
 		m.dirty = true
+		return false
+	}
+	if w.refuses != nil && w.refuses(what) {
+		p.refused()
 		return false
 	}
 	if what != "" {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
 )
 
 // object is one of those that are read and written under a lock of their own.
@@ -91,6 +92,9 @@ func (w *world) stableSeen() stableSeen {
 			Template: d.template, Replicas: int32(d.replicas), Revision: strconv.Itoa(len(d.sets)), RevisionsAgo: d.revisionsAgo(),
 		},
 		asked: d.asked, message: d.message, command: d.command, generation: d.generation,
+	}
+	if d.reason == reason.WriteRefused {
+		s.Refused, s.RefusedSince = refuserSays, d.refused
 	}
 	current, others := 0, false
 	for _, set := range d.sets {

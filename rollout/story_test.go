@@ -24,7 +24,7 @@ type story struct {
 	tell  func(*world)
 }
 
-var stories = together(commonStories, strategyStories, waitStories)
+var stories = together(commonStories, strategyStories, waitStories, refusedStories)
 
 func together(parts ...map[string]story) map[string]story {
 	all := map[string]story{}

@@ -61,6 +61,10 @@ type world struct {
 	webhookDown  bool
 	closed       map[spec.GatePoint]bool // the gates that say no
 	trouble      string                  // what Kubernetes says of canary pods that are missing
+	missing      string                  // what it says of stable pods that a stalled promotion waits for
+	gaps         []rollout.Note          // what a person should know before a canary starts
+	ignored      bool                    // routers ignore what is written
+	refuses      func(what string) bool  // the writes that the API server refuses; nil: none
 	noCronJob    bool
 	jobsFail     bool
 	controllerAt time.Time
@@ -88,6 +92,7 @@ type deployment struct {
 
 	reason   reason.Reason
 	message  string
+	refused  time.Time    // since when a write is refused, if the reason says so
 	sets     []replicaSet // oldest first
 	progress time.Time
 }
