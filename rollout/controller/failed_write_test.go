@@ -218,7 +218,8 @@ func TestReconcileReportsRefusedWrites(t *testing.T) {
 	if diff := cmp.Diff([]string{"patch web-canary", "patch status of web"}, s.ledger.writes); diff != "" {
 		t.Errorf("writes (-want +got):\n%s", diff)
 	}
-	if got := <-s.Events.(*events.FakeRecorder).Events; !strings.Contains(got, `WriteRefused`) || !strings.Contains(got, `updating Ingress "shop/web-canary"`) {
+	got := <-s.Events.(*events.FakeRecorder).Events
+	if !strings.Contains(got, "WriteRefused") || !strings.Contains(got, `updating Ingress "shop/web-canary"`) {
 		t.Errorf("the event is %s", got)
 	}
 }

@@ -94,9 +94,15 @@ func TestObserveMissingPods(t *testing.T) {
 			pods: some(7, noImage), change: func(s *snapshot) { s.Stable.Replicas = 1000 },
 			want: "1000 of 1000 pods: web-new-a, web-new-b, web-new-c and 997 more " + cannotPull,
 		},
-		"a pod that starts has no failure to tell":   {pods: append(some(3, serves), stablePod("web-new-x", "new", starting)), want: "1 of 4 pods: web-new-x"},
-		"pods of the version before are not missing": {pods: append(some(3, serves), stablePod("web-old-1", "old", noImage)), want: "1 of 4 pods"},
-		"a pod that goes away is not named":          {pods: append(some(3, serves), leaving), want: "1 of 4 pods"},
+		"a pod that starts has no failure to tell": {
+			pods: append(some(3, serves), stablePod("web-new-x", "new", starting)),
+			want: "1 of 4 pods: web-new-x",
+		},
+		"pods of the version before are not missing": {
+			pods: append(some(3, serves), stablePod("web-old-1", "old", noImage)),
+			want: "1 of 4 pods",
+		},
+		"a pod that goes away is not named": {pods: append(some(3, serves), leaving), want: "1 of 4 pods"},
 		"a failure names no pod, because its pod is named": {
 			pods: append(some(3, serves), stablePod("web-new-x", "new", unscheduled("0/3 nodes fit"))),
 			want: "1 of 4 pods: web-new-x (a pod cannot be scheduled: 0/3 nodes fit)",
