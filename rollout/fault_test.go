@@ -69,6 +69,9 @@ func (w *world) due(write apisim.Write) *fault {
 // faulty lets a write take effect, or what is due instead.
 func (w *world) faulty(ctx context.Context, write apisim.Write, commit func() error) error {
 	f := w.due(write)
+	if w.refuses != nil && w.refuses(write) {
+		return apierrors.NewBadRequest(`admission webhook "policy.example.com" denied the request`)
+	}
 	if f == nil {
 		return commit()
 	}

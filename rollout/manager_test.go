@@ -213,6 +213,9 @@ func (w *world) refresh() (stale bool) {
 
 // next is rollout.Next, looked at.
 func (w *world) next(o rollout.Observation) rollout.Decision {
+	if o.Stable.Missing != "" && w.missing != "" {
+		o.Stable.Missing = w.missing // the world has no Pods
+	}
 	d := rollout.Next(o)
 	if slow := (rollout.Needs{Measurement: d.Needs.Measurement, Gates: d.Needs.Gates}); !slow.None() && w.manager.slowUntil.After(w.now) {
 		o.Awaited = slow
@@ -418,6 +421,10 @@ func (m metrics) Measure(context.Context, rollout.Subject) rollout.Measurement {
 	switch version := p.o.Canary.State.Template; {
 	case w.metricsDown:
 		out = rollout.Measurement{Verdict: rollout.Error, Message: "prometheus: connection refused"}
+	case w.ignored:
+		out = rollout.Measurement{
+			Verdict: rollout.Error, Ignored: true, Message: "the router ignores the canary: stable received 480 requests and the canary none",
+		}
 	case w.verdicts[version] == rollout.Fail:
 		out = rollout.Measurement{Verdict: rollout.Fail, Message: "success-rate 94.8%, want >= 99%"}
 	case w.verdicts[version] == rollout.Inconclusive:

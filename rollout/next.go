@@ -200,7 +200,7 @@ func (p *pass) undo() Decision {
 
 // recheck is when to look again at what nothing watches: the pods that a Service
 // selects besides ours, a PersistentVolumeClaim, a ConfigMap that should hold the
-// analysis, a CronJob, the cause that keeps a pod from starting.
+// analysis, a CronJob, the pods that do not start.
 const recheck = time.Minute
 
 // pending begins the rollout once nothing is in its way.
@@ -238,6 +238,7 @@ func (p *pass) pending() Decision {
 		Baseline:  p.Stable.Replicas,
 	}
 	p.state.Steps, p.state.Lead = withLeadingWeight(p.Spec.Steps)
+	p.state.Warnings = warningsOf(p.notes)
 	return p.progress()
 }
 

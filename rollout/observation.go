@@ -96,6 +96,10 @@ type Stable struct {
 
 	// Stalled is the Deployment's own ProgressDeadlineExceeded.
 	Stalled bool
+
+	// Missing is which pods a promotion waits for, and why, where it makes no progress:
+	// `1 of 4 pods: web-7d9f-abcde (a pod cannot be scheduled: ...)`. "": not known.
+	Missing string
 }
 
 // StartCheck is the result of the checks that cost reads from the API server, such as

@@ -339,8 +339,9 @@ func (k *oracle) lowered(p *pass, weight int) {
 		// The size it is meant to have: the next rollout does not wait for an autoscaler.
 	}
 	overdue := s.Mode != rollout.ModePromoting && !s.StepSince.Add(k.deadline(o)).After(o.Now)
+	unreleased := stable.Hold == s.Rollout && !stable.RefusedSince.IsZero() // so stable is not being updated
 	switch {
-	case s.Mode == rollout.ModePromoting && !superseded && !stable.Complete && !k.full[trialOf(s)]:
+	case s.Mode == rollout.ModePromoting && !superseded && !unreleased && !stable.Complete && !k.full[trialOf(s)]:
 		k.w.fail("weight falls to %d before stable is complete", weight)
 	case int32(100-max(weight, 0))*all > 125*stable.Available && s.Weight > 0 && !overdue:
 		k.w.fail("weight falls to %d, but only %d of %d pods' worth of stable pods are Available", weight, stable.Available, all)

@@ -77,6 +77,9 @@ func (p *pass) annotate(command string) string {
 // stay is the decision to keep the canary as p.state says.
 func (p *pass) stay(why reason.Reason, message string) Decision {
 	p.state.Routed = p.state.Routed || p.Traffic.Routed // left from a canary that somebody deleted
+	if p.state.Mode == ModeProgressing {
+		message = p.state.Warnings.after(message)
+	}
 	d := Decision{
 		Reason:  why,
 		Message: p.say("%s", message),

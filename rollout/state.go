@@ -53,6 +53,9 @@ type State struct {
 	InForce time.Time  `json:"inForce,omitzero"` // since when; zero: not yet
 	Tally   Tally      `json:"tally,omitzero"`
 
+	// Warnings is what was reported before the canary started and stays true.
+	Warnings Warnings `json:"warnings,omitzero"`
+
 	Losses  int  `json:"losses,omitempty"`  // times that no canary pod was left
 	Paused  bool `json:"paused,omitempty"`  // by command
 	Skipped bool `json:"skipped,omitempty"` // a person ended the wait of Step
@@ -80,6 +83,10 @@ type Tally struct {
 	Failures     int       `json:"failures,omitempty"`
 	Inconclusive int       `json:"inconclusive,omitempty"` // in a row
 	Errors       int       `json:"errors,omitempty"`       // in a row
+
+	// Ignored is since when every measurement that had an answer found that the
+	// router ignores the canary. Zero: the last one did not.
+	Ignored time.Time `json:"ignored,omitzero"`
 }
 
 // Mode is what Headgate does with a canary: it decides which rules apply. It is

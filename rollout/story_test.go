@@ -24,7 +24,7 @@ type story struct {
 	tell  func(*world)
 }
 
-var stories = together(commonStories, strategyStories, waitStories, unseenStories)
+var stories = together(commonStories, strategyStories, waitStories, unseenStories, refusedStories)
 
 func together(parts ...map[string]story) map[string]story {
 	all := map[string]story{}
@@ -88,6 +88,9 @@ func (s story) begin(t *testing.T) *world {
 // sameEnd forgives one thing: killed between taking the traffic away and writing
 // down the reason, the manager finds the traffic gone without a reason.
 func sameEnd(want, got string) bool {
+	// While the record of a template hung, that template went out: it is reported late.
+	got = strings.Replace(got, string(reason.BypassFound), string(reason.Ready), 1)
+	want = strings.Replace(want, string(reason.BypassFound), string(reason.Ready), 1)
 	lost := regexp.MustCompile(`RolledBack, \w+`)
 	return got == want || strings.Contains(got, string(reason.CanaryRoutesDeleted)) &&
 		lost.ReplaceAllString(got, "") == lost.ReplaceAllString(want, "")

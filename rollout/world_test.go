@@ -77,6 +77,9 @@ type world struct {
 	webhookDown  bool
 	closed       map[spec.GatePoint]bool // the gates that say no
 	trouble      string                  // what Kubernetes says of canary pods that are missing
+	missing      string                  // what it says of stable pods that a stalled promotion waits for
+	ignored      bool                    // routers ignore what is written
+	refuses      func(apisim.Write) bool // the writes that a policy refuses; nil: none
 	jobsFail     bool
 	controllerAt time.Time
 

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 )
 
@@ -50,7 +51,7 @@ func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision)
 		r.writeCanary, r.reportNotes, r.holdScaleDown, r.addTraffic,
 		r.applyJob, r.removeLeftovers, r.recordRelease, r.writeStable,
 	}
-	if s.Stable.Refused == "" {
+	if s.Stable.Reason != reason.WriteRefused {
 		steps = append(steps, r.report, r.freeScaleDown, r.removeCanary)
 	} else {
 		steps = append(steps, r.freeScaleDown, r.removeCanary, r.report)

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -37,7 +38,7 @@ func (r *Reconciler) createCanary(ctx context.Context, dep, canary *appsv1.Deplo
 	canarySpec["template"] = changeFields(map[string]any(sent), known, canarySpec["template"])
 	obj := &unstructured.Unstructured{Object: fields}
 	if err := r.Client.Create(ctx, obj, fieldOwner); err != nil {
-		return err
+		return fmt.Errorf("creating Deployment %s: %w", canary.Name, err)
 	}
 	return runtime.DefaultUnstructuredConverter.FromUnstructured(obj.Object, canary)
 }

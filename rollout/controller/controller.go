@@ -67,7 +67,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return requeueIfStale(err)
 	}
 	if err := r.apply(ctx, s, decision); err != nil {
-		return requeueIfStale(errors.Join(err, r.reportRefusal(ctx, s, err)))
+		return requeueIfStale(errors.Join(err, r.reportRefusal(ctx, s, decision, err)))
 	}
 	return ctrl.Result{RequeueAfter: r.requeueAfter(s.lookAgain(decision))}, nil
 }

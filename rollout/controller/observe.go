@@ -55,7 +55,10 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*sn
 	if err := r.observeCanary(ctx, s); err != nil {
 		return nil, err
 	}
-	if !isRelevant(dep) && s.canaryDep == nil {
+	if err := r.observeLeftovers(ctx, s); err != nil {
+		return nil, err
+	}
+	if !isRelevant(dep) && s.canaryDep == nil && !s.leftovers {
 		return nil, nil
 	}
 	if err := r.observeStable(ctx, s); err != nil {
@@ -149,7 +152,7 @@ func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 	if s.condition != nil {
 		s.Stable.Reason = reason.Reason(s.condition.Reason)
 		if s.Stable.Reason == reason.WriteRefused {
-			s.Stable.Refused, s.Stable.RefusedSince = s.condition.Message, s.condition.LastTransitionTime.Time
+			s.Stable.Refused, s.Stable.RefusedSince = refuserWords(s.condition.Message), s.condition.LastTransitionTime.Time
 		}
 	}
 	for _, c := range status.Conditions {
@@ -157,10 +160,7 @@ func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 			s.Stable.Stalled = upToDate
 		}
 	}
-	if err := r.observeReplicaSets(ctx, s); err != nil {
-		return err
-	}
-	return r.observeLeftovers(ctx, s)
+	return r.observeReplicaSets(ctx, s)
 }
 
 func (r *Reconciler) observeReplicaSets(ctx context.Context, s *snapshot) error {

@@ -24,7 +24,8 @@ var besides = []Explanation{
 	),
 	row(MeasurementError, warning, in(Beside),
 		means("A measurement could not be taken: Prometheus does not answer or refuses the query, Headgate has no Prometheus or no metrics "+
-			"source, or the router ignores the canary. The weight stays as it is until there is a Pass, or until `errorLimit`."),
+			"source, or the router ignores the canary. The weight stays as it is until there is a Pass, or until `errorLimit`. "+
+			"A router that ignores the canary is waited for until `headgate.dev/progress-deadline` (10m)."),
 		look("The message says which it is. The addresses are settings of the operator: docs/operating.md. That the router ignores the "+
 			"canary is explained in docs/analysis.md."),
 		showEvents,
