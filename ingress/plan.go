@@ -16,12 +16,18 @@ import (
 type plan struct {
 	services  []write         // canary Services
 	ingresses []write         // canary Ingresses
-	preview   []write         // preview Services, then the preview Ingress
-	stale     []client.Object // to be deleted last: Ingresses, then Services
+	stale     []client.Object // canary Ingresses, then canary Services, to be deleted after all writes
+	preview   previewPlan
 
 	// nameConflict, if not nil, is an object which is not own and has the name of an
 	// own object. The plan leaves that own object out.
 	nameConflict *rollout.Problem
+}
+
+// previewPlan is the part of a plan that is about the preview.
+type previewPlan struct {
+	writes []write         // Services, then the Ingress
+	stale  []client.Object // the Ingress, then Services, to be deleted after the writes
 }
 
 // write changes one object from was to want. If was is nil, it creates want.
@@ -35,8 +41,9 @@ func (w write) isNeeded() bool {
 	return w.was == nil || !equality.Semantic.DeepEqual(w.was, w.want)
 }
 
-func (p *plan) done() bool {
-	return len(p.services)+len(p.ingresses)+len(p.preview)+len(p.stale) == 0 && p.nameConflict == nil
+// canaryDone says whether the canary objects are as they should be.
+func (p *plan) canaryDone() bool {
+	return len(p.services)+len(p.ingresses)+len(p.stale) == 0 && p.nameConflict == nil
 }
 
 // planner makes one plan. kept are the own objects that remain.
@@ -101,11 +108,11 @@ func (p *planner) planCanary() {
 func (p *planner) planPreview() {
 	stable := p.routes.ingresses[0]
 	for _, svc := range p.routes.servicesOf(stable) {
-		p.plan.preview = append(p.plan.preview, p.serviceWrites(svc, forPreview)...)
+		p.plan.preview.writes = append(p.plan.preview.writes, p.serviceWrites(svc, forPreview)...)
 	}
 	want := p.snapshot.buildPreviewIngress(p.target, stable, p.routes.splitNames())
 	if w, ok := p.ingressWrite(stable, want, forPreview); ok && w.isNeeded() {
-		p.plan.preview = append(p.plan.preview, w)
+		p.plan.preview.writes = append(p.plan.preview.writes, w)
 	}
 }
 
@@ -158,7 +165,11 @@ func (p *planner) addCanaryIngress(w write) {
 // those that are being deleted already.
 func retire[T client.Object](p *planner, objects map[string]T) {
 	for obj := range byName(objects) {
-		if !p.kept[obj] && obj.GetDeletionTimestamp().IsZero() {
+		switch {
+		case p.kept[obj] || !obj.GetDeletionTimestamp().IsZero():
+		case purposeOf(obj) == forPreview:
+			p.plan.preview.stale = append(p.plan.preview.stale, obj)
+		default:
 			p.plan.stale = append(p.plan.stale, obj)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/headgate/headgate/rollout"
@@ -13,7 +12,7 @@ import (
 // purpose is what Headgate makes a Service and an Ingress for. Their names end
 // with it: from the stable Ingress web come web-canary and web-preview. Anybody
 // may edit labels and annotations but not a name, so the name alone tells the
-// purpose of an own Ingress.
+// purpose of an own object.
 type purpose string
 
 const (
@@ -57,10 +56,11 @@ func (p purpose) copies(name string) bool {
 	return false
 }
 
-// purposeOf returns the purpose of an own Ingress. One with any other name counts
-// as a canary Ingress, because that is what sends traffic to the canary pods.
-func purposeOf(ing *netv1.Ingress) purpose {
-	if strings.HasSuffix(ing.Name, forPreview.suffix()) {
+// purposeOf returns the purpose of an own Ingress or Service. An Ingress with any
+// other name counts as a canary Ingress, because that is what sends traffic to the
+// canary pods.
+func purposeOf(obj metav1.Object) purpose {
+	if strings.HasSuffix(obj.GetName(), forPreview.suffix()) {
 		return forPreview
 	}
 	return forCanary

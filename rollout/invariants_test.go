@@ -207,6 +207,7 @@ func (w *world) actsOfFate() map[string]func(*rapid.T) {
 		"a verdict changes": func(t *rapid.T) { w.verdicts[w.web.template] = verdict.Draw(t, "verdict") },
 		"metrics":           func(*rapid.T) { w.metricsDown = !w.metricsDown },
 		"a problem":         func(*rapid.T) { w.setProblem(w.problem == nil) },
+		"the preview host":  func(*rapid.T) { w.takePreviewHost(w.noPreview == nil) },
 		"the plan":          func(*rapid.T) { w.setPlanErr(w.web.planErr == nil) },
 		"a gate":            func(t *rapid.T) { w.openOrClose(gate.Draw(t, "gate")) },
 		"Jobs":              func(*rapid.T) { w.jobsFail = !w.jobsFail },
@@ -234,6 +235,17 @@ func (w *world) setProblem(is bool) {
 	w.manager.dirty = true
 }
 
+// takePreviewHost lets another tenant serve the preview host of web, or stop.
+func (w *world) takePreviewHost(is bool) {
+	w.noPreview = nil
+	if is {
+		w.noPreview = &rollout.Problem{
+			Reason: reason.PreviewHostRefused, Message: `Ingress "other/web" already serves "preview.web.test": use another host`,
+		}
+	}
+	w.manager.dirty = true
+}
+
 func (w *world) setPlanErr(is bool) {
 	w.web.planErr = nil
 	if is {
@@ -249,6 +261,7 @@ func (w *world) heal() {
 	w.webhookDown, w.metricsDown, w.noCronJob, w.jobsFail = false, false, false, false
 	clear(w.closed)
 	w.setProblem(false)
+	w.takePreviewHost(false)
 	w.setPlanErr(false)
 	clear(w.verdicts)
 	if w.web.steps == wrongSteps {

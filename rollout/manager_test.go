@@ -143,6 +143,7 @@ func (w *world) observe(s snapshot) rollout.Observation {
 		target = cmp.Or(state.Rollout, target)
 	}
 	o.Traffic = s.routes.traffic(target)
+	o.Traffic.PreviewRefused, o.Traffic.Previewed = w.noPreview, w.noPreview == nil && o.Traffic.Routed
 	if text := s.stable.command; text != "" {
 		c, err := spec.ParseCommand(text)
 		if o.CommandErr = err; err == nil {

@@ -58,6 +58,7 @@ type world struct {
 	verdicts     map[string]rollout.Verdict
 	metricsDown  bool
 	problem      *rollout.Problem
+	noPreview    *rollout.Problem
 	webhookDown  bool
 	closed       map[spec.GatePoint]bool // the gates that say no
 	trouble      string                  // what Kubernetes says of canary pods that are missing

@@ -76,7 +76,7 @@ func (r *Reconciler) takeTraffic(ctx context.Context, s *snapshot, d rollout.Dec
 	case goal.Kind == rollout.NoRoutes:
 		return r.Router.Remove(ctx, s.target)
 	default:
-		return r.Router.SetWeight(ctx, s.target, goal.Weight, goal.Match)
+		return r.setWeight(ctx, s, goal)
 	}
 }
 
@@ -150,7 +150,19 @@ func (r *Reconciler) addTraffic(ctx context.Context, s *snapshot, d rollout.Deci
 			}
 		}
 	}
-	return r.Router.SetWeight(ctx, s.target, d.Routes.Weight, d.Routes.Match)
+	return r.setWeight(ctx, s, d.Routes)
+}
+
+// setWeight sets the weight and the match of goal. A preview that cannot be written
+// is no error here, because the rollout does not wait for it: it is left in
+// s.previewErr.
+func (r *Reconciler) setWeight(ctx context.Context, s *snapshot, goal rollout.RoutesGoal) error {
+	err := r.Router.SetWeight(ctx, s.target, goal.Weight, goal.Match)
+	var preview *rollout.PreviewError
+	if errors.As(err, &preview) {
+		s.previewErr, err = err, nil
+	}
+	return err
 }
 
 // confirmRelease reads the ReplicaSets from the API server before a template goes out

@@ -40,6 +40,7 @@ type Reconciler struct {
 	Now func() time.Time
 
 	underway underway
+	previews previews
 }
 
 // Reconcile observes one Deployment, decides and applies; see the package comment.
@@ -51,6 +52,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	if s == nil {
 		r.Metrics.forget(req.NamespacedName)
+		r.previews.forget(req.NamespacedName)
 		return requeueIfStale(r.freeAllScaleDown(ctx, req.NamespacedName))
 	}
 	decision, err := r.decide(ctx, s)
@@ -59,6 +61,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	if err := r.apply(ctx, s, decision); err != nil {
 		return requeueIfStale(errors.Join(err, r.reportRefusal(ctx, s, err)))
+	}
+	if r.previews.remember(s); s.previewErr != nil {
+		return requeueIfStale(s.previewErr)
 	}
 	return ctrl.Result{RequeueAfter: r.requeueAfter(rollout.Earliest(decision.Again, s.freeScaleDownAt))}, nil
 }

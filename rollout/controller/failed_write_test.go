@@ -154,9 +154,18 @@ func TestReleaseWithoutCanaryIsConfirmed(t *testing.T) {
 	}
 }
 
-// actions records the action of every event.
-type actions struct{ seen []string }
-
-func (a *actions) Eventf(_, _ runtime.Object, _, _, action, _ string, _ ...any) {
-	a.seen = append(a.seen, action)
+// actions records the action of every event, and how many events each reason has.
+type actions struct {
+	seen    []string
+	reasons map[string]int
 }
+
+func (a *actions) Eventf(_, _ runtime.Object, _, because, action, _ string, _ ...any) {
+	a.seen = append(a.seen, action)
+	if a.reasons == nil {
+		a.reasons = map[string]int{}
+	}
+	a.reasons[because]++
+}
+
+func (a *actions) count(because reason.Reason) int { return a.reasons[string(because)] }

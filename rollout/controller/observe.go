@@ -31,6 +31,7 @@ type snapshot struct {
 	condition       *appsv1.DeploymentCondition
 	canaryJobs      canaryJobs
 	analysis        Analysis  // nil: none is configured, or it cannot be read
+	previewErr      error     // why the preview could not be written
 	freeScaleDownAt time.Time // when to free the autoscalers that freeScaleDown left held; zero: never
 }
 
@@ -198,6 +199,9 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *snapshot) error {
 		return fmt.Errorf("observing the traffic of Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
 	}
 	s.target.Seen = s.Traffic.Version
+	if s.canaryDep != nil && s.Traffic.PreviewRefused == nil {
+		s.Traffic.PreviewRefused = r.previews.refusal(s.target)
+	}
 	if s.Problem == nil {
 		s.Problem = s.Traffic.Problem
 	}
