@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -207,6 +208,33 @@ func TestOwnQueriesAreConfined(t *testing.T) {
 			})
 			if err != nil || cfg.NamespaceLabel != tt.want {
 				t.Errorf("queries are confined by the label %q, want %q (%v)", cfg.NamespaceLabel, tt.want, err)
+			}
+		})
+	}
+}
+
+// A user reaches no preview host that the operator did not allow.
+func TestPreviewHostsAreTheOperators(t *testing.T) {
+	set := func(values map[string]any) {
+		ingress := values["ingress"].(map[string]any)
+		ingress["previewDomains"], ingress["previewBelowOwnHosts"] = []any{"a.test", "b.test"}, true
+	}
+	for name, tt := range map[string]struct {
+		change   func(values map[string]any)
+		domains  []string
+		ownHosts bool
+	}{
+		"none by default":      {unchanged, nil, false},
+		"those that it allows": {set, []string{"a.test", "b.test"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			environ := map[string]string{"HEADGATE_NAMESPACE": "headgate-system"}
+			for _, variable := range []string{"HEADGATE_PREVIEW_DOMAINS", "HEADGATE_PREVIEW_BELOW_OWN_HOSTS"} {
+				environ[variable] = managerEnv(t, variable, tt.change)
+			}
+			cfg, err := parseConfig(environ)
+			if err != nil || !slices.Equal(cfg.PreviewDomains, tt.domains) || cfg.PreviewBelowOwnHosts != tt.ownHosts {
+				t.Errorf("domains %q, own hosts %v, %v", cfg.PreviewDomains, cfg.PreviewBelowOwnHosts, err)
 			}
 		})
 	}

@@ -34,11 +34,12 @@ type Config struct {
 	QueryTimeout      time.Duration   `env:"HEADGATE_QUERY_TIMEOUT" envDefault:"10s"`
 	NamespaceLabel    string          `env:"HEADGATE_NAMESPACE_LABEL" example:"namespace"`
 
-	IngressControllers []string      `env:"HEADGATE_INGRESS_CONTROLLERS" envDefault:"k8s.io/ingress-nginx"`
-	AnnotationsPrefix  string        `env:"HEADGATE_ANNOTATIONS_PREFIX" envDefault:"nginx.ingress.kubernetes.io"`
-	PreviewDomains     []string      `env:"HEADGATE_PREVIEW_DOMAINS" example:"preview.example.com"`
-	Settle             time.Duration `env:"HEADGATE_SETTLE" envDefault:"5s"`
-	Drain              time.Duration `env:"HEADGATE_DRAIN" envDefault:"10s"`
+	IngressControllers   []string      `env:"HEADGATE_INGRESS_CONTROLLERS" envDefault:"k8s.io/ingress-nginx"`
+	AnnotationsPrefix    string        `env:"HEADGATE_ANNOTATIONS_PREFIX" envDefault:"nginx.ingress.kubernetes.io"`
+	PreviewDomains       []string      `env:"HEADGATE_PREVIEW_DOMAINS" example:"preview.example.com"`
+	PreviewBelowOwnHosts bool          `env:"HEADGATE_PREVIEW_BELOW_OWN_HOSTS" envDefault:"false"`
+	Settle               time.Duration `env:"HEADGATE_SETTLE" envDefault:"5s"`
+	Drain                time.Duration `env:"HEADGATE_DRAIN" envDefault:"10s"`
 
 	GateAddresses gate.Allowed `env:"HEADGATE_GATE_ADDRESSES" example:"https://gates.example.com/headgate"`
 

@@ -20,8 +20,10 @@ var meanings = map[string]string{
 		"Empty: it sees every series. The chart sets namespace.",
 	"HEADGATE_INGRESS_CONTROLLERS": "The IngressClass controllers that honour canary annotations, comma-separated.",
 	"HEADGATE_ANNOTATIONS_PREFIX":  "The prefix of the canary annotations that these controllers read.",
-	"HEADGATE_PREVIEW_DOMAINS": "The domains that every headgate.dev/preview-host may use, comma-separated. " +
-		"A host below a host of the Deployment's own Ingress is always allowed.",
+	"HEADGATE_PREVIEW_DOMAINS": "The domains below which every headgate.dev/preview-host may be, comma-separated. " +
+		"Any other preview host is refused.",
+	"HEADGATE_PREVIEW_BELOW_OWN_HOSTS": "Whether a headgate.dev/preview-host may also be below a host " +
+		"that the Deployment's own Ingresses serve.",
 	"HEADGATE_SETTLE": "How long after a weight is written it counts as in force.",
 	"HEADGATE_DRAIN":  "How long canary pods stay without traffic, after HEADGATE_SETTLE.",
 	"HEADGATE_GATE_ADDRESSES": "The URL prefixes that headgate.dev/gates may use, comma-separated. " +

@@ -162,10 +162,11 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 		Client: mgr.GetClient(),
 		Live:   mgr.GetAPIReader(),
 		Router: ingress.New(mgr.GetClient(), mgr.GetAPIReader(), ingress.Options{
-			AnnotationsPrefix: cfg.AnnotationsPrefix,
-			Controllers:       cfg.IngressControllers,
-			PreviewDomains:    cfg.PreviewDomains,
-			Cache:             mgr.GetCache(),
+			AnnotationsPrefix:    cfg.AnnotationsPrefix,
+			Controllers:          cfg.IngressControllers,
+			PreviewDomains:       cfg.PreviewDomains,
+			PreviewBelowOwnHosts: cfg.PreviewBelowOwnHosts,
+			Cache:                mgr.GetCache(),
 		}),
 		Judge: judge{analysis.New(prometheus, mgr.GetAPIReader(), analysis.Options{
 			Source:         cfg.MetricsSource,
