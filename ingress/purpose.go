@@ -41,7 +41,9 @@ func (p purpose) objectName(stable string, limit int) string {
 
 // meta is the metadata of the object that is derived from the stable one.
 func (p purpose) meta(t rollout.Target, stable string, limit int) metav1.ObjectMeta {
-	return rollout.OwnedMeta(t.Deployment, p.objectName(stable, limit), t.Rollout)
+	meta := rollout.OwnedMeta(t.Deployment, p.objectName(stable, limit), t.Rollout)
+	t.Extra.AddTo(&meta)
+	return meta
 }
 
 // copies says whether an Ingress has a copy of this annotation of its stable

@@ -18,6 +18,9 @@ type Target struct {
 	// rollout is held.
 	Rollout string
 
+	// Extra is for the metadata of every object that is made for the rollout.
+	Extra ExtraMeta
+
 	// Seen is Traffic.Version of the observation that is acted on.
 	Seen string
 

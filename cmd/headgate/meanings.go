@@ -28,6 +28,9 @@ var meanings = map[string]string{
 	"HEADGATE_DRAIN":  "How long canary pods stay without traffic, after HEADGATE_SETTLE.",
 	"HEADGATE_GATE_ADDRESSES": "The URL prefixes that headgate.dev/gates may use, comma-separated. " +
 		"Without any, every gate is refused.",
+	"HEADGATE_CANARY_LABELS": "Labels for every object that Headgate makes for a rollout, " +
+		"such as one that a policy requires: the canary Deployment, Services, Ingresses and Jobs, not their pods.",
+	"HEADGATE_CANARY_ANNOTATIONS":        "Annotations for every object that Headgate makes for a rollout.",
 	"HEADGATE_LEADER_ELECTION":           "Whether replicas elect a leader, which alone runs rollouts. Turn it off only for a single process.",
 	"HEADGATE_MAX_CONCURRENT_RECONCILES": "How many Deployments are processed in parallel.",
 	"HEADGATE_LOG_LEVEL":                 "The lowest level that is logged: debug, info, warn or error.",

@@ -26,6 +26,7 @@ import (
 	"github.com/headgate/headgate/analysis/gate"
 	"github.com/headgate/headgate/certs"
 	"github.com/headgate/headgate/ingress"
+	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/controller"
 	"github.com/headgate/headgate/rollout/controller/autoscaler"
 	"github.com/headgate/headgate/webhook"
@@ -177,6 +178,7 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 		Autoscalers: &autoscaler.Holder{Client: mgr.GetClient()},
 		Events:      mgr.GetEventRecorder("headgate"),
 		Metrics:     controller.NewMetrics(metrics.Registry),
+		Extra:       rollout.ExtraMeta{Labels: cfg.CanaryLabels, Annotations: cfg.CanaryAnnotations},
 		Settle:      cfg.Settle,
 		Drain:       cfg.Drain,
 	}

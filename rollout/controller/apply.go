@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -92,31 +91,27 @@ func (r *Reconciler) writeCanary(ctx context.Context, s *snapshot, d rollout.Dec
 	}
 	if s.canaryDep == nil {
 		s.canaryDep = newCanary(s.dep, d.Canary.State.Rollout, s.target.Track, state, d.Canary.Replicas)
+		s.target.Extra.AddTo(s.canaryDep)
 		return r.Client.Create(ctx, s.canaryDep, fieldOwner)
 	}
-	if s.canaryDep.Annotations[spec.AnnotationState] == state && *s.canaryDep.Spec.Replicas == d.Canary.Replicas {
+	same := s.canaryDep.Annotations[spec.AnnotationState] == state && *s.canaryDep.Spec.Replicas == d.Canary.Replicas
+	if same && s.target.Extra.On(s.canaryDep) {
 		return nil
 	}
-	annotations, fields := map[string]any{spec.AnnotationState: state}, map[string]any{"replicas": d.Canary.Replicas}
-	s.canaryDep, err = r.patchDeployment(ctx, s.canaryDep, annotations, fields)
+	s.canaryDep, err = r.patchDeployment(ctx, s.canaryDep, canaryPatch(state, d.Canary.Replicas, s.target.Extra))
 	return err
 }
 
-// patchDeployment merges annotations and fields of the spec into dep and returns the
-// result. It fails with errStale if somebody wrote the spec or an annotation of dep
-// since it was read. A newer status is no reason to fail, and it tries again: pods
-// come and go while metrics are measured, and a failure would lose the verdict.
-func (r *Reconciler) patchDeployment(
-	ctx context.Context, dep *appsv1.Deployment, annotations, fields map[string]any,
-) (*appsv1.Deployment, error) {
+// patchDeployment merges p into dep and returns the result. It fails with errStale if
+// somebody wrote the spec or an annotation of dep since it was read. A newer status is
+// no reason to fail, and it tries again: pods come and go while metrics are measured,
+// and a failure would lose the verdict.
+func (r *Reconciler) patchDeployment(ctx context.Context, dep *appsv1.Deployment, p deploymentPatch) (*appsv1.Deployment, error) {
 	out, version := dep.DeepCopy(), dep.ResourceVersion
 	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		patch, err := json.Marshal(map[string]any{
-			"metadata": map[string]any{"resourceVersion": version, "annotations": annotations},
-			"spec":     fields,
-		})
+		patch, err := p.encode(version)
 		if err != nil {
-			return fmt.Errorf("encoding a patch: %w", err)
+			return err
 		}
 		err = r.Client.Patch(ctx, out, client.RawPatch(types.MergePatchType, patch), fieldOwner)
 		if !apierrors.IsConflict(err) {
@@ -224,7 +219,7 @@ func (r *Reconciler) writeStable(ctx context.Context, s *snapshot, d rollout.Dec
 	if len(annotations) == 0 {
 		return nil
 	}
-	_, err := r.patchDeployment(ctx, s.dep, annotations, fields)
+	_, err := r.patchDeployment(ctx, s.dep, deploymentPatch{annotations: annotations, spec: fields})
 	return err
 }
 

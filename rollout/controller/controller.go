@@ -33,6 +33,9 @@ type Reconciler struct {
 	Events      events.EventRecorder
 	Metrics     *Metrics
 
+	// Extra is the operator's addition to every object that is made for a rollout.
+	Extra rollout.ExtraMeta
+
 	// Settle and Drain are as in rollout.Observation.
 	Settle, Drain time.Duration
 

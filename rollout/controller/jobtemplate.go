@@ -53,7 +53,9 @@ func newJob(s *snapshot, cron *batchv1.CronJob, name, address string) *batchv1.J
 			containers[i].Env = mergeEnv(env, containers[i].Env)
 		}
 	}
-	return &batchv1.Job{ObjectMeta: rollout.OwnedMeta(s.canaryDep, name, s.target.Rollout), Spec: *jobSpec}
+	meta := rollout.OwnedMeta(s.canaryDep, name, s.target.Rollout)
+	s.target.Extra.AddTo(&meta)
+	return &batchv1.Job{ObjectMeta: meta, Spec: *jobSpec}
 }
 
 // jobEnv returns the environment variables that tell every container of a Job what

@@ -188,7 +188,7 @@ func (s *snapshot) running(sets []appsv1.ReplicaSet) (some, same, others bool) {
 // Router, and observes what only matters before a canary starts, or while there is
 // one.
 func (r *Reconciler) observeTraffic(ctx context.Context, s *snapshot) error {
-	s.target = rollout.Target{Deployment: s.dep, Spec: s.Spec, Rollout: s.Stable.Hold}
+	s.target = rollout.Target{Deployment: s.dep, Spec: s.Spec, Rollout: s.Stable.Hold, Extra: r.Extra}
 	if s.canaryDep != nil {
 		s.target.Track = maps.Clone(s.canaryDep.Spec.Selector.MatchLabels)
 		s.target.Rollout = s.target.Track[spec.LabelRollout]

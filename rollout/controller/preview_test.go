@@ -25,8 +25,8 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// previewQuota is what a Router returns that wrote everything but the preview.
-var previewQuota = fmt.Errorf("setting weight 50: %w", &rollout.PreviewError{
+// errPreviewQuota is what a Router returns that wrote everything but the preview.
+var errPreviewQuota = fmt.Errorf("setting weight 50: %w", &rollout.PreviewError{
 	Err: apierrors.NewForbidden(netv1.Resource("ingresses"), "web-preview", errors.New("exceeded quota: q, used: 2, limited: 2")),
 })
 
@@ -34,7 +34,7 @@ type routerWithoutPreview struct{ *ledger }
 
 func (r routerWithoutPreview) SetWeight(ctx context.Context, t rollout.Target, weight int, match spec.Match) error {
 	_ = r.ledger.SetWeight(ctx, t, weight, match)
-	return previewQuota
+	return errPreviewQuota
 }
 
 // A preview that cannot be written stops no other write: neither as traffic is taken
@@ -51,7 +51,7 @@ func TestApplyGoesOnWithoutThePreview(t *testing.T) {
 			t.Fatal(err)
 		}
 		last := s.ledger.writes[len(s.ledger.writes)-1]
-		if last != "patch status of web" || !errors.Is(s.previewErr, previewQuota) {
+		if last != "patch status of web" || !errors.Is(s.previewErr, errPreviewQuota) {
 			t.Errorf("weight %d: last write %q, error %v", weight, last, s.previewErr)
 		}
 	}
@@ -78,7 +78,7 @@ func TestRefusedPreviewIsRemembered(t *testing.T) {
 		`ingresses.networking.k8s.io "web-preview" is forbidden: exceeded quota: q, limited: 2`
 
 	expect(wants, "")
-	s.previewErr = previewQuota
+	s.previewErr = errPreviewQuota
 	p.remember(s.snapshot)
 	expect(wants, message)
 	s.previewErr = &rollout.PreviewError{Err: apierrors.NewConflict(netv1.Resource("ingresses"), "web-preview", errors.New("newer"))}
@@ -94,7 +94,7 @@ func TestRefusedPreviewIsRemembered(t *testing.T) {
 	p.remember(s.snapshot)
 	expect(wants, "")
 
-	s.previewErr = previewQuota
+	s.previewErr = errPreviewQuota
 	p.remember(s.snapshot)
 	p.forget(client.ObjectKeyFromObject(s.dep))
 	expect(wants, "")
@@ -107,7 +107,7 @@ func TestReconcileGoesOnWithoutThePreview(t *testing.T) {
 	r.Events = recorded
 	key := client.ObjectKeyFromObject(dep)
 	for range 4 {
-		if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: key}); !errors.Is(err, previewQuota) {
+		if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: key}); !errors.Is(err, errPreviewQuota) {
 			t.Fatalf("Reconcile() = %v, want the refusal, so that the preview is tried again soon", err)
 		}
 	}
