@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 			"ingress.drain":            drain.String(),
 			// Every test has a host of its own, and its preview is below that.
 			"ingress.previewBelowOwnHosts": "true",
+			"canary.labels." + teamLabel:   team,
 			"gates.addresses":              "{http://" + gateAddress() + "}",
 		}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
