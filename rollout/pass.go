@@ -95,8 +95,8 @@ func (p *pass) stay(why reason.Reason, message string) Decision {
 }
 
 // notePreview says once that the preview does not work and that the rollout goes on.
-// It says it again only if the preview worked in between. Anybody in the cluster can take the
-// preview host, so its loss must not hold or end a rollout that has begun.
+// It says it again only if there was a preview in between. Anybody in the cluster can
+// take the preview host, so its loss must not hold or end a rollout that has begun.
 func (p *pass) notePreview() {
 	switch refused := p.Traffic.PreviewRefused; {
 	case refused == nil && p.Traffic.Previewed:

@@ -66,7 +66,8 @@ var preconditions = []Explanation{
 	row(NameTaken, warning, in(StaysPending, StaysAtWeight),
 		means("An object exists that has the name Headgate needs for the canary or the preview, and Headgate did not make it. "+
 			"Headgate never takes over such an object."+notBegun),
-		look("The message names the object. If it is being deleted, wait. Otherwise rename or delete it."),
+		look("The message names the object. If it is being deleted, wait. Otherwise rename or delete it. Where it is a name for the "+
+			"preview, a rollout that has begun goes on without its preview, with `PreviewDropped`."),
 		to("see what is there", inNamespace+"get deployments,services,ingresses --show-labels"),
 		shipBlocked,
 	),
