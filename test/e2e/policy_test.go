@@ -35,7 +35,7 @@ func TestPolicyThatRequiresALabel(t *testing.T) {
 
 	s.require(team)
 	s.must(shared.Await(s.within(time.Minute), s.preview(), func() error { return nil }))
-	job := s.job(s.applied.Annotations[spec.AnnotationRollout])
+	job := s.job(s.hold())
 	for _, obj := range []client.Object{s.canary(), s.canaryService(), s.canaryIngress(), s.previewService(), s.preview(), job} {
 		s.must(shared.Client().Get(s.Context(), client.ObjectKeyFromObject(obj), obj))
 		if got := obj.GetLabels()[teamLabel]; got != team {
