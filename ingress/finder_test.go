@@ -61,14 +61,14 @@ func judge(t *rapid.T, c *cluster, target rollout.Target, s snapshot) string {
 	}
 	tr.OtherServices = nil // only ChooseTrack reads it
 	text += fmt.Sprintf("%+v\n%+v\n", tr, problem)
-	for _, w := range append(append(in.plan.services, in.plan.ingresses...), in.plan.preview...) {
+	for _, w := range append(append(in.plan.services, in.plan.ingresses...), in.plan.preview.writes...) {
 		b, err := json.Marshal(w.want)
 		if err != nil {
 			t.Fatal(err)
 		}
 		text += string(b) + "\n"
 	}
-	for _, obj := range in.plan.stale {
+	for _, obj := range append(in.plan.stale, in.plan.preview.stale...) {
 		text += "deletes " + describe(obj) + "\n"
 	}
 	return text

@@ -45,7 +45,7 @@ func (r *Router) emptyTerminating(ctx context.Context, t rollout.Target) error {
 	var errs []error
 	for _, name := range s.terminating() {
 		ing := s.canaries()[name]
-		if w := (write{ing, s.withSplit(ing, trafficSplit{})}); w.isNeeded() {
+		if w := (write{was: ing, want: s.withSplit(ing, trafficSplit{})}); w.isNeeded() {
 			errs = append(errs, r.writeOne(ctx, w))
 		}
 	}

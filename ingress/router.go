@@ -28,8 +28,11 @@ type Options struct {
 
 	// PreviewDomains are the domains whose subdomains everybody may use as a preview
 	// host. example.com allows x.example.com and x.y.example.com, but not example.com.
-	// A subdomain of a host of the Deployment's own Ingresses is always allowed.
 	PreviewDomains []string
+
+	// PreviewBelowOwnHosts also allows the subdomains of the hosts that the
+	// Deployment's own Ingresses serve. false: only PreviewDomains are allowed.
+	PreviewBelowOwnHosts bool
 
 	// Cache is the cache behind the client. Affected reads from it: unlike the client,
 	// it does not wait for writes of this process. nil means the client.
@@ -48,8 +51,10 @@ type Router struct {
 	cache       client.Reader
 	dialect     dialect
 	controllers []string
-	domains     []string
 	now         func() time.Time
+
+	previewDomains       []string
+	previewBelowOwnHosts bool
 }
 
 // New returns a Router. It writes with c. It reads Services, Ingresses and
@@ -63,8 +68,10 @@ func New(c client.Client, live client.Reader, o Options) *Router {
 		cache:       o.Cache,
 		dialect:     cmp.Or(dialect(o.AnnotationsPrefix), defaultDialect),
 		controllers: o.Controllers,
-		domains:     o.PreviewDomains,
 		now:         o.Now,
+
+		previewDomains:       o.PreviewDomains,
+		previewBelowOwnHosts: o.PreviewBelowOwnHosts,
 	}
 	if len(r.controllers) == 0 {
 		r.controllers = []string{"k8s.io/ingress-nginx"}
@@ -88,12 +95,12 @@ func New(c client.Client, live client.Reader, o Options) *Router {
 // wrote.
 //
 // Traffic.Current is false whenever SetWeight with that weight and match would write
-// something, a canary Service or the preview included.
+// something other than the preview, a canary Service included.
 //
 // Traffic.Problem is the first of the preconditions that does not hold. Routed may
 // be true beside it: a stable Ingress or Service may disappear while canary
-// Ingresses exist. If the preview is refused, that is a Problem too, and Current is
-// true without the preview.
+// Ingresses exist. A preview that is not allowed is Traffic.PreviewRefused, and no
+// Problem.
 func (r *Router) Observe(ctx context.Context, t rollout.Target) (rollout.Traffic, error) {
 	tr, err := r.observe(ctx, t)
 	if err != nil {
@@ -112,7 +119,8 @@ func (r *Router) observe(ctx context.Context, t rollout.Target) (rollout.Traffic
 		return rollout.Traffic{}, err
 	}
 	in.plan = in.snapshot.makePlan(in.routes, in.target, trafficSplit{tr.Weight, tr.Match}, tr.Since)
-	tr.Current = tr.Routed && in.plan.done()
+	tr.Current = tr.Routed && in.plan.canaryDone()
+	tr.PreviewRefused = in.previewRefused
 	tr.Problem, err = firstProblem(ctx, preconditions, in)
 	return tr, err
 }
@@ -123,7 +131,8 @@ func (r *Router) observe(ctx context.Context, t rollout.Target) (rollout.Traffic
 // and it is allowed. Services are written first, so that no Ingress leads to a
 // Service that does not exist. Objects that are no longer needed are deleted last.
 // If one Ingress cannot be written, the others still are: a weight that must go down
-// goes down wherever it can.
+// goes down wherever it can. If everything but the preview is written, the error is
+// a *rollout.PreviewError.
 //
 // It writes nothing that is already as it should be. It patches with the resource
 // version that it read. If apierrors.IsConflict or IsAlreadyExists holds for the

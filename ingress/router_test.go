@@ -89,7 +89,7 @@ func (c *cluster) note(verb string, obj client.Object) error {
 }
 
 func (c *cluster) router() *Router {
-	return New(c, c, Options{Now: func() time.Time { return c.now }})
+	return New(c, c, Options{PreviewBelowOwnHosts: true, Now: func() time.Time { return c.now }})
 }
 
 func (c *cluster) observe(t *testing.T, change ...func(*rollout.Target)) rollout.Traffic {

@@ -251,6 +251,8 @@ func (p *pass) blocked() (because reason.Reason, message string) {
 		return reason.InvalidAnnotation, p.SpecErr.Error()
 	case p.Problem != nil:
 		return p.Problem.Reason, p.Problem.Message
+	case p.Traffic.PreviewRefused != nil: // once the rollout has begun, it does not wait for a preview
+		return p.Traffic.PreviewRefused.Reason, p.Traffic.PreviewRefused.Message
 	case p.PlanErr != nil:
 		return reason.InvalidAnnotation, p.PlanErr.Error()
 	case p.Stable.Available == 0:

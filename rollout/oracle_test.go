@@ -506,12 +506,13 @@ func (k *oracle) wroteStable(p *pass, before, after stableSeen) {
 	}
 }
 
-// event: nothing is reported twice.
+// event: nothing is reported twice, unless it happened twice. A person may give a
+// command twice in a second, and another tenant take the preview host.
 func (k *oracle) event(r reason.Reason, message string) {
 	n := rollout.Note{Reason: r, Message: message}
-	byPerson := strings.HasPrefix(string(r), "Command")
+	again := strings.HasPrefix(string(r), "Command") || r == reason.PreviewDropped
 	behind := k.w.manager.pass != nil && k.w.manager.pass.stale // it may not see the condition of its predecessor
-	if n == k.reported && !byPerson && !behind && k.w.now.Sub(k.reportedAt) < time.Second {
+	if n == k.reported && !again && !behind && k.w.now.Sub(k.reportedAt) < time.Second {
 		k.w.fail("reported twice: %s: %s", r, message)
 	}
 	k.reported, k.reportedAt = n, k.w.now

@@ -44,6 +44,10 @@ type State struct {
 	// seen. Admission may add to what Headgate wrote, so it is not Template.
 	CanaryTemplate string `json:"canaryTemplate,omitempty"`
 
+	// PreviewDropped says that the rollout goes on without its preview, and that this
+	// was told.
+	PreviewDropped bool `json:"previewDropped,omitempty"`
+
 	// Split has the stable Ingresses whose canary Ingress was in force with the
 	// present weight. One that is missing afterwards was taken away.
 	Split []string `json:"split,omitempty"`

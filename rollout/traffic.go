@@ -18,6 +18,9 @@ type Target struct {
 	// rollout is held.
 	Rollout string
 
+	// Extra is for the metadata of every object that is made for the rollout.
+	Extra ExtraMeta
+
 	// Seen is Traffic.Version of the observation that is acted on.
 	Seen string
 
@@ -68,6 +71,11 @@ type Traffic struct {
 	// Problem is why the weights would not be true. nil: they are.
 	Problem *Problem
 
+	// PreviewRefused is why there is no preview although the Deployment asks for one:
+	// it is not allowed, or the API server refuses it. The weights are true without
+	// it. nil: nothing is wrong, or no preview is asked for.
+	PreviewRefused *Problem
+
 	// Routed says that at least one canary Ingress of this Deployment exists.
 	Routed bool
 
@@ -89,7 +97,7 @@ type Traffic struct {
 
 	// Current says that every canary Ingress that should exist does, is derived
 	// from its stable Ingress as that is now, belongs to Target.Rollout, and
-	// carries Weight and Match; and that the preview is as it should be.
+	// carries Weight and Match. The preview does not count.
 	Current bool
 
 	// Version changes whenever a canary Ingress is written.

@@ -80,6 +80,7 @@ type world struct {
 	missing      string                  // what it says of stable pods that a stalled promotion waits for
 	ignored      bool                    // routers ignore what is written
 	refuses      func(apisim.Write) bool // the writes that a policy refuses; nil: none
+	noPreview    *rollout.Problem        // why the preview host is refused; nil: it is not
 	jobsFail     bool
 	controllerAt time.Time
 

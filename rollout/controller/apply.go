@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -91,7 +90,7 @@ func (r *Reconciler) takeTraffic(ctx context.Context, s *snapshot, d rollout.Dec
 	case goal.Kind == rollout.NoRoutes:
 		return r.Router.Remove(ctx, s.target)
 	default:
-		return r.Router.SetWeight(ctx, s.target, goal.Weight, goal.Match)
+		return r.setWeight(ctx, s, goal)
 	}
 }
 
@@ -107,31 +106,27 @@ func (r *Reconciler) writeCanary(ctx context.Context, s *snapshot, d rollout.Dec
 	}
 	if s.canaryDep == nil {
 		s.canaryDep = newCanary(s.dep, d.Canary.State.Rollout, s.target.Track, state, d.Canary.Replicas)
+		s.target.Extra.AddTo(s.canaryDep)
 		return r.createCanary(ctx, s.dep, s.canaryDep)
 	}
-	if s.canaryDep.Annotations[spec.AnnotationState] == state && *s.canaryDep.Spec.Replicas == d.Canary.Replicas {
+	same := s.canaryDep.Annotations[spec.AnnotationState] == state && *s.canaryDep.Spec.Replicas == d.Canary.Replicas
+	if same && s.target.Extra.On(s.canaryDep) {
 		return nil
 	}
-	annotations, fields := map[string]any{spec.AnnotationState: state}, map[string]any{"replicas": d.Canary.Replicas}
-	s.canaryDep, err = r.patchDeployment(ctx, s.canaryDep, annotations, fields)
+	s.canaryDep, err = r.patchDeployment(ctx, s.canaryDep, canaryPatch(state, d.Canary.Replicas, s.target.Extra))
 	return err
 }
 
-// patchDeployment merges annotations and fields of the spec into dep and returns the
-// result. It fails with errStale if somebody wrote the spec or an annotation of dep
-// since it was read. A newer status is no reason to fail, and it tries again: pods
-// come and go while metrics are measured, and a failure would lose the verdict.
-func (r *Reconciler) patchDeployment(
-	ctx context.Context, dep *appsv1.Deployment, annotations, fields map[string]any,
-) (*appsv1.Deployment, error) {
+// patchDeployment merges p into dep and returns the result. It fails with errStale if
+// somebody wrote the spec or an annotation of dep since it was read. A newer status is
+// no reason to fail, and it tries again: pods come and go while metrics are measured,
+// and a failure would lose the verdict.
+func (r *Reconciler) patchDeployment(ctx context.Context, dep *appsv1.Deployment, p deploymentPatch) (*appsv1.Deployment, error) {
 	out, version := dep.DeepCopy(), dep.ResourceVersion
 	err := retry.RetryOnConflict(wait.Backoff{Steps: 5}, func() error { // at once: it has read the newest version
-		patch, err := json.Marshal(map[string]any{
-			"metadata": map[string]any{"resourceVersion": version, "annotations": annotations},
-			"spec":     fields,
-		})
+		patch, err := p.encode(version)
 		if err != nil {
-			return fmt.Errorf("encoding a patch: %w", err)
+			return err
 		}
 		err = r.Client.Patch(ctx, out, client.RawPatch(types.MergePatchType, patch), fieldOwner)
 		if !apierrors.IsConflict(err) {
@@ -161,7 +156,19 @@ func (r *Reconciler) addTraffic(ctx context.Context, s *snapshot, d rollout.Deci
 			return err
 		}
 	}
-	return r.Router.SetWeight(ctx, s.target, d.Routes.Weight, d.Routes.Match)
+	return r.setWeight(ctx, s, d.Routes)
+}
+
+// setWeight sets the weight and the match of goal. A preview that cannot be written
+// is no error here, because the rollout does not wait for it: it is left in
+// s.previewErr.
+func (r *Reconciler) setWeight(ctx context.Context, s *snapshot, goal rollout.RoutesGoal) error {
+	err := r.Router.SetWeight(ctx, s.target, goal.Weight, goal.Match)
+	var preview *rollout.PreviewError
+	if errors.As(err, &preview) {
+		s.previewErr, err = err, nil
+	}
+	return err
 }
 
 // confirmRise reads both Deployments from the API server before the canary gets more
@@ -237,7 +244,7 @@ func (r *Reconciler) writeStable(ctx context.Context, s *snapshot, d rollout.Dec
 	if len(annotations) == 0 {
 		return nil
 	}
-	_, err := r.patchDeployment(ctx, s.dep, annotations, fields)
+	_, err := r.patchDeployment(ctx, s.dep, deploymentPatch{annotations: annotations, spec: fields})
 	return err
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -83,14 +82,10 @@ func split(weight int) rollout.RoutesGoal {
 // newFixture is a rollout with a canary of 2 pods at weight 50.
 func newFixture(t *testing.T) fixture {
 	t.Helper()
-	scheme := runtime.NewScheme()
-	if err := appsv1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
 	dep := stableDeployment()
 	canary := newCanary(dep, "7", map[string]string{"app": "web-canary"}, "{}", 2)
 	l := &ledger{}
-	c := indexed(scheme).WithObjects(dep, canary).WithStatusSubresource(dep).Build()
+	c := indexed(appsScheme(t)).WithObjects(dep, canary).WithStatusSubresource(dep).Build()
 	for _, obj := range []client.Object{dep, canary} {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
 			t.Fatal(err)

@@ -33,6 +33,9 @@ type Reconciler struct {
 	Events      events.EventRecorder
 	Metrics     *Metrics
 
+	// Extra is the operator's addition to every object that is made for a rollout.
+	Extra rollout.ExtraMeta
+
 	// Settle and Drain are as in rollout.Observation.
 	Settle, Drain time.Duration
 
@@ -44,6 +47,7 @@ type Reconciler struct {
 
 	underway    underway
 	startChecks startChecks
+	previews    previews
 
 	measurements questions[rollout.Measurement]
 	gateAnswers  questions[rollout.GateAnswer]
@@ -60,6 +64,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.Metrics.forget(req.NamespacedName)
 		r.forgetUnawaited(req.NamespacedName, rollout.Needs{})
 		r.startChecks.forget(req.NamespacedName)
+		r.previews.forget(req.NamespacedName)
 		return requeueIfStale(r.freeAllScaleDown(ctx, req.NamespacedName))
 	}
 	decision, err := r.decide(ctx, s)
@@ -68,6 +73,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	if err := r.apply(ctx, s, decision); err != nil {
 		return requeueIfStale(errors.Join(err, r.reportRefusal(ctx, s, decision, err)))
+	}
+	if r.previews.remember(s); s.previewErr != nil {
+		return requeueIfStale(s.previewErr)
 	}
 	return ctrl.Result{RequeueAfter: r.requeueAfter(s.lookAgain(decision))}, nil
 }

@@ -77,7 +77,7 @@ func TestReportRefusal(t *testing.T) {
 // does not come back before that write succeeds.
 func TestReportComesLastAfterARefusal(t *testing.T) {
 	s := newFixture(t)
-	s.Traffic.Routed, s.Stable.Refused = false, "the policy forbids it"
+	s.Traffic.Routed, s.Stable.Reason = false, reason.WriteRefused
 	s.condition = &appsv1.DeploymentCondition{Reason: string(reason.WriteRefused)}
 	d := rollout.Decision{Reason: reason.Promoted, Message: "promoted"}
 	if err := s.apply(t.Context(), s.snapshot, d); err != nil {
@@ -194,12 +194,21 @@ func TestReleaseIsConfirmed(t *testing.T) {
 	}
 }
 
-// actions records the action of every event.
-type actions struct{ seen []string }
-
-func (a *actions) Eventf(_, _ runtime.Object, _, _, action, _ string, _ ...any) {
-	a.seen = append(a.seen, action)
+// actions records the action of every event, and how many events each reason has.
+type actions struct {
+	seen    []string
+	reasons map[string]int
 }
+
+func (a *actions) Eventf(_, _ runtime.Object, _, because, action, _ string, _ ...any) {
+	a.seen = append(a.seen, action)
+	if a.reasons == nil {
+		a.reasons = map[string]int{}
+	}
+	a.reasons[because]++
+}
+
+func (a *actions) count(because reason.Reason) int { return a.reasons[string(because)] }
 
 // A refusal names the write, because a webhook seldom does, and says where the traffic is.
 func TestReportRefusalNamesTheWrite(t *testing.T) {

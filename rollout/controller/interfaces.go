@@ -26,7 +26,8 @@ type Router interface {
 	// SetWeight creates or updates the canary Services and Ingresses of t: copies of
 	// the stable ones as they are now, with weight (0..100) and match. It does the
 	// same for the preview Ingress, if Target.Spec asks for one. Last it deletes the
-	// canary Ingresses whose stable Ingress no longer routes to t.
+	// canary Ingresses whose stable Ingress no longer routes to t. If only the preview
+	// could not be written, the error is a *rollout.PreviewError.
 	SetWeight(ctx context.Context, t rollout.Target, weight int, match spec.Match) error
 
 	// Remove deletes every canary Ingress of t and the preview Ingress, so that

@@ -54,7 +54,9 @@ func newJob(s *snapshot, cron *batchv1.CronJob, name, address string) *batchv1.J
 			containers[i].Env = mergeEnv(env, containers[i].Env)
 		}
 	}
-	return &batchv1.Job{ObjectMeta: rollout.OwnedMeta(s.canaryDep, name, s.target.Rollout), Spec: *jobSpec}
+	meta := rollout.OwnedMeta(s.canaryDep, name, s.target.Rollout)
+	s.target.Extra.AddTo(&meta)
+	return &batchv1.Job{ObjectMeta: meta, Spec: *jobSpec}
 }
 
 // newJobAsSent returns job, which newJob made from cron, with the fields of the template

@@ -32,6 +32,7 @@ type snapshot struct {
 	canaryJobs      canaryJobs
 	leftovers       bool      // there are canary routes or Services, and no canary Deployment
 	analysis        Analysis  // nil: none is configured, or it cannot be read
+	previewErr      error     // why the preview could not be written
 	freeScaleDownAt time.Time // when to free the autoscalers that freeScaleDown left held; zero: never
 	startCheckAt    time.Time // when checkStart checks again what it found in the way; zero: not again
 }
@@ -198,7 +199,7 @@ func (s *snapshot) running(sets []appsv1.ReplicaSet) (some, same, others bool) {
 // Router, chooses the track of a canary that is to come, and observes the pods of one
 // that exists.
 func (r *Reconciler) observeTraffic(ctx context.Context, s *snapshot) error {
-	s.target = rollout.Target{Deployment: s.dep, Spec: s.Spec, Rollout: s.Stable.Hold}
+	s.target = rollout.Target{Deployment: s.dep, Spec: s.Spec, Rollout: s.Stable.Hold, Extra: r.Extra}
 	if s.canaryDep != nil {
 		s.target.Track = maps.Clone(s.canaryDep.Spec.Selector.MatchLabels)
 		s.target.Rollout = s.target.Track[spec.LabelRollout]
@@ -209,6 +210,9 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *snapshot) error {
 		return fmt.Errorf("observing the traffic of Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
 	}
 	s.target.Seen = s.Traffic.Version
+	if s.canaryDep != nil && s.Traffic.PreviewRefused == nil {
+		s.Traffic.PreviewRefused = r.previews.refusal(s.target)
+	}
 	if s.Problem == nil {
 		s.Problem = s.Traffic.Problem
 	}

@@ -32,7 +32,10 @@ func TestMain(m *testing.M) {
 			"prometheus.metricsSource": "traefik",
 			"ingress.settle":           settle.String(),
 			"ingress.drain":            drain.String(),
-			"gates.addresses":          "{http://" + gateAddress() + "}",
+			// Every test has a host of its own, and its preview is below that.
+			"ingress.previewBelowOwnHosts": "true",
+			"canary.labels." + teamLabel:   team,
+			"gates.addresses":              "{http://" + gateAddress() + "}",
 		}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
