@@ -410,7 +410,7 @@ func TestKubectlDeleteOrphan(t *testing.T) {
 		t.Errorf("the weight is %d, want 50", weight)
 	}
 	s.kubectl("delete", "ingress", "--selector=app.kubernetes.io/managed-by=headgate").done()
-	time.Sleep(settle + drain)
+	s.routed()
 	s.kubectl("delete", "deployment,service", "--selector=app.kubernetes.io/managed-by=headgate").done()
 	s.kubectl("apply", "-f", s.file("v1")).done()
 	s.must(shared.Available(s.within(time.Minute), s.deployment()))

@@ -34,17 +34,17 @@ func TestSessionsKeepTheirVersion(t *testing.T) {
 	s.ship("v2", nil)
 	s.await(time.Minute, reason.AwaitingPromotion)
 
-	began := time.Now()
+	began := s.routed()
 	for newcomers := map[string]int{}; newcomers["v1"] < 3 || newcomers["v2"] < 3; {
 		u := s.visit()
 		users = append(users, u)
 		newcomers[u.version]++
 	}
-	s.answers(s.load, began, 200)
+	s.answers(s.load, began, 150)
 	s.split(users...)
 	s.annotate(spec.AnnotationCommand, "promote")
 	s.awaitWords(time.Minute, reason.AwaitingPromotion, "weight 75")
-	s.answers(s.load, time.Now(), 200)
+	s.answers(s.load, s.routed(), 150)
 	s.split(users...)
 	for i, u := range users {
 		if got := u.load.Report().Versions(); len(got) > 1 {
