@@ -30,6 +30,7 @@ func TestSessionsKeepTheirVersion(t *testing.T) {
 	s.apply(ing)
 	s.given = s.routes()
 	s.await(20*time.Second, reason.Ready)
+	s.routed() // only now the router gives cookies
 	users := []crowd{s.visit(), s.visit(), s.visit()}
 	s.ship("v2", nil)
 	s.await(time.Minute, reason.AwaitingPromotion)

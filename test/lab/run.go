@@ -2,10 +2,12 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"testing"
 	"time"
@@ -37,7 +39,7 @@ func RunTests(m *testing.M, o Options, use func(*Lab) error) {
 		os.Exit(1)
 	}
 	flag.Parse()
-	if err := waitTogether(); err != nil {
+	if err := errors.Join(waitTogether(), collectLess()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -57,6 +59,18 @@ func waitTogether() error {
 		return nil
 	}
 	return flag.Set(name, strconv.Itoa(testsPerCore*runtime.GOMAXPROCS(0)))
+}
+
+// collectLess lets this program and all parts, which inherit the setting, collect garbage
+// when their memory has grown to four times what they need. The parts are small: that
+// costs little memory, and time is what tests lack. It changes nothing where GOGC is set.
+func collectLess() error {
+	const percent = 300
+	if os.Getenv("GOGC") != "" {
+		return nil
+	}
+	debug.SetGCPercent(percent)
+	return os.Setenv("GOGC", strconv.Itoa(percent))
 }
 
 func runTests(m *testing.M, o Options, use func(*Lab) error) int {
