@@ -66,11 +66,12 @@ func TestBadVersionIsRolledBack(t *testing.T) {
 
 func TestThirdVersionWhileTheSecondIsAtFifty(t *testing.T) {
 	t.Parallel()
-	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, 8s, 100%, 1s"})
+	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause"})
 	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", nil)
 	s.awaitWeight(time.Minute, 50)
 	s.bothAnswer(s.load)
+	s.Annotations[spec.AnnotationSteps] = "50%, 2s, 100%, 1s"
 	s.ship("v3", nil)
 	s.await(2*time.Minute, reason.Promoted)
 	s.gone(20 * time.Second)

@@ -265,20 +265,19 @@ func (s *service) answersAgain() {
 func (s *service) awaitEndpoints(name string) {
 	s.Helper()
 	s.must(lab.Poll(s.within(20*time.Second), func() error {
-		if pods := s.endpoints(name); len(pods) != int(s.Replicas) {
+		if pods := s.endpoints(client.MatchingLabels{discoveryv1.LabelServiceName: name}); len(pods) != int(s.Replicas) {
 			return fmt.Errorf("the endpoints are %v, want %d", pods, s.Replicas)
 		}
 		return nil
 	}))
 }
 
-// endpoints returns the names of the pods behind a Service that are not about to end: the
-// router gives no request to the others.
-func (s *service) endpoints(name string) []string {
+// endpoints returns the sorted names of the pods in the EndpointSlices of the namespace, or
+// in some of them, that are not about to end: the router gives no request to the others.
+func (s *service) endpoints(some ...client.ListOption) []string {
 	s.Helper()
 	var list discoveryv1.EndpointSliceList
-	ofService := client.MatchingLabels{discoveryv1.LabelServiceName: name}
-	s.must(shared.Client().List(s.Context(), &list, client.InNamespace(s.Namespace), ofService))
+	s.must(shared.Client().List(s.Context(), &list, append(some, client.InNamespace(s.Namespace))...))
 	var pods []string
 	for _, slice := range list.Items {
 		for _, e := range slice.Endpoints {
@@ -287,5 +286,6 @@ func (s *service) endpoints(name string) []string {
 			}
 		}
 	}
-	return pods
+	slices.Sort(pods)
+	return slices.Compact(pods)
 }

@@ -35,16 +35,15 @@ func (s *service) onlyAnswers(l *load.Load, version string) {
 	s.split(crowd{"from now on", l, version})
 }
 
-// onlyServes waits until every endpoint of the user's Service is a pod of version, and
-// then is onlyAnswers.
+// onlyServes waits until the pods of version, and no others, are behind the Services of
+// the namespace, and then is onlyAnswers.
 func (s *service) onlyServes(version string) {
 	s.Helper()
 	s.must(lab.Poll(s.within(20*time.Second), func() error {
 		pods := s.podNames(version)
-		endpoints := s.endpoints(s.Name)
-		slices.Sort(endpoints)
+		endpoints := s.endpoints()
 		if !slices.Equal(pods, endpoints) {
-			return fmt.Errorf("the Service leads to %v; pods of %s are %v", endpoints, version, pods)
+			return fmt.Errorf("the Services lead to %v; pods of %s are %v", endpoints, version, pods)
 		}
 		return nil
 	}))

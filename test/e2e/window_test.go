@@ -33,7 +33,7 @@ func TestRollbackWindow(t *testing.T) {
 
 	s.kubectl("rollout", "undo", web, "--to-revision=2").done()
 	s.awaitWords(20*time.Second, reason.WithinRollbackWindow, "revisions ago: 2")
-	s.kubectl("rollout", "status", web, "--timeout=1m").done()
+	s.kubectl("rollout", "status", web, "--timeout=5m").done()
 	s.awaitPods(20*time.Second, "v2", 2)
 	s.awaitPods(20*time.Second, "v4", 0)
 	if now := s.writes("deployments", s.canary().Name); !slices.Equal(now, canaries) {
