@@ -74,16 +74,16 @@ func (s *service) everyReason(limit time.Duration) iter.Seq[string] {
 	s.must(err)
 	return func(yield func(string) bool) {
 		defer events.Stop()
+		now, message := "", ""
 		for e := range events.ResultChan() {
 			dep, ok := e.Object.(*appsv1.Deployment)
 			if !ok {
 				break
 			}
-			if now, _ := condition(dep); !yield(now) {
+			if now, message = condition(dep); !yield(now) {
 				return
 			}
 		}
-		now, message := s.condition()
 		s.Fatalf("the watch ended at %s: %s: %v", now, message, context.Cause(ctx))
 	}
 }

@@ -29,7 +29,8 @@ type change struct {
 	number int // resourceVersion
 	// written is when Headgate wrote it, by its own clock; zero for -1.
 	written time.Time
-	// applied is when the router had applied it in every canary Ingress; zero: not yet.
+	// applied is when the router had applied it in every canary Ingress; zero: not yet, or
+	// the weight is not above 0.
 	applied time.Time
 }
 
@@ -54,7 +55,7 @@ func watchWeights(t *testing.T, namespace string) *weights {
 			if !ok || strings.HasSuffix(ing.Name, "-preview") { // a preview has no weight
 				continue
 			}
-			if i := w.add(e.Type, ing); w.at(i).weight >= 0 {
+			if i := w.add(e.Type, ing); w.at(i).weight > 0 {
 				applying.Go(func() {
 					if err := shared.Ingress.CatchUp(t.Context()); err == nil { // else the test has ended
 						w.apply(i)
