@@ -166,8 +166,9 @@ func (p *past) canary(m moment, dep *appsv1.Deployment) {
 	p.Helper()
 	id := dep.Labels[spec.LabelRollout]
 	was := p.canaries[id]
-	// The drain begins after the routes are gone: the numbers of the changes say so, not
-	// when they were seen. It ends before the change is seen that takes the pods.
+	// The drain begins after the routes are gone: the numbers of the changes say so. It ends
+	// before the pods go, and that is seen later still: on a busy machine the time between
+	// is only longer.
 	drains, err := drainSince(dep)
 	if err != nil {
 		p.Error(err)
@@ -179,6 +180,8 @@ func (p *past) canary(m moment, dep *appsv1.Deployment) {
 		switch {
 		case len(p.routes[id]) > 0:
 			p.Errorf("canary pods of rollout %s went while it had traffic: %v", id, p.routes[id])
+		case p.unrouted[id] && drains.IsZero():
+			p.Errorf("canary pods of rollout %s went without a drain", id)
 		case p.unrouted[id] && m.at.Sub(drains) < settle+drain:
 			p.Errorf("canary pods of rollout %s went %s after their traffic", id, m.at.Sub(drains))
 		}

@@ -8,9 +8,9 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// Short, so that a test takes seconds. The router is given longer than the lab's default
-// to collect changes: it applies those of all tests at once, which costs it much time, and
-// begins each split anew, which a weight below 10% of few requests would not survive.
+// Short, so that a test takes seconds. The router collects changes for longer than the
+// lab's default: it applies those of all tests together, which takes it much time, and each
+// time it begins every split anew (see sharesMatch).
 const (
 	settle   = time.Second
 	drain    = 2 * time.Second
