@@ -8,6 +8,9 @@ import (
 // obey carries out the command on the Deployment, in a rollout that goes through
 // its steps. nil: the rollout goes on.
 func (p *pass) obey() *Decision {
+	if p.defersCommand() {
+		return nil
+	}
 	verb := p.command()
 	if verb == "" {
 		return nil
@@ -31,6 +34,13 @@ func (p *pass) obey() *Decision {
 		return &d
 	}
 	return nil
+}
+
+// defersCommand says whether the command waits for the measurement that is being
+// taken: promote and promote-full could send more traffic to a version that this
+// measurement is about to fail. An abort waits for nothing.
+func (p *pass) defersCommand() bool {
+	return p.Awaited.Measurement && (p.commandIs(spec.VerbPromote) || p.commandIs(spec.VerbPromoteFull))
 }
 
 // unfitForSteps says why verb means nothing while the rollout goes through its

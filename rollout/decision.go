@@ -10,8 +10,9 @@ import (
 // Decision is what should be true, and why.
 type Decision struct {
 	// Needs is what this decision is made without. Where it asks for something,
-	// the caller answers it in the Observation and calls Next again; it does not
-	// carry this decision out.
+	// the caller does not carry this decision out. It puts the answer into the
+	// Observation, or into Observation.Awaited that there is none yet, and calls
+	// Next again.
 	Needs Needs
 
 	// Reason and Message are the condition, the event and the log line. Message

@@ -38,6 +38,9 @@ func (p *pass) awaitGates(point spec.GatePoint) *Decision {
 	if p.gatesOpen(point) {
 		return nil
 	}
+	if p.Awaited.Gates == point {
+		return p.awaitAnswer()
+	}
 	d := p.waitAtStep(reason.AwaitingGate, p.gatesClosed(point))
 	d.Again = Earliest(d.Again, p.Now.Add(gateInterval))
 	return d

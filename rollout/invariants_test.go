@@ -212,6 +212,9 @@ func (w *world) actsOfFate() map[string]func(*rapid.T) {
 		"Jobs":              func(*rapid.T) { w.jobsFail = !w.jobsFail },
 		"demand":            func(t *rapid.T) { w.demand(replicas.Draw(t, "demand")) },
 		"a resync":          func(*rapid.T) { w.manager.dirty = true },
+		"slow metrics and gates": func(t *rapid.T) {
+			w.manager.slowUntil = w.now.Add(seconds.Draw(t, "slow for"))
+		},
 		"stale caches": func(t *rapid.T) {
 			w.manager.stale = [objects]int{
 				back.Draw(t, "stable"), back.Draw(t, "canary"), back.Draw(t, "routes"), back.Draw(t, "jobs"), back.Draw(t, "scaler"),
@@ -245,7 +248,7 @@ func (w *world) setPlanErr(is bool) {
 // heal puts everything right and lets everybody go home.
 func (w *world) heal() {
 	w.say("fate", "heals the world")
-	w.manager.killAfter, w.manager.between, w.manager.stale = -1, nil, [objects]int{}
+	w.manager.killAfter, w.manager.between, w.manager.stale, w.manager.slowUntil = -1, nil, [objects]int{}, time.Time{}
 	w.webhookDown, w.metricsDown, w.noCronJob, w.jobsFail = false, false, false, false
 	clear(w.closed)
 	w.setProblem(false)

@@ -23,6 +23,7 @@ type manager struct {
 	downFor   time.Duration // after a kill
 	stale     [objects]int  // how many versions behind the next pass sees each object
 	between   func()        // what happens in the middle of the next pass that writes
+	slowUntil time.Time     // metrics and gates answer nothing before
 	writes    int
 }
 
@@ -91,7 +92,7 @@ func (w *world) pass() {
 		p.d = rollout.Next(p.o)
 	}
 	unchanged := w.observe(p.seen)
-	unchanged.Measurement, unchanged.Job, unchanged.Gate = p.o.Measurement, p.o.Job, p.o.Gate
+	unchanged.Measurement, unchanged.Job, unchanged.Gate, unchanged.Awaited = p.o.Measurement, p.o.Job, p.o.Gate, p.o.Awaited
 	if !reflect.DeepEqual(p.o, unchanged) {
 		w.fail("Next changed what it was given")
 	}
@@ -99,6 +100,9 @@ func (w *world) pass() {
 		w.fail("the same observation led to two decisions:\n%+v\n%+v", p.d, again)
 	}
 	w.manager.again = p.d.Again
+	if !p.o.Awaited.None() { // the answer comes then
+		w.manager.again = rollout.Earliest(w.manager.again, w.manager.slowUntil)
+	}
 	w.manager.dirty = p.stale // the caches catch up
 	w.oracle.decided(&p)
 	p.apply()
@@ -107,13 +111,20 @@ func (w *world) pass() {
 // answerNeeds puts into the observation what the decision needs.
 func (w *world) answerNeeds(p *pass) {
 	needs := p.d.Needs
-	if needs.Measurement {
+	slow := w.manager.slowUntil.After(w.now)
+	switch {
+	case needs.Measurement && slow:
+		p.o.Awaited.Measurement = true
+	case needs.Measurement:
 		p.o.Measurement = w.measure(*p)
 	}
 	if needs.Job != nil {
 		p.o.Job = w.jobStatus(p.seen, needs.Job)
 	}
-	if needs.Gates != "" {
+	switch {
+	case needs.Gates != "" && slow:
+		p.o.Awaited.Gates = needs.Gates
+	case needs.Gates != "":
 		p.o.Gate = w.answer(needs.Gates)
 	}
 }

@@ -16,7 +16,7 @@ import (
 func (p *pass) needs(d Decision) Needs {
 	var n Needs
 	due := p.nextMeasurement(p.recorded)
-	n.Measurement = p.Measurement == nil && !due.IsZero() && !due.After(p.Now)
+	n.Measurement = p.Measurement == nil && !p.Awaited.Measurement && !due.IsZero() && !due.After(p.Now)
 	if goal := p.recorded.DueJob(); goal != nil && (p.Job == nil || p.Job.Run != goal.Run) {
 		n.Job = goal
 	}

@@ -15,7 +15,7 @@ func Next(o Observation) Decision {
 	d := p.decide()
 	d.Notes = p.notes
 	d.Needs = p.needs(d)
-	d.TakeCommand = p.commandText() != ""
+	d.TakeCommand = p.commandText() != "" && !p.defersCommand()
 	d.HoldScaleDown = p.holdScaleDown(d)
 	if !d.Again.IsZero() && !d.Again.After(o.Now) {
 		// This decision itself made something due, such as the first measurement of
@@ -198,6 +198,9 @@ const recheck = time.Minute
 func (p *pass) pending() Decision {
 	if because, message := p.blocked(); because != "" {
 		again := recheck
+		if because == reason.AwaitingGate && p.Awaited.Gates != "" {
+			return Decision{Phase: spec.Pending, Again: p.Now.Add(again)}
+		}
 		if because == reason.AwaitingGate {
 			again = gateInterval
 		}

@@ -36,8 +36,13 @@ type Observation struct {
 	Measurement *Measurement  // answers Needs.Measurement; nil: not taken
 	Gate        *GateAnswer   // answers Needs.Gates; nil: not asked
 	Job         *JobStatus    // answers Needs.Job; nil: not looked for
-	Command     *spec.Command // nil: there is no command
-	CommandErr  error         // there is one, and it cannot be read
+
+	// Awaited is what was asked and is not answered yet. The decision does not ask
+	// for it again, and goes no further than it may without the answer.
+	Awaited Needs
+
+	Command    *spec.Command // nil: there is no command
+	CommandErr error         // there is one, and it cannot be read
 }
 
 // Stable is what was seen of the user's Deployment and of its ReplicaSets.

@@ -200,7 +200,13 @@ func (k *oracle) wrote(p *pass, obj object, before, after snapshot) {
 	}
 	switch obj {
 	case routeObjects:
-		k.wroteRoutes(p, widest(before.routes.routes), widest(after.routes.routes))
+		was, is := widest(before.routes.routes), widest(after.routes.routes)
+		for _, r := range before.routes.routes {
+			if r.rollout != "" && r.match == is.match {
+				was.match = is.match // the other Ingress, put right first, matched something else
+			}
+		}
+		k.wroteRoutes(p, was, is)
 	case canaryObject:
 		k.wroteCanary(p, before.canary, after.canary)
 	case stableObject:

@@ -14,7 +14,8 @@ import (
 const maxLosses = 2
 
 // progress takes the rollout through its steps. Bad news comes first: a verdict
-// and an abort count even while something else holds the rollout up.
+// and an abort count even while something else holds the rollout up, such as a
+// measurement that takes long.
 func (p *pass) progress() Decision {
 	rules := []func() *Decision{
 		p.countMeasurement, p.obey, p.endOverdue, p.endRefused, p.endEdited, p.endScaledToZero, p.endWithoutRoutes, p.startOverWithoutPods,
@@ -24,7 +25,23 @@ func (p *pass) progress() Decision {
 			return *d
 		}
 	}
+	if p.Awaited.Measurement {
+		return *p.awaitAnswer()
+	}
 	return p.walk()
+}
+
+// awaitAnswer is the decision while a question is being answered: the canary keeps
+// what it has. The condition stays as it is, because the answer comes in a moment.
+// Whoever asks looks again once there is one.
+func (p *pass) awaitAnswer() *Decision {
+	d := p.stay("", "")
+	if p.Stable.Phase == spec.Paused {
+		d.Phase = spec.Paused
+	}
+	d.Message, d.Job = "", p.activeJob()
+	d.Again = Earliest(ifAfter(p.rolloutDeadline(), p.Now), p.Now.Add(recheck))
+	return &d
 }
 
 // endOverdue rolls back a rollout that takes longer than its deadline.

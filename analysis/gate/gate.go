@@ -16,8 +16,7 @@ import (
 
 const (
 	// askTimeout bounds one Ask, whatever the timeouts and retries of its gates add up
-	// to: a worker of the controller waits for it, and other rollouts wait for the
-	// worker.
+	// to: other rollouts of the namespace may wait for it.
 	askTimeout = 30 * time.Second
 
 	// answerLifetime is how long an answer is reused, open or closed. Every event of

@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -92,7 +90,7 @@ func (r *Reconciler) writeCanary(ctx context.Context, s *snapshot, d rollout.Dec
 	}
 	if s.canaryDep == nil {
 		s.canaryDep = newCanary(s.dep, d.Canary.State.Rollout, s.target.Track, state, d.Canary.Replicas)
-		return r.Client.Create(ctx, s.canaryDep, fieldOwner)
+		return r.createCanary(ctx, s.dep, s.canaryDep)
 	}
 	if s.canaryDep.Annotations[spec.AnnotationState] == state && *s.canaryDep.Spec.Replicas == d.Canary.Replicas {
 		return nil
@@ -154,20 +152,18 @@ func (r *Reconciler) addTraffic(ctx context.Context, s *snapshot, d rollout.Deci
 }
 
 // confirmRelease reads the ReplicaSets from the API server before a template goes out
-// without a canary. It fails with errStale if the cache said something else: a cache
-// that has no ReplicaSet yet looks like a Deployment that no version of runs.
+// without a canary, and compares whole templates. It fails with errStale if the
+// observation said something else: a cache that has no ReplicaSet yet looks like a
+// Deployment that no version of runs.
 func (r *Reconciler) confirmRelease(ctx context.Context, s *snapshot) error {
 	if s.canaryDep != nil {
 		return nil
 	}
-	var list appsv1.ReplicaSetList
-	selector := client.MatchingLabels(s.dep.Spec.Selector.MatchLabels)
-	if err := r.Live.List(ctx, &list, client.InNamespace(s.dep.Namespace), selector); err != nil {
-		return fmt.Errorf("confirming the ReplicaSets of Deployment %s: %w", s.dep.Name, err)
+	v, err := r.liveVersions(ctx, s)
+	if err != nil {
+		return err
 	}
-	own := slices.DeleteFunc(list.Items, func(rs appsv1.ReplicaSet) bool { return !metav1.IsControlledBy(&rs, s.dep) })
-	some, same, _ := s.running(own)
-	if some != s.Stable.Runs || same != s.Stable.TemplateRuns {
+	if v.runs != s.Stable.Runs || v.templateRuns != s.Stable.TemplateRuns {
 		return errStale
 	}
 	return nil

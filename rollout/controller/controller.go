@@ -40,6 +40,9 @@ type Reconciler struct {
 	Now func() time.Time
 
 	underway underway
+
+	measurements questions[rollout.Measurement]
+	gateAnswers  questions[rollout.GateAnswer]
 }
 
 // Reconcile observes one Deployment, decides and applies; see the package comment.
@@ -47,10 +50,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	defer r.underway.begin(req.NamespacedName, r.now())()
 	s, err := r.observe(ctx, req.NamespacedName)
 	if err != nil {
-		return ctrl.Result{}, err
+		return requeueIfStale(err)
 	}
 	if s == nil {
 		r.Metrics.forget(req.NamespacedName)
+		r.forgetUnawaited(req.NamespacedName, rollout.Needs{})
 		return requeueIfStale(r.freeAllScaleDown(ctx, req.NamespacedName))
 	}
 	decision, err := r.decide(ctx, s)

@@ -11,8 +11,10 @@
 //  1. The Deployment itself, its annotations and the command in them
 //     (readCommand).
 //  2. The canary Deployment with the state of the rollout (observeCanary), and the
-//     ReplicaSets of stable (observeStable; revisions.go counts revisions). If
-//     nothing is held and there is no canary, it stops here.
+//     ReplicaSets of stable (observeStable; revisions.go counts revisions). Where a
+//     held template looks like an earlier one, whole templates are compared
+//     (compareWhole, sent.go). If nothing is held and there is no canary, it stops
+//     here.
 //  3. The traffic, which the Router knows (observeTraffic).
 //  4. Before a canary starts (observeGaps): what would keep canary pods from
 //     running beside stable pods (podconflict.go), which policies miss them
@@ -23,12 +25,14 @@
 //
 // decide (answer.go) calls rollout.Next. The decision may need more: a measurement,
 // the Job of the present step (job.go, jobtemplate.go), the answer of gates. answer
-// gets it, and rollout.Next decides again.
+// gets it, and rollout.Next decides again. Metrics and gates may take long, so they
+// are asked beside the workers (questions.go), and meanwhile rollout.Next decides
+// without them.
 //
 // apply (apply.go) makes the decision true in ten steps, in this order:
 //
 //  1. takeTraffic    lower the weight, or remove the canary routes
-//  2. writeCanary    the canary Deployment: state and replicas (canary.go builds it)
+//  2. writeCanary    the canary Deployment: state and replicas (canary.go builds it, sent.go copies)
 //  3. reportNotes    an event for each thing that happened (report.go)
 //  4. holdScaleDown  keep autoscalers from shrinking stable (scaledown.go)
 //  5. addTraffic     raise the weight

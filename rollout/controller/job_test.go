@@ -226,7 +226,7 @@ func TestObserveJobWithoutPermission(t *testing.T) {
 	s := atJobStep(t, smoke())
 	s.Live = interceptor.NewClient(s.Live.(client.WithWatch), interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
-			if _, ok := obj.(*batchv1.CronJob); ok {
+			if obj.GetObjectKind().GroupVersionKind().Kind == "CronJob" {
 				return apierrors.NewForbidden(schema.GroupResource{Group: "batch", Resource: "cronjobs"}, key.Name, errors.New("no"))
 			}
 			return c.Get(ctx, key, obj, opts...)

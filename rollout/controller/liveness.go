@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// reconcileTimeout bounds one reconcile: its reads and writes, and the waits for
-	// metrics, gates and caches. 20 queries of 10 s, four at a time, take 50 s.
+	// reconcileTimeout bounds one reconcile: its reads, its writes and its waits for
+	// caches. A write may take 30 s where an admission webhook does not answer.
 	reconcileTimeout = 2 * time.Minute
 
 	// stuckAfter is when a reconcile counts as stuck: what it waits for does not even

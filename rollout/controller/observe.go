@@ -59,6 +59,9 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*sn
 	if err := r.observeStable(ctx, s); err != nil {
 		return nil, err
 	}
+	if err := r.compareWhole(ctx, s); err != nil {
+		return nil, err
+	}
 	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.canaryDep == nil {
 		return s, nil // no rollout: no decision needs traffic or metrics
 	}
@@ -296,6 +299,11 @@ func (s *snapshot) subject() rollout.Subject {
 // 16 hexadecimal digits. A rolling restart does not change it, so that a promotion
 // goes on during one. Another version of Headgate may give the same template
 // another fingerprint, because it knows more fields; then a canary starts over once.
+//
+// It is stored, so it covers the fields that this program knows and no others: an
+// upgrade of the API server may give every template a newer field with a default, and
+// all rollouts would end. A held template that changed in such a field only is still
+// told from the one before, because the webhook gives it a hold of its own.
 func fingerprint(t corev1.PodTemplateSpec) string {
 	b, err := json.Marshal(spec.Unrestarted(t))
 	if err != nil {

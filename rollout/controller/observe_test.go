@@ -113,13 +113,18 @@ func TestObserveReplicaSets(t *testing.T) {
 	}
 }
 
-func replicaSets(t *testing.T, sets []client.Object) client.Client {
+func appsScheme(t *testing.T) *runtime.Scheme {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := appsv1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(sets...).WithIndex(&appsv1.ReplicaSet{}, ownerIndex, ownerKey).Build()
+	return scheme
+}
+
+func replicaSets(t *testing.T, sets []client.Object) client.Client {
+	t.Helper()
+	return fake.NewClientBuilder().WithScheme(appsScheme(t)).WithObjects(sets...).WithIndex(&appsv1.ReplicaSet{}, ownerIndex, ownerKey).Build()
 }
 
 func TestFingerprint(t *testing.T) {

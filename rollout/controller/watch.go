@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/headgate/headgate/rollout/spec"
 )
@@ -57,6 +58,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, wor
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsScaledBy),
 			builder.WithPredicates(autoscalerChanged)).
 		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(r.rolloutTestedBy)).
+		WatchesRawSource(source.Func(r.startQuestions)).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("registering the controller: %w", err)

@@ -100,9 +100,14 @@ func (s *service) noCanary() {
 
 // gateAddress is the only address at which the operator of the lab allows gates: a
 // port of the lab's machine. Pods reach it as they reach Prometheus.
-func gateAddress() string {
+func gateAddress() string { return labAddress("7700") }
+
+// metricsAddress is where Headgate asks for metrics.
+func metricsAddress() string { return labAddress("7701") }
+
+func labAddress(port string) string {
 	u, _ := url.Parse(shared.Prometheus.URL()) // no error: Prometheus answers at this URL
-	return net.JoinHostPort(u.Hostname(), "7700")
+	return net.JoinHostPort(u.Hostname(), port)
 }
 
 // gates is a server with one path per point, such as /start. A gate is closed until

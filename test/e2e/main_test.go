@@ -25,8 +25,11 @@ func TestMain(m *testing.M) {
 	}
 	lab.RunTests(m, options, func(l *lab.Lab) error {
 		shared = l
+		if err := metrics.start(metricsAddress(), l.Prometheus.URL()); err != nil {
+			return err
+		}
 		return l.InstallHeadgate(context.Background(), map[string]string{
-			"prometheus.address":       l.Prometheus.URL(),
+			"prometheus.address":       "http://" + metricsAddress(),
 			"prometheus.metricsSource": "traefik",
 			"ingress.settle":           settle.String(),
 			"ingress.drain":            drain.String(),
