@@ -62,7 +62,7 @@ func TestBlueGreenSwitchesBack(t *testing.T) {
 	s.ship("v2", map[string]string{"ERROR_RATE": "0.3"})
 	s.carrying(100, 2)
 	s.await(time.Minute, reason.AnalysisFailed)
-	verdict := time.Now()
+	s.onlyAnswers(s.load, "v1")
 	s.must(shared.AwaitGone(s.within(20*time.Second), s.preview()))
 	s.emptied(time.Minute)
 	if got := s.routeWrites(); !slices.Equal(got, []string{"create", "patch", "delete"}) {
@@ -71,9 +71,8 @@ func TestBlueGreenSwitchesBack(t *testing.T) {
 	s.ship("v3", nil)
 	s.await(2*time.Minute, reason.Promoted)
 	s.gone(30 * time.Second)
-	r := s.over()
-	if last := r.LastOf("v2"); last.IsZero() || last.After(verdict.Add(settle)) {
-		t.Errorf("v2 answered at %s, the verdict was at %s", last, verdict)
+	if n := s.over().Versions()["v2"]; n == 0 {
+		t.Error("v2 gave no answer")
 	}
 	if got := s.weights.all(); !slices.Equal(got, []int{0, 100, -1, 0, 100, -1}) {
 		t.Errorf("weights were %v", got)
