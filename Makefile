@@ -16,14 +16,15 @@ build: ## build the programs into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
 
 # -count=1 turns off the test cache: these tests build the programs that they run, so go test does not see that
-# those have changed.
+# those have changed. Two packages at a time, each with a lab of its own: a lab mostly waits. go test prints how
+# long each package took, and its lines are the last.
 .PHONY: test
 test: unit ## run all tests: unit tests, then the lab's integration and end-to-end tests
-	@go -C test test -count=1 -timeout 60m -p 1 ./...
+	@go -C test test -count=1 -timeout 60m -p 2 ./...
 
 .PHONY: unit
 unit: ## run the tests that need only Go
-	@go test ./...
+	@began=$$(date +%s) && go test ./... && echo "the unit tests took $$(($$(date +%s) - began)) s"
 
 .PHONY: integration
 integration: ## run the lab's own tests: a real control plane, nodes, an ingress controller

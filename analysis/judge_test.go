@@ -296,7 +296,7 @@ func TestMeasureBeforeThereIsTraffic(t *testing.T) {
 func TestMeasureFindsARouterThatIgnoresTheCanary(t *testing.T) {
 	prom, _ := server(t, map[string]string{"unless (sum(": vector("480"), "idle": vector("0.9")})
 	got := measure(t, New(prom, nil, Options{Source: Traefik}), `{metrics: [{name: idle, query: "idle", condition: "> 20%"}]}`, subject())
-	want := rollout.Measurement{Verdict: rollout.Error,
+	want := rollout.Measurement{Verdict: rollout.Error, Ignored: true,
 		Message: "the router ignores the canary: stable received 480 requests and the canary none at weight 10%"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("measurement (-want +got):\n%s", diff)

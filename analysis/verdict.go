@@ -59,6 +59,7 @@ const (
 // numbers of requests are from.
 func assess(a Analysis, s rollout.Subject, src Source, got answers) rollout.Measurement {
 	findings := findIgnoredCanary(s.Weight, got.stableOnly)
+	ignored := len(findings) > 0 && got.stableOnly.err == nil
 	enough := true
 	if a.MinRequests > 0 {
 		tooFew := findTooFewRequests(a.MinRequests, s, src, got)
@@ -71,7 +72,9 @@ func assess(a Analysis, s rollout.Subject, src Source, got answers) rollout.Meas
 			findings = append(findings, m.evaluate(got.metrics[i]))
 		}
 	}
-	return combine(findings)
+	m := combine(findings)
+	m.Ignored = ignored
+	return m
 }
 
 // findIgnoredCanary reports a router that ignores the canary. That proves nothing

@@ -156,9 +156,13 @@ func TestAssess(t *testing.T) {
 		"a router that ignores the canary": {
 			text: floor, answers: answers{stableOnly: has(480), metrics: []reading{has(0.9)}},
 			want: rollout.Measurement{
-				Verdict: rollout.Error,
+				Verdict: rollout.Error, Ignored: true,
 				Message: "the router ignores the canary: stable received 480 requests and the canary none at weight 10%",
 			},
+		},
+		"a router whose requests cannot be counted is not known to ignore it": {
+			text: floor, answers: answers{stableOnly: down, metrics: []reading{has(0.9)}},
+			want: rollout.Measurement{Verdict: rollout.Error, Message: "Prometheus does not answer: dial: connect: connection refused"},
 		},
 		"too few requests to tell chance from a router that ignores the canary": {
 			text: floor, answers: answers{stableOnly: has(99), metrics: []reading{has(0.9)}},
@@ -171,7 +175,7 @@ func TestAssess(t *testing.T) {
 		"and has them": {
 			text: floor, weight: 1, answers: answers{stableOnly: has(500), metrics: []reading{has(0.9)}},
 			want: rollout.Measurement{
-				Verdict: rollout.Error,
+				Verdict: rollout.Error, Ignored: true,
 				Message: "the router ignores the canary: stable received 500 requests and the canary none at weight 1%",
 			},
 		},

@@ -7,15 +7,27 @@ import (
 
 	netv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout"
 )
 
 // apply carries p out, in this order:
 //
 //  1. the canary Services, so that no Ingress leads to a Service that does not exist
 //  2. every canary Ingress, even if one of them fails
-//  3. the preview, after the weights: a preview that fails must not keep a weight up
-//  4. the deletions, only if nothing failed
+//  3. the deletions of canary objects, only if nothing failed
+//  4. the preview, if nothing failed: its error is a *rollout.PreviewError
 func (r *Router) apply(ctx context.Context, p plan) error {
+	if err := r.applyCanary(ctx, p); err != nil {
+		return err
+	}
+	if err := r.applyPreview(ctx, p.preview); err != nil {
+		return &rollout.PreviewError{Err: err}
+	}
+	return nil
+}
+
+func (r *Router) applyCanary(ctx context.Context, p plan) error {
 	if err := r.writeInOrder(ctx, p.services); err != nil {
 		return err
 	}
@@ -23,11 +35,17 @@ func (r *Router) apply(ctx context.Context, p plan) error {
 	for _, w := range p.ingresses {
 		errs = append(errs, r.writeOne(ctx, w))
 	}
-	errs = append(errs, r.writeInOrder(ctx, p.preview))
 	if p.nameConflict != nil {
 		errs = append(errs, p.nameConflict)
 	}
 	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return r.deleteAll(ctx, p.stale)
+}
+
+func (r *Router) applyPreview(ctx context.Context, p previewPlan) error {
+	if err := r.writeInOrder(ctx, p.writes); err != nil {
 		return err
 	}
 	return r.deleteAll(ctx, p.stale)

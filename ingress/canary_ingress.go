@@ -33,7 +33,9 @@ func (d dialect) buildCanaryIngress(t rollout.Target, stable *netv1.Ingress, ser
 
 // canaryRules returns the rules of stable, reduced to the paths to one of services.
 // Each path leads to the canary Service instead. Host, path, pathType and port stay
-// as written, because Traefik compares them without normalising.
+// as written, because Traefik compares them without normalising. A field that is newer
+// than the API types of this program is not copied: the Ingress API of Kubernetes is
+// frozen and gets none, so reading every Ingress live would find nothing.
 //
 // All other paths must be left out: when a user creates the stable Ingress again,
 // the canary Ingress is the older of the two, and a path in it to another Service

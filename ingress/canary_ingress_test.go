@@ -251,7 +251,7 @@ func TestMergeIngress(t *testing.T) {
 			existing := want.DeepCopy()
 			tc.change(existing)
 			merged := defaultDialect.mergeIngress(existing, want, forCanary)
-			diff(t, tc.writes, (write{existing, merged}).isNeeded())
+			diff(t, tc.writes, (write{was: existing, want: merged}).isNeeded())
 			diff(t, want.Spec.Rules, merged.Spec.Rules)
 			for _, key := range slices.Collect(maps.Keys(want.Annotations)) {
 				diff(t, want.Annotations[key], merged.Annotations[key])

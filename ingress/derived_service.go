@@ -17,6 +17,8 @@ import (
 // publishNotReadyAddresses, internalTrafficPolicy, traffic distribution and
 // session affinity stay at their defaults. Each of them can send a request to a
 // node without a canary pod, or to a canary pod that is not ready.
+// A field that is newer than the API types of this program stays at its default for
+// the same reason: nobody here knows where it sends requests.
 func buildService(t rollout.Target, stable *corev1.Service, p purpose) *corev1.Service {
 	svc := &corev1.Service{
 		ObjectMeta: p.meta(t, stable.Name, serviceNameLimit),

@@ -99,7 +99,7 @@ func TestMergeService(t *testing.T) {
 			existing := want.DeepCopy()
 			tc.change(existing)
 			merged := mergeService(existing, want)
-			diff(t, tc.writes, (write{existing, merged}).isNeeded())
+			diff(t, tc.writes, (write{was: existing, want: merged}).isNeeded())
 			diff(t, want.Spec.Selector, merged.Spec.Selector)
 			diff(t, want.Spec.Ports, merged.Spec.Ports)
 		})

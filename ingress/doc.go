@@ -45,7 +45,7 @@
 // Read router.go. Observe tells the caller how things are, SetWeight makes them as
 // the caller wants, and both go the same way:
 //
-//  1. readSnapshot (snapshot.go) lists the namespace, discover (routes.go) finds the
+//  1. readSnapshot (snapshot.go) reads what may matter (finder.go, index.go), discover (routes.go) finds the
 //     routes in it.
 //  2. checkPreview (problem_preview.go) decides whether the preview is allowed. If
 //     not, the rest of the pass goes on as if the user wanted none.

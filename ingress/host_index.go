@@ -1,35 +1,12 @@
 package ingress
 
 import (
-	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	netv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
-
-// hostIndex is the cache index that finds the Ingresses of all namespaces by a host
-// that they serve. The host is compared as written: a search for "a.example.com"
-// does not find "*.example.com". "" finds those with a rule for every host.
-const hostIndex = "headgate.host"
-
-// canaryIndex finds the canary Ingresses of all namespaces by a host in their rules.
-// Hundreds of Ingresses may serve one host; few of them are canaries.
-const canaryIndex = "headgate.canary-host"
-
-// SetupIndexes adds to a cache the indexes that a Router needs. Call it before that
-// cache starts. Without it, Observe and AffectedNamespaces fail.
-func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
-	if err := indexer.IndexField(ctx, &netv1.Ingress{}, hostIndex, hostsOf); err != nil {
-		return fmt.Errorf("indexing Ingresses by host: %w", err)
-	}
-	if err := indexer.IndexField(ctx, &netv1.Ingress{}, canaryIndex, canaryHostsOf); err != nil {
-		return fmt.Errorf("indexing canary Ingresses by host: %w", err)
-	}
-	return nil
-}
 
 // hostsOf returns the hosts in the rules of an Ingress, and its aliases. An alias
 // counts because controllers ignore it as soon as any Ingress has a rule for the
@@ -49,17 +26,6 @@ func hostsOf(obj client.Object) []string {
 	}
 	slices.Sort(hosts)
 	return slices.Compact(hosts)
-}
-
-// canaryHostsOf returns the hosts in the rules of a canary Ingress of any dialect. It
-// returns none for any other Ingress. An alias does not count: controllers ignore it on
-// a canary Ingress.
-func canaryHostsOf(obj client.Object) []string {
-	ing, ok := obj.(*netv1.Ingress)
-	if !ok || !isCanaryOfAnyDialect(ing) {
-		return nil
-	}
-	return ruleHosts(ing)
 }
 
 func isCanaryOfAnyDialect(ing *netv1.Ingress) bool {

@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,17 +17,28 @@ import (
 type plan struct {
 	services  []write         // canary Services
 	ingresses []write         // canary Ingresses
-	preview   []write         // preview Services, then the preview Ingress
-	stale     []client.Object // to be deleted last: Ingresses, then Services
+	stale     []client.Object // canary Ingresses, then canary Services, to be deleted after all writes
+	preview   previewPlan
 
 	// nameConflict, if not nil, is an object which is not own and has the name of an
 	// own object. The plan leaves that own object out.
 	nameConflict *rollout.Problem
 }
 
+// previewPlan is the part of a plan that is about the preview.
+type previewPlan struct {
+	writes []write         // Services, then the Ingress
+	stale  []client.Object // the Ingress, then Services, to be deleted after the writes
+}
+
 // write changes one object from was to want. If was is nil, it creates want.
 type write struct {
 	was, want client.Object
+
+	// onlyExtra says that nothing changes but the operator's labels and annotations.
+	// Traffic does not depend on them. So no weight waits for such a write: an
+	// admission webhook may change them back each time.
+	onlyExtra bool
 }
 
 // isNeeded ignores the difference between an empty map and none, which the API
@@ -35,8 +47,12 @@ func (w write) isNeeded() bool {
 	return w.was == nil || !equality.Semantic.DeepEqual(w.was, w.want)
 }
 
-func (p *plan) done() bool {
-	return len(p.services)+len(p.ingresses)+len(p.preview)+len(p.stale) == 0 && p.nameConflict == nil
+// canaryDone says whether the canary objects are as they should be, but for the
+// operator's labels and annotations.
+func (p *plan) canaryDone() bool {
+	matters := func(w write) bool { return !w.onlyExtra }
+	return !slices.ContainsFunc(p.services, matters) && !slices.ContainsFunc(p.ingresses, matters) &&
+		len(p.stale) == 0 && p.nameConflict == nil
 }
 
 // planner makes one plan. kept are the own objects that remain.
@@ -78,7 +94,7 @@ func (s snapshot) makePlan(r routes, t rollout.Target, split trafficSplit, now t
 
 func (p *planner) keepWithoutStable() {
 	for ing := range byName(p.snapshot.canaries()) {
-		p.addCanaryIngress(write{ing, p.snapshot.withSplit(ing, p.split)})
+		p.addCanaryIngress(write{was: ing, want: p.snapshot.withSplit(ing, p.split)})
 	}
 	if p.target.Spec.PreviewHost == "" {
 		retire(p, p.snapshot.ownIngresses[forPreview])
@@ -101,11 +117,11 @@ func (p *planner) planCanary() {
 func (p *planner) planPreview() {
 	stable := p.routes.ingresses[0]
 	for _, svc := range p.routes.servicesOf(stable) {
-		p.plan.preview = append(p.plan.preview, p.serviceWrites(svc, forPreview)...)
+		p.plan.preview.writes = append(p.plan.preview.writes, p.serviceWrites(svc, forPreview)...)
 	}
 	want := p.snapshot.buildPreviewIngress(p.target, stable, p.routes.splitNames())
 	if w, ok := p.ingressWrite(stable, want, forPreview); ok && w.isNeeded() {
-		p.plan.preview = append(p.plan.preview, w)
+		p.plan.preview.writes = append(p.plan.preview.writes, w)
 	}
 }
 
@@ -122,7 +138,8 @@ func (p *planner) serviceWrites(stable *corev1.Service, purpose purpose) []write
 		return []write{{want: want}}
 	}
 	p.kept[was] = true
-	if w := (write{was, mergeService(was, want)}); w.isNeeded() {
+	if w := (write{was: was, want: mergeService(was, want)}); w.isNeeded() {
+		w.onlyExtra = p.addsOnlyExtra(w)
 		return []write{w}
 	}
 	return nil
@@ -141,16 +158,34 @@ func (p *planner) ingressWrite(stable, want *netv1.Ingress, purpose purpose) (wr
 		return write{want: want}, true
 	}
 	p.kept[was] = true
-	return write{was, p.snapshot.mergeIngress(was, want, purpose)}, true
+	return write{was: was, want: p.snapshot.mergeIngress(was, want, purpose)}, true
+}
+
+// addsOnlyExtra says whether w changes nothing but the operator's labels and
+// annotations.
+func (p *planner) addsOnlyExtra(w write) bool {
+	if w.was == nil {
+		return false
+	}
+	extended, ok := w.was.DeepCopyObject().(client.Object)
+	if !ok {
+		return false
+	}
+	p.target.Extra.AddTo(extended)
+	return equality.Semantic.DeepEqual(extended, w.want)
 }
 
 // addCanaryIngress adds w to the plan if it changes anything, or if the Ingress
-// does not record the time of its last write.
+// does not record the time of its last write. The time is that of the last write which
+// routers act on.
 func (p *planner) addCanaryIngress(w write) {
-	if !w.isNeeded() && hasWriteTime(w.was) {
+	timed := w.was != nil && hasWriteTime(w.was)
+	if timed && !w.isNeeded() {
 		return
 	}
-	recordWriteTime(w.want, p.now)
+	if w.onlyExtra = timed && p.addsOnlyExtra(w); !w.onlyExtra {
+		recordWriteTime(w.want, p.now)
+	}
 	p.plan.ingresses = append(p.plan.ingresses, w)
 }
 
@@ -158,7 +193,11 @@ func (p *planner) addCanaryIngress(w write) {
 // those that are being deleted already.
 func retire[T client.Object](p *planner, objects map[string]T) {
 	for obj := range byName(objects) {
-		if !p.kept[obj] && obj.GetDeletionTimestamp().IsZero() {
+		switch {
+		case p.kept[obj] || !obj.GetDeletionTimestamp().IsZero():
+		case purposeOf(obj) == forPreview:
+			p.plan.preview.stale = append(p.plan.preview.stale, obj)
+		default:
 			p.plan.stale = append(p.plan.stale, obj)
 		}
 	}

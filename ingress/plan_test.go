@@ -109,7 +109,7 @@ func TestPlan(t *testing.T) {
 			}
 			p := s.makePlan(discover(s, target()), target(), trafficSplit{weight: weight}, later)
 			diff(t, tc.want, summary(p))
-			diff(t, len(tc.want) == 0, p.done())
+			diff(t, len(tc.want) == 0, p.canaryDone())
 		})
 	}
 }

@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -202,7 +203,6 @@ func TestPreviewIsNotACanary(t *testing.T) {
 	diff(t, 10, got.Weight)
 	diff(t, spec.Match{}, got.Match)
 	diff(t, noon, got.Since)
-	diff(t, false, got.Current)
 
 	c.setWeight(t, 10, wantsPreview)
 	diff(t, "", c.ingress(t, "admin-preview").Annotations[nginx("canary")])
@@ -218,7 +218,6 @@ func TestPreviewIsNotACanary(t *testing.T) {
 	diff(t, true, got.Previewed)
 	diff(t, 0, got.Weight)
 	diff(t, time.Time{}, got.Since)
-	diff(t, false, got.Current)
 }
 
 // Each case begins with a preview that is derived from Ingress admin, the first of two.
@@ -277,7 +276,6 @@ func TestPreviewIsRestored(t *testing.T) {
 			if tc.disturb != nil {
 				tc.disturb(t, c)
 			}
-			diff(t, len(tc.writes) == 0, c.observe(t, tc.want).Current)
 			c.writes = nil
 			c.setWeight(t, 10, tc.want)
 			diff(t, tc.writes, c.writes)
@@ -315,10 +313,12 @@ func TestPreviewsOfTwoDeploymentsBehindOneIngress(t *testing.T) {
 	diff(t, true, c.observe(t, wantsPreview).Current)
 }
 
-// A preview that cannot be written does not keep a weight up.
-func TestPreviewDoesNotKeepTheWeightUp(t *testing.T) {
+// A preview that cannot be written keeps no weight up or down, and keeps nothing that
+// is no longer needed.
+func TestPreviewThatIsRefused(t *testing.T) {
 	c := newCluster(shop()...)
 	c.setWeight(t, 50)
+	c.remove(t, ingress("web"))
 	c.writes = nil
 	c.refuse = func(_, name string) error {
 		if strings.HasSuffix(name, "-preview") {
@@ -326,14 +326,53 @@ func TestPreviewDoesNotKeepTheWeightUp(t *testing.T) {
 		}
 		return nil
 	}
-	err := c.router().SetWeight(t.Context(), target(wantsPreview), 0, spec.Match{})
-	if err == nil || err.Error() != `setting weight 0 of Deployment shop/web: creating Service "shop/web-preview": quota exceeded` {
+	err := c.router().SetWeight(t.Context(), target(under("preview.admin.test")), 0, spec.Match{})
+	var preview *rollout.PreviewError
+	want := `setting weight 0 of Deployment shop/web: creating Service "shop/web-preview": quota exceeded`
+	if !errors.As(err, &preview) || err.Error() != want {
 		t.Errorf("got %v", err)
 	}
-	diff(t, []string{"patch *v1.Ingress admin-canary", "patch *v1.Ingress web-canary"}, c.writes)
-	got := c.observe(t, wantsPreview)
+	diff(t, []string{"patch *v1.Ingress admin-canary", "delete *v1.Ingress web-canary"}, c.writes)
+	got := c.observe(t, under("preview.admin.test"))
 	diff(t, 0, got.Weight)
-	diff(t, false, got.Current)
+	diff(t, true, got.Current)
+}
+
+// A preview that cannot be deleted keeps no weight up either.
+func TestPreviewThatCannotBeDeleted(t *testing.T) {
+	c := newCluster(shop()...)
+	c.setWeight(t, 50, under("preview.admin.test"))
+	c.refuse = func(verb, _ string) error {
+		if verb == "delete" {
+			return errors.New("denied by a policy")
+		}
+		return nil
+	}
+	err := c.router().SetWeight(t.Context(), target(), 0, spec.Match{})
+	var preview *rollout.PreviewError
+	if !errors.As(err, &preview) {
+		t.Errorf("got %v", err)
+	}
+	got := c.observe(t)
+	diff(t, 0, got.Weight)
+	diff(t, true, got.Current)
+}
+
+// A canary that cannot be written is no PreviewError, and the preview waits.
+func TestCanaryThatIsRefusedBesideAPreview(t *testing.T) {
+	c := newCluster(shop()...)
+	c.refuse = func(_, name string) error {
+		if name == "web-canary" {
+			return errors.New("quota exceeded")
+		}
+		return nil
+	}
+	err := c.router().SetWeight(t.Context(), target(wantsPreview), 0, spec.Match{})
+	var preview *rollout.PreviewError
+	if err == nil || errors.As(err, &preview) {
+		t.Errorf("got %v", err)
+	}
+	diff(t, false, slices.ContainsFunc(c.writes, func(w string) bool { return strings.HasSuffix(w, "-preview") }))
 }
 
 func TestPreviewServicesAreThoseOfItsIngress(t *testing.T) {

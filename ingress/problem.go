@@ -70,19 +70,9 @@ var preconditions = []precondition{
 		check: pure(checkCanaryNames),
 		place: "SetWeight writes all other objects in spite of it, so every row about wrong weights comes first.",
 	},
-	{
-		name:  "the preview is allowed",
-		check: pure(checkPreviewRefused), // by previewPreconditions
-		place: "A refused preview leaves the weights right, so everything that makes them wrong comes before it.",
-	},
-	{
-		name:  "every pod behind a split Service belongs to the Deployment",
-		check: checkPods,
-		place: "It alone reads from the API server and not from the cache, so only when nothing else is wrong.",
-	},
 }
 
-// previewPreconditions decide whether the preview is allowed, see checkPreview.
+// previewPreconditions are everything that can become Traffic.PreviewRefused.
 // Somebody who may annotate a Deployment may not therefore take a host of somebody
 // else.
 var previewPreconditions = []precondition{
@@ -129,6 +119,3 @@ func newProblem(reason reason.Reason, format string, args ...any) *rollout.Probl
 
 // checkCanaryNames reports what the plan found.
 func checkCanaryNames(in inspection) *rollout.Problem { return in.plan.nameConflict }
-
-// checkPreviewRefused reports what checkPreview found.
-func checkPreviewRefused(in inspection) *rollout.Problem { return in.previewRefused }

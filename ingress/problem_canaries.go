@@ -1,8 +1,10 @@
 package ingress
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,7 +24,7 @@ type stablePaths map[location][]*netv1.Ingress
 // left out of headgate.dev/ingress: controllers attach a canary to the Service and not
 // to the path, and only one canary to each Service.
 //
-// Of other namespaces it looks at the canary Ingresses that have one of the hosts:
+// Of other namespaces it looks at the canary Ingresses that have one of the locations:
 // ingress-nginx does not compare namespaces (mergeAlternativeBackends). Traefik does,
 // but the class does not tell the two apart.
 func checkForeignCanaries(ctx context.Context, in inspection) (*rollout.Problem, error) {
@@ -34,8 +36,8 @@ func checkForeignCanaries(ctx context.Context, in inspection) (*rollout.Problem,
 					"delete it, because a controller uses only one canary for each Service", canary.Name, host, path, stable.Name), nil
 		}
 	}
-	for _, host := range paths.hosts() {
-		canaries, err := in.canariesElsewhere(ctx, host)
+	for _, at := range paths.locations() {
+		canaries, err := in.canariesElsewhere(ctx, at)
 		if err != nil {
 			return nil, err
 		}
@@ -63,22 +65,20 @@ func (in inspection) stablePaths() stablePaths {
 	return paths
 }
 
-// hosts returns the hosts of p, sorted. "" is the host of a rule without one.
-func (p stablePaths) hosts() []string {
-	var hosts []string
-	for at := range p {
-		hosts = append(hosts, at.host)
-	}
-	slices.Sort(hosts)
-	return slices.Compact(hosts)
+// locations returns the locations of p in the order of their hosts. "" is the host of
+// a rule without one.
+func (p stablePaths) locations() []location {
+	return slices.SortedFunc(maps.Keys(p), func(a, b location) int {
+		return cmp.Or(strings.Compare(a.host, b.host), strings.Compare(a.key(), b.key()))
+	})
 }
 
-// canariesElsewhere returns the canary Ingresses of other namespaces that have a rule
-// for host, in the order of namespaces and names.
-func (in inspection) canariesElsewhere(ctx context.Context, host string) ([]netv1.Ingress, error) {
+// canariesElsewhere returns the canary Ingresses of other namespaces that have a path
+// at this location, in the order of namespaces and names.
+func (in inspection) canariesElsewhere(ctx context.Context, at location) ([]netv1.Ingress, error) {
 	var found netv1.IngressList
-	if err := in.router.client.List(ctx, &found, client.MatchingFields{canaryIndex: host}); err != nil {
-		return nil, fmt.Errorf("listing the canary Ingresses for host %q: %w", host, err)
+	if err := in.router.client.List(ctx, &found, client.MatchingFields{canaryIndex: at.key()}); err != nil {
+		return nil, fmt.Errorf("listing the canary Ingresses at %q: %w", at.key(), err)
 	}
 	canaries := slices.DeleteFunc(found.Items, func(ing netv1.Ingress) bool {
 		return ing.Namespace == in.target.Deployment.Namespace || !in.snapshot.isTrue(&ing, "canary")

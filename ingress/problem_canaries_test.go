@@ -91,27 +91,3 @@ func TestTheFirstForeignCanaryIsNamed(t *testing.T) {
 	c.remove(t, early)
 	diff(t, "other/theirs", named())
 }
-
-func TestAffectedNamespaces(t *testing.T) {
-	c := newCluster(ingress("web", rule("a.test", path("/", "web"))), ingress("web-b", rule("b.test", path("/", "web"))),
-		ingress("all", rule("", path("/", "web"))))
-	for name, tc := range map[string]struct {
-		ing  *netv1.Ingress
-		want []string
-	}{
-		"a canary for the same hosts":    {canaryElsewhere(rule("b.test"), rule("a.test")), []string{namespace}},
-		"a canary for every host":        {canaryElsewhere(rule("")), []string{namespace}},
-		"a canary for another host":      {canaryElsewhere(rule("c.test")), nil},
-		"a canary of the same namespace": {annotated(ingress("web-canary", rule("a.test")), nginx("canary"), "true"), nil},
-		"no canary":                      {elsewhere(ingress("theirs", rule("a.test"))), nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			// The client may wait for a write, so it is not used.
-			got, err := New(nil, nil, Options{Cache: c}).AffectedNamespaces(t.Context(), tc.ing)
-			if err != nil {
-				t.Fatal(err)
-			}
-			diff(t, tc.want, got)
-		})
-	}
-}

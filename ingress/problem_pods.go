@@ -24,24 +24,26 @@ var notEnded = client.MatchingFieldsSelector{Selector: fields.AndSelectors(
 	fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
 )}
 
-// checkPods checks that every pod behind the split Services belongs to the
-// Deployment. Traffic to any other pod would be split too, although its version is
-// no part of the rollout. It does not look once a rollout has routed traffic, so
-// that a rollout in progress needs nothing but the cache.
-func checkPods(ctx context.Context, in inspection) (*rollout.Problem, error) {
-	dep := in.target.Deployment
-	if in.target.Rollout != "" && len(in.snapshot.canaries()) > 0 {
-		return nil, nil
+// CheckPods checks that every pod behind the split Services of t belongs to the
+// Deployment. Traffic to any other pod would be split too, although its version is no
+// part of the rollout. nil: they all belong to it.
+//
+// It lists pods and ReplicaSets from the API server, which no cache holds. Call it once
+// before a rollout begins: Observe is called far more often, and does not do this.
+func (r *Router) CheckPods(ctx context.Context, t rollout.Target) (*rollout.Problem, error) {
+	in, err := r.inspect(ctx, t)
+	if err != nil {
+		return nil, fmt.Errorf("finding the Services of Deployment %s: %w", namespacedName(t.Deployment), err)
 	}
-	live := in.router.live
+	dep := t.Deployment
 	for _, svc := range in.routes.services {
-		pods, err := listMetadata(ctx, live, corev1.SchemeGroupVersion.WithKind("PodList"),
+		pods, err := listMetadata(ctx, r.live, corev1.SchemeGroupVersion.WithKind("PodList"),
 			client.InNamespace(dep.Namespace), client.MatchingLabels(svc.Spec.Selector), notEnded)
 		if err != nil {
 			return nil, fmt.Errorf("listing the pods of Service %q: %w", svc.Name, err)
 		}
 		// ReplicaSets after the pods: the owner of a pod that was listed exists by now.
-		replicaSets, err := replicaSetsOf(ctx, live, dep)
+		replicaSets, err := replicaSetsOf(ctx, r.live, dep)
 		if err != nil {
 			return nil, err
 		}

@@ -46,38 +46,52 @@ func checkClientCertificates(in inspection) *rollout.Problem {
 		stable.Name, key, spec.AnnotationPreviewHost)
 }
 
-// checkPreviewDomain checks that the preview host is a subdomain of one of the
-// stable hosts, or of a domain that the operator allows. With an Ingress for a.test
-// and *.b.test, and the operator's domain previews.test:
+// checkPreviewDomain checks that the preview host is a subdomain of a domain that the
+// operator allows, or of one of the stable hosts where the operator allows these too.
+// With the operator's domain previews.test, and an Ingress for a.test and *.b.test:
 //
-//	preview.a.test, x.preview.a.test  allowed, below a.test
-//	preview.b.test                    allowed, below b.test (the wildcard's domain)
 //	preview.previews.test             allowed, below previews.test
+//	preview.a.test, x.preview.a.test  below a.test: only with previewBelowOwnHosts
+//	preview.b.test                    below b.test, the wildcard's domain: likewise
 //	a.test, previews.test             refused: the domain itself is no subdomain
 //	evil-a.test                       refused: it ends with a.test, but not with .a.test
 //	preview.test                      refused: test is only the domain of a.test
 func checkPreviewDomain(in inspection) *rollout.Problem {
-	var stable []string
+	host, own := in.target.Spec.PreviewHost, in.ownDomains()
+	allowed := in.router.previewDomains
+	if in.router.previewBelowOwnHosts {
+		allowed = slices.Concat(own, allowed)
+	}
+	if isBelow(host, allowed) {
+		return nil
+	}
+	advice := "ask the operator of Headgate to allow its domain (ingress.previewDomains)"
+	if isBelow(host, own) {
+		advice += ", or hosts below those of the Deployment's own Ingresses (ingress.previewBelowOwnHosts)"
+	}
+	if len(allowed) > 0 {
+		advice = fmt.Sprintf("use another host, e.g. %q, or %s", "preview."+allowed[0], advice)
+	}
+	return newProblem(reason.PreviewHostRefused, "%s names %q, which is below no domain that previews may use: %s",
+		spec.AnnotationPreviewHost, host, advice)
+}
+
+// isBelow says whether host is a subdomain of one of domains.
+func isBelow(host string, domains []string) bool {
+	return slices.ContainsFunc(domains, func(domain string) bool { return strings.HasSuffix(host, "."+domain) })
+}
+
+// ownDomains returns the domains of the stable hosts: of *.b.test it is b.test.
+func (in inspection) ownDomains() []string {
+	var own []string
 	for _, ing := range in.routes.ingresses {
 		for _, rule := range ing.Spec.Rules {
 			if rule.Host != "" {
-				stable = append(stable, strings.TrimPrefix(rule.Host, "*."))
+				own = append(own, strings.TrimPrefix(rule.Host, "*."))
 			}
 		}
 	}
-	host := in.target.Spec.PreviewHost
-	for _, domain := range slices.Concat(stable, in.router.domains) {
-		if strings.HasSuffix(host, "."+domain) {
-			return nil
-		}
-	}
-	advice := "ask the operator of Headgate to allow its domain"
-	if len(stable) > 0 {
-		advice = fmt.Sprintf("use such a subdomain, e.g. %q, or %s", "preview."+stable[0], advice)
-	}
-	return newProblem(reason.PreviewHostRefused,
-		"%s names %q, which is not a subdomain of a host that the Ingresses of Deployment %q serve: %s",
-		spec.AnnotationPreviewHost, host, in.target.Deployment.Name, advice)
+	return own
 }
 
 // checkPreviewNames checks that no object of somebody else has the name of a

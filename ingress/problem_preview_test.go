@@ -29,9 +29,8 @@ func TestPreviewRefused(t *testing.T) {
 		return ingress("web", rule("a.test", path("/", "web")), rule("*.b.test", path("/", "web")))
 	}
 	outside := func(host string) string {
-		return `headgate.dev/preview-host names "` + host + `", ` +
-			`which is not a subdomain of a host that the Ingresses of Deployment "web" serve: ` +
-			`use such a subdomain, e.g. "preview.a.test", or ask the operator of Headgate to allow its domain`
+		return `headgate.dev/preview-host names "` + host + `", which is below no domain that previews may use: ` +
+			`use another host, e.g. "preview.a.test", or ask the operator of Headgate to allow its domain (ingress.previewDomains)`
 	}
 	served := func(ing, host string) string {
 		return `headgate.dev/preview-host names "preview.a.test", but Ingress "` + ing + `" already serves "` + host + `": use another host`
@@ -111,7 +110,9 @@ func TestPreviewRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(append(tc.objects, nginxClass(), service("web", "web"), web())...)
-			router := New(c, c, Options{PreviewDomains: []string{"previews.test"}, Now: func() time.Time { return noon }})
+			router := New(c, c, Options{
+				PreviewDomains: []string{"previews.test"}, PreviewBelowOwnHosts: true, Now: func() time.Time { return noon },
+			})
 			wanted := target(under(cmp.Or(tc.host, previewHost)))
 			observe := func() rollout.Traffic {
 				t.Helper()
@@ -125,7 +126,8 @@ func TestPreviewRefused(t *testing.T) {
 			if want == "" && tc.message != "" {
 				want = reason.PreviewHostRefused
 			}
-			expectProblem(t, want, tc.message, observe().Problem)
+			expectProblem(t, want, tc.message, observe().PreviewRefused)
+			diff(t, (*rollout.Problem)(nil), observe().Problem)
 
 			if err := router.SetWeight(t.Context(), wanted, 10, spec.Match{}); err != nil {
 				t.Fatal(err)
@@ -133,6 +135,39 @@ func TestPreviewRefused(t *testing.T) {
 			made := slices.ContainsFunc(c.writes, func(w string) bool { return strings.HasSuffix(w, "-preview") })
 			diff(t, tc.message == "", made)
 			diff(t, true, observe().Current) // the weights are as they should be
+		})
+	}
+}
+
+// Without PreviewBelowOwnHosts a user reaches no host that the operator did not allow,
+// not even below a host of the Deployment's own Ingresses.
+func TestPreviewDomainsAreTheOnlyOnesByDefault(t *testing.T) {
+	const ownHosts = ", or hosts below those of the Deployment's own Ingresses (ingress.previewBelowOwnHosts)"
+	for name, tc := range map[string]struct {
+		host    string
+		domains []string
+		advice  string // "" if the host is allowed
+	}{
+		"in a domain that is allowed": {"preview.previews.test", []string{"previews.test"}, ""},
+		"below an own host, and there are other domains": {previewHost, []string{"previews.test"},
+			`use another host, e.g. "preview.previews.test", or ask the operator of Headgate to allow its domain ` +
+				`(ingress.previewDomains)` + ownHosts},
+		"below an own host, and there are no domains": {previewHost, nil,
+			`ask the operator of Headgate to allow its domain (ingress.previewDomains)` + ownHosts},
+		"anywhere else": {"preview.x.test", nil, `ask the operator of Headgate to allow its domain (ingress.previewDomains)`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(nginxClass(), service("web", "web"), ingress("web", rule("a.test", path("/", "web"))))
+			tr, err := New(c, c, Options{PreviewDomains: tc.domains}).Observe(t.Context(), target(under(tc.host)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, message := reason.PreviewHostRefused,
+				`headgate.dev/preview-host names "`+tc.host+`", which is below no domain that previews may use: `+tc.advice
+			if tc.advice == "" {
+				want, message = "", ""
+			}
+			expectProblem(t, want, message, tr.PreviewRefused)
 		})
 	}
 }
@@ -148,8 +183,8 @@ func theirPreview(name string, created time.Time) *netv1.Ingress {
 func TestPreviewRefusedWithoutAHostOfItsOwn(t *testing.T) {
 	c := newCluster(nginxClass(), service("web", "web"), ingress("web", rule("", path("/", "web"))))
 	expectProblem(t, reason.PreviewHostRefused,
-		`headgate.dev/preview-host names "preview.a.test", which is not a subdomain of a host that the Ingresses of Deployment "web" serve: `+
-			`ask the operator of Headgate to allow its domain`, c.observe(t, wantsPreview).Problem)
+		`headgate.dev/preview-host names "preview.a.test", which is below no domain that previews may use: `+
+			`ask the operator of Headgate to allow its domain (ingress.previewDomains)`, c.observe(t, wantsPreview).PreviewRefused)
 }
 
 func TestPreviewRefusedBesideClientCertificates(t *testing.T) {
@@ -158,7 +193,7 @@ func TestPreviewRefusedBesideClientCertificates(t *testing.T) {
 	expectProblem(t, reason.PreviewHostRefused,
 		`Ingress "web" requires client certificates (nginx.ingress.kubernetes.io/auth-tls-secret), `+
 			`and a preview would be open to everybody: remove headgate.dev/preview-host`,
-		c.observe(t, wantsPreview).Problem)
+		c.observe(t, wantsPreview).PreviewRefused)
 }
 
 // If somebody else begins to serve the host, the preview gives way. Of two
@@ -181,7 +216,7 @@ func TestPreviewGivesWay(t *testing.T) {
 			own.CreationTimestamp = metav1.NewTime(noon)
 			previewService := buildService(target(), service("web", "web"), forPreview)
 			c := newCluster(nginxClass(), service("web", "web"), stable, svc, canary, previewService, own, tc.other)
-			diff(t, tc.yields, c.observe(t, wantsPreview).Problem != nil)
+			diff(t, tc.yields, c.observe(t, wantsPreview).PreviewRefused != nil)
 		})
 	}
 }
@@ -200,13 +235,8 @@ func TestOnlyAPreviewSearchesEveryIngressOfAHost(t *testing.T) {
 
 func TestObserveWithoutTheIndexesFails(t *testing.T) {
 	c := fake.NewClientBuilder().WithObjects(shop()...).Build()
-	for want, tr := range map[string]rollout.Target{
-		`listing the Ingresses that serve host "preview.a.test": `: target(wantsPreview),
-		`listing the canary Ingresses for host "a.test": `:         target(),
-	} {
-		_, err := New(c, c, Options{}).Observe(t.Context(), tr)
-		if err == nil || !strings.HasPrefix(err.Error(), "observing the traffic of Deployment shop/web: "+want) {
-			t.Errorf("got %v", err)
-		}
+	_, err := New(c, c, Options{}).Observe(t.Context(), target())
+	if want := "observing the traffic of Deployment shop/web: listing Services"; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v", err)
 	}
 }

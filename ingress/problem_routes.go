@@ -145,9 +145,7 @@ func checkSelectors(in inspection) *rollout.Problem {
 	if len(t.Track) == 0 {
 		return nil // there is no canary yet
 	}
-	canary := maps.Clone(t.Deployment.Spec.Template.Labels)
-	maps.Copy(canary, t.Track)
-	canary[spec.LabelRollout] = t.Rollout
+	canary := t.CanaryLabels()
 	for _, svc := range in.routes.selecting {
 		if selects(svc, canary) {
 			return newProblem(reason.CanaryIndistinct,

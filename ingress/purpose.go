@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/headgate/headgate/rollout"
@@ -13,7 +12,7 @@ import (
 // purpose is what Headgate makes a Service and an Ingress for. Their names end
 // with it: from the stable Ingress web come web-canary and web-preview. Anybody
 // may edit labels and annotations but not a name, so the name alone tells the
-// purpose of an own Ingress.
+// purpose of an own object.
 type purpose string
 
 const (
@@ -42,7 +41,9 @@ func (p purpose) objectName(stable string, limit int) string {
 
 // meta is the metadata of the object that is derived from the stable one.
 func (p purpose) meta(t rollout.Target, stable string, limit int) metav1.ObjectMeta {
-	return rollout.OwnedMeta(t.Deployment, p.objectName(stable, limit), t.Rollout)
+	meta := rollout.OwnedMeta(t.Deployment, p.objectName(stable, limit), t.Rollout)
+	t.Extra.AddTo(&meta)
+	return meta
 }
 
 // copies says whether an Ingress has a copy of this annotation of its stable
@@ -57,10 +58,11 @@ func (p purpose) copies(name string) bool {
 	return false
 }
 
-// purposeOf returns the purpose of an own Ingress. One with any other name counts
-// as a canary Ingress, because that is what sends traffic to the canary pods.
-func purposeOf(ing *netv1.Ingress) purpose {
-	if strings.HasSuffix(ing.Name, forPreview.suffix()) {
+// purposeOf returns the purpose of an own Ingress or Service. An Ingress with any
+// other name counts as a canary Ingress, because that is what sends traffic to the
+// canary pods.
+func purposeOf(obj metav1.Object) purpose {
+	if strings.HasSuffix(obj.GetName(), forPreview.suffix()) {
 		return forPreview
 	}
 	return forCanary

@@ -38,14 +38,14 @@ func (r *Router) Remove(ctx context.Context, t rollout.Target) error {
 // and still exist: a finalizer that nobody removes would keep their weight for
 // ever.
 func (r *Router) emptyTerminating(ctx context.Context, t rollout.Target) error {
-	s, err := readSnapshot(ctx, r.client, r.dialect, t.Deployment)
+	s, err := readSnapshot(ctx, r.client, r.dialect, t)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, name := range s.terminating() {
 		ing := s.canaries()[name]
-		if w := (write{ing, s.withSplit(ing, trafficSplit{})}); w.isNeeded() {
+		if w := (write{was: ing, want: s.withSplit(ing, trafficSplit{})}); w.isNeeded() {
 			errs = append(errs, r.writeOne(ctx, w))
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	netv1 "k8s.io/api/networking/v1"
@@ -29,11 +28,14 @@ type Options struct {
 
 	// PreviewDomains are the domains whose subdomains everybody may use as a preview
 	// host. example.com allows x.example.com and x.y.example.com, but not example.com.
-	// A subdomain of a host of the Deployment's own Ingresses is always allowed.
 	PreviewDomains []string
 
-	// Cache is the cache behind the client. AffectedNamespaces reads from it: unlike
-	// the client, it does not wait for writes of this process. nil means the client.
+	// PreviewBelowOwnHosts also allows the subdomains of the hosts that the
+	// Deployment's own Ingresses serve. false: only PreviewDomains are allowed.
+	PreviewBelowOwnHosts bool
+
+	// Cache is the cache behind the client. Affected reads from it: unlike the client,
+	// it does not wait for writes of this process. nil means the client.
 	Cache client.Reader
 
 	// Now is the clock that gives writes their time. nil means time.Now.
@@ -49,14 +51,16 @@ type Router struct {
 	cache       client.Reader
 	dialect     dialect
 	controllers []string
-	domains     []string
 	now         func() time.Time
+
+	previewDomains       []string
+	previewBelowOwnHosts bool
 }
 
 // New returns a Router. It writes with c. It reads Services, Ingresses and
 // IngressClasses with c too, so c should read them from a cache that SetupIndexes
-// prepared. live reads from the API server: pods and ReplicaSets before a rollout
-// routes anything, and the objects that Remove and Cleanup delete.
+// prepared. live reads from the API server: pods and ReplicaSets for CheckPods, and
+// the objects that Remove and Cleanup delete.
 func New(c client.Client, live client.Reader, o Options) *Router {
 	r := &Router{
 		client:      client.WithFieldOwner(c, spec.FieldOwner),
@@ -64,8 +68,10 @@ func New(c client.Client, live client.Reader, o Options) *Router {
 		cache:       o.Cache,
 		dialect:     cmp.Or(dialect(o.AnnotationsPrefix), defaultDialect),
 		controllers: o.Controllers,
-		domains:     o.PreviewDomains,
 		now:         o.Now,
+
+		previewDomains:       o.PreviewDomains,
+		previewBelowOwnHosts: o.PreviewBelowOwnHosts,
 	}
 	if len(r.controllers) == 0 {
 		r.controllers = []string{"k8s.io/ingress-nginx"}
@@ -80,7 +86,8 @@ func New(c client.Client, live client.Reader, o Options) *Router {
 }
 
 // Observe finds what the traffic of t goes through and how it is split now. It
-// writes nothing. Once canary Ingresses exist, it reads only from the cache.
+// writes nothing and reads only from the cache. It reads only objects that may matter
+// to t, however many there are in the namespace.
 //
 // Traffic.Weight is the highest weight that may be in force. If somebody edits or
 // breaks a canary-weight, Weight never falls below what Headgate last wrote. If
@@ -88,12 +95,12 @@ func New(c client.Client, live client.Reader, o Options) *Router {
 // wrote.
 //
 // Traffic.Current is false whenever SetWeight with that weight and match would write
-// something, a canary Service or the preview included.
+// something other than the preview, a canary Service included.
 //
 // Traffic.Problem is the first of the preconditions that does not hold. Routed may
 // be true beside it: a stable Ingress or Service may disappear while canary
-// Ingresses exist. If the preview is refused, that is a Problem too, and Current is
-// true without the preview.
+// Ingresses exist. A preview that is not allowed is Traffic.PreviewRefused, and no
+// Problem.
 func (r *Router) Observe(ctx context.Context, t rollout.Target) (rollout.Traffic, error) {
 	tr, err := r.observe(ctx, t)
 	if err != nil {
@@ -112,7 +119,8 @@ func (r *Router) observe(ctx context.Context, t rollout.Target) (rollout.Traffic
 		return rollout.Traffic{}, err
 	}
 	in.plan = in.snapshot.makePlan(in.routes, in.target, trafficSplit{tr.Weight, tr.Match}, tr.Since)
-	tr.Current = tr.Routed && in.plan.done()
+	tr.Current = tr.Routed && in.plan.canaryDone()
+	tr.PreviewRefused = in.previewRefused
 	tr.Problem, err = firstProblem(ctx, preconditions, in)
 	return tr, err
 }
@@ -123,7 +131,8 @@ func (r *Router) observe(ctx context.Context, t rollout.Target) (rollout.Traffic
 // and it is allowed. Services are written first, so that no Ingress leads to a
 // Service that does not exist. Objects that are no longer needed are deleted last.
 // If one Ingress cannot be written, the others still are: a weight that must go down
-// goes down wherever it can.
+// goes down wherever it can. If everything but the preview is written, the error is
+// a *rollout.PreviewError.
 //
 // It writes nothing that is already as it should be. It patches with the resource
 // version that it read. If apierrors.IsConflict or IsAlreadyExists holds for the
@@ -171,27 +180,6 @@ func (r *Router) setSplit(ctx context.Context, t rollout.Target, split trafficSp
 	return r.apply(ctx, in.snapshot.makePlan(in.routes, in.target, split, r.now()))
 }
 
-// AffectedNamespaces returns the other namespaces in which ing may change how traffic
-// is split: those with an Ingress for one of its hosts, if ing is a canary Ingress. It
-// reads only from the cache and waits for nothing, so that it can be called for each
-// event: a write that hangs must not delay the events of everybody.
-func (r *Router) AffectedNamespaces(ctx context.Context, ing *netv1.Ingress) ([]string, error) {
-	var namespaces []string
-	for _, host := range canaryHostsOf(ing) {
-		var found netv1.IngressList
-		if err := r.cache.List(ctx, &found, client.MatchingFields{hostIndex: host}, client.UnsafeDisableDeepCopy); err != nil {
-			return nil, fmt.Errorf("listing the Ingresses that serve host %q: %w", host, err)
-		}
-		for i := range found.Items {
-			if namespace := found.Items[i].Namespace; namespace != ing.Namespace {
-				namespaces = append(namespaces, namespace)
-			}
-		}
-	}
-	slices.Sort(namespaces)
-	return slices.Compact(namespaces), nil
-}
-
 // inspection is everything that one pass knows about a target.
 type inspection struct {
 	router   *Router
@@ -204,7 +192,7 @@ type inspection struct {
 }
 
 func (r *Router) inspect(ctx context.Context, t rollout.Target) (inspection, error) {
-	s, err := readSnapshot(ctx, r.client, r.dialect, t.Deployment)
+	s, err := readSnapshot(ctx, r.client, r.dialect, t)
 	if err != nil {
 		return inspection{}, err
 	}

@@ -35,9 +35,11 @@ type cluster struct {
 
 func newCluster(objects ...client.Object) *cluster {
 	c := &cluster{now: noon}
-	inner := fake.NewClientBuilder().WithObjects(objects...).
-		WithIndex(&netv1.Ingress{}, hostIndex, hostsOf).WithIndex(&netv1.Ingress{}, canaryIndex, canaryHostsOf).Build()
-	c.WithWatch = interceptor.NewClient(inner, interceptor.Funcs{
+	builder := fake.NewClientBuilder().WithObjects(objects...)
+	for _, i := range indexes {
+		builder.WithIndex(i.of, i.name, i.keys)
+	}
+	c.WithWatch = interceptor.NewClient(builder.Build(), interceptor.Funcs{
 		Create: func(ctx context.Context, w client.WithWatch, obj client.Object, opts ...client.CreateOption) error {
 			if err := c.note("create", obj); err != nil {
 				return err
@@ -67,7 +69,7 @@ func newCluster(objects ...client.Object) *cluster {
 			o.ApplyOptions(opts)
 			kind := strings.TrimSuffix(list.GetObjectKind().GroupVersionKind().Kind, "List")
 			c.lists = append(c.lists, strings.TrimSpace(fmt.Sprintf("%s %v %v", kind, o.LabelSelector, o.FieldSelector)))
-			if _, indexed := list.(*netv1.IngressList); !indexed {
+			if _, pods := list.(*metav1.PartialObjectMetadataList); pods {
 				o.FieldSelector = nil // the fake does not support it
 			}
 			return w.List(ctx, list, &o)
@@ -87,7 +89,7 @@ func (c *cluster) note(verb string, obj client.Object) error {
 }
 
 func (c *cluster) router() *Router {
-	return New(c, c, Options{Now: func() time.Time { return c.now }})
+	return New(c, c, Options{PreviewBelowOwnHosts: true, Now: func() time.Time { return c.now }})
 }
 
 func (c *cluster) observe(t *testing.T, change ...func(*rollout.Target)) rollout.Traffic {
@@ -165,7 +167,7 @@ func TestRouterSplitsAndReturnsTheTraffic(t *testing.T) {
 	want := rollout.Traffic{
 		Services: []string{"web"}, Ingresses: []string{"admin", "web"}, Port: "http",
 		CanaryService: "web-canary", CanaryIngress: "admin-canary",
-		Selectors: []map[string]string{{"app": "web"}}, OtherServices: map[string]map[string]string{"api": {"app": "api"}},
+		Selectors:     []map[string]string{{"app": "web"}},
 		WithoutCanary: []string{"admin", "web"},
 	}
 	diff(t, want, c.observe(t))
@@ -276,7 +278,7 @@ func TestCanarySurvivesTheReCreationOfItsStableIngress(t *testing.T) {
 	diff(t, true, got.Current)
 }
 
-func TestObserveLooksAtThePodsBeforeAnythingIsRouted(t *testing.T) {
+func TestCheckPods(t *testing.T) {
 	replicaSet := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{
 		Namespace: namespace, Name: "web-1", UID: "uid-rs", Labels: map[string]string{"app": "web"},
 		OwnerReferences: []metav1.OwnerReference{{UID: "uid-web", Controller: new(true)}},
@@ -288,24 +290,45 @@ func TestObserveLooksAtThePodsBeforeAnythingIsRouted(t *testing.T) {
 		}}
 	}
 	c := newCluster(append(shop(), replicaSet, pod("web-1-a", "uid-rs"))...)
-	diff(t, (*rollout.Problem)(nil), c.observe(t).Problem)
-	asked := c.lists[len(c.lists)-2:]
-	diff(t, []string{"Pod app=web status.phase!=Succeeded,status.phase!=Failed", "ReplicaSet app=web <nil>"}, asked)
+	check := func() *rollout.Problem {
+		t.Helper()
+		c.lists = nil
+		got, err := New(c.WithWatch, c, Options{}).CheckPods(t.Context(), target())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	diff(t, (*rollout.Problem)(nil), check())
+	diff(t, []string{"Pod app=web status.phase!=Succeeded,status.phase!=Failed", "ReplicaSet app=web <nil>"}, c.lists[len(c.lists)-2:])
 
 	c.add(t, pod("stray", "uid-job"))
 	expectProblem(t, reason.ServiceSelectsOthers,
 		`Service "web" also selects pod "stray", which does not belong to Deployment "web", and its traffic would be split too: `+
-			`correct the selector, so that it selects only pods of the Deployment`,
-		c.observe(t).Problem)
+			`correct the selector, so that it selects only pods of the Deployment`, check())
+}
 
-	c.setWeight(t, 0)
-	c.lists = nil
-	diff(t, (*rollout.Problem)(nil), c.observe(t).Problem)
-	// Services, Ingresses, IngressClasses, canary Ingresses for a.test and for admin.test: the cache alone
-	diff(t, 5, len(c.lists))
+// A Service that begins to select canary pods is found among the others by its selector.
+func TestObserveFindsAServiceThatSelectsCanaryPods(t *testing.T) {
+	c := newCluster(append(shop(), service("theirs", "web-canary"))...)
+	diff(t, reason.CanaryIndistinct, c.observe(t).Problem.Reason)
+}
 
-	atRest := c.observe(t, func(t *rollout.Target) { t.Rollout = "" })
-	diff(t, reason.ServiceSelectsOthers, atRest.Problem.Reason)
+// Whatever state a rollout is in, a look reads from the cache alone.
+func TestObserveListsNothingLive(t *testing.T) {
+	live := newCluster()
+	for name, rollout := range map[string]func(*rollout.Target){
+		"nothing is held":    func(t *rollout.Target) { t.Rollout, t.Track = "", nil },
+		"held, not begun":    func(t *rollout.Target) { t.Track = nil },
+		"a canary, no route": func(*rollout.Target) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := New(newCluster(shop()...), live, Options{}).Observe(t.Context(), target(rollout)); err != nil {
+				t.Fatal(err)
+			}
+			diff(t, []string(nil), live.lists)
+		})
+	}
 }
 
 func TestNoObjectsAreNotCurrent(t *testing.T) {

@@ -3,6 +3,8 @@ package ingress
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -12,8 +14,8 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-// snapshot is what one look at the cache found in the namespace of a Deployment.
-// An object is "own" if Headgate made it for this Deployment. All other objects are
+// snapshot is what one look at the cache found in the namespace of a Deployment: the
+// objects that may matter to it. An object is "own" if Headgate made it for this Deployment. All other objects are
 // the user's, of other tools, or own objects of another Deployment. Maps are by
 // name.
 type snapshot struct {
@@ -29,21 +31,18 @@ type snapshot struct {
 	classes map[string]*netv1.IngressClass
 }
 
-// readSnapshot reads from c, which should be the cache.
-func readSnapshot(ctx context.Context, c client.Reader, d dialect, dep *appsv1.Deployment) (snapshot, error) {
-	var services corev1.ServiceList
-	if err := c.List(ctx, &services, client.InNamespace(dep.Namespace)); err != nil {
-		return snapshot{}, fmt.Errorf("listing Services of namespace %q: %w", dep.Namespace, err)
-	}
-	var ingresses netv1.IngressList
-	if err := c.List(ctx, &ingresses, client.InNamespace(dep.Namespace)); err != nil {
-		return snapshot{}, fmt.Errorf("listing Ingresses of namespace %q: %w", dep.Namespace, err)
-	}
+// readSnapshot reads from c, which should be a cache that SetupIndexes prepared. It
+// leaves out what cannot matter to t.
+func readSnapshot(ctx context.Context, c client.Reader, d dialect, t rollout.Target) (snapshot, error) {
 	var classes netv1.IngressClassList
 	if err := c.List(ctx, &classes); err != nil {
 		return snapshot{}, fmt.Errorf("listing IngressClasses: %w", err)
 	}
-	s := newSnapshot(d, dep, services.Items, ingresses.Items)
+	f := newFinder(c, t)
+	if err := f.find(ctx); err != nil {
+		return snapshot{}, err
+	}
+	s := newSnapshot(d, t.Deployment, slices.Collect(maps.Values(f.services)), slices.Collect(maps.Values(f.ingresses)))
 	for i := range classes.Items {
 		s.classes[classes.Items[i].Name] = &classes.Items[i]
 	}

@@ -19,6 +19,10 @@ const (
 type Measurement struct {
 	Verdict Verdict
 	Message string
+
+	// Ignored says that the router ignores the canary: stable received so many
+	// requests that the canary should have some, and it has none.
+	Ignored bool
 }
 
 // AnalysisPlan is what the decision needs to know of the headgate.dev/analysis

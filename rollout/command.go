@@ -106,6 +106,9 @@ func (p *pass) commandAfterRollback() string {
 // commandWhilePromoting lets a person end the wait for the last pods: of 1,000 pods
 // one that never starts would hold the promotion for ever.
 func (p *pass) commandWhilePromoting() Decision {
+	if p.Stable.Hold != "" && p.refusedTooLong() {
+		return *p.rollBack(reason.ProgressDeadlineExceeded, p.refusal()) // the release itself is refused
+	}
 	if p.commandIs(spec.VerbPromoteFull) && p.Stable.Hold == "" && p.command() != "" {
 		p.note(reason.CommandTaken, spec.VerbPromoteFull)
 		p.state.Hurried = true

@@ -47,6 +47,10 @@ type Decision struct {
 	// TakeCommand says that spec.AnnotationCommand was dealt with and should go.
 	TakeCommand bool
 
+	// Known is what should be on record of the template; see KnownTemplate. nil: what
+	// is there. The zero value: nothing. Before a release it is written first.
+	Known *KnownTemplate
+
 	// Again is when to look next if nothing changes until then. Zero: not at
 	// all.
 	Again time.Time
@@ -58,6 +62,9 @@ type Decision struct {
 type Needs struct {
 	// Measurement asks for Observation.Measurement.
 	Measurement bool
+
+	// Start asks for Observation.Start and Observation.Gaps.
+	Start bool
 
 	// Job asks for Observation.Job: the status of this Job. nil: no Job.
 	Job *JobGoal

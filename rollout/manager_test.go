@@ -2,34 +2,96 @@ package rollout_test
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"reflect"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
+	"os"
+	"testing"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/ingress"
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/controller"
+	"github.com/headgate/headgate/rollout/controller/autoscaler"
+	"github.com/headgate/headgate/rollout/internal/apisim"
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// manager is when the next pass comes and what goes wrong in it.
+// manager is the process that leads, when its next pass comes and what goes wrong in
+// it.
 type manager struct {
-	dirty bool      // something was seen to change
-	again time.Time // Decision.Again of the last pass
-	down  time.Time // dead until then
+	reconciler *controller.Reconciler
+	client     *apisim.Client
+	cache      *apisim.Cache
+	metrics    *prometheus.Registry
+	pass       *pass             // the one that is under way
+	versions   map[string]string // the template that has a fingerprint
 
-	killAfter int           // so many writes; negative: never
-	downFor   time.Duration // after a kill
-	stale     [objects]int  // how many versions behind the next pass sees each object
-	between   func()        // what happens in the middle of the next pass that writes
-	slowUntil time.Time     // metrics and gates answer nothing before
-	writes    int
+	dirty    bool      // something was seen to change
+	again    time.Time // when the last pass asked to be called again
+	failures int       // passes in a row that ended with an error
+	down     time.Time // dead until then
+
+	killAfter int                  // so many writes; negative: never
+	downFor   time.Duration        // after a kill
+	behind    map[string]int       // how many editions behind the next pass sees each kind
+	late      map[string]time.Time // until then a kind may be behind for longer than staleFor
+	between   func()               // what happens in the middle of the next pass that writes
+	faults    []*fault             // of writes
+	slowUntil time.Time            // metrics and gates answer nothing before
+	writes    int                  // that took effect
+}
+
+// staleFor is how far a cache may be behind.
+const staleFor = 3 * time.Second
+
+// reconcileTimeout is how long one pass may take.
+const reconcileTimeout = 2 * time.Minute
+
+// startManager is a new process, or another one that leads now. What its predecessor
+// wrote may not be in its caches yet.
+func (w *world) startManager() {
+	m := &w.manager
+	m.cache = apisim.NewCache(w.api)
+	m.cache.Transform = func(obj client.Object) {
+		if rs, ok := obj.(*appsv1.ReplicaSet); ok && *rs.Spec.Replicas == 0 && rs.Status.Replicas == 0 {
+			controller.Slim(rs)
+		}
+	}
+	ctx := context.Background()
+	must(errors.Join(controller.SetupIndexes(ctx, m.cache), ingress.SetupIndexes(ctx, m.cache), autoscaler.SetupIndexes(ctx, m.cache)))
+	m.client = apisim.NewClient(m.cache)
+	m.client.Intercept = w.intercept
+	m.metrics = prometheus.NewRegistry()
+	m.reconciler = &controller.Reconciler{
+		Client: m.client, Live: w.api.Live(),
+		Router:      ingress.New(m.client, w.api.Live(), ingress.Options{Now: w.clock}),
+		Autoscalers: &autoscaler.Holder{Client: m.client},
+		Judge:       judge{w}, Gates: gatekeeper{w}, Events: recorder{w},
+		Metrics: controller.NewMetrics(m.metrics),
+		Settle:  settle, Drain: drain, Now: w.clock, Next: w.next,
+	}
 }
 
 // wakes is when the manager acts without being told of a change.
 func (m manager) wakes(now time.Time) time.Time {
 	switch {
+	case m.pass != nil:
+		return time.Time{}
 	case m.down.After(now):
 		return m.down
 	case m.dirty:
@@ -53,12 +115,14 @@ func (w *world) manage() {
 		w.now = w.now.Add(20 * time.Millisecond)
 		w.publish()
 		m.dirty = false
-		w.pass()
+		done := w.reconcile()
 		if m.down.After(w.now) {
 			return
 		}
 		if !m.dirty {
-			w.oracle.rests()
+			if done {
+				w.oracle.rests()
+			}
 			w.publish()
 			return
 		}
@@ -68,341 +132,335 @@ func (w *world) manage() {
 
 // pass is one reconcile.
 type pass struct {
-	w    *world
-	seen snapshot
-	o    rollout.Observation
-	d    rollout.Decision
+	w        *world
+	cancel   context.CancelFunc
+	deadline time.Time
+	over     map[context.Context]bool // parts of the pass whose own, shorter time is over
+	seen     snapshot                 // what was true when it began
+	o        rollout.Observation
+	d        rollout.Decision
 
-	stale bool // the caches were behind
-	fatal bool // a Fail, an abort or the deadline was seen: the traffic must go first
+	stale  bool            // the caches were behind
+	waited bool            // time went by in it
+	fatal  bool            // a Fail, an abort or the deadline was seen: the traffic must go first
+	failed map[string]bool // the kinds of which a write failed
 }
 
-func (w *world) pass() {
-	stale := w.manager.stale
-	w.manager.stale = [objects]int{}
-	p := pass{w: w, seen: w.look(stale)}
-	p.stale = p.seen.version != w.seen.version
-	p.o = w.observe(p.seen)
-	p.d = rollout.Next(p.o)
-	for n := 0; !p.d.Needs.None(); n++ {
-		if n == 3 { // as many rounds as the controller has
-			w.fail("the decision asks again for what was answered: %+v", p.d.Needs)
+// killed is how the process ends between two writes.
+type killed struct{}
+
+// reconcile is one pass. It says whether the pass did all it wanted to.
+func (w *world) reconcile() (done bool) {
+	m := &w.manager
+	ctx, cancel := context.WithTimeout(logr.NewContext(context.Background(), logr.Discard()), reconcileTimeout)
+	defer cancel()
+	p := &pass{
+		w: w, cancel: cancel, deadline: w.now.Add(reconcileTimeout), seen: w.seen,
+		over: map[context.Context]bool{}, failed: map[string]bool{},
+	}
+	p.stale = w.refresh()
+	m.pass = p
+	defer func() {
+		m.pass = nil
+		if what := recover(); what != nil {
+			if _, ok := what.(killed); !ok {
+				panic(what)
+			}
+			w.startManager()
 		}
-		w.answerNeeds(&p)
-		p.d = rollout.Next(p.o)
+	}()
+	result, err := m.reconciler.Reconcile(ctx, ctrl.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: "web"}})
+	m.again = time.Time{}
+	if result.RequeueAfter > 0 {
+		m.again = w.now.Add(result.RequeueAfter)
 	}
-	unchanged := w.observe(p.seen)
-	unchanged.Measurement, unchanged.Job, unchanged.Gate, unchanged.Awaited = p.o.Measurement, p.o.Job, p.o.Gate, p.o.Awaited
-	if !reflect.DeepEqual(p.o, unchanged) {
-		w.fail("Next changed what it was given")
-	}
-	if again := rollout.Next(unchanged); !reflect.DeepEqual(p.d, again) {
-		w.fail("the same observation led to two decisions:\n%+v\n%+v", p.d, again)
-	}
-	w.manager.again = p.d.Again
 	if !p.o.Awaited.None() { // the answer comes then
-		w.manager.again = rollout.Earliest(w.manager.again, w.manager.slowUntil)
+		m.again = rollout.Earliest(m.again, m.slowUntil)
 	}
-	w.manager.dirty = p.stale // the caches catch up
-	w.oracle.decided(&p)
-	p.apply()
+	m.dirty = m.dirty || p.stale // the caches catch up
+	w.oracle.ended(p)
+	if err == nil {
+		m.failures = 0
+		return len(p.failed) == 0
+	}
+	if len(p.failed) == 0 && !expected(err) {
+		w.fail("a pass without a fault fails: %v", err)
+	}
+	m.again = w.now.Add(min(50*time.Millisecond<<min(m.failures, 10), 5*time.Second))
+	m.failures++
+	return false
 }
 
-// answerNeeds puts into the observation what the decision needs.
-func (w *world) answerNeeds(p *pass) {
-	needs := p.d.Needs
-	slow := w.manager.slowUntil.After(w.now)
-	switch {
-	case needs.Measurement && slow:
-		p.o.Awaited.Measurement = true
-	case needs.Measurement:
-		p.o.Measurement = w.measure(*p)
-	}
-	if needs.Job != nil {
-		p.o.Job = w.jobStatus(p.seen, needs.Job)
-	}
-	switch {
-	case needs.Gates != "" && slow:
-		p.o.Awaited.Gates = needs.Gates
-	case needs.Gates != "":
-		p.o.Gate = w.answer(needs.Gates)
-	}
+// expected says of an error that no fault is its cause.
+func expected(err error) bool {
+	var problem *rollout.Problem
+	return errors.As(err, &problem) || // nothing is left to split
+		apierrors.IsNotFound(err) // somebody deleted what was to be written
 }
 
-// observe is what a snapshot means.
-func (w *world) observe(s snapshot) rollout.Observation {
-	o := rollout.Observation{
-		Now: w.now, Settle: settle, Drain: drain,
-		Stable: s.stable.Stable, Problem: w.problem,
-	}
-	o.Spec, o.SpecErr = spec.ParseSpec(s.stable.annotations())
-	switch {
-	case o.SpecErr != nil || !s.stable.analysis:
-	case w.web.planErr != nil:
-		o.PlanErr = w.web.planErr
-	default:
-		plan := w.web.plan
-		o.Plan = &plan
-	}
-	target := s.stable.Hold
-	if s.canary.exists {
-		state, err := rollout.DecodeState(s.canary.state)
-		o.Canary = &rollout.CanaryStatus{State: state, StateErr: err, Replicas: s.canary.replicas, Available: s.canary.available}
-		if s.canary.available < s.canary.replicas {
-			o.Canary.Trouble = w.trouble
+// refresh lets the caches catch up, but for what is drawn to be behind.
+func (w *world) refresh() (stale bool) {
+	m := &w.manager
+	behind := m.behind
+	m.behind = nil
+	return m.cache.Refresh(func(kind string) (int, time.Time) {
+		if m.late[kind].After(w.now) {
+			return behind[kind], time.Time{}
 		}
-		target = cmp.Or(state.Rollout, target)
+		return behind[kind], w.now.Add(-staleFor)
+	})
+}
+
+// next is rollout.Next, looked at.
+func (w *world) next(o rollout.Observation) rollout.Decision {
+	if o.Stable.Missing != "" && w.missing != "" {
+		o.Stable.Missing = w.missing // the world has no Pods
 	}
-	o.Traffic = s.routes.traffic(target)
-	if text := s.stable.command; text != "" {
-		c, err := spec.ParseCommand(text)
-		if o.CommandErr = err; err == nil {
-			o.Command = &c
-		}
+	if w.noPreview != nil {
+		o.Traffic.PreviewRefused, o.Traffic.Previewed = w.noPreview, false
+	}
+	d := rollout.Next(o)
+	if slow := (rollout.Needs{Measurement: d.Needs.Measurement, Gates: d.Needs.Gates}); !slow.None() && w.manager.slowUntil.After(w.now) {
+		o.Awaited = slow
+		d = rollout.Next(o)
+	}
+	if again := rollout.Next(o); !reflect.DeepEqual(d, again) {
+		w.fail("the same observation led to two decisions:\n%+v\n%+v", d, again)
+	}
+	p := w.manager.pass
+	p.o, p.d = w.named(o), d
+	if d.Canary != nil {
+		goal := *d.Canary
+		goal.State.Template = w.versionWith(goal.State.Template)
+		p.d.Canary = &goal
+	}
+	if d.Needs.None() {
+		w.oracle.decided(p)
+	}
+	return d
+}
+
+// named puts the version in the place of each fingerprint in o.
+func (w *world) named(o rollout.Observation) rollout.Observation {
+	m := &w.manager
+	if m.versions == nil {
+		m.versions = map[string]string{}
+	}
+	if _, known := m.versions[o.Stable.Template]; !known {
+		var dep appsv1.Deployment
+		must(m.client.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: "web"}, &dep))
+		m.versions[o.Stable.Template] = versionOf(dep.Spec.Template)
+	}
+	o.Stable.Template = w.versionWith(o.Stable.Template)
+	if o.Canary != nil {
+		canary := *o.Canary
+		canary.State.Template = w.versionWith(canary.State.Template)
+		o.Canary = &canary
 	}
 	return o
 }
 
-func (s asked) annotations() map[string]string {
-	a := map[string]string{spec.AnnotationSteps: s.steps}
-	for key, text := range map[string]string{
-		spec.AnnotationStrategy: s.strategy, spec.AnnotationProgressDeadline: s.deadline, spec.AnnotationGates: s.gates,
-		spec.AnnotationRolloutDeadline: s.rolloutDeadline, spec.AnnotationRollbackWindow: s.window,
-	} {
-		if text != "" {
-			a[key] = text
-		}
-	}
-	if s.analysis {
-		a[spec.AnnotationAnalysis] = "success-rate >= 99%"
-	}
-	return a
+func (w *world) versionWith(fingerprint string) string {
+	return cmp.Or(w.manager.versions[fingerprint], fingerprint)
 }
 
-func (s routesSeen) traffic(target string) rollout.Traffic {
-	names := []string{"one", "two"} // the stable Ingresses
-	if s.routes == [2]route{} {
-		return rollout.Traffic{Ingresses: names, WithoutCanary: names}
-	}
-	is := widest(s.routes)
-	var without []string
-	for i, r := range s.routes {
-		if r.rollout == "" {
-			without = append(without, names[i])
-		}
-	}
-	t := rollout.Traffic{
-		Ingresses: names, WithoutCanary: without, Routed: true,
-		Weight: is.weight, Lowest: 100, Match: is.match, Since: s.since, Current: true,
-	}
-	for _, r := range s.routes {
-		if r.rollout != "" {
-			// What was written last may still be in force, whatever somebody made of it.
-			t.Weight, t.Lowest, t.Highest = max(t.Weight, r.recorded), min(t.Lowest, r.weight), max(t.Highest, r.weight)
-		}
-	}
-	for _, r := range s.routes {
-		t.Current = t.Current && r == newRoute(target, split{t.Weight, t.Match})
-	}
-	return t
+// decode reads a stored state.
+func (w *world) decode(text string) (rollout.State, error) {
+	s, err := rollout.DecodeState(text)
+	s.Template = w.versionWith(s.Template)
+	return s, err
 }
 
-// measure asks the metrics.
-func (w *world) measure(p pass) *rollout.Measurement {
-	m := rollout.Measurement{Verdict: rollout.Pass, Message: "success-rate 99.9%, want >= 99%"}
+// objectOf is what of the world a write is about.
+func objectOf(write apisim.Write) object {
 	switch {
-	case w.metricsDown:
-		m = rollout.Measurement{Verdict: rollout.Error, Message: "prometheus: connection refused"}
-	case w.verdicts[p.seen.canary.template] == rollout.Fail:
-		m = rollout.Measurement{Verdict: rollout.Fail, Message: "success-rate 94.8%, want >= 99%"}
-	case w.verdicts[p.seen.canary.template] == rollout.Inconclusive:
-		m = rollout.Measurement{Verdict: rollout.Inconclusive, Message: "4 requests, want at least 10"}
+	case write.Kind == "Deployment" && write.Key.Name == "web":
+		return stableObject
+	case write.Kind == "Deployment":
+		return canaryObject
+	case write.Kind == "Ingress":
+		return routeObjects
+	case write.Kind == "Job":
+		return jobObjects
+	case write.Kind == "HorizontalPodAutoscaler":
+		return scalerObject
 	}
-	w.oracle.measured(p, m.Verdict)
-	return &m
+	return serviceObjects
 }
 
-// apply carries a decision out. Its order is the contract: traffic away, canary,
-// what happened, no autoscaler, traffic, the Job, the user's Deployment, where the
-// rollout is, autoscalers, canary away. It stops at the first write that fails;
-// the next pass goes on from there.
-func (p *pass) apply() {
-	_ = p.lower() && p.keepCanary() && p.tellNotes() && p.holdScaleDown() && p.raise() && p.runJob() &&
-		p.patchStable() && p.report() && p.freeScaleDown() && p.dropCanary()
-}
-
-// write makes one write: nothing if the manager has been killed, or if somebody
-// else was faster.
-func (p *pass) write(obj object, what string, change func()) bool {
-	w, m := p.w, &p.w.manager
+// intercept is every write of the manager: nothing of it if the manager has been
+// killed, and what a fault makes of it if one is due.
+func (w *world) intercept(ctx context.Context, write apisim.Write, commit func() error) error {
+	m, p := &w.manager, w.manager.pass
+	if p.over[ctx] {
+		return context.DeadlineExceeded
+	}
 	if m.killAfter == 0 {
 		m.killAfter, m.dirty = -1, true
 		m.down = w.now.Add(m.downFor)
 		w.say("fate", "kills the manager")
-		return false
+		panic(killed{})
 	}
 	m.killAfter--
-	if p.seen.version[obj] != w.seen.version[obj] {
-		m.dirty = true
-		return false
+	err := w.faulty(ctx, write, func() error { return p.commit(write, commit) })
+	if err != nil {
+		p.failed[write.Kind] = true
+		m.dirty = m.dirty || isStale(err)
 	}
-	if what != "" {
+	return err
+}
+
+// commit lets a write take effect, and shows it to everybody.
+func (p *pass) commit(write apisim.Write, commit func() error) error {
+	w, m := p.w, &p.w.manager
+	before := w.seen
+	if err := commit(); err != nil {
+		return err
+	}
+	for _, what := range p.told(before) {
 		w.say("headgate", "%s", what)
 	}
-	before := w.seen
-	change()
+	if write.Kind == "Deployment" && write.Key.Name == "web" && before.stable.Hold != "" && w.web.hold == "" {
+		w.web.progress = w.now
+	}
+	if write.Kind == "Deployment" && write.Key.Name == "web" && write.Sub == "" {
+		w.wake(time.Second)
+	}
 	w.publish()
-	p.seen.version[obj] = w.seen.version[obj]
 	m.writes++
-	w.oracle.wrote(p, obj, before, w.seen)
+	w.oracle.wrote(p, write, before, w.seen)
 	if happens := m.between; happens != nil {
 		m.between = nil
 		happens()
 	}
-	return true
+	return nil
 }
 
-func (p *pass) lower() bool {
-	goal, reduced := p.d.Routes.Reduced(p.o.Traffic)
-	switch {
-	case !reduced:
-		return true
-	case goal.Kind == rollout.SplitRoutes:
-		return p.setSplit(split{goal.Weight, goal.Match}, func() bool { return true })
-	}
-	for i, r := range p.seen.routes.routes {
-		if r.rollout != "" && !p.setRoute(i, route{}) {
-			return false
+// told is what a reader of a story is told of a write.
+func (p *pass) told(before snapshot) (all []string) {
+	w := p.w
+	tell := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	for i, r := range w.routes {
+		switch was := before.routes[i]; {
+		case r.rollout == "" && was.rollout != "":
+			tell("deletes canary Ingress %d", i+1)
+		case r.terminating && !was.terminating:
+			tell("deletes canary Ingress %d, which has a finalizer", i+1)
+		case r != was:
+			tell("canary Ingress %d: weight %s", i+1, strings.Replace(r.split.String(), "%", "", 1))
 		}
 	}
-	return true
-}
-
-// raise looks again at what more traffic rests on.
-func (p *pass) raise() bool {
-	if p.d.Routes.Kind != rollout.SplitRoutes {
-		return true
+	switch was, is := before.canary, w.canary; {
+	case is == nil && was.exists:
+		tell("deletes the canary")
+	case is != nil && !was.exists:
+		tell("creates the canary: %s, size %d", is.set.template, len(is.set.pods))
+	case is != nil && len(is.set.pods) != int(was.replicas):
+		tell("scales the canary to %d", len(is.set.pods))
 	}
-	is, goal := split{p.o.Traffic.Weight, p.o.Traffic.Match}, split{p.d.Routes.Weight, p.d.Routes.Match}
-	return p.setSplit(goal, func() bool {
-		same := !goal.exceeds(is) || p.seen.version[stableObject] == p.w.seen.version[stableObject] &&
-			p.seen.version[canaryObject] == p.w.seen.version[canaryObject]
-		p.w.manager.dirty = p.w.manager.dirty || !same
-		return same
-	})
-}
-
-func (p *pass) setSplit(s split, still func() bool) bool {
-	goal := newRoute(p.d.Canary.State.Rollout, s)
-	for i, r := range p.seen.routes.routes {
-		if r != goal && !(still() && p.setRoute(i, goal)) {
-			return false
+	switch was, is := before.stable, w.web; {
+	case is.hold == "" && was.Hold != "":
+		tell("releases %s", is.template)
+	case is.hold != was.Hold:
+		tell("holds %s anew as rollout %s", is.template, is.hold)
+	case is.phase != was.Phase:
+		tell("phase %s", cmp.Or(string(is.phase), "removed"))
+	}
+	for _, j := range before.jobs {
+		if w.canary != nil && !slices.ContainsFunc(w.jobs, func(is job) bool { return is.run == j.run }) {
+			tell("deletes Job %s", j.run)
 		}
 	}
-	return true
-}
-
-func (p *pass) setRoute(i int, r route) bool {
-	what := fmt.Sprintf("canary Ingress %d: weight %s", i+1, strings.Replace(r.split.String(), "%", "", 1))
-	if r == (route{}) {
-		what = fmt.Sprintf("deletes canary Ingress %d", i+1)
-	}
-	p.seen.routes.routes[i] = r
-	return p.write(routeObjects, what, func() {
-		p.w.routes[i] = r
-		p.w.routesChanged()
-	})
-}
-
-func (p *pass) keepCanary() bool {
-	if p.d.Canary == nil {
-		return true
-	}
-	state, err := p.d.Canary.State.Encode()
-	if err != nil {
-		p.w.fail("%v", err)
-	}
-	now, want := p.seen.canary, p.d.Canary.Replicas
-	var what string
-	switch {
-	case !now.exists:
-		what = fmt.Sprintf("creates the canary: %s, size %d", p.o.Stable.Template, want)
-	case now.replicas != want:
-		what = fmt.Sprintf("scales the canary to %d", want)
-	case now.state == state:
-		return true
-	}
-	return p.write(canaryObject, what, func() {
-		w := p.w
-		if w.canary == nil {
-			w.canary = &canaryDeployment{set: replicaSet{template: p.o.Stable.Template}}
+	for _, j := range w.jobs {
+		if !slices.ContainsFunc(before.jobs, func(was job) bool { return was.run == j.run }) {
+			tell("runs Job %s of CronJob smoke", j.run)
 		}
-		w.canary.state = state
-		w.resize(&w.canary.set, int(want))
-	})
-}
-
-// patchStable is one patch of annotations and hold.
-func (p *pass) patchStable() bool {
-	want := p.seen.stable
-	var what string
-	want.Phase = p.d.Phase
-	if p.d.TakeCommand {
-		want.command = ""
 	}
 	switch {
-	case p.d.Hold == rollout.Release && want.Hold != "":
-		want.Hold, what = "", "releases "+want.Template
-	case p.d.Hold == rollout.RenewHold:
-		want.Hold = strconv.Itoa(want.generation + 1)
-		what = fmt.Sprintf("holds %s anew as rollout %s", want.Template, want.Hold)
-	case want.Phase != p.seen.stable.Phase:
-		what = "phase " + cmp.Or(string(want.Phase), "removed")
+	case w.scaler.held && !before.scaler.held:
+		tell("lets no autoscaler shrink stable")
+	case !w.scaler.held && before.scaler.held:
+		tell("lets the autoscaler shrink stable again")
 	}
-	if want == p.seen.stable {
-		return true
+	return all
+}
+
+// elapse lets d pass in the middle of a pass: for everybody but the manager.
+func (w *world) elapse(d time.Duration) {
+	end := w.now.Add(d)
+	w.manager.pass.waited = true
+	w.publish()
+	for at := w.nextAmong(); !at.After(end); at = w.nextAmong() {
+		w.now = at
+		w.tick()
 	}
-	return p.write(stableObject, what, func() {
-		d := &p.w.web
-		d.hold, d.phase, d.command = want.Hold, want.Phase, want.command
-		if p.seen.stable.Hold != "" && want.Hold == "" {
-			d.paused, d.progress = false, p.w.now
+	w.now = end
+	w.publish()
+}
+
+// judge reads the metrics.
+type judge struct{ w *world }
+
+func (j judge) Resolve(_ context.Context, _, text string) (controller.Analysis, error) {
+	switch {
+	case text == "":
+		return nil, nil
+	case j.w.web.planErr != nil:
+		return nil, j.w.web.planErr
+	}
+	return metrics{j.w, j.w.web.plan}, nil
+}
+
+type metrics struct {
+	w    *world
+	plan rollout.AnalysisPlan
+}
+
+func (m metrics) Plan() rollout.AnalysisPlan { return m.plan }
+
+func (m metrics) Measure(context.Context, rollout.Subject) rollout.Measurement {
+	w, p := m.w, m.w.manager.pass
+	out := rollout.Measurement{Verdict: rollout.Pass, Message: "success-rate 99.9%, want >= 99%"}
+	switch version := p.o.Canary.State.Template; {
+	case w.metricsDown:
+		out = rollout.Measurement{Verdict: rollout.Error, Message: "prometheus: connection refused"}
+	case w.ignored:
+		out = rollout.Measurement{
+			Verdict: rollout.Error, Ignored: true, Message: "the router ignores the canary: stable received 480 requests and the canary none",
 		}
-		p.w.changed()
-	})
-}
-
-func (p *pass) tellNotes() bool {
-	for _, n := range p.d.Notes {
-		p.event(n.Reason, n.Message)
+	case w.verdicts[version] == rollout.Fail:
+		out = rollout.Measurement{Verdict: rollout.Fail, Message: "success-rate 94.8%, want >= 99%"}
+	case w.verdicts[version] == rollout.Inconclusive:
+		out = rollout.Measurement{Verdict: rollout.Inconclusive, Message: "4 requests, want at least 10"}
 	}
-	return true
-}
-
-// report writes the condition, and an event with it.
-func (p *pass) report() bool {
-	d := p.d
-	if d.Reason == "" || d.Reason == p.seen.stable.Reason && d.Message == p.seen.stable.message {
-		return true
+	if w.failsOnce && out.Verdict == rollout.Fail {
+		clear(w.verdicts)
 	}
-	return p.write(stableObject, "", func() {
-		p.w.web.reason, p.w.web.message = d.Reason, d.Message
-		p.event(d.Reason, d.Message)
-	})
+	w.oracle.measured(p, out.Verdict)
+	return out
 }
 
-func (p *pass) event(r reason.Reason, message string) {
+type gatekeeper struct{ w *world }
+
+func (g gatekeeper) Ask(_ context.Context, _ []spec.Gate, q rollout.GateQuestion) rollout.GateAnswer {
+	return g.w.answer(q.Before)
+}
+
+// recorder tells events to the reader of a story.
+type recorder struct{ w *world }
+
+func (r recorder) Eventf(_, _ runtime.Object, _, because, _, note string, args ...any) {
+	message := fmt.Sprintf(note, args...)
 	sign := ""
-	if r.Warning() {
+	if reason.Reason(because).Warning() {
 		sign = "! "
 	}
-	p.w.say("headgate", "%s%s: %s", sign, r, message)
-	p.w.oracle.event(r, message)
+	r.w.say("headgate", "%s%s: %s", sign, because, message)
+	r.w.oracle.event(reason.Reason(because), message)
 }
 
-func (p *pass) dropCanary() bool {
-	if p.d.Canary != nil || !p.seen.canary.exists {
-		return true
-	}
-	return p.write(canaryObject, "deletes the canary", func() { p.w.canary, p.w.jobs = nil, nil })
+// TestMain silences client-go, which logs the panic by which a world kills the manager.
+func TestMain(m *testing.M) {
+	utilruntime.PanicHandlers = nil
+	os.Exit(m.Run())
 }

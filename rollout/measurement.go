@@ -20,6 +20,7 @@ func (p *pass) needs(d Decision) Needs {
 	if goal := p.recorded.DueJob(); goal != nil && (p.Job == nil || p.Job.Run != goal.Run) {
 		n.Job = goal
 	}
+	n.Start = p.unchecked
 	if n.None() && d.Reason == reason.AwaitingGate && p.Gate == nil {
 		n.Gates = p.unanswered
 	}
@@ -73,7 +74,7 @@ func (p *pass) countMeasurement() *Decision {
 		return nil
 	}
 	m, before := *p.Measurement, p.state.Tally.Last
-	p.state.Tally.count(m.Verdict, p.Now)
+	p.state.Tally.count(m, p.Now)
 	because, message := p.verdictEnds(m)
 	// One note per change, not one per measurement: the tenth Pass is no news. A
 	// Fail always is.
@@ -89,11 +90,17 @@ func (p *pass) countMeasurement() *Decision {
 	return p.rollBack(because, message)
 }
 
-// count adds one verdict. Failures count over the whole rollout; Inconclusive and
+// count adds one measurement. Failures count over the whole rollout; Inconclusive and
 // Error count in a row.
-func (t *Tally) count(v Verdict, at time.Time) {
-	t.At, t.Last = at, v
-	switch v {
+func (t *Tally) count(m Measurement, at time.Time) {
+	t.At, t.Last = at, m.Verdict
+	switch {
+	case m.Ignored && t.Ignored.IsZero():
+		t.Ignored = at
+	case !m.Ignored && m.Verdict != Error: // an Error without an answer tells nothing about the router
+		t.Ignored = time.Time{}
+	}
+	switch m.Verdict {
 	case Pass:
 		t.Inconclusive, t.Errors = 0, 0
 	case Fail:
@@ -117,6 +124,11 @@ func (p *pass) verdictEnds(m Measurement) (because reason.Reason, message string
 	case exceeds(t.Inconclusive, p.Plan.InconclusiveLimit), exceeds(t.Errors, p.Plan.ErrorLimit):
 		return reason.AnalysisLimitExceeded, fmt.Sprintf("at weight %d: %d measurements in a row were %s: %s",
 			p.state.Weight, max(t.Inconclusive, t.Errors), m.Verdict, m.Message)
+	case m.Ignored && !t.Ignored.Add(p.progressDeadline()).After(p.Now):
+		// The weight was written and is not in force: the wait for it is bounded like
+		// the wait for pods.
+		return reason.ProgressDeadlineExceeded, fmt.Sprintf("weight %d was not in force for %s: %s",
+			p.state.Weight, spec.FormatDuration(p.progressDeadline()), m.Message)
 	}
 	return "", ""
 }

@@ -17,6 +17,7 @@ func Next(o Observation) Decision {
 	d.Needs = p.needs(d)
 	d.TakeCommand = p.commandText() != "" && !p.defersCommand()
 	d.HoldScaleDown = p.holdScaleDown(d)
+	d.Known = p.record(d)
 	if !d.Again.IsZero() && !d.Again.After(o.Now) {
 		// This decision itself made something due, such as the first measurement of
 		// an analysis step. The next look takes it.
@@ -140,12 +141,20 @@ func (p *pass) whileIdle() (because reason.Reason, message string) {
 		return reason.OptedOut, "the opt-in was removed: new templates go out without a canary"
 	case p.SpecErr != nil:
 		return reason.InvalidAnnotation, p.SpecErr.Error()
-	case stable.Rolling && !stable.Complete && !explainsUpdate[stable.Reason]:
+	case p.goesOutUnheld():
 		return reason.Bypassed, p.notHeld()
+	case p.wentOutUnseen():
+		return reason.BypassFound, p.foundBypass()
 	case !outcomes[stable.Reason], stable.Complete && explainsUpdate[stable.Reason]:
 		return reason.Ready, "the next change of the pod template will be held and tried as a canary"
 	}
 	return "", ""
+}
+
+// goesOutUnheld says whether a rolling update is under way that nothing explains.
+func (p *pass) goesOutUnheld() bool {
+	s := p.Stable
+	return s.Rolling && !s.Complete && (!explainsUpdate[s.Reason] || p.wentOutUnseen())
 }
 
 // notHeld explains a rolling update that no rollout released.
@@ -160,7 +169,7 @@ func (p *pass) notHeld() string {
 // outcomes are the reasons that stay in the condition until the next rollout.
 var outcomes = map[reason.Reason]bool{
 	reason.Promoted: true, reason.PromotedEarly: true, reason.StableRestored: true, reason.WithinRollbackWindow: true,
-	reason.Bypassed: true, reason.HoldRemoved: true,
+	reason.Bypassed: true, reason.BypassFound: true, reason.HoldRemoved: true,
 }
 
 // explainsUpdate are the outcomes that explain a rolling update. They give way to
@@ -190,8 +199,8 @@ func (p *pass) undo() Decision {
 }
 
 // recheck is when to look again at what nothing watches: the pods that a Service
-// selects besides ours, a ConfigMap that should hold the analysis, a CronJob, the
-// cause that keeps a pod from starting.
+// selects besides ours, a PersistentVolumeClaim, a ConfigMap that should hold the
+// analysis, a CronJob, the pods that do not start.
 const recheck = time.Minute
 
 // pending begins the rollout once nothing is in its way.
@@ -229,16 +238,21 @@ func (p *pass) pending() Decision {
 		Baseline:  p.Stable.Replicas,
 	}
 	p.state.Steps, p.state.Lead = withLeadingWeight(p.Spec.Steps)
+	p.state.Warnings = warningsOf(p.notes)
 	return p.progress()
 }
 
-// blocked says what keeps the rollout from beginning. "": nothing.
+// blocked says what keeps the rollout from beginning. "": nothing. What costs reads
+// from the API server comes last: it is looked for once, and not at each look of a
+// rollout that waits for something else.
 func (p *pass) blocked() (because reason.Reason, message string) {
 	switch {
 	case p.SpecErr != nil:
 		return reason.InvalidAnnotation, p.SpecErr.Error()
 	case p.Problem != nil:
 		return p.Problem.Reason, p.Problem.Message
+	case p.Traffic.PreviewRefused != nil: // once the rollout has begun, it does not wait for a preview
+		return p.Traffic.PreviewRefused.Reason, p.Traffic.PreviewRefused.Message
 	case p.PlanErr != nil:
 		return reason.InvalidAnnotation, p.PlanErr.Error()
 	case p.Stable.Available == 0:
@@ -246,7 +260,10 @@ func (p *pass) blocked() (because reason.Reason, message string) {
 			"If this template is the fix, release it with: " + p.annotate(spec.VerbPromoteFull)
 	case !p.gatesOpen(spec.GateStart):
 		return reason.AwaitingGate, p.gatesClosed(spec.GateStart)
+	case p.Start != nil && p.Start.Problem != nil:
+		return p.Start.Problem.Reason, p.Start.Problem.Message
 	}
+	p.unchecked = p.Start == nil
 	return "", ""
 }
 

@@ -65,7 +65,7 @@ func TestIdle(t *testing.T) {
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Error(diff)
 			}
-			d.Reason, d.Message = "", ""
+			d.Reason, d.Message, d.Known = "", "", nil // TestKnownTemplate
 			if diff := cmp.Diff(rollout.Decision{}, d); diff != "" {
 				t.Errorf("at rest nothing else is decided\n%s", diff)
 			}
@@ -344,5 +344,21 @@ func TestCanaryEdited(t *testing.T) {
 	o.Canary.Template = "another"
 	if d := rollout.Next(o); d.Reason != reason.CanaryEdited || d.Routes.Kind != rollout.NoRoutes {
 		t.Errorf("edited: %s: %s", d.Reason, d.Message)
+	}
+}
+
+// The webhook compares whole templates, and the fingerprint covers the fields that this
+// program knows. So a template that differs only in another field has the same
+// fingerprint and a hold of its own: its canary is made from the beginning.
+func TestTheHoldTellsTemplatesApart(t *testing.T) {
+	o := running()
+	o.Stable.Hold = "9" // the canary is of rollout 7
+	d := rollout.Next(o)
+	if d.Reason != reason.Superseded || d.Canary.State.Mode != rollout.ModeRetiring || d.Routes.Kind != rollout.NoRoutes {
+		t.Errorf("%s: %s: %+v, routes %+v", d.Reason, d.Message, d.Canary, d.Routes)
+	}
+	o.Canary, o.Traffic, o.Plan = nil, rollout.Traffic{}, nil
+	if d := rollout.Next(o); d.Canary == nil || d.Canary.State.Rollout != "9" || d.Canary.State.Step != 0 {
+		t.Errorf("after the canary of rollout 7: %s: %s: %+v", d.Reason, d.Message, d.Canary)
 	}
 }

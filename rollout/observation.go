@@ -27,9 +27,10 @@ type Observation struct {
 	// Deployment. nil: all hold.
 	Problem *Problem
 
-	// Gaps are what a person should know before a canary starts, and no reason to
-	// wait. They are looked for while there is no canary.
-	Gaps []Note
+	// Start answers Needs.Start; nil: not looked for. Gaps come with it: they are
+	// what a person should know before a canary starts, and no reason to wait.
+	Start *StartCheck
+	Gaps  []Note
 
 	Plan        *AnalysisPlan // nil: no analysis is configured
 	PlanErr     error         // it is configured but cannot be read
@@ -54,6 +55,11 @@ type Stable struct {
 	Reason   reason.Reason // of the condition as it is now; "" means there is none
 	Template string        // fingerprint of the pod template in the spec
 
+	// Version is Template and, after a slash, the time of the last restart. Known is
+	// what is on record of it or of an earlier one.
+	Version string
+	Known   KnownTemplate
+
 	Replicas  int32 // wanted
 	Available int32 // of every active ReplicaSet together
 
@@ -74,9 +80,9 @@ type Stable struct {
 	// 1 is the last one before the stable version. 0: it is not known to have been.
 	RevisionsAgo int
 
-	// Complete says that the Deployment controller has seen the latest spec and
-	// that every pod is of its template and Available.
-	Complete bool
+	// UpToDate says that the Deployment controller has seen the latest spec. Complete
+	// says that moreover every pod is of its template and Available.
+	UpToDate, Complete bool
 
 	// Rolling says that a native rolling update to Revision is under way. Recreate
 	// is the Deployment's strategy that stops every old pod first.
@@ -90,6 +96,17 @@ type Stable struct {
 
 	// Stalled is the Deployment's own ProgressDeadlineExceeded.
 	Stalled bool
+
+	// Missing is which pods a promotion waits for, and why, where it makes no progress:
+	// `1 of 4 pods: web-7d9f-abcde (a pod cannot be scheduled: ...)`. "": not known.
+	Missing string
+}
+
+// StartCheck is the result of the checks that cost reads from the API server, such as
+// a list of pods. They are made when nothing else is in the way of a canary.
+type StartCheck struct {
+	// Problem is a precondition that does not hold. nil: the canary may start.
+	Problem *Problem
 }
 
 // CanaryStatus is what was seen of the canary Deployment.

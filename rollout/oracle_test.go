@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/internal/apisim"
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 )
@@ -24,6 +25,8 @@ type oracle struct {
 
 	ends    time.Time    // when the rollout must be over
 	endsFor [objects]int // as of these versions
+
+	released string // the template that Headgate released last
 
 	orphaned     bool      // the traffic is for canary pods that somebody deleted
 	trafficEnded time.Time // when the router last stopped sending to a canary
@@ -58,7 +61,7 @@ func trialOf(s rollout.State) trial { return trial{s.Rollout, s.Template} }
 func splitOf(s rollout.State) split { return split{s.Weight, s.Match} }
 
 // measured: a window must not hold answers given under another weight.
-func (k *oracle) measured(p pass, v rollout.Verdict) {
+func (k *oracle) measured(p *pass, v rollout.Verdict) {
 	w, s := k.w, p.o.Canary.State
 	k.last[trialOf(s)] = judgement{splitOf(s), v}
 	if whole := w.inForceFrom.Add(p.o.Plan.Interval); !p.stale && (w.inForce != splitOf(s) || whole.After(w.now)) {
@@ -116,6 +119,16 @@ func runOf(s rollout.State, step int) string {
 	return fmt.Sprintf("%s-%d-%d", s.Rollout, step, s.Losses)
 }
 
+// ended checks a pass that was not killed: what it saw is on record, unless a write
+// of the record itself failed.
+func (k *oracle) ended(p *pass) {
+	s := k.stored(k.w.seen.canary)
+	if p.fatal && !p.failed["Deployment"] && !p.stale && s.Mode == rollout.ModeProgressing &&
+		trialOf(s) == trialOf(p.o.Canary.State) {
+		k.w.fail("a Fail, an abort or the deadline was seen, and is not on record: %+v", s)
+	}
+}
+
 // fatal says whether the traffic must go with the very next write.
 func (k *oracle) fatal(o rollout.Observation) bool {
 	if o.Canary == nil || o.Canary.StateErr != nil || o.Canary.State.Mode != rollout.ModeProgressing {
@@ -125,31 +138,33 @@ func (k *oracle) fatal(o rollout.Observation) bool {
 	failed := o.Measurement != nil && o.Measurement.Verdict == rollout.Fail && s.Tally.Failures >= o.Plan.FailureLimit
 	aborted := o.Command != nil && o.Command.Verb == spec.VerbAbort && aboutIt(o)
 	full := o.Command != nil && o.Command.Verb == spec.VerbPromoteFull && aboutIt(o)
-	return failed || aborted || !full && !k.end(o).After(o.Now)
+	return failed || aborted || !full && !end(s, o.Spec, o.SpecErr).After(o.Now)
 }
 
 // end is when a rollout that is still in its steps must be over.
-func (k *oracle) end(o rollout.Observation) time.Time {
-	if o.SpecErr == nil && o.Spec.RolloutDeadline > 0 {
-		return o.Canary.State.Began.Add(o.Spec.RolloutDeadline)
+func end(s rollout.State, asked spec.Spec, err error) time.Time {
+	if err == nil && asked.RolloutDeadline > 0 {
+		return s.Began.Add(asked.RolloutDeadline)
 	}
 	limit := 7 * 24 * time.Hour
-	for _, s := range o.Canary.State.Steps {
+	for _, s := range s.Steps {
 		limit += s.Duration
 	}
-	return o.Canary.State.Began.Add(min(limit, 365*24*time.Hour))
+	return s.Began.Add(min(limit, 365*24*time.Hour))
 }
 
 // overdue: no rollout outlives its deadline while somebody could end it.
 func (k *oracle) overdue() {
 	w := k.w
-	if w.manager.down.After(w.now) || w.manager.due(w.now) || !w.seen.canary.exists {
+	m := w.manager
+	if m.pass != nil || m.failures > 0 || m.down.After(w.now) || m.due(w.now) || !w.seen.canary.exists {
 		return
 	}
 	if k.endsFor != w.seen.version {
 		k.endsFor, k.ends = w.seen.version, never
-		if o := w.observe(w.seen); o.Canary.StateErr == nil && o.Canary.State.Mode == rollout.ModeProgressing {
-			k.ends = k.end(o)
+		if s, err := w.decode(w.seen.canary.state); err == nil && s.Mode == rollout.ModeProgressing {
+			asked, err := spec.ParseSpec(w.stable().Annotations)
+			k.ends = end(s, asked, err)
 		}
 	}
 	if !k.ends.After(w.now) {
@@ -176,23 +191,51 @@ func (k *oracle) rests() {
 		}
 	}
 	held := w.scaler.held || w.scaler.demand == 0 || w.scaler.own
+	k.gaugeIsTrue()
+	if s.Mode == rollout.ModeRolledBack && w.written().reaches() {
+		w.fail("rolled back, but the canary Ingresses carry %s", w.written())
+	}
 	switch busy := w.written().reaches() || w.inForce.reaches() && !k.orphaned; {
 	case busy && !held:
 		w.fail("an autoscaler may shrink stable while the canary has its traffic")
-	case w.canary == nil && w.scaler.held:
+	case w.canary == nil && w.scaler.held && w.manager.again.IsZero(): // it stays held for a while if it would shrink at once
 		w.fail("nothing is rolled out, and no autoscaler may shrink stable")
+	}
+}
+
+// gaugeIsTrue: the weight that is exported is what the canary Ingresses say. What
+// somebody edited may count as before.
+func (k *oracle) gaugeIsTrue() {
+	w := k.w
+	if w.web.phase == "" {
+		return
+	}
+	families, err := w.manager.metrics.Gather()
+	must(err)
+	for _, f := range families {
+		if f.GetName() != "headgate_rollout_weight" || len(f.GetMetric()) == 0 {
+			continue
+		}
+		is, written, recorded := int(f.GetMetric()[0].GetGauge().GetValue()), max(w.written().weight, 0), 0
+		for _, r := range w.routes {
+			recorded = max(recorded, r.recorded)
+		}
+		if is != written && is != max(written, recorded) {
+			w.fail("the metric says weight %d, and %d is written", is, written)
+		}
 	}
 }
 
 // stored is the state in c, or none.
 func (k *oracle) stored(c canarySeen) rollout.State {
-	s, _ := rollout.DecodeState(c.state) // what cannot be read is no state
+	s, _ := k.w.decode(c.state) // what cannot be read is no state
 	return s
 }
 
 // wrote checks one write of the manager.
-func (k *oracle) wrote(p *pass, obj object, before, after snapshot) {
-	if p.fatal && obj != routeObjects && widest(after.routes.routes).reaches() {
+func (k *oracle) wrote(p *pass, write apisim.Write, before, after snapshot) {
+	obj := objectOf(write)
+	if p.fatal && obj != routeObjects && widest(after.routes).reaches() && !p.failed["Ingress"] {
 		k.w.fail("after a Fail or an abort something else was written first")
 	}
 	if p.fatal && obj == routeObjects && k.w.canary != nil {
@@ -200,8 +243,8 @@ func (k *oracle) wrote(p *pass, obj object, before, after snapshot) {
 	}
 	switch obj {
 	case routeObjects:
-		was, is := widest(before.routes.routes), widest(after.routes.routes)
-		for _, r := range before.routes.routes {
+		was, is := widest(before.routes), widest(after.routes)
+		for _, r := range before.routes {
 			if r.rollout != "" && r.match == is.match {
 				was.match = is.match // the other Ingress, put right first, matched something else
 			}
@@ -214,7 +257,7 @@ func (k *oracle) wrote(p *pass, obj object, before, after snapshot) {
 	case jobObjects:
 		k.wroteJobs(before.jobs, after.jobs)
 	case scalerObject:
-		if !after.scaler.held && (k.w.routed() || k.w.inForce.reaches() && !k.orphaned) {
+		if !after.scaler.held && (k.w.written().reaches() || k.w.inForce.reaches() && !k.orphaned) {
 			k.w.fail("an autoscaler may shrink stable again, while the canary has %s", k.w.inForce)
 		}
 	}
@@ -222,7 +265,7 @@ func (k *oracle) wrote(p *pass, obj object, before, after snapshot) {
 
 func (k *oracle) wroteRoutes(p *pass, before, after split) {
 	if after.exceeds(before) && p.d.Routes.Kind == rollout.SplitRoutes {
-		k.raised(before, after)
+		k.raised(p, before, after)
 	}
 	if after.weight < before.weight && before.weight > 0 {
 		k.lowered(p, after.weight)
@@ -230,10 +273,13 @@ func (k *oracle) wroteRoutes(p *pass, before, after split) {
 }
 
 // raised: no traffic but what was earned, to pods that can carry it.
-func (k *oracle) raised(was, is split) {
+func (k *oracle) raised(p *pass, was, is split) {
 	w := k.w
 	canary, scaler := w.seen.canary, w.seen.scaler
-	s, err := rollout.DecodeState(canary.state)
+	if p.waited { // for a write that failed in between: no pass looks twice
+		canary.available = max(canary.available, p.seen.canary.available)
+	}
+	s, err := w.decode(canary.state)
 	returns := s.Mode == rollout.ModeReturning || s.Mode == rollout.ModeRetiring
 	if returns && is.weight <= was.weight && is.match == s.Match {
 		return // put back: what returns does so by weight
@@ -293,8 +339,9 @@ func (k *oracle) lowered(p *pass, weight int) {
 		// The size it is meant to have: the next rollout does not wait for an autoscaler.
 	}
 	overdue := s.Mode != rollout.ModePromoting && !s.StepSince.Add(k.deadline(o)).After(o.Now)
+	unreleased := stable.Hold == s.Rollout && !stable.RefusedSince.IsZero() // so stable is not being updated
 	switch {
-	case s.Mode == rollout.ModePromoting && !superseded && !stable.Complete && !k.full[trialOf(s)]:
+	case s.Mode == rollout.ModePromoting && !superseded && !unreleased && !stable.Complete && !k.full[trialOf(s)]:
 		k.w.fail("weight falls to %d before stable is complete", weight)
 	case int32(100-max(weight, 0))*all > 125*stable.Available && s.Weight > 0 && !overdue:
 		k.w.fail("weight falls to %d, but only %d of %d pods' worth of stable pods are Available", weight, stable.Available, all)
@@ -316,11 +363,11 @@ func (k *oracle) wroteCanary(p *pass, before, after canarySeen) {
 		clear(k.jobs) // they go with it
 		return
 	}
-	is, err := rollout.DecodeState(after.state)
+	is, err := k.w.decode(after.state)
 	if err != nil {
 		k.w.fail("the state written cannot be read: %v\n%s", err, after.state)
 	}
-	was, err := rollout.DecodeState(before.state)
+	was, err := k.w.decode(before.state)
 	switch known := before.exists && err == nil; {
 	case !known && splitOf(is).reaches():
 		k.w.fail("a rollout begins with %s", splitOf(is))
@@ -436,6 +483,12 @@ func (k *oracle) wroteStable(p *pass, before, after stableSeen) {
 	}
 	k.patches += after.generation - before.generation
 	held := trial{before.Hold, before.Template}
+	if before.Hold != "" && after.Hold == "" {
+		k.released = before.Template
+	}
+	if after.Reason == reason.BypassFound && before.Reason != after.Reason && k.released == after.Template {
+		k.w.fail("%s went out without a canary, it says, but Headgate released it", after.Template)
+	}
 	if before.Hold == "" || after.Hold != "" || !before.OptedIn || before.TemplateRuns ||
 		before.Replicas == 0 || !before.Runs || k.full[held] {
 		return
@@ -453,11 +506,13 @@ func (k *oracle) wroteStable(p *pass, before, after stableSeen) {
 	}
 }
 
-// event: nothing is reported twice.
+// event: nothing is reported twice, unless it happened twice. A person may give a
+// command twice in a second, and another tenant take the preview host.
 func (k *oracle) event(r reason.Reason, message string) {
 	n := rollout.Note{Reason: r, Message: message}
-	byPerson := strings.HasPrefix(string(r), "Command")
-	if n == k.reported && !byPerson && k.w.now.Sub(k.reportedAt) < time.Second {
+	again := strings.HasPrefix(string(r), "Command") || r == reason.PreviewDropped
+	behind := k.w.manager.pass != nil && k.w.manager.pass.stale // it may not see the condition of its predecessor
+	if n == k.reported && !again && !behind && k.w.now.Sub(k.reportedAt) < time.Second {
 		k.w.fail("reported twice: %s: %s", r, message)
 	}
 	k.reported, k.reportedAt = n, k.w.now

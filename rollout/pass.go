@@ -19,6 +19,7 @@ type pass struct {
 	notes    []Note
 
 	unanswered spec.GatePoint // gates that a rule asked for and nobody has asked
+	unchecked  bool           // a rule begins the rollout, and Start is not known
 }
 
 func newPass(o Observation) *pass {
@@ -76,6 +77,10 @@ func (p *pass) annotate(command string) string {
 // stay is the decision to keep the canary as p.state says.
 func (p *pass) stay(why reason.Reason, message string) Decision {
 	p.state.Routed = p.state.Routed || p.Traffic.Routed // left from a canary that somebody deleted
+	if p.state.Mode == ModeProgressing {
+		message = p.state.Warnings.after(message)
+	}
+	p.notePreview()
 	d := Decision{
 		Reason:  why,
 		Message: p.say("%s", message),
@@ -91,6 +96,19 @@ func (p *pass) stay(why reason.Reason, message string) Decision {
 		d.Again = Earliest(d.Again, p.Now.Add(recheck))
 	}
 	return d
+}
+
+// notePreview says once that the preview does not work and that the rollout goes on.
+// It says it again only if there was a preview in between. Anybody in the cluster can
+// take the preview host, so its loss must not hold or end a rollout that has begun.
+func (p *pass) notePreview() {
+	switch refused := p.Traffic.PreviewRefused; {
+	case refused == nil && p.Traffic.Previewed:
+		p.state.PreviewDropped = false
+	case refused != nil && !p.state.PreviewDropped && (p.Traffic.Routed || p.state.Mode == ModeProgressing):
+		p.state.PreviewDropped = true
+		p.note(reason.PreviewDropped, "the rollout does not wait for its preview: %s", refused.Message)
+	}
 }
 
 // presentRoutes are the routes as the present state grants them.
@@ -109,6 +127,9 @@ func (p *pass) presentRoutes() RoutesGoal {
 func (p *pass) waitAtStep(why reason.Reason, what string) *Decision {
 	if p.Problem != nil && p.SpecErr == nil {
 		what += "; meanwhile: " + p.Problem.Message // the next weight has to wait for that
+	}
+	if refused := p.Traffic.PreviewRefused; refused != nil {
+		what += "; the preview does not work: " + refused.Message
 	}
 	d := p.stay(why, fmt.Sprintf("%s, weight %d, %s", p.stepOf(), p.state.Weight, what))
 	return &d

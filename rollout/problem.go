@@ -12,3 +12,12 @@ type Problem struct {
 }
 
 func (p *Problem) Error() string { return p.Message }
+
+// PreviewError is the error of a Router that wrote everything but the preview. Its
+// text is that of Err.
+type PreviewError struct{ Err error }
+
+func (e *PreviewError) Error() string { return e.Err.Error() }
+
+// Unwrap lets a conflict be told from a refusal.
+func (e *PreviewError) Unwrap() error { return e.Err }

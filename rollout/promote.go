@@ -28,11 +28,23 @@ func (p *pass) promote() Decision {
 		d.Hold = Release
 	case p.Stable.Stalled:
 		d.Reason = reason.PromotionStalled
-		d.Message = p.say("the rolling update does not finish; the canary keeps serving weight %d. "+
+		d.Message = p.say("the rolling update does not finish%s; the canary keeps serving weight %d. "+
 			"To go on without the pods that are missing: %s",
-			p.state.Weight, p.annotate(spec.VerbPromoteFull))
+			p.missing(": "), p.state.Weight, p.annotate(spec.VerbPromoteFull))
+		d.Again = p.Now.Add(recheck)
+	default:
+		d.Message += p.missing("; ")
+		d.Again = p.Now.Add(recheck)
 	}
 	return d
+}
+
+// missing is which pods the promotion waits for, after a separator, if that is known.
+func (p *pass) missing(separator string) string {
+	if p.Stable.Missing == "" {
+		return ""
+	}
+	return separator + "it waits for " + p.Stable.Missing
 }
 
 // released is why the template may go, and what happens until it has gone.

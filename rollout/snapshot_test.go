@@ -17,17 +17,17 @@ const (
 	routeObjects
 	jobObjects
 	scalerObject
+	serviceObjects
 	objects int = iota
 )
 
 // snapshot is what a cache may hold: every object with its version.
 type snapshot struct {
-	at      time.Time
 	stable  stableSeen
 	canary  canarySeen
-	routes  routesSeen
+	routes  [2]route
 	jobs    []job
-	scaler  autoscaler
+	scaler  scaling
 	version [objects]int
 }
 
@@ -46,22 +46,18 @@ type canarySeen struct {
 	replicas, available int32
 }
 
-type routesSeen struct {
-	routes [2]route
-	since  time.Time
-}
-
 // publish shows the world as it is now, under new versions where it differs, and
 // wakes the manager if it does.
 func (w *world) publish() {
+	w.publishObjects()
 	was := w.seen
 	is := snapshot{
-		at: w.now, stable: w.stableSeen(), canary: w.canarySeen(), routes: routesSeen{w.routes, w.since}, jobs: slices.Clone(w.jobs),
+		stable: w.stableSeen(), canary: w.canarySeen(), routes: w.routes, jobs: slices.Clone(w.jobs),
 		scaler: w.scaler, version: was.version,
 	}
 	same := true
 	for obj, equal := range [objects]bool{
-		is.stable == was.stable, is.canary == was.canary, is.routes == was.routes, slices.Equal(is.jobs, was.jobs), is.scaler == was.scaler,
+		is.stable == was.stable, is.canary == was.canary, is.routes == was.routes, slices.Equal(is.jobs, was.jobs), is.scaler == was.scaler, true,
 	} {
 		if !equal {
 			is.version[obj]++
@@ -77,8 +73,6 @@ func (w *world) publish() {
 	if !was.stable.Complete && is.stable.Complete && is.stable.Available > 0 && was.stable.Rolling {
 		w.say("stable", "is %s, %d pods Available", is.stable.Template, is.stable.Available)
 	}
-	w.past = append(w.past, was)
-	w.past = w.past[max(0, len(w.past)-3):]
 	w.seen = is
 	w.manager.dirty = true
 }
@@ -104,9 +98,23 @@ func (w *world) stableSeen() stableSeen {
 		current = set.available(w.now)
 	}
 	s.Rolling = !d.paused && others && s.TemplateRuns
+	s.Stalled = d.stalled(w.now)
 	s.Complete = d.observed == d.generation && !d.paused && !others && current == d.replicas
-	s.Stalled = d.observed == d.generation && !d.paused && !s.Complete && !d.progress.Add(stallAfter).After(w.now)
 	return s
+}
+
+// stalled says whether the Deployment controller reports that a rolling update does
+// not go on.
+func (d deployment) stalled(now time.Time) bool {
+	complete := true
+	for _, s := range d.sets {
+		want := 0
+		if s.template == d.template {
+			want = d.replicas
+		}
+		complete = complete && len(s.pods) == want && s.available(now) == want
+	}
+	return d.observed == d.generation && !d.paused && !complete && !d.progress.Add(stallAfter).After(now)
 }
 
 // revisionsAgo is the rank of the template among those that ran before the one
@@ -136,33 +144,4 @@ func (w *world) canarySeen() canarySeen {
 	}
 	set := w.canary.set
 	return canarySeen{true, w.canary.state, set.template, int32(len(set.pods)), int32(set.available(w.now))}
-}
-
-// look is what the caches hold now. stale says how many versions behind each
-// object is there. No cache is more than a few seconds behind for long.
-func (w *world) look(stale [objects]int) snapshot {
-	s := w.seen
-	for obj, back := range stale {
-		if back == 0 || back > len(w.past) {
-			continue
-		}
-		old := w.past[len(w.past)-back]
-		if old.at.Before(w.now.Add(-3 * time.Second)) {
-			continue
-		}
-		s.version[obj] = old.version[obj]
-		switch object(obj) {
-		case stableObject:
-			s.stable = old.stable
-		case canaryObject:
-			s.canary = old.canary
-		case routeObjects:
-			s.routes = old.routes
-		case jobObjects:
-			s.jobs = old.jobs
-		case scalerObject:
-			s.scaler = old.scaler
-		}
-	}
-	return s
 }

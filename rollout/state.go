@@ -44,6 +44,10 @@ type State struct {
 	// seen. Admission may add to what Headgate wrote, so it is not Template.
 	CanaryTemplate string `json:"canaryTemplate,omitempty"`
 
+	// PreviewDropped says that the rollout goes on without its preview, and that this
+	// was told.
+	PreviewDropped bool `json:"previewDropped,omitempty"`
+
 	// Split has the stable Ingresses whose canary Ingress was in force with the
 	// present weight. One that is missing afterwards was taken away.
 	Split []string `json:"split,omitempty"`
@@ -52,6 +56,9 @@ type State struct {
 	Match   spec.Match `json:"match,omitzero"`   // granted
 	InForce time.Time  `json:"inForce,omitzero"` // since when; zero: not yet
 	Tally   Tally      `json:"tally,omitzero"`
+
+	// Warnings is what was reported before the canary started and stays true.
+	Warnings Warnings `json:"warnings,omitzero"`
 
 	Losses  int  `json:"losses,omitempty"`  // times that no canary pod was left
 	Paused  bool `json:"paused,omitempty"`  // by command
@@ -80,6 +87,10 @@ type Tally struct {
 	Failures     int       `json:"failures,omitempty"`
 	Inconclusive int       `json:"inconclusive,omitempty"` // in a row
 	Errors       int       `json:"errors,omitempty"`       // in a row
+
+	// Ignored is since when every measurement that had an answer found that the
+	// router ignores the canary. Zero: the last one did not.
+	Ignored time.Time `json:"ignored,omitzero"`
 }
 
 // Mode is what Headgate does with a canary: it decides which rules apply. It is

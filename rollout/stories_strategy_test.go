@@ -26,6 +26,7 @@ const fromArgo = `
 var strategyStories = map[string]story{
 	"blue-green with metrics of requests only":           {"0%, analysis, 100%, 2m", greenUnseen},
 	"blue-green switched by a person, and green is bad":  {"0%, analysis, pause, 100%, 5m", greenByHand},
+	"blue-green whose preview host is taken":             {"0%, pause, 100%, 1m", previewTaken},
 	"a header before weights":                            {"header=X-Canary:beta, 2m, 50%, 1m", goodVersion},
 	"a header before weights, and testers find it bad":   {"header=X-Canary:beta, 2m, 50%, 1m", badForTesters},
 	"a header before weights, aborted":                   {"header=X-Canary:beta, pause, 50%, 1m", abortedForTesters},
@@ -100,6 +101,30 @@ func problemBetween(w *world) {
 	w.setProblem(true)
 	w.run(3 * time.Minute)
 	w.setProblem(false)
+	w.rest()
+}
+
+// previewTaken: another tenant takes the preview host once before the rollout, and
+// twice in the middle of it.
+func previewTaken(w *world) {
+	w.web.strategy = "blue-green"
+	w.takePreviewHost(true)
+	w.apply("v2")
+	w.run(3 * time.Minute)
+	w.fate("the preview host is free")
+	w.takePreviewHost(false)
+	w.untilPhase(spec.Paused)
+	for range 2 {
+		w.fate("another tenant takes the preview host")
+		w.takePreviewHost(true)
+		w.run(time.Minute)
+		w.fate("the preview host is free")
+		w.takePreviewHost(false)
+		w.run(time.Minute)
+	}
+	w.fate("another tenant takes the preview host")
+	w.takePreviewHost(true)
+	w.command("promote")
 	w.rest()
 }
 

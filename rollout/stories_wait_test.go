@@ -42,18 +42,18 @@ func smokeFails(w *world) {
 }
 
 func noCronJob(w *world) {
-	w.noCronJob = true
+	w.setCronJob(false)
 	w.apply("v2")
 	w.rest()
 }
 
 func lateCronJob(w *world) {
-	w.noCronJob = true
+	w.setCronJob(false)
 	w.apply("v2")
 	w.untilReason(reason.JobUnavailable)
 	w.run(5 * time.Minute)
 	w.fate("somebody makes the CronJob")
-	w.noCronJob = false
+	w.setCronJob(true)
 	w.rest()
 }
 

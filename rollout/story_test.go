@@ -24,7 +24,7 @@ type story struct {
 	tell  func(*world)
 }
 
-var stories = together(commonStories, strategyStories, waitStories)
+var stories = together(commonStories, strategyStories, waitStories, unseenStories, refusedStories)
 
 func together(parts ...map[string]story) map[string]story {
 	all := map[string]story{}
@@ -56,10 +56,11 @@ func TestStory(t *testing.T) {
 func TestStoriesEndTheSameWhereverTheManagerIsKilled(t *testing.T) {
 	for name, s := range stories {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := s.begin(t)
 			s.tell(w)
 			want, warned := w.ending(), w.oracle.events
-			for n := range w.manager.writes {
+			for _, n := range points(w.manager.writes, t) {
 				w := s.begin(t)
 				w.manager.killAfter, w.manager.downFor = n, 7*time.Second
 				s.tell(w)
@@ -77,8 +78,7 @@ func TestStoriesEndTheSameWhereverTheManagerIsKilled(t *testing.T) {
 }
 
 func (s story) begin(t *testing.T) *world {
-	w := newWorld(t, s.steps)
-	w.web.analysis = true
+	w := newWorld(t, s.steps, true)
 	w.run(time.Second)
 	w.start, w.manager.writes = w.now, 0
 	w.log.Reset()
@@ -88,6 +88,9 @@ func (s story) begin(t *testing.T) *world {
 // sameEnd forgives one thing: killed between taking the traffic away and writing
 // down the reason, the manager finds the traffic gone without a reason.
 func sameEnd(want, got string) bool {
+	// While the record of a template hung, that template went out: it is reported late.
+	got = strings.Replace(got, string(reason.BypassFound), string(reason.Ready), 1)
+	want = strings.Replace(want, string(reason.BypassFound), string(reason.Ready), 1)
 	lost := regexp.MustCompile(`RolledBack, \w+`)
 	return got == want || strings.Contains(got, string(reason.CanaryRoutesDeleted)) &&
 		lost.ReplaceAllString(got, "") == lost.ReplaceAllString(want, "")

@@ -115,12 +115,20 @@ func rank(key string) int {
 func trackOf(pod map[string]string, keys []string) map[string]string {
 	track := map[string]string{}
 	for _, key := range keys {
-		value := pod[key]
-		// A label value has at most 63 characters and begins with a letter or digit.
-		track[key] = strings.TrimPrefix(value[:min(len(value), 63-len(trackSuffix))]+trackSuffix, "-")
+		track[key] = TrackValue(pod[key])
 	}
 	return track
 }
+
+// TrackValue returns the value that a canary pod has where a stable pod has value:
+// web-canary for web, canary for "".
+func TrackValue(value string) string {
+	// A label value has at most 63 characters and begins with a letter or digit.
+	return strings.TrimPrefix(value[:min(len(value), 63-len(trackSuffix))]+trackSuffix, "-")
+}
+
+// IsTrackValue says whether value may be a TrackValue.
+func IsTrackValue(value string) bool { return strings.HasSuffix(value, trackSuffix[1:]) }
 
 // canaryLabels returns the labels of canary pods: those of stable pods, but for track.
 func canaryLabels(pod, track map[string]string) labels.Set {

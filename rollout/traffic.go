@@ -18,12 +18,22 @@ type Target struct {
 	// rollout is held.
 	Rollout string
 
+	// Extra is for the metadata of every object that is made for the rollout.
+	Extra ExtraMeta
+
 	// Seen is Traffic.Version of the observation that is acted on.
 	Seen string
 
 	// Track holds the pod labels whose value differs on canary pods, with the
 	// canary's value. Empty before the canary exists.
 	Track map[string]string
+}
+
+// CanaryLabels returns the labels of the canary pods. Track must not be empty.
+func (t Target) CanaryLabels() map[string]string {
+	canary := canaryLabels(t.Deployment.Spec.Template.Labels, t.Track)
+	canary[spec.LabelRollout] = t.Rollout
+	return canary
 }
 
 // Traffic is what the router found: the Services and Ingresses to split, and how
@@ -51,13 +61,20 @@ type Traffic struct {
 	Selectors []map[string]string
 
 	// OtherServices has the selector of every other Service in the namespace that
-	// selects pods, by the name of the Service. Canary pods must match none of these
-	// either: the users of such a Service never asked for this application. The
-	// Services that the router made for this Deployment are not among them.
+	// may select canary pods, by the name of the Service: those that select on a value
+	// which Target.Track or a choice of ChooseTrack gives to a label. Canary pods must
+	// match none of these either: the users of such a Service never asked for this
+	// application. The Services that the router made for this Deployment are not among
+	// them.
 	OtherServices map[string]map[string]string
 
 	// Problem is why the weights would not be true. nil: they are.
 	Problem *Problem
+
+	// PreviewRefused is why there is no preview although the Deployment asks for one:
+	// it is not allowed, or the API server refuses it. The weights are true without
+	// it. nil: nothing is wrong, or no preview is asked for.
+	PreviewRefused *Problem
 
 	// Routed says that at least one canary Ingress of this Deployment exists.
 	Routed bool
@@ -80,7 +97,7 @@ type Traffic struct {
 
 	// Current says that every canary Ingress that should exist does, is derived
 	// from its stable Ingress as that is now, belongs to Target.Rollout, and
-	// carries Weight and Match; and that the preview is as it should be.
+	// carries Weight and Match. The preview does not count.
 	Current bool
 
 	// Version changes whenever a canary Ingress is written.

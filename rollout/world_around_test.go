@@ -1,12 +1,15 @@
 package rollout_test
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/internal/apisim"
 	"github.com/headgate/headgate/rollout/spec"
 )
 
@@ -20,8 +23,8 @@ type job struct {
 	ends  time.Time
 }
 
-// autoscaler follows the load that stable has: a pod takes one pod's worth.
-type autoscaler struct {
+// scaling is an autoscaler, which follows the load that stable has: a pod takes one pod's worth.
+type scaling struct {
 	demand int  // pods' worth of traffic; 0: there is no autoscaler
 	own    bool // the user said how it may shrink stable, so Headgate leaves it alone
 	held   bool // it may not, for now
@@ -34,29 +37,33 @@ func (w *world) runJobs() {
 		if j.phase != rollout.JobActive || j.ends.After(w.now) {
 			continue
 		}
+		end := batchv1.JobCondition{Type: batchv1.JobComplete, Status: corev1.ConditionTrue}
 		w.jobs[i].phase = rollout.JobSucceeded
 		if w.jobsFail {
 			w.jobs[i].phase = rollout.JobFailedPhase
+			end.Type, end.Reason = batchv1.JobFailed, "BackoffLimitExceeded"
+			end.Message = "Job has reached the specified backoff limit"
 		}
+		out := apisim.Get[*batchv1.Job](w.api, namespace, canaryName+"-"+j.run).DeepCopy()
+		out.Status.Conditions = []batchv1.JobCondition{end}
+		must(w.api.UpdateStatus(out))
 		w.say("job", "%s: %s", j.run, w.jobs[i].phase)
 		w.oracle.jobs[j.run] = w.jobs[i].phase
 	}
 }
 
-// jobStatus is what is known of due.
-func (w *world) jobStatus(s snapshot, due *rollout.JobGoal) *rollout.JobStatus {
-	if due == nil {
-		return nil
+func (w *world) hasCronJob() bool {
+	return apisim.Get[*batchv1.CronJob](w.api, namespace, "smoke") != nil
+}
+
+// setCronJob makes the template of the Jobs, or takes it away.
+func (w *world) setCronJob(is bool) {
+	switch there := w.hasCronJob(); {
+	case is && !there:
+		must(w.api.Create(cronJob()))
+	case !is && there:
+		must(w.api.Delete(cronJob()))
 	}
-	for _, j := range s.jobs {
-		if j.run == due.Run {
-			return &rollout.JobStatus{Run: j.run, Phase: j.phase, Message: "Job web-canary-" + j.run + " failed: BackoffLimitExceeded"}
-		}
-	}
-	if w.noCronJob {
-		return &rollout.JobStatus{Run: due.Run, Phase: rollout.JobUnmakable, Message: "there is no CronJob " + due.Template}
-	}
-	return &rollout.JobStatus{Run: due.Run, Phase: rollout.JobMissing}
 }
 
 // scaleAt is when the autoscaler acts. Zero: it has no reason to.
@@ -72,12 +79,14 @@ func (w *world) wantedReplicas() int {
 	if w.scaler.demand == 0 || now == 0 { // scaled to 0 by hand: as autoscalers do, it stays out of it
 		return now
 	}
-	want := max(1, (w.scaler.demand*(100-max(w.inForce.weight, 0))+99)/100)
 	if w.scaler.held {
-		return max(want, now)
+		return max(w.load(), now)
 	}
-	return want
+	return w.load()
 }
+
+// load is how many pods' worth of traffic stable has.
+func (w *world) load() int { return max(1, (w.scaler.demand*(100-max(w.inForce.weight, 0))+99)/100) }
 
 func (w *world) autoscale() {
 	at, want := w.scaleAt(), w.wantedReplicas()
@@ -91,7 +100,8 @@ func (w *world) autoscale() {
 
 // autoscaled gives the Deployment an autoscaler that has been there for a while.
 func (w *world) autoscaled(demand int, own bool) {
-	w.scaler = autoscaler{demand: demand, own: own}
+	w.scaler = scaling{demand: demand, own: own}
+	must(w.api.Create(newScaler(own)))
 	w.web.replicas = demand
 	w.changed()
 }
@@ -122,49 +132,14 @@ func (w *world) openOrClose(point spec.GatePoint) {
 	w.say("gate", "%s before %s", does, point)
 }
 
-func (w *world) answer(point spec.GatePoint) *rollout.GateAnswer {
+func (w *world) answer(point spec.GatePoint) rollout.GateAnswer {
 	a := rollout.GateAnswer{Point: point, Open: !w.closed[point]}
 	if !a.Open {
 		a.Message = "https://gate.example.com answered 503"
 	}
-	return &a
-}
-
-// runJob ends Jobs that have no purpose any more, and makes the one that has.
-func (p *pass) runJob() bool {
-	goal := p.d.Job
-	for _, j := range p.seen.jobs {
-		if j.phase == rollout.JobActive && (goal == nil || j.run != goal.Run) && !p.setJobs("deletes Job "+j.run, without(p.w.jobs, j.run)) {
-			return false
-		}
-	}
-	is := func(j job) bool { return j.run == goal.Run }
-	if goal == nil || slices.ContainsFunc(p.seen.jobs, is) {
-		return true
-	}
-	made := job{goal.Run, rollout.JobActive, p.w.now.Add(jobTakes)}
-	return p.setJobs(fmt.Sprintf("runs Job %s of CronJob %s", goal.Run, goal.Template), append(slices.Clone(p.w.jobs), made))
-}
-
-func (p *pass) setJobs(what string, jobs []job) bool {
-	return p.write(jobObjects, what, func() { p.w.jobs = jobs })
+	return a
 }
 
 func without(jobs []job, run string) []job {
 	return slices.DeleteFunc(slices.Clone(jobs), func(j job) bool { return j.run == run })
-}
-
-func (p *pass) holdScaleDown() bool {
-	s := p.seen.scaler
-	if !p.d.HoldScaleDown || s.demand == 0 || s.own || s.held {
-		return true
-	}
-	return p.write(scalerObject, "lets no autoscaler shrink stable", func() { p.w.scaler.held = true })
-}
-
-func (p *pass) freeScaleDown() bool {
-	if p.d.HoldScaleDown || !p.seen.scaler.held {
-		return true
-	}
-	return p.write(scalerObject, "lets the autoscaler shrink stable again", func() { p.w.scaler.held = false })
 }

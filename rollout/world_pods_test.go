@@ -1,6 +1,10 @@
 package rollout_test
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // die makes n pods unavailable until then, the Available ones first.
 func (s *replicaSet) die(n int, until time.Time) {
@@ -56,6 +60,7 @@ func (w *world) control() (acted bool) {
 	d := &w.web
 	acted = d.observed != d.generation
 	d.observed = d.generation
+	d.reviseTemplate()
 	if d.paused {
 		return w.scalePaused() || acted
 	}
@@ -119,6 +124,27 @@ func (w *world) currentSet() *replicaSet {
 		}
 	}
 	w.say("stable", "rolling update to %s begins", d.template)
-	d.sets = append(d.sets, replicaSet{template: d.template})
+	d.sets = append(d.sets, replicaSet{template: d.template, revision: d.latestRevision() + 1})
 	return &d.sets[len(d.sets)-1]
+}
+
+func (d *deployment) latestRevision() int {
+	latest := 0
+	for _, s := range d.sets {
+		latest = max(latest, s.revision)
+	}
+	return latest
+}
+
+// reviseTemplate gives the ReplicaSet of the template the latest revision, held or
+// not, as the Deployment controller does.
+func (d *deployment) reviseTemplate() {
+	latest := d.latestRevision()
+	for i := range d.sets {
+		s := &d.sets[i]
+		if s.template == d.template && s.revision < latest {
+			s.history = strings.TrimPrefix(fmt.Sprintf("%s,%d", s.history, s.revision), ",")
+			s.revision = latest + 1
+		}
+	}
 }

@@ -1,14 +1,20 @@
 package rollout_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	netv1 "k8s.io/api/networking/v1"
+
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/internal/apisim"
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
+	"github.com/headgate/headgate/webhook"
 )
 
 const (
@@ -30,22 +36,32 @@ type failer interface {
 	Fatalf(format string, args ...any)
 }
 
-// world is a cluster with one Deployment in it, and with everybody who touches
-// it: persons, the webhook, the Deployment controller, pods, the router in front
-// of them, the metrics, and the manager, which carries out what rollout.Next
-// decides. It is the cheapest thing in which an ordering can go wrong.
+// world is a cluster with one Deployment in it, and with everybody who touches it.
+// The manager in it is the real one: the Reconciler, the Router of package ingress,
+// the autoscaler Holder and webhook.Mutate. Everything else is the cheapest thing in
+// which an ordering can go wrong.
+//
+//	persons ─► webhook.Mutate ─┐                     ┌─ caches, each so far behind
+//	Deployment controller ─────┤                     │            │
+//	pods, Jobs, autoscaler ────┼──► apisim.Server ───┤            ▼
+//	                           │     ▲               └─ live ─► Reconciler, Router, Holder
+//	router (reloads later) ◄───┘     │                            │
+//	                                 └─ faults: any write may ◄───┘
+//	     oracle: looks at            fail, or hang, or kill
+//	     every write
 type world struct {
 	t     failer
 	now   time.Time
 	start time.Time
 	log   strings.Builder
 
+	api *apisim.Server
+
 	web    deployment
 	canary *canaryDeployment
-	routes [2]route // the canary Ingresses of two stable ones
-	since  time.Time
+	routes [2]route // the canary Ingresses of ingressNames
 	jobs   []job
-	scaler autoscaler
+	scaler scaling
 
 	// inForce is what traffic meets. Routers act on what is written some time
 	// later, at syncAt.
@@ -56,40 +72,37 @@ type world struct {
 
 	broken       map[string]bool // templates whose pods never become Available
 	verdicts     map[string]rollout.Verdict
+	failsOnce    bool // the next measurement after a Fail is a Pass
 	metricsDown  bool
-	problem      *rollout.Problem
 	webhookDown  bool
 	closed       map[spec.GatePoint]bool // the gates that say no
 	trouble      string                  // what Kubernetes says of canary pods that are missing
-	noCronJob    bool
+	missing      string                  // what it says of stable pods that a stalled promotion waits for
+	ignored      bool                    // routers ignore what is written
+	refuses      func(apisim.Write) bool // the writes that a policy refuses; nil: none
+	noPreview    *rollout.Problem        // why the preview host is refused; nil: it is not
 	jobsFail     bool
 	controllerAt time.Time
 
 	manager manager
 	seen    snapshot
-	past    []snapshot
 	oracle  oracle
 }
 
 // deployment is the user's.
 type deployment struct {
-	template   string
-	replicas   int
-	paused     bool
-	hold       string
-	phase      spec.Phase
-	command    string
+	webSpec
 	generation int
 	observed   int // generation that the Deployment controller has acted on
 
-	asked
 	plan    rollout.AnalysisPlan
 	planErr error
 
-	reason   reason.Reason
-	message  string
-	sets     []replicaSet // oldest first
-	progress time.Time
+	reason    reason.Reason
+	message   string
+	sets      []replicaSet // oldest first
+	progress  time.Time
+	published published
 }
 
 // asked is what the user wrote: the annotations, and whether there is one that
@@ -101,8 +114,11 @@ type asked struct {
 
 // replicaSet is a template and its pods: when each becomes Available.
 type replicaSet struct {
-	template string
-	pods     []time.Time
+	template  string
+	pods      []time.Time
+	revision  int
+	history   string // earlier revisions, such as "1,3"
+	published published
 }
 
 type canaryDeployment struct {
@@ -114,10 +130,9 @@ type canaryDeployment struct {
 type route struct {
 	rollout string
 	split
-	recorded int // the weight that Headgate wrote last
+	recorded    int  // the weight that Headgate wrote last
+	terminating bool // deleted, but it has a finalizer
 }
-
-func newRoute(rollout string, s split) route { return route{rollout, s, s.weight} }
 
 // split is which requests come to the canary: so many of a hundred, and those
 // that match.
@@ -150,23 +165,33 @@ func (s split) String() string {
 }
 
 // newWorld has v1 running with 4 pods, opted in.
-func newWorld(t failer, steps string) *world {
+func newWorld(t failer, steps string, analysis bool) *world {
 	w := &world{
 		t: t, now: noon, start: noon, lag: 3 * time.Second,
 		broken: map[string]bool{}, verdicts: map[string]rollout.Verdict{}, closed: map[spec.GatePoint]bool{},
 		web: deployment{
-			template: "v1", replicas: 4, generation: 1, observed: 1, progress: noon,
-			asked: asked{strategy: "canary", steps: steps}, plan: rollout.AnalysisPlan{Interval: 30 * time.Second},
-			sets: []replicaSet{{template: "v1", pods: make([]time.Time, 4)}},
+			webSpec:    webSpec{template: "v1", replicas: 4, asked: asked{strategy: "canary", steps: steps, analysis: analysis}},
+			generation: 1, observed: 1, progress: noon, plan: rollout.AnalysisPlan{Interval: 30 * time.Second},
+			sets: []replicaSet{{template: "v1", pods: make([]time.Time, 4), revision: 1}},
 		},
 		inForce: unrouted,
 		manager: manager{dirty: true, killAfter: -1},
 	}
 	w.oracle = newOracle(w)
+	w.build()
+	w.publish()
+	w.startManager()
 	w.run(time.Second)
 	w.start = w.now
 	w.log.Reset()
 	return w
+}
+
+// sent is the template of dep as an API server sends it.
+func sent(dep *appsv1.Deployment) json.RawMessage {
+	text, err := json.Marshal(dep.Spec.Template)
+	must(err)
+	return text
 }
 
 func (w *world) say(who, format string, args ...any) {
@@ -179,10 +204,11 @@ func (w *world) fail(format string, args ...any) {
 	w.t.Fatalf("%s\n%s", fmt.Sprintf(format, args...), w.log.String())
 }
 
+func (w *world) clock() time.Time { return w.now }
+
 // changed is a write to the user's Deployment: its controller acts a second
 // later.
 func (w *world) changed() {
-	w.web.generation++
 	w.wake(time.Second)
 	w.publish()
 }
@@ -199,18 +225,36 @@ func (w *world) apply(template string) {
 		return
 	}
 	w.say("person", "applies %s", template)
-	w.web.template, w.web.progress = template, w.now
-	switch {
-	case w.web.strategy == "" || w.webhookDown:
-	case w.web.replicas == 0 && w.web.hold == "":
-		w.say("webhook", "lets it through: replicas is 0")
-	default:
-		w.web.hold = strconv.Itoa(w.web.generation + 1)
-		w.web.paused, w.web.phase = true, spec.Pending
-		w.say("webhook", "holds %s as rollout %s", template, w.web.hold)
-	}
+	w.web.progress = w.now
+	w.admit(func(d *webSpec) { d.template = template })
 	delete(w.oracle.dead, trial{w.web.hold, template}) // applied anew under an old name: no webhook gave it one
 	w.changed()
+}
+
+// admit is a write of a person to the user's Deployment, on which the webhook has its
+// say.
+func (w *world) admit(change func(*webSpec)) {
+	was := w.stable()
+	is := was.DeepCopy()
+	change(&w.web.webSpec)
+	w.web.fill(is)
+	if w.webhookDown {
+		return
+	}
+	out := webhook.Mutate(webhook.Request{Old: was, New: is, OldTemplate: sent(was), NewTemplate: sent(is)})
+	if out.Deployment == nil {
+		w.fail("the webhook denies a write: %s", out.Denial)
+	}
+	w.web.webSpec = readWebSpec(out.Deployment)
+	switch {
+	case out.Decision == webhook.Held:
+		w.say("webhook", "holds %s as rollout %s", w.web.template, w.web.hold)
+	case out.Decision == webhook.Released:
+		w.web.progress = w.now
+		w.say("webhook", "releases %s", w.web.template)
+	case out.Bypass == reason.ScaledToZero:
+		w.say("webhook", "lets it through: replicas is 0")
+	}
 }
 
 func (w *world) scale(replicas int) {
@@ -236,11 +280,8 @@ func (w *world) optInOrOut() {
 		return
 	}
 	w.say("person", "removes the opt-in")
-	w.web.strategy = ""
-	if !w.webhookDown && w.web.hold != "" {
-		w.say("webhook", "releases %s", w.web.template)
-		w.web.hold, w.web.paused, w.web.phase, w.web.progress = "", false, "", w.now
-	}
+	w.admit(func(d *webSpec) { d.strategy = "" })
+	clear(w.oracle.dead) // a person who opts out lets the template go, whatever was said of it
 	w.changed()
 }
 
@@ -272,12 +313,7 @@ func (w *world) edit(weight int) {
 		return
 	}
 	w.say("person", "edits the weight to %d", weight)
-	for i := range w.routes {
-		if w.routes[i].rollout != "" {
-			w.routes[i].weight = weight
-		}
-	}
-	w.routesChanged()
+	w.eachCanaryIngress(func(ing *netv1.Ingress) { set(ing, nginx+"canary-weight", strconv.Itoa(weight)) })
 }
 
 // editMatch does so with what they match.
@@ -286,12 +322,21 @@ func (w *world) editMatch(m spec.Match) {
 		return
 	}
 	w.say("person", "edits what is matched to %+v", m)
+	w.eachCanaryIngress(func(ing *netv1.Ingress) {
+		set(ing, nginx+"canary-by-header", m.Header)
+		set(ing, nginx+"canary-by-header-value", m.Value)
+		set(ing, nginx+"canary-by-header-pattern", m.Pattern)
+		set(ing, nginx+"canary-by-cookie", m.Cookie)
+	})
+}
+
+func (w *world) eachCanaryIngress(change func(*netv1.Ingress)) {
 	for i := range w.routes {
 		if w.routes[i].rollout != "" {
-			w.routes[i].match = m
+			rewrite(w, w.canaryIngress(i), change)
 		}
 	}
-	w.routesChanged()
+	w.publish()
 }
 
 func (w *world) deleteRoute(i int) {
@@ -299,8 +344,8 @@ func (w *world) deleteRoute(i int) {
 		return
 	}
 	w.say("person", "deletes canary Ingress %d", i+1)
-	w.routes[i] = route{}
-	w.routesChanged()
+	must(w.api.Delete(&netv1.Ingress{ObjectMeta: meta(w.canaryIngress(i))}))
+	w.publish()
 }
 
 func (w *world) deleteRoutes() {
@@ -308,8 +353,12 @@ func (w *world) deleteRoutes() {
 		return
 	}
 	w.say("person", "deletes the canary Ingresses")
-	w.routes = [2]route{}
-	w.routesChanged()
+	for i := range w.routes {
+		if w.routes[i].rollout != "" {
+			must(w.api.Delete(&netv1.Ingress{ObjectMeta: meta(w.canaryIngress(i))}))
+		}
+	}
+	w.publish()
 }
 
 func (w *world) damage() {
@@ -317,7 +366,7 @@ func (w *world) damage() {
 		return
 	}
 	w.say("person", "damages the state annotation")
-	w.canary.state = `{"rollout":`
+	rewrite(w, canaryName, func(dep *appsv1.Deployment) { set(dep, spec.AnnotationState, `{"rollout":`) })
 	w.publish()
 }
 
@@ -331,7 +380,29 @@ func (w *world) deleteCanary() {
 	}
 	clear(w.oracle.jobs)
 	w.oracle.orphaned, w.oracle.trafficEnded = w.inForce.reaches(), time.Time{}
-	w.canary, w.jobs = nil, nil
+	must(w.api.Delete(&appsv1.Deployment{ObjectMeta: meta(canaryName)}))
+	w.publish()
+}
+
+// editCanary gives the canary another image, as a tool does that updates images.
+func (w *world) editCanary() {
+	if w.canary == nil {
+		return
+	}
+	w.say("person", "edits the template of the canary Deployment")
+	rewrite(w, canaryName, func(dep *appsv1.Deployment) {
+		dep.Spec.Template.Spec.Containers[0].Image += "-edited"
+	})
+	w.publish()
+}
+
+// finalize keeps a canary Ingress from going when it is deleted.
+func (w *world) finalize(i int) {
+	if w.routes[i].rollout == "" {
+		return
+	}
+	w.say("person", "puts a finalizer on canary Ingress %d", i+1)
+	rewrite(w, w.canaryIngress(i), func(ing *netv1.Ingress) { ing.Finalizers = []string{"example.com/keep"} })
 	w.publish()
 }
 
@@ -373,11 +444,9 @@ func widest(routes [2]route) split {
 }
 
 func (w *world) routesChanged() {
-	w.since = w.now
 	if w.syncAt.IsZero() {
 		w.syncAt = w.now.Add(w.lag)
 	}
-	w.publish()
 }
 
 // run lets d pass, from one thing that happens to the next.
@@ -423,7 +492,10 @@ func (w *world) untilReason(r reason.Reason) {
 }
 
 // nextEvent is when something happens next if nobody does anything.
-func (w *world) nextEvent() time.Time {
+func (w *world) nextEvent() time.Time { return w.nextAmong(w.manager.wakes(w.now)) }
+
+// nextAmong is the first of what happens without the manager, and of others.
+func (w *world) nextAmong(others ...time.Time) time.Time {
 	next := never
 	soonest := func(t time.Time) {
 		if t.After(w.now) && t.Before(next) {
@@ -432,7 +504,7 @@ func (w *world) nextEvent() time.Time {
 	}
 	// The manager takes time: what was due meanwhile is late, not lost.
 	late := w.now.Add(time.Millisecond)
-	for _, t := range []time.Time{w.syncAt, w.controllerAt, w.scaleAt(), w.manager.wakes(w.now)} {
+	for _, t := range append(others, w.syncAt, w.controllerAt, w.scaleAt()) {
 		if !t.IsZero() {
 			soonest(latest(t, late))
 		}

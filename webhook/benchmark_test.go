@@ -22,6 +22,7 @@ func BenchmarkMutate(b *testing.B) {
 		"new template": {Old: web(written), New: web(written, image("v2"))},
 		"hold stays":   {Old: web(written, held), New: web(written, held, paused(false))},
 	} {
+		r = withTemplates(r)
 		r.CheckAnalysis, r.CheckGates = checkAnalysis, checkGates
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -35,7 +35,8 @@
 //
 // # Decisions
 //
-// The first row that applies decides. "Template" is spec.template.
+// The first row that applies decides. "Template" is spec.template as the API server
+// sent it: a field that this program does not know counts like any other.
 //
 //	the write                                         decision    what changes in it
 //	------------------------------------------------  ----------  ----------------------------------

@@ -106,6 +106,13 @@ func (h *Handler) readRequest(req admission.Request) (Request, error) {
 		if err := h.decoder.DecodeRaw(req.OldObject, r.Old); err != nil {
 			return Request{}, fmt.Errorf("decode oldObject: %w", err)
 		}
+		var err error
+		if r.OldTemplate, err = templateIn(req.OldObject.Raw); err != nil {
+			return Request{}, fmt.Errorf("decode oldObject: %w", err)
+		}
+		if r.NewTemplate, err = templateIn(req.Object.Raw); err != nil {
+			return Request{}, fmt.Errorf("decode object: %w", err)
+		}
 	}
 	return r, nil
 }

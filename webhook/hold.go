@@ -74,7 +74,7 @@ func (out *Outcome) holdOrBypass(r Request) {
 		return
 	}
 	out.startRollout(r)
-	if !r.templateChanged() {
+	if r.change == sameTemplate {
 		out.warn("%s was un-paused and is now held as rollout %s, because its template may never have run", r.New.Name, rolloutID(r.Old))
 	}
 }

@@ -1,10 +1,10 @@
 package webhook
 
 import (
+	"encoding/json"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
-	apiequality "k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
@@ -32,6 +32,12 @@ type Request struct {
 	Old *appsv1.Deployment // nil when New is created
 	New *appsv1.Deployment // never modified
 
+	// OldTemplate and NewTemplate are spec.template of Old and New, the JSON that the
+	// API server sent. They alone decide what is a new template: Old and New lack
+	// every field that is newer than the API types of this program. Both are ignored
+	// when New is created.
+	OldTemplate, NewTemplate json.RawMessage
+
 	// ByManager says that Headgate's manager is the writer. Only the manager
 	// releases a hold and sets the phase, so its writes are stored as they are.
 	ByManager bool
@@ -44,6 +50,8 @@ type Request struct {
 	// CheckGates returns an error that names the first gate of headgate.dev/gates
 	// that the operator does not allow. It must be pure. nil accepts every gate.
 	CheckGates func([]spec.Gate) error
+
+	change templateChange // set by Mutate: the comparison is made once
 }
 
 // Outcome is what becomes of a Request.
@@ -73,6 +81,7 @@ func Mutate(r Request) Outcome {
 	if r.ByManager || !r.optedInBefore() && !spec.OptedIn(r.New.Annotations) {
 		return out
 	}
+	r.change = changeOf(r.OldTemplate, r.NewTemplate)
 	if !spec.OptedIn(r.New.Annotations) {
 		out.optOut(r)
 		return out
@@ -108,13 +117,13 @@ func (out *Outcome) allowCreate() {
 // wanted is what r.New says.
 func (out *Outcome) decideUpdate(r Request, wanted spec.Spec) {
 	restoreMarkers(r.Old, out.Deployment)
-	changed := r.templateChanged()
+	changed := r.change != sameTemplate
 	switch {
 	case isHeld(r.Old) && changed:
 		// Even at 0 replicas or with Recreate: a released template that was never
 		// judged would start on the next scale-up.
 		out.startRollout(r)
-		if r.sameVersion() {
+		if r.change == restartedTemplate {
 			out.warn("%s is held: this restarts the waiting template, as rollout %s, and not the running version",
 				r.New.Name, rolloutID(r.Old))
 		}
@@ -138,7 +147,7 @@ func (out *Outcome) decideUpdate(r Request, wanted spec.Spec) {
 func (out *Outcome) optOut(r Request) {
 	wasHeld := isHeld(r.Old)
 	removeMarkers(out.Deployment)
-	if !wasHeld && !r.templateChanged() {
+	if !wasHeld && r.change == sameTemplate {
 		return
 	}
 	out.Decision = Bypassed
@@ -156,20 +165,10 @@ func (r Request) optedInBefore() bool {
 	return r.Old != nil && spec.OptedIn(r.Old.Annotations)
 }
 
-func (r Request) templateChanged() bool {
-	return !apiequality.Semantic.DeepEqual(r.Old.Spec.Template, r.New.Spec.Template)
-}
-
-// sameVersion reports whether the templates differ at most in the annotation that
-// holds the time of the last restart. A PUT that drops it is another restart.
-func (r Request) sameVersion() bool {
-	return apiequality.Semantic.DeepEqual(spec.Unrestarted(r.Old.Spec.Template), spec.Unrestarted(r.New.Spec.Template))
-}
-
 // isRollingRestart reports whether a changed template restarts the version that
 // runs, and the user wants no canary for that. At the end of the user's pause the
 // template may never have run. A zero wanted means that the annotations do not
 // parse: the wish is unknown then, and the template is held, which can be undone.
 func (r Request) isRollingRestart(wanted spec.Spec) bool {
-	return wanted.Restart == spec.RestartRolling && !r.endsUserPause() && r.sameVersion()
+	return wanted.Restart == spec.RestartRolling && !r.endsUserPause() && r.change == restartedTemplate
 }

@@ -35,7 +35,7 @@ func TestAnnotationsAreParsedOnce(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			got := map[string]int{}
-			webhook.Mutate(webhook.Request{
+			mutate(webhook.Request{
 				Old: c.old, New: c.new,
 				CheckAnalysis: func(text string) error { got[text]++; return nil },
 				CheckGates: func(gates []spec.Gate) error {

@@ -82,7 +82,7 @@ func optedIn(d *appsv1.Deployment) bool { return d != nil && spec.OptedIn(d.Anno
 func TestTheUsersFieldsAreNeverChanged(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := drawRequest(t)
-		out := webhook.Mutate(r)
+		out := mutate(r)
 		if out.Decision == webhook.Denied {
 			return
 		}
@@ -102,12 +102,12 @@ func TestTheUsersFieldsAreNeverChanged(t *testing.T) {
 func TestASecondCallChangesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := drawRequest(t)
-		out := webhook.Mutate(r)
+		out := mutate(r)
 		if out.Decision == webhook.Denied {
 			return
 		}
 		r.New = out.Deployment
-		again := webhook.Mutate(r)
+		again := mutate(r)
 		if diff := cmp.Diff(out.Deployment, again.Deployment); diff != "" {
 			t.Fatal(out.Decision, again.Decision, again.Denial, diff)
 		}
@@ -125,7 +125,7 @@ func TestWithoutOptInNothingChanges(t *testing.T) {
 		}
 		optedOut(r.New)
 		want := webhook.Outcome{Decision: webhook.Allowed, Deployment: r.New}
-		if diff := cmp.Diff(want, webhook.Mutate(r)); diff != "" {
+		if diff := cmp.Diff(want, mutate(r)); diff != "" {
 			t.Fatal(diff)
 		}
 	})
@@ -139,7 +139,7 @@ func TestAHoldEndsOnlyByTheManagerOrByOptingOut(t *testing.T) {
 		if !optedIn(r.New) {
 			return
 		}
-		out := webhook.Mutate(r)
+		out := mutate(r)
 		if out.Decision == webhook.Denied {
 			return
 		}
@@ -162,7 +162,7 @@ func TestANewTemplateIsHeldOrTheWriterIsTold(t *testing.T) {
 		if !optedIn(r.Old) || r.Old.Spec.Template.Spec.Containers[0].Image == r.New.Spec.Template.Spec.Containers[0].Image {
 			return
 		}
-		out := webhook.Mutate(r)
+		out := mutate(r)
 		switch out.Decision {
 		case webhook.Denied:
 		case webhook.Held, webhook.UserPaused:
@@ -183,7 +183,7 @@ func TestANewTemplateIsHeldOrTheWriterIsTold(t *testing.T) {
 func TestOnlyTheRunningVersionPassesAsARestart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := drawRequest(t)
-		if webhook.Mutate(r).Decision != webhook.Restarted {
+		if mutate(r).Decision != webhook.Restarted {
 			return
 		}
 		if r.Old.Spec.Paused {

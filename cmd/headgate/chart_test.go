@@ -2,8 +2,11 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -54,6 +57,10 @@ func helmFunctions(chart *template.Template) template.FuncMap {
 		"toYaml": func(v any) (string, error) {
 			text, err := yaml.Marshal(v)
 			return strings.TrimSuffix(string(text), "\n"), err
+		},
+		"toJson": func(v any) (string, error) {
+			text, err := json.Marshal(v)
+			return string(text), err
 		},
 		"nindent": func(width int, text string) string {
 			line := "\n" + strings.Repeat(" ", width)
@@ -207,6 +214,60 @@ func TestOwnQueriesAreConfined(t *testing.T) {
 			})
 			if err != nil || cfg.NamespaceLabel != tt.want {
 				t.Errorf("queries are confined by the label %q, want %q (%v)", cfg.NamespaceLabel, tt.want, err)
+			}
+		})
+	}
+}
+
+// A user reaches no preview host that the operator did not allow.
+func TestPreviewHostsAreTheOperators(t *testing.T) {
+	set := func(values map[string]any) {
+		ingress := values["ingress"].(map[string]any)
+		ingress["previewDomains"], ingress["previewBelowOwnHosts"] = []any{"a.test", "b.test"}, true
+	}
+	for name, tt := range map[string]struct {
+		change   func(values map[string]any)
+		domains  []string
+		ownHosts bool
+	}{
+		"none by default":      {unchanged, nil, false},
+		"those that it allows": {set, []string{"a.test", "b.test"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			environ := map[string]string{"HEADGATE_NAMESPACE": "headgate-system"}
+			for _, variable := range []string{"HEADGATE_PREVIEW_DOMAINS", "HEADGATE_PREVIEW_BELOW_OWN_HOSTS"} {
+				environ[variable] = managerEnv(t, variable, tt.change)
+			}
+			cfg, err := parseConfig(environ)
+			if err != nil || !slices.Equal(cfg.PreviewDomains, tt.domains) || cfg.PreviewBelowOwnHosts != tt.ownHosts {
+				t.Errorf("domains %q, own hosts %v, %v", cfg.PreviewDomains, cfg.PreviewBelowOwnHosts, err)
+			}
+		})
+	}
+}
+
+func TestCanaryObjectsHaveTheOperatorsMetadata(t *testing.T) {
+	set := func(values map[string]any) {
+		values["canary"] = map[string]any{
+			"labels":      map[string]any{"team": "platform"},
+			"annotations": map[string]any{"example.com/why": `a "b", c: d`},
+		}
+	}
+	for name, tt := range map[string]struct {
+		change              func(values map[string]any)
+		labels, annotations pairs
+	}{
+		"none by default": {unchanged, nil, nil},
+		"as written":      {set, pairs{"team": "platform"}, pairs{"example.com/why": `a "b", c: d`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			environ := map[string]string{"HEADGATE_NAMESPACE": "headgate-system"}
+			for _, variable := range []string{"HEADGATE_CANARY_LABELS", "HEADGATE_CANARY_ANNOTATIONS"} {
+				environ[variable] = managerEnv(t, variable, tt.change)
+			}
+			cfg, err := parseConfig(environ)
+			if err != nil || !maps.Equal(cfg.CanaryLabels, tt.labels) || !maps.Equal(cfg.CanaryAnnotations, tt.annotations) {
+				t.Errorf("labels %v, annotations %v, %v", cfg.CanaryLabels, cfg.CanaryAnnotations, err)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/headgate/headgate/analysis"
 	"github.com/headgate/headgate/analysis/gate"
+	"github.com/headgate/headgate/rollout"
 )
 
 // Config is everything that an operator can set. The tag env names the variable,
@@ -34,13 +36,17 @@ type Config struct {
 	QueryTimeout      time.Duration   `env:"HEADGATE_QUERY_TIMEOUT" envDefault:"10s"`
 	NamespaceLabel    string          `env:"HEADGATE_NAMESPACE_LABEL" example:"namespace"`
 
-	IngressControllers []string      `env:"HEADGATE_INGRESS_CONTROLLERS" envDefault:"k8s.io/ingress-nginx"`
-	AnnotationsPrefix  string        `env:"HEADGATE_ANNOTATIONS_PREFIX" envDefault:"nginx.ingress.kubernetes.io"`
-	PreviewDomains     []string      `env:"HEADGATE_PREVIEW_DOMAINS" example:"preview.example.com"`
-	Settle             time.Duration `env:"HEADGATE_SETTLE" envDefault:"5s"`
-	Drain              time.Duration `env:"HEADGATE_DRAIN" envDefault:"10s"`
+	IngressControllers   []string      `env:"HEADGATE_INGRESS_CONTROLLERS" envDefault:"k8s.io/ingress-nginx"`
+	AnnotationsPrefix    string        `env:"HEADGATE_ANNOTATIONS_PREFIX" envDefault:"nginx.ingress.kubernetes.io"`
+	PreviewDomains       []string      `env:"HEADGATE_PREVIEW_DOMAINS" example:"preview.example.com"`
+	PreviewBelowOwnHosts bool          `env:"HEADGATE_PREVIEW_BELOW_OWN_HOSTS" envDefault:"false"`
+	Settle               time.Duration `env:"HEADGATE_SETTLE" envDefault:"5s"`
+	Drain                time.Duration `env:"HEADGATE_DRAIN" envDefault:"10s"`
 
 	GateAddresses gate.Allowed `env:"HEADGATE_GATE_ADDRESSES" example:"https://gates.example.com/headgate"`
+
+	CanaryLabels      pairs `env:"HEADGATE_CANARY_LABELS" example:"{\"team\":\"platform\"}"`
+	CanaryAnnotations pairs `env:"HEADGATE_CANARY_ANNOTATIONS" example:"{\"example.com/owner\":\"platform\"}"`
 
 	LeaderElection          bool `env:"HEADGATE_LEADER_ELECTION" envDefault:"true"`
 	MaxConcurrentReconciles int  `env:"HEADGATE_MAX_CONCURRENT_RECONCILES" envDefault:"4"`
@@ -71,6 +77,11 @@ func (c Config) Validate() error {
 			"want a URL, e.g. http://prometheus.monitoring:9090"),
 		check(c.QueryTimeout > 0, "HEADGATE_QUERY_TIMEOUT", c.QueryTimeout, "want more than 0s, e.g. 10s"),
 		checkEach(c.PreviewDomains, isDomain, "HEADGATE_PREVIEW_DOMAINS", "want domains, e.g. preview.example.com"),
+		checkPairs(rollout.CheckExtraLabels(c.CanaryLabels), "HEADGATE_CANARY_LABELS", c.CanaryLabels,
+			`want labels as a JSON object, e.g. {"team":"platform"}`),
+		checkPairs(rollout.CheckExtraAnnotations(c.CanaryAnnotations, c.AnnotationsPrefix),
+			"HEADGATE_CANARY_ANNOTATIONS", c.CanaryAnnotations,
+			`want annotations as a JSON object, e.g. {"example.com/owner":"platform"}`),
 		check(c.Settle >= 0, "HEADGATE_SETTLE", c.Settle, "want 0s or more, e.g. 5s"),
 		check(c.Drain >= 0, "HEADGATE_DRAIN", c.Drain, "want 0s or more, e.g. 10s"),
 		check(c.MaxConcurrentReconciles > 0, "HEADGATE_MAX_CONCURRENT_RECONCILES", c.MaxConcurrentReconciles, "want 1 or more, e.g. 4"),
@@ -94,6 +105,43 @@ func checkEach(list []string, ok func(string) bool, variable, want string) error
 		}
 	}
 	return nil
+}
+
+// checkPairs returns nil if err is, otherwise an error that also says what is wanted.
+func checkPairs(err error, variable string, value pairs, want string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", check(false, variable, value, want), err)
+}
+
+// pairs are labels or annotations, as a JSON object: an annotation may contain commas
+// and colons.
+type pairs map[string]string
+
+// UnmarshalText reads {"key":"value"}. An empty text is no pairs.
+func (p *pairs) UnmarshalText(text []byte) error {
+	*p = nil
+	if len(text) == 0 {
+		return nil
+	}
+	var parsed map[string]string
+	if err := json.Unmarshal(text, &parsed); err != nil {
+		return err
+	}
+	if len(parsed) > 0 {
+		*p = parsed
+	}
+	return nil
+}
+
+// String is the inverse of UnmarshalText.
+func (p pairs) String() string {
+	text, err := json.Marshal(map[string]string(p))
+	if err != nil {
+		return "" // cannot happen: strings can be encoded
+	}
+	return string(text)
 }
 
 func isDomain(s string) bool { return len(validation.IsDNS1123Subdomain(s)) == 0 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/headgate/headgate/analysis"
 )
@@ -53,6 +54,12 @@ func TestParseConfig(t *testing.T) {
 			func(c *Config) {
 				c.IngressControllers = []string{"k8s.io/ingress-nginx", "traefik.io/ingress-controller"}
 			},
+		},
+		"labels and annotations are JSON objects": {
+			map[string]string{
+				"HEADGATE_CANARY_LABELS": `{"team":"platform","app.kubernetes.io/part-of":"shop"}`, "HEADGATE_CANARY_ANNOTATIONS": "{}",
+			},
+			func(c *Config) { c.CanaryLabels = pairs{"team": "platform", "app.kubernetes.io/part-of": "shop"} },
 		},
 		"settle may be 0s and metrics may be off": {
 			map[string]string{"HEADGATE_SETTLE": "0s", "HEADGATE_METRICS_ADDRESS": "0"},
@@ -110,6 +117,28 @@ func TestParseConfigSaysWhatIsWrong(t *testing.T) {
 		"a domain is no wildcard": {
 			map[string]string{"HEADGATE_PREVIEW_DOMAINS": "*.example.com"},
 			`HEADGATE_PREVIEW_DOMAINS="*.example.com": want domains, e.g. preview.example.com`,
+		},
+		"labels are a JSON object": {
+			map[string]string{"HEADGATE_CANARY_LABELS": "team=platform"},
+			`HEADGATE_CANARY_LABELS="team=platform": want a JSON object, e.g. {"team":"platform"}. ` +
+				`Labels for every object that Headgate makes for a rollout, such as one that a policy requires: ` +
+				`the canary Deployment, Services, Ingresses and Jobs, not their pods.`,
+		},
+		"a label is one that the API server accepts": {
+			map[string]string{"HEADGATE_CANARY_LABELS": `{"team":"the platform"}`},
+			`HEADGATE_CANARY_LABELS="{\"team\":\"the platform\"}": want labels as a JSON object, e.g. {"team":"platform"}: ` +
+				`value "the platform" of team: ` + validation.IsValidLabelValue("the platform")[0],
+		},
+		"a label of Headgate's own is refused": {
+			map[string]string{"HEADGATE_CANARY_LABELS": `{"app.kubernetes.io/managed-by":"helm"}`},
+			`HEADGATE_CANARY_LABELS="{\"app.kubernetes.io/managed-by\":\"helm\"}": want labels as a JSON object, ` +
+				`e.g. {"team":"platform"}: app.kubernetes.io/managed-by: Headgate, Kubernetes or Argo CD gives it a meaning`,
+		},
+		"an annotation that a router reads is refused": {
+			map[string]string{"HEADGATE_ANNOTATIONS_PREFIX": "nginx.test", "HEADGATE_CANARY_ANNOTATIONS": `{"nginx.test/canary-weight":"50"}`},
+			`HEADGATE_CANARY_ANNOTATIONS="{\"nginx.test/canary-weight\":\"50\"}": want annotations as a JSON object, ` +
+				`e.g. {"example.com/owner":"platform"}: nginx.test/canary-weight: the ingress controller reads it, ` +
+				`and Headgate alone writes it`,
 		},
 		"one error names every wrong variable": {
 			map[string]string{"HEADGATE_WEBHOOK_PORT": "0", "HEADGATE_PROBE_ADDRESS": "8081", "HEADGATE_MAX_CONCURRENT_RECONCILES": "0"},

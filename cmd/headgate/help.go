@@ -45,6 +45,8 @@ func kindOf(t reflect.Type) string {
 	switch {
 	case t.Kind() == reflect.Slice:
 		return "list"
+	case t.Kind() == reflect.Map:
+		return "JSON object"
 	case t.String() == "time.Duration":
 		return "duration"
 	case t.String() == "slog.Level":

@@ -20,12 +20,17 @@ var meanings = map[string]string{
 		"Empty: it sees every series. The chart sets namespace.",
 	"HEADGATE_INGRESS_CONTROLLERS": "The IngressClass controllers that honour canary annotations, comma-separated.",
 	"HEADGATE_ANNOTATIONS_PREFIX":  "The prefix of the canary annotations that these controllers read.",
-	"HEADGATE_PREVIEW_DOMAINS": "The domains that every headgate.dev/preview-host may use, comma-separated. " +
-		"A host below a host of the Deployment's own Ingress is always allowed.",
+	"HEADGATE_PREVIEW_DOMAINS": "The domains below which every headgate.dev/preview-host may be, comma-separated. " +
+		"Any other preview host is refused.",
+	"HEADGATE_PREVIEW_BELOW_OWN_HOSTS": "Whether a headgate.dev/preview-host may also be below a host " +
+		"that the Deployment's own Ingresses serve.",
 	"HEADGATE_SETTLE": "How long routers may take to act on a weight. Metrics count from then on.",
 	"HEADGATE_DRAIN":  "How long canary pods stay without traffic, after HEADGATE_SETTLE.",
 	"HEADGATE_GATE_ADDRESSES": "The URL prefixes that headgate.dev/gates may use, comma-separated. " +
 		"Without any, every gate is refused.",
+	"HEADGATE_CANARY_LABELS": "Labels for every object that Headgate makes for a rollout, " +
+		"such as one that a policy requires: the canary Deployment, Services, Ingresses and Jobs, not their pods.",
+	"HEADGATE_CANARY_ANNOTATIONS":        "Annotations for every object that Headgate makes for a rollout.",
 	"HEADGATE_LEADER_ELECTION":           "Whether replicas elect a leader, which alone runs rollouts. Turn it off only for a single process.",
 	"HEADGATE_MAX_CONCURRENT_RECONCILES": "How many Deployments are processed in parallel.",
 	"HEADGATE_LOG_LEVEL":                 "The lowest level that is logged: debug, info, warn or error.",

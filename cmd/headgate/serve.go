@@ -26,6 +26,7 @@ import (
 	"github.com/headgate/headgate/analysis/gate"
 	"github.com/headgate/headgate/certs"
 	"github.com/headgate/headgate/ingress"
+	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/controller"
 	"github.com/headgate/headgate/rollout/controller/autoscaler"
 	"github.com/headgate/headgate/webhook"
@@ -162,10 +163,11 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 		Client: mgr.GetClient(),
 		Live:   mgr.GetAPIReader(),
 		Router: ingress.New(mgr.GetClient(), mgr.GetAPIReader(), ingress.Options{
-			AnnotationsPrefix: cfg.AnnotationsPrefix,
-			Controllers:       cfg.IngressControllers,
-			PreviewDomains:    cfg.PreviewDomains,
-			Cache:             mgr.GetCache(),
+			AnnotationsPrefix:    cfg.AnnotationsPrefix,
+			Controllers:          cfg.IngressControllers,
+			PreviewDomains:       cfg.PreviewDomains,
+			PreviewBelowOwnHosts: cfg.PreviewBelowOwnHosts,
+			Cache:                mgr.GetCache(),
 		}),
 		Judge: judge{analysis.New(prometheus, mgr.GetAPIReader(), analysis.Options{
 			Source:         cfg.MetricsSource,
@@ -176,6 +178,7 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 		Autoscalers: &autoscaler.Holder{Client: mgr.GetClient()},
 		Events:      mgr.GetEventRecorder("headgate"),
 		Metrics:     controller.NewMetrics(metrics.Registry),
+		Extra:       rollout.ExtraMeta{Labels: cfg.CanaryLabels, Annotations: cfg.CanaryAnnotations},
 		Settle:      cfg.Settle,
 		Drain:       cfg.Drain,
 	}

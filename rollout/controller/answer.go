@@ -15,7 +15,8 @@ import (
 )
 
 // maxAnswers bounds the rounds of questions and answers in one reconcile. A
-// decision asks at most twice: for a measurement and a Job, then for gates.
+// decision asks at most twice: for a measurement and a Job, then for gates; or for
+// gates, then for the checks before a start.
 const maxAnswers = 3
 
 // startQuestions lets measurements and gates be asked beside the workers, and queues a
@@ -36,7 +37,7 @@ func (r *Reconciler) startQuestions(ctx context.Context, queue workqueue.TypedRa
 // long is asked beside the workers: meanwhile the decision is made without it.
 func (r *Reconciler) decide(ctx context.Context, s *snapshot) (rollout.Decision, error) {
 	for range maxAnswers {
-		d := rollout.Next(s.Observation)
+		d := r.next(s.Observation)
 		if d.Needs.None() {
 			r.forgetUnawaited(client.ObjectKeyFromObject(s.dep), s.Awaited)
 			return d, nil
@@ -60,11 +61,23 @@ func (r *Reconciler) forgetUnawaited(deployment types.NamespacedName, awaited ro
 	}
 }
 
+func (r *Reconciler) next(o rollout.Observation) rollout.Decision {
+	if r.Next != nil {
+		return r.Next(o)
+	}
+	return rollout.Next(o)
+}
+
 // answer puts into the observation what a decision needs. It is the one place
 // that asks metrics, Jobs and gates.
 func (r *Reconciler) answer(ctx context.Context, s *snapshot, needs rollout.Needs) error {
 	if needs.Measurement {
 		r.measure(ctx, s)
+	}
+	if needs.Start {
+		if err := r.checkStart(ctx, s); err != nil {
+			return err
+		}
 	}
 	if needs.Job != nil {
 		status, err := r.findJob(ctx, s, *needs.Job)

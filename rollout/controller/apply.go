@@ -2,20 +2,19 @@ package controller
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 )
 
@@ -24,9 +23,9 @@ import (
 // order:
 //
 //  1. takeTraffic: after a failure or an abort, nothing is more urgent. If it fails,
-//     2 and 3 still follow, and nothing after them.
+//     2 and 3 still follow, and nothing after them. So it gets half of the time.
 //  2. writeCanary: one write stores the state and sets the replicas. So the state
-//     says what steps 5, 6 and 7 do before they do it.
+//     says what steps 5, 6 and 8 do before they do it.
 //  3. reportNotes: what happened is reported once it is in the state. A kill before
 //     this loses the event; the other order could report it twice.
 //  4. holdScaleDown: nothing may shrink stable while the canary has its traffic, so
@@ -34,20 +33,31 @@ import (
 //  5. addTraffic: only if the Deployments are still as they were observed.
 //  6. applyJob: a Job tests the canary with the traffic of its step, so this comes
 //     after 5.
-//  7. writeStable: one write for hold and phase. The reason for a release is in the
+//  7. removeLeftovers: only where somebody deleted the canary Deployment.
+//  8. recordRelease: a template is on record before it is released.
+//  9. writeStable: one write for hold and phase. The reason for a release is in the
 //     state since 2.
-//  8. report: the condition and the event say what is true now.
-//  9. freeScaleDown: autoscalers that see the load may shrink stable again.
-//  10. removeCanary: the canary Deployment holds the state, so it is deleted last.
+//  10. report: the condition and the event say what is true now. After a refused write
+//     this comes last: the condition says WriteRefused until every write succeeds.
+//     Otherwise 11 or 12, refused again, would change it back in every pass.
+//  11. freeScaleDown: autoscalers that see the load may shrink stable again.
+//  12. removeCanary: the canary Deployment holds the state, so it is deleted last.
 //
 // A write to a Deployment applies only to the generation that was read: an
 // observation that is stale writes nothing.
 func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	steps := []func(context.Context, *snapshot, rollout.Decision) error{
 		r.writeCanary, r.reportNotes, r.holdScaleDown, r.addTraffic,
-		r.applyJob, r.writeStable, r.report, r.freeScaleDown, r.removeCanary,
+		r.applyJob, r.removeLeftovers, r.recordRelease, r.writeStable,
 	}
-	failed := r.takeTraffic(ctx, s, d)
+	if s.Stable.Reason != reason.WriteRefused {
+		steps = append(steps, r.report, r.freeScaleDown, r.removeCanary)
+	} else {
+		steps = append(steps, r.freeScaleDown, r.removeCanary, r.report)
+	}
+	taking, cancel := context.WithTimeout(ctx, takeTrafficTimeout)
+	failed := r.takeTraffic(taking, s, d)
+	cancel()
 	if failed != nil {
 		// The verdict goes on record all the same: of two canary Ingresses one may be
 		// deleted, and without a record the next pass would create it again.
@@ -65,6 +75,10 @@ func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision)
 	return nil
 }
 
+// takeTrafficTimeout leaves time to put a verdict on record when a delete of a canary
+// Ingress hangs.
+const takeTrafficTimeout = reconcileTimeout / 2
+
 // takeTraffic gives traffic back to stable, as far as d gives the canary less than
 // it has. It never gives the canary more: at weight 50, a decision for weight 20
 // sets 20, and a decision for weight 80 sets nothing here.
@@ -76,7 +90,7 @@ func (r *Reconciler) takeTraffic(ctx context.Context, s *snapshot, d rollout.Dec
 	case goal.Kind == rollout.NoRoutes:
 		return r.Router.Remove(ctx, s.target)
 	default:
-		return r.Router.SetWeight(ctx, s.target, goal.Weight, goal.Match)
+		return r.setWeight(ctx, s, goal)
 	}
 }
 
@@ -92,31 +106,27 @@ func (r *Reconciler) writeCanary(ctx context.Context, s *snapshot, d rollout.Dec
 	}
 	if s.canaryDep == nil {
 		s.canaryDep = newCanary(s.dep, d.Canary.State.Rollout, s.target.Track, state, d.Canary.Replicas)
-		return r.Client.Create(ctx, s.canaryDep, fieldOwner)
+		s.target.Extra.AddTo(s.canaryDep)
+		return r.createCanary(ctx, s.dep, s.canaryDep)
 	}
-	if s.canaryDep.Annotations[spec.AnnotationState] == state && *s.canaryDep.Spec.Replicas == d.Canary.Replicas {
+	same := s.canaryDep.Annotations[spec.AnnotationState] == state && *s.canaryDep.Spec.Replicas == d.Canary.Replicas
+	if same && s.target.Extra.On(s.canaryDep) {
 		return nil
 	}
-	annotations, fields := map[string]any{spec.AnnotationState: state}, map[string]any{"replicas": d.Canary.Replicas}
-	s.canaryDep, err = r.patchDeployment(ctx, s.canaryDep, annotations, fields)
+	s.canaryDep, err = r.patchDeployment(ctx, s.canaryDep, canaryPatch(state, d.Canary.Replicas, s.target.Extra))
 	return err
 }
 
-// patchDeployment merges annotations and fields of the spec into dep and returns the
-// result. It fails with errStale if somebody wrote the spec or an annotation of dep
-// since it was read. A newer status is no reason to fail, and it tries again: pods
-// come and go while metrics are measured, and a failure would lose the verdict.
-func (r *Reconciler) patchDeployment(
-	ctx context.Context, dep *appsv1.Deployment, annotations, fields map[string]any,
-) (*appsv1.Deployment, error) {
+// patchDeployment merges p into dep and returns the result. It fails with errStale if
+// somebody wrote the spec or an annotation of dep since it was read. A newer status is
+// no reason to fail, and it tries again: pods come and go while metrics are measured,
+// and a failure would lose the verdict.
+func (r *Reconciler) patchDeployment(ctx context.Context, dep *appsv1.Deployment, p deploymentPatch) (*appsv1.Deployment, error) {
 	out, version := dep.DeepCopy(), dep.ResourceVersion
-	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		patch, err := json.Marshal(map[string]any{
-			"metadata": map[string]any{"resourceVersion": version, "annotations": annotations},
-			"spec":     fields,
-		})
+	err := retry.RetryOnConflict(wait.Backoff{Steps: 5}, func() error { // at once: it has read the newest version
+		patch, err := p.encode(version)
 		if err != nil {
-			return fmt.Errorf("encoding a patch: %w", err)
+			return err
 		}
 		err = r.Client.Patch(ctx, out, client.RawPatch(types.MergePatchType, patch), fieldOwner)
 		if !apierrors.IsConflict(err) {
@@ -142,47 +152,69 @@ func (r *Reconciler) addTraffic(ctx context.Context, s *snapshot, d rollout.Deci
 		return nil
 	}
 	if d.Routes.Adds(s.Traffic) {
-		// The cache may be stale: the weight must not rise in a rollout that the
-		// previous leader aborted.
-		for _, dep := range []*appsv1.Deployment{s.dep, s.canaryDep} {
-			if _, err := r.confirmUnchanged(ctx, dep); err != nil {
-				return err
-			}
+		if err := r.confirmRise(ctx, s); err != nil {
+			return err
 		}
 	}
-	return r.Router.SetWeight(ctx, s.target, d.Routes.Weight, d.Routes.Match)
+	return r.setWeight(ctx, s, d.Routes)
 }
 
-// confirmRelease reads the ReplicaSets from the API server before a template goes out
-// without a canary. It fails with errStale if the cache said something else: a cache
-// that has no ReplicaSet yet looks like a Deployment that no version of runs.
-func (r *Reconciler) confirmRelease(ctx context.Context, s *snapshot) error {
-	if s.canaryDep != nil {
-		return nil
+// setWeight sets the weight and the match of goal. A preview that cannot be written
+// is no error here, because the rollout does not wait for it: it is left in
+// s.previewErr.
+func (r *Reconciler) setWeight(ctx context.Context, s *snapshot, goal rollout.RoutesGoal) error {
+	err := r.Router.SetWeight(ctx, s.target, goal.Weight, goal.Match)
+	var preview *rollout.PreviewError
+	if errors.As(err, &preview) {
+		s.previewErr, err = err, nil
 	}
-	var list appsv1.ReplicaSetList
-	selector := client.MatchingLabels(s.dep.Spec.Selector.MatchLabels)
-	if err := r.Live.List(ctx, &list, client.InNamespace(s.dep.Namespace), selector); err != nil {
-		return fmt.Errorf("confirming the ReplicaSets of Deployment %s: %w", s.dep.Name, err)
+	return err
+}
+
+// confirmRise reads both Deployments from the API server before the canary gets more
+// traffic. It fails with errStale if the cache was behind: the previous leader may have
+// aborted the rollout, and canary pods may be gone.
+func (r *Reconciler) confirmRise(ctx context.Context, s *snapshot) error {
+	if _, err := r.confirmUnchanged(ctx, s.dep); err != nil {
+		return err
 	}
-	own := slices.DeleteFunc(list.Items, func(rs appsv1.ReplicaSet) bool { return !metav1.IsControlledBy(&rs, s.dep) })
-	some, same, _ := s.running(own)
-	if some != s.Stable.Runs || same != s.Stable.TemplateRuns {
+	canary, err := r.confirmUnchanged(ctx, s.canaryDep)
+	if err != nil {
+		return err
+	}
+	if s.Canary != nil && canary.Status.AvailableReplicas < s.Canary.Available {
 		return errStale
 	}
 	return nil
 }
 
-// confirmUnchanged reads dep from the API server. It fails with errStale if the
-// generation is another one. A write to the spec or to an annotation of a Deployment
+// confirmRelease reads the ReplicaSets from the API server before a template goes out,
+// and compares whole templates. It fails with errStale if the observation said
+// something else: a cache that has no ReplicaSet yet looks like a Deployment that no
+// version of runs, and in one that is behind a template may still run that ran a
+// moment ago.
+func (r *Reconciler) confirmRelease(ctx context.Context, s *snapshot) error {
+	v, err := r.liveVersions(ctx, s)
+	if err != nil {
+		return err
+	}
+	if v.runs != s.Stable.Runs || v.templateRuns != s.Stable.TemplateRuns {
+		return errStale
+	}
+	return nil
+}
+
+// confirmUnchanged reads dep from the API server. It fails with errStale if dep is gone
+// or the generation is another one. A write to the spec or to an annotation of a Deployment
 // raises the generation. A write to the status does not, so a pod that becomes
 // Available is no reason to start over.
 func (r *Reconciler) confirmUnchanged(ctx context.Context, dep *appsv1.Deployment) (*appsv1.Deployment, error) {
 	live := &appsv1.Deployment{}
-	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(dep), live); err != nil {
+	err := r.Live.Get(ctx, client.ObjectKeyFromObject(dep), live)
+	if client.IgnoreNotFound(err) != nil {
 		return nil, fmt.Errorf("confirming Deployment %s: %w", dep.Name, err)
 	}
-	if live.UID != dep.UID || live.Generation != dep.Generation {
+	if err != nil || live.UID != dep.UID || live.Generation != dep.Generation {
 		return nil, errStale
 	}
 	return live, nil
@@ -212,7 +244,7 @@ func (r *Reconciler) writeStable(ctx context.Context, s *snapshot, d rollout.Dec
 	if len(annotations) == 0 {
 		return nil
 	}
-	_, err := r.patchDeployment(ctx, s.dep, annotations, fields)
+	_, err := r.patchDeployment(ctx, s.dep, deploymentPatch{annotations: annotations, spec: fields})
 	return err
 }
 
@@ -227,11 +259,6 @@ func nullIfEmpty(value string) any {
 // removeCanary deletes the canary Services and then the canary Deployment, once d
 // wants no canary and no route leads to it.
 func (r *Reconciler) removeCanary(ctx context.Context, s *snapshot, d rollout.Decision) error {
-	if s.canaryDep == nil && s.Stable.Phase != "" && d.Phase == "" {
-		// Somebody deleted the canary Deployment. Its Services belong to stable, so
-		// they are still there.
-		return r.Router.Cleanup(ctx, s.target)
-	}
 	if s.canaryDep == nil || d.Canary != nil || s.Traffic.Routed {
 		return nil
 	}

@@ -10,11 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
-	netv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/headgate/headgate/rollout"
@@ -32,6 +29,9 @@ func (l *ledger) note(format string, args ...any) {
 func (l *ledger) Observe(context.Context, rollout.Target) (rollout.Traffic, error) {
 	return rollout.Traffic{}, nil
 }
+func (l *ledger) CheckPods(context.Context, rollout.Target) (*rollout.Problem, error) {
+	return nil, nil
+}
 func (l *ledger) SetWeight(_ context.Context, _ rollout.Target, weight int, _ spec.Match) error {
 	l.note("weight %d", weight)
 	return nil
@@ -42,8 +42,8 @@ func (l *ledger) Cleanup(context.Context, rollout.Target) error {
 	return nil
 }
 
-func (l *ledger) AffectedNamespaces(context.Context, *netv1.Ingress) ([]string, error) {
-	return nil, nil
+func (l *ledger) Affected(context.Context, client.Object) (rollout.Affected, error) {
+	return rollout.Affected{}, nil
 }
 
 func (l *ledger) funcs() interceptor.Funcs {
@@ -82,15 +82,10 @@ func split(weight int) rollout.RoutesGoal {
 // newFixture is a rollout with a canary of 2 pods at weight 50.
 func newFixture(t *testing.T) fixture {
 	t.Helper()
-	scheme := runtime.NewScheme()
-	if err := appsv1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
 	dep := stableDeployment()
 	canary := newCanary(dep, "7", map[string]string{"app": "web-canary"}, "{}", 2)
 	l := &ledger{}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(dep, canary).WithStatusSubresource(dep).
-		WithIndex(dep, activeIndex, activeKey).Build()
+	c := indexed(appsScheme(t)).WithObjects(dep, canary).WithStatusSubresource(dep).Build()
 	for _, obj := range []client.Object{dep, canary} {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
 			t.Fatal(err)
@@ -214,6 +209,24 @@ func TestApplyStale(t *testing.T) {
 		}
 		if state := canary.Annotations[spec.AnnotationState]; !strings.Contains(state, "AnalysisFailed") {
 			t.Errorf("the state is %s", state)
+		}
+	})
+	t.Run("traffic is not added for canary pods that are gone", func(t *testing.T) {
+		s := newFixture(t)
+		s.Canary = &rollout.CanaryStatus{Replicas: 2, Available: 1} // of which the API server knows none
+		err := s.addTraffic(t.Context(), s.snapshot, rollout.Decision{Routes: split(75)})
+		if !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
+			t.Errorf("addTraffic() = %v, writes %v; want errStale and none", err, s.ledger.writes)
+		}
+	})
+	t.Run("traffic is not added for a canary that is gone", func(t *testing.T) {
+		s := newFixture(t)
+		if err := s.Live.(client.Client).Delete(t.Context(), s.canaryDep.DeepCopy()); err != nil {
+			t.Fatal(err)
+		}
+		err := s.addTraffic(t.Context(), s.snapshot, rollout.Decision{Routes: split(75)})
+		if !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
+			t.Errorf("addTraffic() = %v, writes %v; want errStale and none", err, s.ledger.writes)
 		}
 	})
 	t.Run("traffic is not added for an older canary", func(t *testing.T) {

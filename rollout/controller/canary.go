@@ -1,17 +1,47 @@
 package controller
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/spec"
 )
+
+// createCanary creates canary, which newCanary made for dep, with the pod template that
+// the API server has: the types of this program may lack fields of it. It puts what the
+// API server answers into canary.
+func (r *Reconciler) createCanary(ctx context.Context, dep, canary *appsv1.Deployment) error {
+	sent, err := r.liveTemplate(ctx, dep)
+	if err != nil {
+		return err
+	}
+	known, err := fieldsOf(&dep.Spec.Template)
+	if err != nil {
+		return err
+	}
+	canary.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("Deployment"))
+	fields, err := fieldsOf(canary)
+	if err != nil {
+		return err
+	}
+	canarySpec, _ := fields["spec"].(map[string]any)
+	canarySpec["template"] = changeFields(map[string]any(sent), known, canarySpec["template"])
+	obj := &unstructured.Unstructured{Object: fields}
+	if err := r.Client.Create(ctx, obj, fieldOwner); err != nil {
+		return fmt.Errorf("creating Deployment %s: %w", canary.Name, err)
+	}
+	return runtime.DefaultUnstructuredConverter.FromUnstructured(obj.Object, canary)
+}
 
 // newCanary returns the canary Deployment for the template that dep has now, in
 // rollout id. Its pods have the labels of stable pods, but for those in track.

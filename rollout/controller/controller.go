@@ -33,13 +33,21 @@ type Reconciler struct {
 	Events      events.EventRecorder
 	Metrics     *Metrics
 
+	// Extra is the operator's addition to every object that is made for a rollout.
+	Extra rollout.ExtraMeta
+
 	// Settle and Drain are as in rollout.Observation.
 	Settle, Drain time.Duration
 
 	// Now is the clock. nil means time.Now.
 	Now func() time.Time
 
-	underway underway
+	// Next decides. nil means rollout.Next. A test may look at what goes in and out.
+	Next func(rollout.Observation) rollout.Decision
+
+	underway    underway
+	startChecks startChecks
+	previews    previews
 
 	measurements questions[rollout.Measurement]
 	gateAnswers  questions[rollout.GateAnswer]
@@ -50,11 +58,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	defer r.underway.begin(req.NamespacedName, r.now())()
 	s, err := r.observe(ctx, req.NamespacedName)
 	if err != nil {
-		return ctrl.Result{}, err
+		return requeueIfStale(err)
 	}
 	if s == nil {
 		r.Metrics.forget(req.NamespacedName)
 		r.forgetUnawaited(req.NamespacedName, rollout.Needs{})
+		r.startChecks.forget(req.NamespacedName)
+		r.previews.forget(req.NamespacedName)
 		return requeueIfStale(r.freeAllScaleDown(ctx, req.NamespacedName))
 	}
 	decision, err := r.decide(ctx, s)
@@ -62,9 +72,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return requeueIfStale(err)
 	}
 	if err := r.apply(ctx, s, decision); err != nil {
-		return requeueIfStale(errors.Join(err, r.reportRefusal(ctx, s, err)))
+		return requeueIfStale(errors.Join(err, r.reportRefusal(ctx, s, decision, err)))
 	}
-	return ctrl.Result{RequeueAfter: r.requeueAfter(rollout.Earliest(decision.Again, s.freeScaleDownAt))}, nil
+	if r.previews.remember(s); s.previewErr != nil {
+		return requeueIfStale(s.previewErr)
+	}
+	return ctrl.Result{RequeueAfter: r.requeueAfter(s.lookAgain(decision))}, nil
+}
+
+// lookAgain is when to reconcile again if nothing changes until then.
+func (s *snapshot) lookAgain(d rollout.Decision) time.Time {
+	return rollout.Earliest(rollout.Earliest(d.Again, s.freeScaleDownAt), s.startCheckAt)
 }
 
 // errStale says that an object changed after it was observed.

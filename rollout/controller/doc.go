@@ -11,13 +11,12 @@
 //  1. The Deployment itself, its annotations and the command in them
 //     (readCommand).
 //  2. The canary Deployment with the state of the rollout (observeCanary), and the
-//     ReplicaSets of stable (observeStable; revisions.go counts revisions). If
-//     nothing is held and there is no canary, it stops here.
+//     ReplicaSets of stable (observeStable; revisions.go counts revisions). Where a
+//     held template looks like an earlier one, whole templates are compared
+//     (compareWhole, sent.go). If nothing is held and there is no canary, it stops
+//     here.
 //  3. The traffic, which the Router knows (observeTraffic).
-//  4. Before a canary starts (observeGaps): what would keep canary pods from
-//     running beside stable pods (podconflict.go), which policies miss them
-//     (policies.go), and which autoscalers cannot be held (scaledown.go).
-//     While there is a canary (observeCanaryPods): why its pods are not Available
+//  4. While there is a canary (observeCanaryPods): why its pods are not Available
 //     (podfailure.go, message.go), and which Jobs test it (job.go).
 //  5. How the rollout is judged, which the Judge knows (observeAnalysis).
 //
@@ -27,18 +26,25 @@
 // are asked beside the workers (questions.go), and meanwhile rollout.Next decides
 // without them.
 //
-// apply (apply.go) makes the decision true in ten steps, in this order:
+// When nothing else is in the way of a canary, the decision needs the checks before a
+// start (start.go): whose pods are behind the Services, what would keep canary pods
+// from running beside stable pods (podconflict.go), which policies miss them
+// (policies.go), and which autoscalers cannot be held (scaledown.go).
+//
+// apply (apply.go) makes the decision true in twelve steps, in this order:
 //
 //  1. takeTraffic    lower the weight, or remove the canary routes
-//  2. writeCanary    the canary Deployment: state and replicas (canary.go builds it)
+//  2. writeCanary    the canary Deployment: state and replicas (canary.go builds it, sent.go copies)
 //  3. reportNotes    an event for each thing that happened (report.go)
 //  4. holdScaleDown  keep autoscalers from shrinking stable (scaledown.go)
 //  5. addTraffic     raise the weight
 //  6. applyJob       create the Job of this step, delete those of others (job.go)
-//  7. writeStable    the user's Deployment: hold, phase and command
-//  8. report         the condition and its event (report.go)
-//  9. freeScaleDown  let autoscalers shrink stable again (scaledown.go)
-//  10. removeCanary   delete the canary Services and the canary Deployment
+//  7. removeLeftovers  delete the Services of a canary that is gone (leftovers.go)
+//  8. recordRelease  the template that is about to be released (report.go)
+//  9. writeStable    the user's Deployment: hold, phase and command
+//  10. report         the condition and its event (report.go)
+//  11. freeScaleDown  let autoscalers shrink stable again (scaledown.go)
+//  12. removeCanary   delete the canary Services and the canary Deployment
 //
 // The comment on apply says why the order is this one. Reconcile then asks to be
 // called again at the time that the decision names. Everything else that a decision

@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 
-	netv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -19,10 +18,16 @@ type Router interface {
 	// is Traffic.Problem, not an error.
 	Observe(ctx context.Context, t rollout.Target) (rollout.Traffic, error)
 
+	// CheckPods finds pods of others behind the Services of t: their traffic would be
+	// split too. nil: there are none. It lists pods from the API server, so it is
+	// called once before a rollout begins and not at every look.
+	CheckPods(ctx context.Context, t rollout.Target) (*rollout.Problem, error)
+
 	// SetWeight creates or updates the canary Services and Ingresses of t: copies of
 	// the stable ones as they are now, with weight (0..100) and match. It does the
 	// same for the preview Ingress, if Target.Spec asks for one. Last it deletes the
-	// canary Ingresses whose stable Ingress no longer routes to t.
+	// canary Ingresses whose stable Ingress no longer routes to t. If only the preview
+	// could not be written, the error is a *rollout.PreviewError.
 	SetWeight(ctx context.Context, t rollout.Target, weight int, match spec.Match) error
 
 	// Remove deletes every canary Ingress of t and the preview Ingress, so that
@@ -33,10 +38,11 @@ type Router interface {
 	// Remove did, which takes the settle time.
 	Cleanup(ctx context.Context, t rollout.Target) error
 
-	// AffectedNamespaces returns the other namespaces in which ing may change what
-	// Observe finds. It is called for each event of an Ingress: it reads caches only
-	// and waits for no write.
-	AffectedNamespaces(ctx context.Context, ing *netv1.Ingress) ([]string, error)
+	// Affected says for which rollouts obj, a Service or an Ingress, may change what
+	// Observe finds, except those that obj itself names: its owner, and those with an
+	// annotation that names it. It is called for each event: it reads caches only and
+	// waits for no write.
+	Affected(ctx context.Context, obj client.Object) (rollout.Affected, error)
 }
 
 // Gatekeeper asks HTTP gates.

@@ -9,23 +9,24 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
-	"github.com/headgate/headgate/rollout/spec"
 )
 
 // canaryJobs are the Jobs that test the present canary.
 type canaryJobs struct {
-	existing []batchv1.Job // of any step
-	toCreate *batchv1.Job  // for the present step; nil: it exists, or cannot be created
+	existing []batchv1.Job              // of any step
+	toCreate *unstructured.Unstructured // the Job for the present step; nil: it exists, or cannot be created
 }
 
 // observeJobs lists the Jobs of the present canary.
 func (r *Reconciler) observeJobs(ctx context.Context, s *snapshot) error {
 	var list batchv1.JobList
-	managed := client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}
-	if err := r.Client.List(ctx, &list, client.InNamespace(s.canaryDep.Namespace), managed); err != nil {
+	owned := client.MatchingFields{ownerIndex: string(s.canaryDep.UID)}
+	if err := r.Client.List(ctx, &list, client.InNamespace(s.canaryDep.Namespace), owned); err != nil {
 		return fmt.Errorf("listing the Jobs of Deployment %s/%s: %w", s.canaryDep.Namespace, s.canaryDep.Name, err)
 	}
 	for i := range list.Items {
@@ -65,8 +66,9 @@ func (r *Reconciler) findJob(ctx context.Context, s *snapshot, goal rollout.JobG
 // s.canaryJobs.toCreate. A dry run finds out whether the API server would accept it:
 // a quota or an admission webhook may refuse it.
 func (r *Reconciler) prepareJob(ctx context.Context, s *snapshot, template, name string) (rollout.JobStatus, error) {
-	var cron batchv1.CronJob
-	switch err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.dep.Namespace, Name: template}, &cron); {
+	sent, cron := &unstructured.Unstructured{}, &batchv1.CronJob{}
+	sent.SetGroupVersionKind(batchv1.SchemeGroupVersion.WithKind("CronJob"))
+	switch err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.dep.Namespace, Name: template}, sent); {
 	case apierrors.IsNotFound(err):
 		return cannotCreate("there is no CronJob %s: create one with suspend: true as the template of the Job", template), nil
 	case apierrors.IsForbidden(err):
@@ -74,14 +76,20 @@ func (r *Reconciler) prepareJob(ctx context.Context, s *snapshot, template, name
 	case err != nil:
 		return rollout.JobStatus{}, err
 	}
-	if why := s.cronJobProblem(&cron); why != "" {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(sent.Object, cron); err != nil {
+		return rollout.JobStatus{}, fmt.Errorf("decoding CronJob %s/%s: %w", s.dep.Namespace, template, err)
+	}
+	if why := s.cronJobProblem(cron); why != "" {
 		return cannotCreate("%s", why), nil
 	}
 	address, err := r.canaryAddress(ctx, s)
 	if err != nil {
 		return rollout.JobStatus{}, err
 	}
-	job := newJob(s, &cron, name, address)
+	job, err := newJobAsSent(newJob(s, cron, name, address), cron, sent)
+	if err != nil {
+		return rollout.JobStatus{}, err
+	}
 	// The client waits until the cache has the resourceVersion of each write. A dry
 	// run has none, so it must not wait.
 	err = r.Client.Create(ctx, job.DeepCopy(), fieldOwner, client.DryRunAll, client.DisableReadYourWritesConsistency)
@@ -137,7 +145,7 @@ func (r *Reconciler) applyJob(ctx context.Context, s *snapshot, d rollout.Decisi
 		return err
 	}
 	if err := r.Client.Create(ctx, s.canaryJobs.toCreate, fieldOwner); err != nil {
-		return fmt.Errorf("creating Job %s: %w", s.canaryJobs.toCreate.Name, err)
+		return fmt.Errorf("creating Job %s: %w", s.canaryJobs.toCreate.GetName(), err)
 	}
 	return nil
 }

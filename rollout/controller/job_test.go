@@ -17,7 +17,6 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/headgate/headgate/rollout"
@@ -40,8 +39,7 @@ func atJobStep(t *testing.T, objects ...client.Object) fixture {
 		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
 	}
 	l := &ledger{}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, dep, canary, svc)...).
-		WithIndex(&appsv1.Deployment{}, activeIndex, activeKey).Build()
+	c := indexed(scheme).WithObjects(append(objects, dep, canary, svc)...).Build()
 	if err := c.Get(t.Context(), client.ObjectKeyFromObject(canary), canary); err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +224,7 @@ func TestObserveJobWithoutPermission(t *testing.T) {
 	s := atJobStep(t, smoke())
 	s.Live = interceptor.NewClient(s.Live.(client.WithWatch), interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
-			if _, ok := obj.(*batchv1.CronJob); ok {
+			if obj.GetObjectKind().GroupVersionKind().Kind == "CronJob" {
 				return apierrors.NewForbidden(schema.GroupResource{Group: "batch", Resource: "cronjobs"}, key.Name, errors.New("no"))
 			}
 			return c.Get(ctx, key, obj, opts...)

@@ -12,6 +12,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
@@ -53,7 +54,26 @@ func newJob(s *snapshot, cron *batchv1.CronJob, name, address string) *batchv1.J
 			containers[i].Env = mergeEnv(env, containers[i].Env)
 		}
 	}
-	return &batchv1.Job{ObjectMeta: rollout.OwnedMeta(s.canaryDep, name, s.target.Rollout), Spec: *jobSpec}
+	meta := rollout.OwnedMeta(s.canaryDep, name, s.target.Rollout)
+	s.target.Extra.AddTo(&meta)
+	return &batchv1.Job{ObjectMeta: meta, Spec: *jobSpec}
+}
+
+// newJobAsSent returns job, which newJob made from cron, with the fields of the template
+// that the types of this program lack. sent is cron as the API server sent it.
+func newJobAsSent(job *batchv1.Job, cron *batchv1.CronJob, sent *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	known, err := fieldsOf(&cron.Spec.JobTemplate.Spec)
+	if err != nil {
+		return nil, err
+	}
+	job.SetGroupVersionKind(batchv1.SchemeGroupVersion.WithKind("Job"))
+	fields, err := fieldsOf(job)
+	if err != nil {
+		return nil, err
+	}
+	template, _, _ := unstructured.NestedFieldNoCopy(sent.Object, "spec", "jobTemplate", "spec")
+	fields["spec"] = changeFields(template, known, fields["spec"])
+	return &unstructured.Unstructured{Object: fields}, nil
 }
 
 // jobEnv returns the environment variables that tell every container of a Job what

@@ -24,8 +24,13 @@ var (
 //	before  pods "web-canary-5d8f7c9b6d-x2x9k" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2
 //	after   a canary pod is forbidden: exceeded quota: q, requested: pods=1, limited: pods=2
 func normalizeMessage(message, canary string) string {
-	message = quotedPod.ReplaceAllString(message, "a canary pod")
-	message = podNamesOf(canary).ReplaceAllString(message, "a canary pod")
+	return normalizeFor(canary, "a canary pod", message)
+}
+
+// normalizeFor does so for pods of any deployment, which the result calls pod.
+func normalizeFor(deployment, pod, message string) string {
+	message = quotedPod.ReplaceAllString(message, pod)
+	message = podNamesOf(deployment).ReplaceAllString(message, pod)
 	message = podUID.ReplaceAllString(message, "...")
 	message = containerID.ReplaceAllString(message, "$1...")
 	message = quotaUse.ReplaceAllString(message, ", limited:")

@@ -30,8 +30,11 @@ type snapshot struct {
 	canaryDep       *appsv1.Deployment // nil: there is none
 	condition       *appsv1.DeploymentCondition
 	canaryJobs      canaryJobs
+	leftovers       bool      // there are canary routes or Services, and no canary Deployment
 	analysis        Analysis  // nil: none is configured, or it cannot be read
+	previewErr      error     // why the preview could not be written
 	freeScaleDownAt time.Time // when to free the autoscalers that freeScaleDown left held; zero: never
+	startCheckAt    time.Time // when checkStart checks again what it found in the way; zero: not again
 }
 
 // observe reads what a decision on one Deployment depends on. It returns nil, nil
@@ -53,13 +56,19 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*sn
 	if err := r.observeCanary(ctx, s); err != nil {
 		return nil, err
 	}
-	if !isRelevant(dep) && s.canaryDep == nil {
+	if err := r.observeLeftovers(ctx, s); err != nil {
+		return nil, err
+	}
+	if !isRelevant(dep) && s.canaryDep == nil && !s.leftovers {
 		return nil, nil
 	}
 	if err := r.observeStable(ctx, s); err != nil {
 		return nil, err
 	}
-	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.canaryDep == nil {
+	if err := r.compareWhole(ctx, s); err != nil {
+		return nil, err
+	}
+	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.canaryDep == nil && !s.leftovers {
 		return s, nil // no rollout: no decision needs traffic or metrics
 	}
 	if err := r.observeTraffic(ctx, s); err != nil {
@@ -130,6 +139,9 @@ func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 		Hold:      dep.Annotations[spec.AnnotationRollout],
 		Phase:     spec.Phase(dep.Annotations[spec.AnnotationPhase]),
 		Template:  fingerprint(dep.Spec.Template),
+		Version:   templateIdentity(dep.Spec.Template),
+		Known:     knownTemplate(dep),
+		UpToDate:  upToDate,
 		Replicas:  *dep.Spec.Replicas,
 		Available: status.AvailableReplicas,
 		UpdateGap: updateGap(dep),
@@ -141,7 +153,7 @@ func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 	if s.condition != nil {
 		s.Stable.Reason = reason.Reason(s.condition.Reason)
 		if s.Stable.Reason == reason.WriteRefused {
-			s.Stable.Refused, s.Stable.RefusedSince = s.condition.Message, s.condition.LastTransitionTime.Time
+			s.Stable.Refused, s.Stable.RefusedSince = refuserWords(s.condition.Message), s.condition.LastTransitionTime.Time
 		}
 	}
 	for _, c := range status.Conditions {
@@ -184,10 +196,10 @@ func (s *snapshot) running(sets []appsv1.ReplicaSet) (some, same, others bool) {
 }
 
 // observeTraffic asks the Router. It then checks what does not depend on the
-// Router, and observes what only matters before a canary starts, or while there is
-// one.
+// Router, chooses the track of a canary that is to come, and observes the pods of one
+// that exists.
 func (r *Reconciler) observeTraffic(ctx context.Context, s *snapshot) error {
-	s.target = rollout.Target{Deployment: s.dep, Spec: s.Spec, Rollout: s.Stable.Hold}
+	s.target = rollout.Target{Deployment: s.dep, Spec: s.Spec, Rollout: s.Stable.Hold, Extra: r.Extra}
 	if s.canaryDep != nil {
 		s.target.Track = maps.Clone(s.canaryDep.Spec.Selector.MatchLabels)
 		s.target.Rollout = s.target.Track[spec.LabelRollout]
@@ -198,6 +210,9 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *snapshot) error {
 		return fmt.Errorf("observing the traffic of Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
 	}
 	s.target.Seen = s.Traffic.Version
+	if s.canaryDep != nil && s.Traffic.PreviewRefused == nil {
+		s.Traffic.PreviewRefused = r.previews.refusal(s.target)
+	}
 	if s.Problem == nil {
 		s.Problem = s.Traffic.Problem
 	}
@@ -210,22 +225,8 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *snapshot) error {
 	}
 	if s.canaryDep == nil && s.Problem == nil {
 		s.chooseTrack()
-		return r.observeGaps(ctx, s)
 	}
 	return r.observeCanaryPods(ctx, s)
-}
-
-// observeGaps finds what a person should know before a canary starts: gaps, which do
-// not prevent it, and problems, which do.
-func (r *Reconciler) observeGaps(ctx context.Context, s *snapshot) error {
-	for _, observe := range []func(context.Context, *snapshot) error{
-		r.observePodConflicts, r.observePolicies, r.observeScaleDown,
-	} {
-		if err := observe(ctx, s); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // observeCanaryPods finds why canary pods are not Available, and the result of the
@@ -296,6 +297,11 @@ func (s *snapshot) subject() rollout.Subject {
 // 16 hexadecimal digits. A rolling restart does not change it, so that a promotion
 // goes on during one. Another version of Headgate may give the same template
 // another fingerprint, because it knows more fields; then a canary starts over once.
+//
+// It is stored, so it covers the fields that this program knows and no others: an
+// upgrade of the API server may give every template a newer field with a default, and
+// all rollouts would end. A held template that changed in such a field only is still
+// told from the one before, because the webhook gives it a hold of its own.
 func fingerprint(t corev1.PodTemplateSpec) string {
 	b, err := json.Marshal(spec.Unrestarted(t))
 	if err != nil {

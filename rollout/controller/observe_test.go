@@ -5,11 +5,12 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
@@ -113,13 +114,20 @@ func TestObserveReplicaSets(t *testing.T) {
 	}
 }
 
-func replicaSets(t *testing.T, sets []client.Object) client.Client {
+func appsScheme(t *testing.T) *runtime.Scheme {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := appsv1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
+	for _, add := range []func(*runtime.Scheme) error{appsv1.AddToScheme, corev1.AddToScheme, netv1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(sets...).WithIndex(&appsv1.ReplicaSet{}, ownerIndex, ownerKey).Build()
+	return scheme
+}
+
+func replicaSets(t *testing.T, sets []client.Object) client.Client {
+	t.Helper()
+	return indexed(appsScheme(t)).WithObjects(sets...).Build()
 }
 
 func TestFingerprint(t *testing.T) {

@@ -15,21 +15,25 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// observePodConflicts finds what a canary pod and a stable pod cannot have at the same
-// time. A volume for one node is a problem: no canary starts. A host port is only a
-// gap: the port may be free on another node.
-func (r *Reconciler) observePodConflicts(ctx context.Context, s *snapshot) error {
-	pod := &s.dep.Spec.Template.Spec
-	if ports := hostPorts(pod); len(ports) > 0 {
+// observeHostPorts notes the ports that a canary pod and a stable pod cannot both have
+// on one node. That is only a gap: the port may be free on another node.
+func (s *snapshot) observeHostPorts() {
+	if ports := hostPorts(&s.dep.Spec.Template.Spec); len(ports) > 0 {
 		s.Gaps = append(s.Gaps, rollout.Note{Reason: reason.CanaryNeedsFreeNode, Message: fmt.Sprintf(
 			"host port %s: a canary pod needs a node where it is free. Without one, the rollout waits at weight 0 until %s is over",
 			strings.Join(ports, ", "), spec.AnnotationProgressDeadline)})
 	}
-	var err error
-	for i := 0; s.Problem == nil && err == nil && i < len(pod.Volumes); i++ {
-		s.Problem, err = r.volumeProblem(ctx, s, pod.Volumes[i])
+}
+
+// findVolumeConflict returns the problem of the first volume that a canary pod and a
+// stable pod cannot both mount. nil: there is none.
+func (r *Reconciler) findVolumeConflict(ctx context.Context, s *snapshot) (*rollout.Problem, error) {
+	for _, volume := range s.dep.Spec.Template.Spec.Volumes {
+		if problem, err := r.volumeProblem(ctx, s, volume); problem != nil || err != nil {
+			return problem, err
+		}
 	}
-	return err
+	return nil, nil
 }
 
 // volumeProblem says why stable and canary pods cannot both mount volume. nil: they

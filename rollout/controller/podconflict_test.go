@@ -15,7 +15,7 @@ import (
 	"github.com/headgate/headgate/rollout/reason"
 )
 
-func TestObservePodConflictsVolumes(t *testing.T) {
+func TestFindVolumeConflict(t *testing.T) {
 	claim := corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "uploads"}}
 	readOnly := *claim.DeepCopy()
 	readOnly.PersistentVolumeClaim.ReadOnly = true
@@ -44,14 +44,15 @@ func TestObservePodConflictsVolumes(t *testing.T) {
 			s := &snapshot{dep: stableDeployment()}
 			s.dep.Spec.Template.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: tt.volume}}
 			r := &Reconciler{Live: claims(t, tt.modes)}
-			if err := r.observePodConflicts(t.Context(), s); err != nil {
+			got, err := r.findVolumeConflict(t.Context(), s)
+			if err != nil {
 				t.Fatal(err)
 			}
 			var want *rollout.Problem
 			if tt.want != "" {
 				want = &rollout.Problem{Reason: reason.VolumeNotShared, Message: tt.want}
 			}
-			if diff := cmp.Diff(want, s.Problem); diff != "" {
+			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("problem (-want +got):\n%s", diff)
 			}
 		})
@@ -76,20 +77,7 @@ func claims(t *testing.T, modes []corev1.PersistentVolumeAccessMode) client.Clie
 	return b.Build()
 }
 
-func TestObservePodConflictsKeepsTheFirstProblem(t *testing.T) {
-	first := &rollout.Problem{Reason: reason.CanaryIndistinct}
-	s := &snapshot{dep: stableDeployment()}
-	s.Problem = first
-	s.dep.Spec.Template.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{
-		PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "uploads"},
-	}}}
-	r := &Reconciler{Live: claims(t, []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce})}
-	if err := r.observePodConflicts(t.Context(), s); err != nil || s.Problem != first {
-		t.Errorf("problem %v, error %v", s.Problem, err)
-	}
-}
-
-func TestObservePodConflictsPorts(t *testing.T) {
+func TestObserveHostPorts(t *testing.T) {
 	container := func(ports ...corev1.ContainerPort) []corev1.Container {
 		return []corev1.Container{{Name: "web", Ports: ports}}
 	}
@@ -112,9 +100,7 @@ func TestObservePodConflictsPorts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &snapshot{dep: stableDeployment()}
 			s.dep.Spec.Template.Spec = tt.pod
-			if err := (&Reconciler{}).observePodConflicts(t.Context(), s); err != nil {
-				t.Fatal(err)
-			}
+			s.observeHostPorts()
 			var want []rollout.Note
 			if tt.want != "" {
 				want = []rollout.Note{{

@@ -20,15 +20,15 @@ import (
 // the rollout waits for some. The result is only shown in a message, so the rollout
 // goes on if the list fails.
 func (r *Reconciler) observePodFailures(ctx context.Context, s *snapshot) error {
+	if s.waitsForStablePods() {
+		return r.observeMissingPods(ctx, s)
+	}
 	if !s.waitsForPods() {
 		return nil
 	}
-	for _, c := range s.canaryDep.Status.Conditions {
-		noPods := c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue
-		if noPods || c.Reason == "ReplicaSetCreateError" {
-			s.Canary.Trouble = normalizeMessage(c.Message, s.canaryDep.Name)
-			return nil
-		}
+	if message := refusedPods(s.canaryDep); message != "" {
+		s.Canary.Trouble = normalizeMessage(message, s.canaryDep.Name)
+		return nil
 	}
 	var pods corev1.PodList
 	selected := client.MatchingLabels(s.canaryDep.Spec.Selector.MatchLabels)
@@ -37,6 +37,17 @@ func (r *Reconciler) observePodFailures(ctx context.Context, s *snapshot) error 
 	}
 	s.Canary.Trouble = s.firstPodFailure(pods.Items)
 	return nil
+}
+
+// refusedPods returns why the API server refuses pods of dep. "": it does not.
+func refusedPods(dep *appsv1.Deployment) string {
+	for _, c := range dep.Status.Conditions {
+		noPods := c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue
+		if noPods || c.Reason == "ReplicaSetCreateError" {
+			return c.Message
+		}
+	}
+	return ""
 }
 
 // waitsForPods says whether the rollout goes on and has fewer Available canary pods
@@ -61,42 +72,48 @@ const (
 )
 
 // firstPodFailure returns the failure of pods with the lowest rank. "": there is none.
-// It names no pod, because pods are replaced. Of two failures with the same rank it
-// returns the first in alphabetical order: the order of pods in a list changes.
+// It names no pod, because pods are replaced.
 func (s *snapshot) firstPodFailure(pods []corev1.Pod) string {
 	var all []podFailure
 	for i := range pods {
-		if pod := &pods[i]; pod.DeletionTimestamp == nil && !s.isAvailable(pod) {
-			all = append(all, failuresOfPod(pod)...)
+		if pod := &pods[i]; pod.DeletionTimestamp == nil && !isAvailable(pod, s.canaryDep, s.Now) {
+			all = append(all, failuresOfPod(pod, "a canary pod")...)
 		}
 	}
+	return normalizeMessage(lowestRank(all), s.canaryDep.Name)
+}
+
+// lowestRank returns the text of the failure with the lowest rank. "": there is no
+// failure. Of two with the same rank it returns the first in alphabetical order: the
+// order of pods in a list changes.
+func lowestRank(all []podFailure) string {
 	if len(all) == 0 {
 		return ""
 	}
-	first := slices.MinFunc(all, func(a, b podFailure) int {
+	return slices.MinFunc(all, func(a, b podFailure) int {
 		return cmp.Or(cmp.Compare(a.rank, b.rank), strings.Compare(a.text, b.text))
-	})
-	return normalizeMessage(first.text, s.canaryDep.Name)
+	}).text
 }
 
-// isAvailable says whether pod has been Ready for minReadySeconds: with 3, a pod that
-// is Ready since 10:00:00 is Available from 10:00:03 on. A pod without a probe that
-// crashes every two seconds is Ready in between, but never Available.
-func (s *snapshot) isAvailable(pod *corev1.Pod) bool {
-	wait := time.Duration(s.canaryDep.Spec.MinReadySeconds) * time.Second
+// isAvailable says whether a pod of dep has been Ready for minReadySeconds: with 3, a
+// pod that is Ready since 10:00:00 is Available from 10:00:03 on. A pod without a probe
+// that crashes every two seconds is Ready in between, but never Available.
+func isAvailable(pod *corev1.Pod, dep *appsv1.Deployment, now time.Time) bool {
+	wait := time.Duration(dep.Spec.MinReadySeconds) * time.Second
 	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue && !c.LastTransitionTime.Add(wait).After(s.Now)
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue && !c.LastTransitionTime.Add(wait).After(now)
 	})
 }
 
-// failuresOfPod returns why pod is not Available, as far as its status says.
-func failuresOfPod(pod *corev1.Pod) []podFailure {
+// failuresOfPod returns why pod is not Available, as far as its status says. name is
+// what a message calls the pod.
+func failuresOfPod(pod *corev1.Pod, name string) []podFailure {
 	var all []podFailure
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
 			// The rest says why no other pod is evicted for this one.
 			message, _, _ := strings.Cut(c.Message, " preemption: ")
-			all = append(all, podFailure{notScheduled, "a canary pod cannot be scheduled: " + message})
+			all = append(all, podFailure{notScheduled, name + " cannot be scheduled: " + message})
 		}
 	}
 	for _, c := range pod.Status.InitContainerStatuses {

@@ -24,34 +24,88 @@ import (
 //
 // It does not look at policies of other namespaces that name these pods as peers.
 func (r *Reconciler) observePolicies(ctx context.Context, s *snapshot) error {
-	var policies netv1.NetworkPolicyList
-	var budgets policyv1.PodDisruptionBudgetList
-	for _, list := range []client.ObjectList{&policies, &budgets} {
-		if err := r.Client.List(ctx, list, client.InNamespace(s.dep.Namespace)); err != nil {
-			return fmt.Errorf("listing the policies for pods of Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
-		}
-	}
 	stable := s.dep.Spec.Template.Labels
 	canary := maps.Clone(stable)
 	maps.Copy(canary, s.target.Track)
 	var missed []string
-	for i := range policies.Items {
-		if p := &policies.Items[i]; slices.ContainsFunc(policySelectors(p), matchesStableOnly(stable, canary)) {
-			missed = append(missed, "NetworkPolicy "+p.Name)
+	for _, key := range append(rollout.LabelKeys(stable), expressionsOnly) {
+		names, err := r.policiesThatMatch(ctx, s.dep.Namespace, key, matchesStableOnly(stable, canary))
+		if err != nil {
+			return fmt.Errorf("listing the policies for pods of Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
 		}
-	}
-	for i := range budgets.Items {
-		if b := &budgets.Items[i]; matchesStableOnly(stable, canary)(b.Spec.Selector) {
-			missed = append(missed, "PodDisruptionBudget "+b.Name)
-		}
+		missed = append(missed, names...)
 	}
 	slices.Sort(missed)
-	for _, name := range missed {
+	for _, name := range slices.Compact(missed) { // a policy with several selectors has several keys
 		s.Gaps = append(s.Gaps, rollout.Note{Reason: reason.CanaryNotCovered, Message: fmt.Sprintf(
 			"%s selects the stable pods but not the canary pods, which have another value of a label: "+
 				"let it select both values, or name another label in %s", name, spec.AnnotationTrackLabel)})
 	}
 	return nil
+}
+
+// policiesThatMatch returns the kinds and names of the NetworkPolicies and
+// PodDisruptionBudgets that selectorIndex finds by key and that have a selector for
+// which matches is true.
+func (r *Reconciler) policiesThatMatch(
+	ctx context.Context, namespace, key string, matches func(*metav1.LabelSelector) bool,
+) ([]string, error) {
+	var policies netv1.NetworkPolicyList
+	var budgets policyv1.PodDisruptionBudgetList
+	for _, list := range []client.ObjectList{&policies, &budgets} {
+		if err := r.Client.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{selectorIndex: key}); err != nil {
+			return nil, err
+		}
+	}
+	var names []string
+	for i := range policies.Items {
+		if p := &policies.Items[i]; slices.ContainsFunc(policySelectors(p), matches) {
+			names = append(names, "NetworkPolicy "+p.Name)
+		}
+	}
+	for i := range budgets.Items {
+		if b := &budgets.Items[i]; matches(b.Spec.Selector) {
+			names = append(names, "PodDisruptionBudget "+b.Name)
+		}
+	}
+	return names, nil
+}
+
+// expressionsOnly is the key of a selector that has expressions and no labels, such as
+// "app in (web, api)". It may match any pod.
+const expressionsOnly = "*"
+
+func policyKeys(obj client.Object) []string {
+	policy, ok := obj.(*netv1.NetworkPolicy)
+	if !ok {
+		return nil
+	}
+	return selectorKeys(policySelectors(policy)...)
+}
+
+func budgetKeys(obj client.Object) []string {
+	budget, ok := obj.(*policyv1.PodDisruptionBudget)
+	if !ok {
+		return nil
+	}
+	return selectorKeys(budget.Spec.Selector)
+}
+
+// selectorKeys returns the keys by which selectorIndex finds an object with these
+// selectors. An empty selector has none: it selects canary pods as well as stable ones.
+func selectorKeys(selectors ...*metav1.LabelSelector) []string {
+	var keys []string
+	for _, s := range selectors {
+		switch {
+		case s == nil:
+		case len(s.MatchLabels) > 0:
+			keys = append(keys, rollout.SelectorKey(s.MatchLabels))
+		case len(s.MatchExpressions) > 0:
+			keys = append(keys, expressionsOnly)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
 // policySelectors returns the selectors in p for pods of its own namespace: the pods

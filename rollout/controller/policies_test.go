@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 )
 
 func TestObservePolicies(t *testing.T) {
@@ -69,7 +68,7 @@ func TestObservePolicies(t *testing.T) {
 	utilruntime.Must(policyv1.AddToScheme(scheme))
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := &Reconciler{Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(tt.object).Build()}
+			r := &Reconciler{Client: indexed(scheme).WithObjects(tt.object).Build()}
 			s := &snapshot{dep: stableDeployment()}
 			s.target.Track = map[string]string{"app": "web-canary"}
 			if err := r.observePolicies(t.Context(), s); err != nil {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // refused returns the error of the API server in err, if it refused a write: a
@@ -31,16 +33,54 @@ func refused(err error) *apierrors.StatusError {
 	return nil
 }
 
+// refusalPrefix is what a condition says before the words of the refuser.
+const refusalPrefix = "the API server refuses a write of Headgate, which tries again every few seconds: "
+
+// refuserWords returns what comes after refusalPrefix in a condition.
+func refuserWords(message string) string {
+	if _, words, found := strings.Cut(message, refusalPrefix); found {
+		return words
+	}
+	return message
+}
+
+// nameWrite returns the words of the refuser after the write that it refused, because
+// an admission webhook seldom names the object:
+//
+//	updating Ingress "shop/web-canary": admission webhook "policy.example.com" denied the request
+//
+// That is the text of the innermost error that wraps status in err.
+func nameWrite(err error, status *apierrors.StatusError) string {
+	for text := status.Error(); ; {
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			text, err = err.Error(), e.Unwrap()
+		case interface{ Unwrap() []error }:
+			all := e.Unwrap()
+			first := slices.IndexFunc(all, func(e error) bool { return refused(e) != nil })
+			if first < 0 {
+				return status.Error()
+			}
+			text, err = all[first].Error(), all[first]
+		default:
+			return text
+		}
+	}
+}
+
 // reportRefusal says where the user looks that a write was refused, in the words of
 // the refuser. The condition stays until the write succeeds; the time of its last
-// transition is when the refusals began.
-func (r *Reconciler) reportRefusal(ctx context.Context, s *snapshot, err error) error {
+// transition is when the refusals began. d is the decision that could not be carried
+// out to its end.
+func (r *Reconciler) reportRefusal(ctx context.Context, s *snapshot, d rollout.Decision, err error) error {
 	status := refused(err)
 	if status == nil {
 		return nil
 	}
-	message := "the API server refuses a write of Headgate, which tries again every few seconds: " +
-		normalizeMessage(status.ErrStatus.Message, canaryName(s.dep))
+	message := refusalPrefix + normalizeMessage(nameWrite(err, status), canaryName(s.dep))
+	if d.Phase == spec.RolledBack && !s.Traffic.Routed {
+		message = "rolled back, stable serves all traffic, but " + message
+	}
 	if id := s.target.Rollout; id != "" {
 		message = "rollout " + id + ": " + message
 	}
@@ -48,10 +88,10 @@ func (r *Reconciler) reportRefusal(ctx context.Context, s *snapshot, err error) 
 	if c != nil && c.Reason == string(reason.WriteRefused) && c.Message == message {
 		return nil
 	}
-	d := rollout.Decision{Reason: reason.WriteRefused, Message: message, Phase: s.Stable.Phase}
-	if err := r.writeCondition(ctx, s, d); err != nil {
+	report := rollout.Decision{Reason: reason.WriteRefused, Message: message, Phase: s.Stable.Phase}
+	if err := r.writeConditions(ctx, s, []condition{s.outcomeCondition(report)}); err != nil {
 		return err
 	}
-	r.emit(ctx, s, "Refused", rollout.Note{Reason: d.Reason, Message: message})
+	r.emit(ctx, s, "Refused", rollout.Note{Reason: report.Reason, Message: message})
 	return nil
 }

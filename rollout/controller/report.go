@@ -22,15 +22,27 @@ import (
 // reported, so that nothing is reported twice.
 func (r *Reconciler) report(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	r.Metrics.record(client.ObjectKeyFromObject(s.dep), s.Observation, d)
+	conditions := s.recordConditions(d)
 	c := s.condition
-	if d.Reason == "" || c != nil && c.Reason == string(d.Reason) && c.Message == d.Message {
-		return nil
+	told := d.Reason == "" || c != nil && c.Reason == string(d.Reason) && c.Message == d.Message
+	if !told {
+		conditions = append(conditions, s.outcomeCondition(d))
 	}
-	if err := r.writeCondition(ctx, s, d); err != nil {
+	if err := r.writeConditions(ctx, s, conditions); err != nil || told {
 		return err
 	}
 	r.emit(ctx, s, eventAction(d), rollout.Note{Reason: d.Reason, Message: d.Message})
 	return nil
+}
+
+// recordRelease records the template that d releases, before it is released. A kill
+// between the two leaves a template that is on record and held; the other order would
+// leave one that went out and that nobody accounted for.
+func (r *Reconciler) recordRelease(ctx context.Context, s *snapshot, d rollout.Decision) error {
+	if d.Hold != rollout.Release {
+		return nil
+	}
+	return r.writeConditions(ctx, s, s.recordConditions(d))
 }
 
 // reportNotes emits what happened and does not belong in the condition.
@@ -71,36 +83,86 @@ func eventAction(d rollout.Decision) string {
 
 // conditionOf returns Headgate's condition on dep. nil: there is none.
 func conditionOf(dep *appsv1.Deployment) *appsv1.DeploymentCondition {
+	return findCondition(dep, spec.ConditionType)
+}
+
+func findCondition(dep *appsv1.Deployment, kind appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
 	for i := range dep.Status.Conditions {
-		if dep.Status.Conditions[i].Type == spec.ConditionType {
+		if dep.Status.Conditions[i].Type == kind {
 			return &dep.Status.Conditions[i]
 		}
 	}
 	return nil
 }
 
-// writeCondition writes Headgate's condition. The API server merges the list of
-// conditions by their type, so the conditions of the Deployment controller stay.
-func (r *Reconciler) writeCondition(ctx context.Context, s *snapshot, d rollout.Decision) error {
+// knownTemplate returns what is on record of the template of dep.
+func knownTemplate(dep *appsv1.Deployment) rollout.KnownTemplate {
+	if c := findCondition(dep, spec.ConditionKnown); c != nil {
+		return rollout.ParseKnownTemplate(c.Message)
+	}
+	return rollout.KnownTemplate{}
+}
+
+// condition is a condition in a patch.
+type condition map[string]any
+
+// outcomeCondition is Headgate's condition as d wants it.
+func (s *snapshot) outcomeCondition(d rollout.Decision) condition {
 	now := metav1.NewTime(s.Now)
 	since := now
 	if c := s.condition; c != nil && d.Reason == reason.WriteRefused && c.Reason == string(d.Reason) {
 		since = c.LastTransitionTime // the deadline counts from the first refusal, whatever its words
 	}
-	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": []map[string]any{{
+	return condition{
 		"type":               spec.ConditionType,
 		"status":             conditionStatus(d),
 		"reason":             d.Reason,
 		"message":            d.Message,
 		"lastUpdateTime":     now,
 		"lastTransitionTime": since,
-	}}}})
+	}
+}
+
+// recordConditions returns the condition with the record that d wants, or with the
+// order to delete it. None: the record is as it should be.
+func (s *snapshot) recordConditions(d rollout.Decision) []condition {
+	now := metav1.NewTime(s.Now)
+	switch {
+	case d.Known == nil || *d.Known == s.Stable.Known:
+		return nil
+	case *d.Known == (rollout.KnownTemplate{}):
+		return []condition{{"type": spec.ConditionKnown, "$patch": "delete"}}
+	}
+	return []condition{{
+		"type":               spec.ConditionKnown,
+		"status":             corev1.ConditionTrue,
+		"reason":             "Recorded",
+		"message":            d.Known.String(),
+		"lastUpdateTime":     now,
+		"lastTransitionTime": now,
+	}}
+}
+
+// writeConditions writes conditions of Headgate in one patch. The API server merges
+// the list of conditions by their type, so the conditions of the Deployment controller
+// stay. The write is no reason for the next one to fail: s.dep gets its version, unless
+// somebody else changed the Deployment meanwhile.
+func (r *Reconciler) writeConditions(ctx context.Context, s *snapshot, conditions []condition) error {
+	if len(conditions) == 0 {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": conditions}})
 	if err != nil {
 		return fmt.Errorf("encoding a condition: %w", err)
 	}
-	err = r.Client.Status().Patch(ctx, s.dep.DeepCopy(), client.RawPatch(types.StrategicMergePatchType, patch), fieldOwner)
+	out := s.dep.DeepCopy()
+	err = r.Client.Status().Patch(ctx, out, client.RawPatch(types.StrategicMergePatchType, patch), fieldOwner)
 	if err != nil {
 		return fmt.Errorf("writing the condition: %w", err)
+	}
+	s.Stable.Known = knownTemplate(out)
+	if out.Generation == s.dep.Generation {
+		s.dep.ResourceVersion = out.ResourceVersion
 	}
 	return nil
 }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/reason"
-	"github.com/headgate/headgate/rollout/spec"
 )
 
 // heldAutoscalers are Autoscalers with one autoscaler, which wants to shrink stable
@@ -143,14 +142,8 @@ func TestRolloutsScaledBy(t *testing.T) {
 	key := func(name string) types.NamespacedName { return types.NamespacedName{Namespace: "shop", Name: name} }
 	s := newFixture(t)
 	s.Autoscalers = &heldAutoscalers{heldFor: []types.NamespacedName{key("api"), key("old")}}
-	resting := s.dep.DeepCopy()
-	resting.Name, resting.UID, resting.ResourceVersion = "resting", "u3", ""
-	delete(resting.Annotations, spec.AnnotationRollout)
-	delete(resting.Annotations, spec.AnnotationPhase)
-	if err := s.Live.(client.Client).Create(t.Context(), resting); err != nil {
-		t.Fatal(err)
-	}
 	hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}}
+	hpa.Spec.ScaleTargetRef = autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "web"}
 	want := []ctrl.Request{{NamespacedName: key("web")}, {NamespacedName: key("api")}, {NamespacedName: key("old")}}
 	if diff := cmp.Diff(want, s.rolloutsScaledBy(t.Context(), hpa)); diff != "" {
 		t.Errorf("reconciled for it (-want +got):\n%s", diff)

@@ -1,9 +1,11 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -11,8 +13,10 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -23,24 +27,61 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// ownerIndex finds ReplicaSets by the UID of the Deployment that owns them.
-const ownerIndex = "headgate.owner"
+// The cache indexes by which a Reconciler finds objects.
+const (
+	// ownerIndex finds ReplicaSets and Jobs by the UID of the Deployment that owns them.
+	ownerIndex = "headgate.owner"
 
-// activeIndex finds the Deployments in a rollout, by "true".
-const activeIndex = "headgate.active"
+	// leftoverIndex finds the Services and Ingresses that a Deployment owns, by its UID.
+	leftoverIndex = "headgate.leftover"
+
+	// activeIndex finds the Deployments in a rollout, by "true".
+	activeIndex = "headgate.active"
+
+	// podIndex finds the Deployments in a rollout, and their canaries, by
+	// rollout.LabelKeys of their pods.
+	podIndex = "headgate.pods"
+
+	// namedIndex finds the Deployments in a rollout by what their annotations name,
+	// such as Service/web, and by Deployment/ and their own name.
+	namedIndex = "headgate.named"
+
+	// previewIndex finds the Deployments in a rollout by their preview host, and by the
+	// wildcard that covers it.
+	previewIndex = "headgate.preview"
+
+	// selectorIndex finds NetworkPolicies and PodDisruptionBudgets by the selectors in
+	// them; see selectorKeys.
+	selectorIndex = "headgate.selector"
+)
+
+var indexes = []struct {
+	name string
+	of   client.Object
+	keys client.IndexerFunc
+}{
+	{ownerIndex, &appsv1.ReplicaSet{}, ownerKey},
+	{ownerIndex, &batchv1.Job{}, ownerKey},
+	{leftoverIndex, &corev1.Service{}, ownerKey},
+	{leftoverIndex, &netv1.Ingress{}, ownerKey},
+	{activeIndex, &appsv1.Deployment{}, activeKey},
+	{podIndex, &appsv1.Deployment{}, podKeys},
+	{namedIndex, &appsv1.Deployment{}, namedKeys},
+	{previewIndex, &appsv1.Deployment{}, previewKeys},
+	{selectorIndex, &netv1.NetworkPolicy{}, policyKeys},
+	{selectorIndex, &policyv1.PodDisruptionBudget{}, budgetKeys},
+}
 
 // SetupWithManager registers the controller with mgr, which runs it on the leader only.
 // It watches every kind on which a decision depends, and polls none. workers is how
 // many Deployments are reconciled at the same time.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, workers int) error {
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &appsv1.ReplicaSet{}, ownerIndex, ownerKey); err != nil {
-		return fmt.Errorf("indexing ReplicaSets: %w", err)
-	}
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &appsv1.Deployment{}, activeIndex, activeKey); err != nil {
-		return fmt.Errorf("indexing Deployments: %w", err)
+	if err := SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
 	}
 	autoscalerChanged := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		return r.Autoscalers.Changed(e.ObjectOld, e.ObjectNew)
@@ -54,7 +95,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, wor
 		Owns(&appsv1.Deployment{}).
 		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsAffectedBy)).
 		Watches(&netv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsAffectedBy)).
-		Watches(&netv1.IngressClass{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsAffectedBy)).
+		Watches(&netv1.IngressClass{}, handler.EnqueueRequestsFromMapFunc(r.allRollouts)).
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsScaledBy),
 			builder.WithPredicates(autoscalerChanged)).
 		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(r.rolloutTestedBy)).
@@ -62,6 +103,17 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, wor
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("registering the controller: %w", err)
+	}
+	return nil
+}
+
+// SetupIndexes registers the indexes that a Reconciler reads by. SetupWithManager calls
+// it.
+func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	for _, i := range indexes {
+		if err := indexer.IndexField(ctx, i.of, i.name, i.keys); err != nil {
+			return fmt.Errorf("adding index %s: %w", i.name, err)
+		}
 	}
 	return nil
 }
@@ -80,11 +132,74 @@ func ownerKey(obj client.Object) []string {
 	return nil
 }
 
+func isActive(obj client.Object) bool {
+	a := obj.GetAnnotations()
+	return a[spec.AnnotationRollout] != "" || a[spec.AnnotationPhase] != ""
+}
+
 func activeKey(obj client.Object) []string {
-	if a := obj.GetAnnotations(); a[spec.AnnotationRollout] != "" || a[spec.AnnotationPhase] != "" {
+	if isActive(obj) {
 		return []string{"true"}
 	}
 	return nil
+}
+
+// podKeys are for Deployments in a rollout and for their canaries.
+func podKeys(obj client.Object) []string {
+	dep, ok := obj.(*appsv1.Deployment)
+	if !ok || !isActive(dep) && managedBy(dep) == "" {
+		return nil
+	}
+	return rollout.LabelKeys(dep.Spec.Template.Labels)
+}
+
+// namedKeys returns the Services and Ingresses that the annotations of a Deployment
+// in a rollout name, and the Deployment itself, for its autoscalers.
+func namedKeys(obj client.Object) []string {
+	if !isActive(obj) {
+		return nil
+	}
+	keys := []string{"Deployment/" + obj.GetName()}
+	for kind, annotation := range map[string]string{"Service/": spec.AnnotationService, "Ingress/": spec.AnnotationIngress} {
+		for name := range strings.SplitSeq(obj.GetAnnotations()[annotation], ",") {
+			keys = append(keys, kind+strings.TrimSpace(name))
+		}
+	}
+	return keys
+}
+
+// namedKey returns the key by which namedIndex finds the Deployments for obj.
+func namedKey(obj client.Object) string {
+	switch obj := obj.(type) {
+	case *corev1.Service:
+		return "Service/" + obj.Name
+	case *netv1.Ingress:
+		return "Ingress/" + obj.Name
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		return obj.Spec.ScaleTargetRef.Kind + "/" + obj.Spec.ScaleTargetRef.Name
+	}
+	return ""
+}
+
+// previewKeys returns the preview host of a Deployment in a rollout, and the wildcard
+// that covers it.
+func previewKeys(obj client.Object) []string {
+	host := obj.GetAnnotations()[spec.AnnotationPreviewHost]
+	if host == "" || !isActive(obj) {
+		return nil
+	}
+	_, domain, _ := strings.Cut(host, ".")
+	return []string{host, "*." + domain}
+}
+
+// managedBy returns the name of the Deployment for which Headgate made obj. "": it did
+// not make it.
+func managedBy(obj client.Object) string {
+	owner := metav1.GetControllerOf(obj)
+	if owner == nil || owner.Kind != "Deployment" || obj.GetLabels()[spec.LabelManagedBy] != spec.ManagedBy {
+		return ""
+	}
+	return owner.Name
 }
 
 // relevantEvents passes the events of Deployments that are relevant, or were before an
@@ -95,57 +210,71 @@ func relevantEvents() predicate.Predicate {
 	return p
 }
 
-// rolloutsAffectedBy returns the Deployments in a rollout to which obj may matter: a
-// Service, an Ingress, an IngressClass or an autoscaler.
+// allRollouts returns every Deployment in a rollout. An IngressClass may matter to each
+// of them, and changes once in months.
+func (r *Reconciler) allRollouts(ctx context.Context, _ client.Object) []ctrl.Request {
+	return r.findRollouts(ctx, activeIndex, "true", nil)
+}
+
+// rolloutsAffectedBy returns the Deployments in a rollout to which obj, a Service or an
+// Ingress, may matter: those that it belongs to, those that name it, and those that the
+// Router says. Each is found by an index, so that an event of one application does not
+// cost a look at every other application of the namespace.
 func (r *Reconciler) rolloutsAffectedBy(ctx context.Context, obj client.Object) []ctrl.Request {
+	in := client.InNamespace(obj.GetNamespace())
+	requests := r.findRollouts(ctx, namedIndex, namedKey(obj), nil, in)
+	if owner := managedBy(obj); owner != "" {
+		requests = append(requests, requestFor(obj.GetNamespace(), owner))
+	}
+	affected, err := r.Router.Affected(ctx, obj)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "finding the rollouts that an object affects", "namespace", obj.GetNamespace(), "name", obj.GetName())
+	}
+	for _, pods := range affected.Pods {
+		selector, there := labels.SelectorFromSet(pods.Labels), client.InNamespace(pods.Namespace)
+		requests = append(requests, r.findRollouts(ctx, podIndex, rollout.SelectorKey(pods.Labels), selector, there)...)
+	}
+	for _, host := range affected.Hosts {
+		requests = append(requests, r.findRollouts(ctx, previewIndex, host, nil)...)
+	}
+	slices.SortFunc(requests, func(a, b ctrl.Request) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(requests)
+}
+
+// findRollouts returns the Deployments in a rollout that an index finds by key, those
+// of a canary in its place. A selector leaves out those whose pods it does not select.
+func (r *Reconciler) findRollouts(
+	ctx context.Context, index, key string, selector labels.Selector, opts ...client.ListOption,
+) []ctrl.Request {
 	var list appsv1.DeploymentList
-	if err := r.Client.List(ctx, &list, client.MatchingFields{activeIndex: "true"}, client.UnsafeDisableDeepCopy); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "listing Deployments in a rollout")
+	opts = append(opts, client.MatchingFields{index: key}, client.UnsafeDisableDeepCopy)
+	if err := r.Client.List(ctx, &list, opts...); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "listing Deployments in a rollout", "index", index, "key", key)
 		return nil
 	}
-	namespaces := r.namespacesAffectedBy(ctx, obj)
 	var requests []ctrl.Request
 	for i := range list.Items {
-		if dep := &list.Items[i]; mayAffect(obj, dep) || slices.Contains(namespaces, dep.Namespace) {
-			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(dep)})
+		dep := &list.Items[i]
+		if selector == nil || selector.Matches(labels.Set(dep.Spec.Template.Labels)) {
+			requests = append(requests, requestFor(dep.Namespace, cmp.Or(managedBy(dep), dep.Name)))
 		}
 	}
 	return requests
 }
 
-// namespacesAffectedBy returns the other namespaces with rollouts to which obj may
-// matter, if it is an Ingress. A canary Ingress may take the place of a canary Ingress
-// of another namespace.
-func (r *Reconciler) namespacesAffectedBy(ctx context.Context, obj client.Object) []string {
-	ing, ok := obj.(*netv1.Ingress)
-	if !ok {
-		return nil
-	}
-	namespaces, err := r.Router.AffectedNamespaces(ctx, ing)
-	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "finding the namespaces that an Ingress affects", "namespace", ing.Namespace, "ingress", ing.Name)
-	}
-	return namespaces
+func requestFor(namespace, name string) ctrl.Request {
+	return ctrl.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: name}}
 }
 
-// rolloutsScaledBy returns the Deployments in a rollout to which an autoscaler may
-// matter, and those for which it is held, existing or not: only a reconcile of these
-// frees it.
+// rolloutsScaledBy returns the Deployment that an autoscaler scales, if it is in a
+// rollout, and those for which the autoscaler is held, existing or not: only a
+// reconcile of these frees it.
 func (r *Reconciler) rolloutsScaledBy(ctx context.Context, obj client.Object) []ctrl.Request {
-	requests := r.rolloutsAffectedBy(ctx, obj)
+	requests := r.findRollouts(ctx, namedIndex, namedKey(obj), nil, client.InNamespace(obj.GetNamespace()))
 	for _, deployment := range r.Autoscalers.HeldFor(obj) {
 		requests = append(requests, ctrl.Request{NamespacedName: deployment})
 	}
 	return requests
-}
-
-// mayAffect says whether obj may matter to the rollout of dep. Objects of the same
-// namespace may, and objects without a namespace. So may an Ingress of any namespace if
-// dep has a preview host: it may begin or stop to serve that host.
-func mayAffect(obj client.Object, dep *appsv1.Deployment) bool {
-	_, isIngress := obj.(*netv1.Ingress)
-	return obj.GetNamespace() == dep.Namespace || obj.GetNamespace() == "" ||
-		isIngress && dep.Annotations[spec.AnnotationPreviewHost] != ""
 }
 
 // rolloutTestedBy returns the Deployment whose canary a Job tests: the owner of the owner

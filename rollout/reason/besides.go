@@ -24,7 +24,8 @@ var besides = []Explanation{
 	),
 	row(MeasurementError, warning, in(Beside),
 		means("A measurement could not be taken: Prometheus does not answer or refuses the query, Headgate has no Prometheus or no metrics "+
-			"source, or the router ignores the canary. The weight stays as it is until there is a Pass, or until `errorLimit`."),
+			"source, or the router ignores the canary. The weight stays as it is until there is a Pass, or until `errorLimit`. "+
+			"A router that ignores the canary is waited for until `headgate.dev/progress-deadline` (10m)."),
 		look("The message says which it is. The addresses are settings of the operator: docs/operating.md. That the router ignores the "+
 			"canary is explained in docs/analysis.md."),
 		showEvents,
@@ -91,6 +92,17 @@ var besides = []Explanation{
 			`patch hpa HPA --type merge -p '{"spec":{"behavior":{"scaleDown":{"selectPolicy":"Disabled"}}}}'`),
 		to("put back what was there when the rollout is over, for example Max", inNamespace+
 			`patch hpa HPA --type merge -p '{"spec":{"behavior":{"scaleDown":{"selectPolicy":"Max"}}}}'`),
+	),
+	row(PreviewDropped, warning, in(Beside),
+		means("The preview is gone, or cannot be made, and the rollout goes on without it: somebody else serves the host of "+
+			"`headgate.dev/preview-host` now, the host is no longer allowed, or the API server refuses the preview Ingress. "+
+			"Weights and analysis are not affected. Headgate makes the preview again as soon as it can."),
+		look("The message says what is in the way. If a person or an analysis needs the preview, pause the rollout and free the host, or "+
+			"take another one: a new value counts at once. Without requests to the preview, a metric that counts them is Inconclusive, and "+
+			"the weight stays."),
+		showIngresses,
+		to("take another host", annotate+"--overwrite headgate.dev/preview-host=next.web.example.com"),
+		pauseIt, resumeIt, abortIt,
 	),
 	row(CanaryLost, warning, in(Beside, WentBack),
 		means("No canary pod is Available while the canary has traffic: all traffic goes back to stable, and the steps begin again from the "+

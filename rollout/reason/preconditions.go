@@ -66,7 +66,8 @@ var preconditions = []Explanation{
 	row(NameTaken, warning, in(StaysPending, StaysAtWeight),
 		means("An object exists that has the name Headgate needs for the canary or the preview, and Headgate did not make it. "+
 			"Headgate never takes over such an object."+notBegun),
-		look("The message names the object. If it is being deleted, wait. Otherwise rename or delete it."),
+		look("The message names the object. If it is being deleted, wait. Otherwise rename or delete it. Where it is a name for the "+
+			"preview, a rollout that has begun goes on without its preview, with `PreviewDropped`."),
 		to("see what is there", inNamespace+"get deployments,services,ingresses --show-labels"),
 		shipBlocked,
 	),
@@ -117,15 +118,17 @@ var preconditions = []Explanation{
 		to("see the claims and their access modes", inNamespace+"get pvc"),
 		shipPending, sendBack,
 	),
-	row(PreviewHostRefused, warning, in(StaysPending, StaysAtWeight),
-		means("`headgate.dev/preview-host` names a host that this Deployment may not have: it is not below a host of its own Ingresses, "+
-			"somebody else serves it, or the Ingress asks for client certificates."+notBegun),
-		look("The message says which of these it is. The rules are in docs/routing.md; the operator allows further domains with "+
-			"`ingress.previewDomains`."),
+	row(PreviewHostRefused, warning, in(StaysPending),
+		means("`headgate.dev/preview-host` names a host that this Deployment may not have: it is in no domain that the operator allows, "+
+			"somebody else serves it, or the Ingress asks for client certificates. The rollout does not begin, and stable serves. "+
+			"Headgate looks again when something changes, and every minute. In the middle of a rollout the preview is dropped instead, "+
+			"with `PreviewDropped`."),
+		look("The message says which of these it is. The rules are in docs/routing.md; the operator allows domains with "+
+			"`ingress.previewDomains` and `ingress.previewBelowOwnHosts`."),
 		showIngresses,
 		to("take another host", annotate+"--overwrite headgate.dev/preview-host=preview.web.example.com"),
 		to("do without a preview", annotate+"headgate.dev/preview-host-"),
-		shipBlocked,
+		shipPending, sendBack,
 	),
 	row(JobUnavailable, warning, in(StaysAtWeight),
 		means("A `job` step cannot make its Job. The step waits until `headgate.dev/progress-deadline` (10m), then the rollout is rolled "+

@@ -48,6 +48,7 @@ const (
 	OptedOut                 Reason = "OptedOut"
 	HoldRemoved              Reason = "HoldRemoved" // somebody released the template behind Headgate's back
 	Bypassed                 Reason = "Bypassed"    // a new template went out without a canary
+	BypassFound              Reason = "BypassFound" // one did so while nobody looked
 )
 
 // What makes weights meaningless, found before any traffic moves.
@@ -83,6 +84,7 @@ const (
 	ScaleDownHeld           Reason = "ScaleDownHeld"       // an autoscaler may not shrink stable for now
 	ScaleDownRestored       Reason = "ScaleDownRestored"   // it may again
 	ScaleDownNotHeld        Reason = "ScaleDownNotHeld"    // it may, and a rollback may meet too few pods
+	PreviewDropped          Reason = "PreviewDropped"      // the rollout goes on without its preview
 	CanaryLost              Reason = "CanaryLost"          // traffic went back for now: no canary pod is Available
 )
 

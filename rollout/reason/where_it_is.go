@@ -130,7 +130,8 @@ var whereItIs = []Explanation{
 			"The message has the words of the refuser. Headgate tries again every few seconds. "+
 			"After `headgate.dev/progress-deadline` (10m) the rollout is rolled back, unless its template is released already."),
 		look("Who refuses it: the message names the object and mostly the policy or the quota. Where the webhook of the ingress "+
-			"controller refuses an Ingress, look at its log too."),
+			"controller refuses an Ingress, look at its log too. Where a policy requires a label, the operator sets `canary.labels`: "+
+			"docs/operating.md."),
 		showDeployment, showManagerLog,
 		to("see the quotas of the namespace", inNamespace+"describe quota"),
 		morePatience, abortIt,

@@ -125,4 +125,17 @@ var whyItEnded = []Explanation{
 		to("see whether Headgate answers", "kubectl -n headgate-system get pods"),
 		showUpdate, undoIt,
 	),
+	row(BypassFound, warning, in(WithoutCanary, Idle),
+		means("A template went out without a canary and was out before Headgate looked: the webhook or the manager was away. The message "+
+			"has the revision. The condition stays until the next rollout. A restart by `kubectl rollout restart` is not reported, unless "+
+			"`headgate.dev/restart` is `canary`."),
+		look("Whether the webhook is registered and its pods are ready, and whether `webhook.failurePolicy` is `Ignore` or "+
+			"`webhook.namespaceSelector` leaves this namespace out. Headgate compares with what it last recorded in the condition "+
+			"`headgate.dev/KnownTemplate`."),
+		showWebhook,
+		to("see whether Headgate answers", "kubectl -n headgate-system get pods"),
+		to("see what is on record", inNamespace+
+			`get deployment NAME -o jsonpath='{.status.conditions[?(@.type=="headgate.dev/KnownTemplate")].message}'`),
+		showManagers, showUpdate, undoIt,
+	),
 }

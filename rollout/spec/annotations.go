@@ -67,6 +67,10 @@ const FieldOwner = "headgate"
 // it does not know (measured on Kubernetes 1.37).
 const ConditionType = "headgate.dev/Rollout"
 
+// ConditionKnown is the type of the condition on the user's Deployment that records the
+// last template which Headgate knows of; see rollout.KnownTemplate.
+const ConditionKnown = "headgate.dev/KnownTemplate"
+
 // Phase is the coarse state of a rollout, for scripts and dashboards.
 // No phase at all means that nothing is being rolled out.
 type Phase string

@@ -26,7 +26,8 @@ func parseRestart(text string) (Restart, error) {
 }
 
 // Unrestarted returns a copy of t without AnnotationRestartedAt. Two templates are
-// the same version if this returns the same for both.
+// the same version if this returns the same for both, as far as the API types of this
+// program tell; Template has every field.
 func Unrestarted(t corev1.PodTemplateSpec) corev1.PodTemplateSpec {
 	annotations := maps.Clone(t.Annotations)
 	delete(annotations, AnnotationRestartedAt)

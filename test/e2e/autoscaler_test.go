@@ -15,7 +15,6 @@ import (
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
-	"github.com/headgate/headgate/test/lab/load"
 )
 
 // TestStableIsNotShrunkBeforeAPromotion: the canary gets all traffic, twice as much
@@ -30,7 +29,7 @@ func TestStableIsNotShrunkBeforeAPromotion(t *testing.T) {
 	s.apply(s.scaler(func(hpa *autoscalingv2.HorizontalPodAutoscaler) { hpa.Spec.MaxReplicas = 2 * full }))
 	more := s.send(s.Host())
 	s.must(lab.Poll(s.within(time.Minute), func() error {
-		if n := more.Report().Versions()["v2"]; n < 600 { // ten seconds: the autoscaler looks every two
+		if n := more.Report().Versions()["v2"]; n < 10*scaledRate { // ten seconds: the autoscaler looks every two
 			return fmt.Errorf("v2 gave %d more answers", n)
 		}
 		return nil
@@ -81,16 +80,19 @@ func (s *scaled) heldWhileThereWasTraffic() {
 	s.Helper()
 	s.said(reason.ScaleDownHeld, "HorizontalPodAutoscaler web ")
 	s.said(reason.ScaleDownRestored, "HorizontalPodAutoscaler web ")
-	writes, weights := s.scalerWrites(), s.weights.held()
+	writes := s.scalerWrites()
 	if len(writes) != 2 {
 		s.Fatalf("the autoscaler was written %d times: %v", len(writes), writes)
 	}
-	for weight, span := range weights {
-		if weight > 0 && !writes[0].Time.Before(span.from) {
-			s.Errorf("held %s after weight %d", writes[0].Time.Sub(span.from), weight)
+	// The API server answers one write before Headgate makes the next: its times have the
+	// order of the writes. The first write of a weight above 0 is the first patch.
+	for _, w := range s.routeLog() {
+		if w.Verb == "patch" && w.Received.Before(writes[0].Time) {
+			s.Errorf("held at %s, after a weight was written at %s", writes[0].Time, w.Received)
 		}
 	}
-	if gone := weights[-1].from; writes[1].Time.Before(gone.Add(settle)) {
+	// Headgate counts from when it has seen that the routes are gone.
+	if gone := s.unrouted(time.Time{}); writes[1].Time.Before(gone.Add(settle)) {
 		s.Errorf("restored %s after the routes had gone, routers settle in %s", writes[1].Time.Sub(gone), settle)
 	}
 }
@@ -108,7 +110,6 @@ func TestStableIsNotShrunkBeforeAnAbort(t *testing.T) {
 	s.ship("v2", nil)
 	s.await(time.Minute, reason.AwaitingPromotion)
 	s.awaitLimited()
-	aborted := time.Now()
 	s.annotate(spec.AnnotationCommand, "abort")
 	s.await(20*time.Second, reason.AbortedByCommand)
 	canary := s.canary()
@@ -116,12 +117,7 @@ func TestStableIsNotShrunkBeforeAnAbort(t *testing.T) {
 	s.awaitRestored()
 	s.neverShrunk()
 	s.heldWhileThereWasTraffic()
-
-	r := s.over().Since(aborted)
-	late := slices.DeleteFunc(slices.Clone(r.Answers), func(a load.Answer) bool { return a.Took < time.Second })
-	if 10*len(late) > len(r.Answers) {
-		t.Errorf("after the abort %d of %d answers took more than a second", len(late), len(r.Answers))
-	}
+	s.over()
 }
 
 // TestStableThatShrinksGetsItsTrafficBackInPortions is the control experiment: the
@@ -152,16 +148,15 @@ func TestStableThatShrinksGetsItsTrafficBackInPortions(t *testing.T) {
 func (s *scaled) cameBackInPortions() {
 	s.Helper()
 	s.weights.mu.Lock()
-	changes := slices.Clone(s.weights.changes[2:]) // after none, and 0
+	changes := slices.Clone(s.weights.changes[min(2, len(s.weights.changes)):]) // after none, and 0
 	s.weights.mu.Unlock()
 	if len(changes) < 3 {
 		s.Errorf("weights were %v, want portions", s.weights.all())
 	}
 	for i, c := range changes[1:] {
-		// The Deployment has a watch of its own, whose events may come later.
-		carries := s.sizes.available(c.at.Add(200*time.Millisecond)) * 125 / full
+		carries := s.sizes.available(c.number) * 125 / full
 		back := int32(100 - max(c.weight, 0))
-		s.Logf("weight %d after %s: stable gets %d%% back, its pods take %d%%", c.weight, c.at.Sub(changes[i].at), back, carries)
+		s.Logf("weight %d: stable gets %d%% back, its pods take %d%%", c.weight, back, carries)
 		if back > carries || c.weight > changes[i].weight {
 			s.Errorf("weight %d after %d: stable gets %d%% back, its pods take %d%%", c.weight, changes[i].weight, back, carries)
 		}

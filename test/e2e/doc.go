@@ -14,6 +14,20 @@
 // Most tests run in parallel. A test that breaks what all share (survive_test.go,
 // certs_test.go) or counts what all do (rest_test.go) does not.
 //
+// # Time
+//
+// No test depends on how fast the machine is. A request is sent after a change, or its
+// answer came before it; what lies between proves nothing. Two things tell when a change
+// was made:
+//
+//   - The router applies a change late. routed waits until it has, and split, onlyAnswers
+//     and sharesMatch look only at requests that were sent after that.
+//   - A watch tells of a change late. The numbers of the changes (resourceVersion) have
+//     their order, and the audit log has the time of each request.
+//
+// Only waits of Headgate itself are measured, and only that they are not too short. A limit
+// of a wait ends a test that hangs.
+//
 // Run one test, from the root of the repository:
 //
 //	go -C test test -count=1 ./e2e -run TestGoodVersionIsPromoted
@@ -27,7 +41,8 @@
 //
 //   - service: the sample service of one test with its load, and methods for what a
 //     user does and what a test checks.
-//   - weights: every weight that the canary Ingresses had, with its time.
+//   - weights: every weight that the canary Ingresses had, with the times when Headgate
+//     wrote it and when the router had applied it.
 //   - chronicle: every change to the Deployment, its canaries and their Ingresses, in
 //     the order in which the API server made them. Its check replays them against the
 //     invariants.

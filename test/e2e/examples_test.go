@@ -152,10 +152,15 @@ func (e *example) take(dep *appsv1.Deployment) {
 	e.Name, e.Replicas, e.Annotations = dep.Name, *dep.Spec.Replicas, dep.Annotations
 }
 
-var intervalOf = regexp.MustCompile(`interval: \w+`)
+var (
+	intervalOf = regexp.MustCompile(`interval: \w+`)
+	latencies  = regexp.MustCompile(`<= \d+ms`)
+)
 
-// measuredOften is analysis with a short interval. Conditions in one line have none, so they become YAML.
+// measuredOften is analysis with a short interval. Conditions in one line have none, so they become YAML. A busy
+// machine answers late, so latencies may be long: no version of an example is to be found out by them.
 func measuredOften(analysis string) string {
+	analysis = latencies.ReplaceAllString(analysis, "<= 10s")
 	if strings.Contains(analysis, "metrics:") {
 		return intervalOf.ReplaceAllString(analysis, "interval: 3s")
 	}
@@ -202,11 +207,8 @@ func (e *example) ships(version string, env ...corev1.EnvVar) {
 func (e *example) promoted(version string) {
 	e.Helper()
 	e.await(time.Minute, reason.Promoted)
-	promoted := time.Now()
 	e.gone(30 * time.Second)
-	if others := e.answers(e.load, promoted, 30).Versions(); others[version] == 0 || len(others) > 1 {
-		e.Errorf("%s: after the promotion of %s answers came from %v", e.Name, version, others)
-	}
+	e.onlyServes(version)
 	var shares []int
 	for _, step := range e.steps {
 		if step.Kind == spec.SetWeight && step.Weight > 0 {

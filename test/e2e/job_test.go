@@ -34,7 +34,7 @@ func TestSmokeTestBeforeAnyTraffic(t *testing.T) {
 		t.Errorf("the Job that failed belongs to %v, want the canary", failed.OwnerReferences)
 	}
 
-	s.smokeTest(map[string]string{"EXPECT_VERSION": "v3", "DELAY": "3s"})
+	s.smokeTest(map[string]string{"EXPECT_VERSION": "v3", "DELAY": "5s"})
 	s.ship("v3", nil)
 	s.awaitWords(time.Minute, reason.JobRunning, "weight 0, the Job of CronJob smoke-test")
 	job := s.job(s.hold())
@@ -46,7 +46,7 @@ func TestSmokeTestBeforeAnyTraffic(t *testing.T) {
 		"HEADGATE_NAMESPACE":      s.Namespace,
 		"HEADGATE_WEIGHT":         "0",
 		"EXPECT_VERSION":          "v3",
-		"DELAY":                   "3s",
+		"DELAY":                   "5s",
 	}
 	if diff := cmp.Diff(want, environmentOf(s.podOf(job))); diff != "" {
 		t.Errorf("environment of the test (-want +got):\n%s", diff)

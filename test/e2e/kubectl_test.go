@@ -222,7 +222,7 @@ func TestKubectlDuringACanary(t *testing.T) {
 	s := newShop(t)
 	s.kubectl("set", "image", web, image("v2")).done()
 	status := make(chan reply, 1)
-	go func() { status <- s.kubectl("rollout", "status", web, "--timeout=2m") }()
+	go func() { status <- s.kubectl("rollout", "status", web, "--timeout=5m") }()
 	s.await(time.Minute, reason.AwaitingPromotion)
 	held := s.hold()
 
@@ -287,7 +287,7 @@ func TestKubectlRestart(t *testing.T) {
 	if id := s.hold(); id != "" {
 		t.Errorf("a rolling restart is held as rollout %s", id)
 	}
-	s.kubectl("rollout", "status", web, "--timeout=1m").done()
+	s.kubectl("rollout", "status", web, "--timeout=5m").done()
 	if slices.ContainsFunc(s.podNames("v1"), func(pod string) bool { return slices.Contains(before, pod) }) {
 		t.Error("rollout status ended before every pod was restarted")
 	}
@@ -332,7 +332,7 @@ func TestKubectlAfterARollback(t *testing.T) {
 	}
 	s.kubectl("set", "image", web, image("v1")).done()
 	s.awaitRelease(20 * time.Second)
-	s.kubectl("rollout", "status", web, "--timeout=20s").done()
+	s.kubectl("rollout", "status", web, "--timeout=5m").done()
 	s.gone(20 * time.Second)
 	s.unharmed()
 }
@@ -410,7 +410,7 @@ func TestKubectlDeleteOrphan(t *testing.T) {
 		t.Errorf("the weight is %d, want 50", weight)
 	}
 	s.kubectl("delete", "ingress", "--selector=app.kubernetes.io/managed-by=headgate").done()
-	time.Sleep(settle + drain)
+	s.routed()
 	s.kubectl("delete", "deployment,service", "--selector=app.kubernetes.io/managed-by=headgate").done()
 	s.kubectl("apply", "-f", s.file("v1")).done()
 	s.must(shared.Available(s.within(time.Minute), s.deployment()))

@@ -166,7 +166,7 @@ func TestRouteDeletedAndCreated(t *testing.T) {
 			s.asApplied()
 			c.check()
 			for _, a := range s.load.Stop().FailedByRollout() {
-				out := slices.ContainsFunc(outages, func(o span) bool { return a.Sent.After(o.from) && a.Sent.Before(o.to) })
+				out := slices.ContainsFunc(outages, func(o span) bool { return a.Came().After(o.from) && a.Sent.Before(o.to) })
 				if !out || a.Version != "" {
 					t.Errorf("lost for another reason than that the %s was gone: %s", kind, a)
 				}
@@ -265,16 +265,27 @@ func (s *service) answersAgain() {
 func (s *service) awaitEndpoints(name string) {
 	s.Helper()
 	s.must(lab.Poll(s.within(20*time.Second), func() error {
-		var slices discoveryv1.EndpointSliceList
-		ofService := client.MatchingLabels{discoveryv1.LabelServiceName: name}
-		s.must(shared.Client().List(s.Context(), &slices, client.InNamespace(s.Namespace), ofService))
-		n := 0
-		for _, slice := range slices.Items {
-			n += len(slice.Endpoints)
-		}
-		if n != int(s.Replicas) {
-			return fmt.Errorf("%d endpoints, want %d", n, s.Replicas)
+		if pods := s.endpoints(client.MatchingLabels{discoveryv1.LabelServiceName: name}); len(pods) != int(s.Replicas) {
+			return fmt.Errorf("the endpoints are %v, want %d", pods, s.Replicas)
 		}
 		return nil
 	}))
+}
+
+// endpoints returns the sorted names of the pods in the EndpointSlices of the namespace, or
+// in some of them, that are not about to end: the router gives no request to the others.
+func (s *service) endpoints(some ...client.ListOption) []string {
+	s.Helper()
+	var list discoveryv1.EndpointSliceList
+	s.must(shared.Client().List(s.Context(), &list, append(some, client.InNamespace(s.Namespace))...))
+	var pods []string
+	for _, slice := range list.Items {
+		for _, e := range slice.Endpoints {
+			if e.Conditions.Terminating == nil || !*e.Conditions.Terminating {
+				pods = append(pods, e.TargetRef.Name)
+			}
+		}
+	}
+	slices.Sort(pods)
+	return slices.Compact(pods)
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,12 +19,44 @@ type crowd struct {
 	version string
 }
 
-// split checks that from now on each of crowds is answered by its version alone.
+// routed waits until the router has applied every change so far, and returns the time.
+// Requests that are sent after it are routed by what the API server had when routed was
+// called: who answers them does not depend on how fast the machine is.
+func (s *service) routed() time.Time {
+	s.Helper()
+	s.must(shared.Ingress.CatchUp(s.within(20 * time.Second)))
+	return time.Now()
+}
+
+// onlyAnswers checks that version alone answers l, once the router knows what the API
+// server has now. It finds a version that is left in the routes, or that is missing there.
+func (s *service) onlyAnswers(l *load.Load, version string) {
+	s.Helper()
+	s.split(crowd{"from now on", l, version})
+}
+
+// onlyServes waits until the pods of version, and no others, are behind the Services of
+// the namespace, and then is onlyAnswers.
+func (s *service) onlyServes(version string) {
+	s.Helper()
+	s.must(lab.Poll(s.within(20*time.Second), func() error {
+		pods := s.podNames(version)
+		endpoints := s.endpoints()
+		if !slices.Equal(pods, endpoints) {
+			return fmt.Errorf("the Services lead to %v; pods of %s are %v", endpoints, version, pods)
+		}
+		return nil
+	}))
+	s.onlyAnswers(s.load, version)
+}
+
+// split checks that each of crowds is answered by its version alone, once the router knows
+// what the API server has now.
 func (s *service) split(crowds ...crowd) {
 	s.Helper()
-	now := time.Now()
+	since := s.routed()
 	for _, c := range crowds {
-		r := s.answers(c.load, now, 30)
+		r := s.answers(c.load, since, 30)
 		if got := r.Versions(); got[c.version] != len(r.Answers) {
 			s.Errorf("%s at weight %d: answers came from %v, want %q alone", c.who, s.weights.now(), got, c.version)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -28,8 +29,9 @@ import (
 // 4. It is the maximum too: an autoscaler that has just added pods sees more load than
 // there is, and would sometimes add too many.
 const (
-	full   = 4
-	perPod = 16 * podmetrics.PerRequest
+	scaledRate = 60
+	full       = 4
+	perPod     = 16 * podmetrics.PerRequest
 )
 
 // scaled is a service whose number of pods a HorizontalPodAutoscaler sets. The manifest
@@ -200,7 +202,7 @@ type sizes struct {
 }
 
 type size struct {
-	at                  time.Time
+	number              int // resourceVersion
 	replicas, available int32
 }
 
@@ -227,7 +229,8 @@ func watchSizes(s *service) *sizes {
 func (z *sizes) add(dep *appsv1.Deployment) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	z.changes = append(z.changes, size{time.Now(), *dep.Spec.Replicas, dep.Status.AvailableReplicas})
+	number, _ := strconv.Atoi(dep.ResourceVersion) // the API server's are numbers
+	z.changes = append(z.changes, size{number, *dep.Spec.Replicas, dep.Status.AvailableReplicas})
 }
 
 // least returns the smallest size that stable has had so far.
@@ -241,13 +244,14 @@ func (z *sizes) least() (replicas, available int32) {
 	return replicas, available
 }
 
-// available returns how many pods of stable were Available at that time.
-func (z *sizes) available(at time.Time) int32 {
+// available returns how many pods of stable were Available when the API server made the
+// change with that resourceVersion.
+func (z *sizes) available(number int) int32 {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	n := z.changes[0].available
 	for _, c := range z.changes {
-		if !c.at.After(at) {
+		if c.number <= number {
 			n = c.available
 		}
 	}

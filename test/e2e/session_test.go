@@ -30,21 +30,22 @@ func TestSessionsKeepTheirVersion(t *testing.T) {
 	s.apply(ing)
 	s.given = s.routes()
 	s.await(20*time.Second, reason.Ready)
+	s.routed() // only now the router gives cookies
 	users := []crowd{s.visit(), s.visit(), s.visit()}
 	s.ship("v2", nil)
 	s.await(time.Minute, reason.AwaitingPromotion)
 
-	began := time.Now()
+	began := s.routed()
 	for newcomers := map[string]int{}; newcomers["v1"] < 3 || newcomers["v2"] < 3; {
 		u := s.visit()
 		users = append(users, u)
 		newcomers[u.version]++
 	}
-	s.answers(s.load, began, 200)
+	s.answers(s.load, began, 150)
 	s.split(users...)
 	s.annotate(spec.AnnotationCommand, "promote")
 	s.awaitWords(time.Minute, reason.AwaitingPromotion, "weight 75")
-	s.answers(s.load, time.Now(), 200)
+	s.answers(s.load, s.routed(), 150)
 	s.split(users...)
 	for i, u := range users {
 		if got := u.load.Report().Versions(); len(got) > 1 {

@@ -114,9 +114,9 @@ func TestAbortIsObeyedWhileEveryQueryHangs(t *testing.T) {
 	began := time.Now() // its query has only just begun to hang
 	aborted.annotate(spec.AnnotationCommand, spec.VerbAbort)
 	aborted.awaitWeight(30*time.Second, -1)
-	// A query takes 10 s before it times out. The promise is a second; the rest is for a
-	// machine that is busy.
-	if took := time.Since(began); took > 5*time.Second {
+	// The promise is a second. But an abort that waits for the query takes the 10 s after
+	// which that times out, and a busy machine may take all the time before.
+	if took := time.Since(began); took > 9*time.Second {
 		t.Errorf("the traffic was taken away %s after the abort", took)
 	}
 	aborted.await(30*time.Second, reason.AbortedByCommand)

@@ -1,12 +1,16 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"testing"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -22,26 +26,26 @@ import (
 // TestManagerKilledAtEveryPhase kills every manager, without warning, each time the
 // rollout has a new reason. The first kill comes right after Headgate has held the
 // autoscaler.
+//
+// It reads the events of a watch and not the present state: no reason is missed, however
+// short it was there.
 func TestManagerKilledAtEveryPhase(t *testing.T) {
 	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause, 100%", spec.AnnotationAnalysis: good}).withAutoscaler()
 	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", nil)
 	kills := map[string]bool{}
-	dep := s.deployment()
-	s.must(shared.Await(s.within(6*time.Minute), dep, func() error {
-		now, message := condition(dep)
+	for now := range s.everyReason(6 * time.Minute) {
 		if now == string(reason.Promoted) {
-			return nil
+			break
 		}
 		if now != string(reason.Ready) && !kills[now] {
 			kills[now] = true
-			killManagers(s.service)
+			replaceManagers(s.service)
 			if now == string(reason.AwaitingPromotion) {
 				s.commandSoon("promote")
 			}
 		}
-		return fmt.Errorf("%s: %s", now, message)
-	}))
+	}
 	s.gone(time.Minute)
 	for _, phase := range []reason.Reason{
 		reason.CanaryStarting, reason.WeightSet,
@@ -58,6 +62,30 @@ func TestManagerKilledAtEveryPhase(t *testing.T) {
 	s.over()
 	if got := s.weights.all(); !slices.Equal(got, []int{0, 50, 100, -1}) {
 		t.Errorf("weights were %v", got)
+	}
+}
+
+// everyReason yields the reason of the condition after every change of the Deployment,
+// the present one first. It fails the test when limit is over.
+func (s *service) everyReason(limit time.Duration) iter.Seq[string] {
+	s.Helper()
+	ctx := s.within(limit)
+	events, err := shared.Client().Watch(ctx, &appsv1.DeploymentList{},
+		client.InNamespace(s.Namespace), client.MatchingFields{"metadata.name": s.Name})
+	s.must(err)
+	return func(yield func(string) bool) {
+		defer events.Stop()
+		now, message := "", ""
+		for e := range events.ResultChan() {
+			dep, ok := e.Object.(*appsv1.Deployment)
+			if !ok {
+				break
+			}
+			if now, message = condition(dep); !yield(now) {
+				return
+			}
+		}
+		s.Fatalf("the watch ended at %s: %s: %v", now, message, context.Cause(ctx))
 	}
 }
 
@@ -92,7 +120,9 @@ func TestManagerKilledAfterTheVerdict(t *testing.T) {
 	}
 }
 
-func TestPrometheusStoppedForAMinute(t *testing.T) {
+// TestPrometheusStopped: without Prometheus the weight stays for as long as that lasts,
+// here for several measurements.
+func TestPrometheusStopped(t *testing.T) {
 	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, 5s, 100%", spec.AnnotationAnalysis: good})
 	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", nil)
@@ -100,7 +130,7 @@ func TestPrometheusStoppedForAMinute(t *testing.T) {
 	shared.Prometheus.Stop()
 	stopped := time.Now()
 	s.await(time.Minute, reason.AwaitingVerdict)
-	for time.Since(stopped) < time.Minute {
+	for time.Since(stopped) < 20*time.Second {
 		time.Sleep(time.Second)
 		if now := s.weights.now(); now != 50 {
 			t.Fatalf("without Prometheus the weight went from 50 to %d", now)
@@ -144,12 +174,67 @@ func TestManagerAndWebhookGone(t *testing.T) {
 			t.Error("a held template was released while no webhook answered")
 		}
 	})
-	time.Sleep(2 * time.Second)
 	scaleManagers(s, 2)
 	s.annotate(spec.AnnotationCommand, "promote")
 	s.await(2*time.Minute, reason.Promoted)
 	s.gone(30 * time.Second)
 	s.over()
+}
+
+// TestTemplateThatWentOutUnseen: with failurePolicy Ignore and no manager, a template
+// goes out as if nobody had opted in. The next manager reports it, once, and holds the
+// template after it.
+func TestTemplateThatWentOutUnseen(t *testing.T) {
+	s := newUncalled(t, nil)
+	s.await(20*time.Second, reason.Ready)
+	s.failurePolicy(admissionv1.Ignore)
+	scaleManagers(s, 0)
+	s.ship("v2", nil)
+	s.awaitPods(time.Minute, "v2", 2)
+	s.awaitPods(time.Minute, "v1", 0)
+	s.must(shared.Available(s.within(time.Minute), s.deployment()))
+
+	scaleManagers(s, 2)
+	s.awaitWords(time.Minute, reason.BypassFound, "went out without a canary while Headgate did not look")
+
+	scaleManagers(s, 0) // a restart is no new version
+	s.must(shared.Client().Patch(t.Context(), s.deployment(), client.RawPatch(types.MergePatchType, []byte(restartPatch))))
+	s.must(shared.Available(s.within(time.Minute), s.deployment()))
+	scaleManagers(s, 2)
+	s.poke()
+	time.Sleep(5 * time.Second)
+	if notes := s.notes(reason.BypassFound); len(notes) != 1 {
+		t.Errorf("events BypassFound are %q, want one", notes)
+	}
+	s.failurePolicy(admissionv1.Fail)
+	s.ship("v3", nil)
+	s.await(time.Minute, reason.CanaryStarting, reason.RoutesSettling, reason.WeightSet)
+}
+
+// failurePolicy sets what the API server does while no webhook answers. The test ends
+// with Fail again.
+func (s *service) failurePolicy(policy admissionv1.FailurePolicyType) {
+	s.Helper()
+	var list admissionv1.MutatingWebhookConfigurationList
+	set := func(policy admissionv1.FailurePolicyType) error {
+		if err := shared.Client().List(context.Background(), &list); err != nil {
+			return err
+		}
+		for i := range list.Items {
+			c := &list.Items[i]
+			for j := range c.Webhooks {
+				c.Webhooks[j].FailurePolicy = &policy
+			}
+			if err := shared.Client().Update(context.Background(), c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	s.must(lab.Poll(s.within(20*time.Second), func() error { return set(policy) }))
+	if policy == admissionv1.Ignore {
+		s.Cleanup(func() { s.must(set(admissionv1.Fail)) })
+	}
 }
 
 // unscaled scales as an autoscaler does: through the scale subresource.
@@ -174,6 +259,19 @@ func killManagers(s *service) {
 		if err := shared.Node.KillPod(pod.Namespace, pod.Name); err != nil {
 			s.Logf("killing %s: %v", pod.Name, err) // it is not running: it was killed a moment ago
 		}
+	}
+}
+
+// replaceManagers is killManagers, and does not wait for the Lease of the dead leader to
+// run out, nor for the back-off of pods that are killed again and again: without the Lease
+// and the pods, new managers begin at once.
+func replaceManagers(s *service) {
+	s.Helper()
+	killManagers(s)
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: lab.HeadgateNamespace, Name: "headgate"}}
+	s.must(client.IgnoreNotFound(shared.Client().Delete(s.Context(), lease)))
+	for _, pod := range managers(s) {
+		s.must(client.IgnoreNotFound(shared.Client().Delete(s.Context(), &pod, client.GracePeriodSeconds(0))))
 	}
 }
 

@@ -31,8 +31,9 @@
 // In Lab.Dir. Each part writes NAME.log there (traefik.log, prometheus.log, …), each
 // container pods/NAMESPACE/POD/CONTAINER.log; Headgate's are below
 // pods/headgate-system. audit.log has the requests to the API server, and lab.log what
-// the client libraries of the test program log. When a test fails, RunTests keeps the
-// directory and prints its path in the last line. Otherwise Stop removes it.
+// the client libraries of the test program log. RunTests prints the path of the directory
+// before the first test. When a test fails, it keeps the directory and prints the path
+// again in the last line. Otherwise Stop removes it.
 //
 // # Words
 //

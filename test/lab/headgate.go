@@ -3,8 +3,10 @@ package lab
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -22,7 +24,7 @@ import (
 const HeadgateNamespace = "headgate-system"
 
 // readyLimit is the longest time until Headgate's webhook answers.
-const readyLimit = time.Minute
+const readyLimit = 3 * time.Minute
 
 // InstallHeadgate renders the chart with values (as in helm --set) and applies the
 // result. It returns when the pods are ready and the webhook answers. A second call is
@@ -55,6 +57,26 @@ func (l *Lab) InstallHeadgate(ctx context.Context, values map[string]string) err
 func (l *Lab) HeadgateWrites() ([]controlplane.Write, error) {
 	writes, err := l.ControlPlane.Writes("system:serviceaccount:" + HeadgateNamespace + ":headgate")
 	return slices.DeleteFunc(writes, func(w controlplane.Write) bool { return w.Resource == "leases" }), err
+}
+
+// HeadgateLog returns the last lines, at most limit, in which Headgate's pods name a
+// namespace, oldest first. What cannot be read is left out.
+func (l *Lab) HeadgateLog(namespace string, limit int) string {
+	files, _ := filepath.Glob(filepath.Join(l.Dir, "pods", HeadgateNamespace, "*", "*.log")) // no error: the pattern is right
+	var lines []string
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(content)) {
+			if strings.Contains(line, namespace) {
+				lines = append(lines, line)
+			}
+		}
+	}
+	slices.Sort(lines) // each begins with its time
+	return strings.Join(lines[max(0, len(lines)-limit):], "")
 }
 
 // UninstallHeadgate deletes what InstallHeadgate applied and waits until its pods are gone.

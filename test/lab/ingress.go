@@ -10,6 +10,7 @@ import (
 
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/test/lab/app"
 	"github.com/headgate/headgate/test/lab/controlplane"
@@ -22,8 +23,8 @@ const IngressClass = "nginx"
 
 const (
 	ingressPort     = 80
-	traefikPort     = 8080 // its API and its metrics
-	startLimit      = 30 * time.Second
+	traefikPort     = 8080            // its API and its metrics
+	startLimit      = 2 * time.Minute // of a part, on a busy machine with cold disks
 	defaultThrottle = 200 * time.Millisecond
 )
 
@@ -31,6 +32,7 @@ const (
 // ingress-nginx.
 type Ingress struct {
 	process *process.Process
+	client  client.Client
 }
 
 // IngressURL is the address of the ingress controller, in every lab's network namespace.
@@ -66,7 +68,7 @@ func (l *Lab) startIngress(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.Ingress = &Ingress{process: p}
+	l.Ingress = &Ingress{process: p, client: l.client}
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	// Without any Ingress it answers 404.

@@ -94,7 +94,8 @@ type Lab struct {
 	tempDir  string
 }
 
-// Start runs the parts and waits until each answers. Call Prepare first.
+// Start runs the parts and waits until each answers. Call Prepare first. After an error
+// nothing runs, and the logs are kept.
 func Start(ctx context.Context, o Options) (*Lab, error) {
 	l := &Lab{options: o, Dir: o.Dir}
 	for _, step := range []func(context.Context) error{
@@ -102,8 +103,9 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 		l.startIngress, l.startPrometheus, l.startMetrics,
 	} {
 		if err := step(ctx); err != nil {
+			l.keepDir()
 			l.Stop()
-			return nil, fmt.Errorf("start lab: %w", err)
+			return nil, fmt.Errorf("start lab: %w\nthe lab's logs are kept in %s", err, l.Dir)
 		}
 	}
 	return l, nil
@@ -133,6 +135,9 @@ func (l *Lab) Stop() {
 		_ = os.RemoveAll(l.tempDir)
 	}
 }
+
+// keepDir makes Stop leave the directory.
+func (l *Lab) keepDir() { l.tempDir = "" }
 
 // Client returns a client of an administrator, which can watch.
 func (l *Lab) Client() client.WithWatch { return l.client }

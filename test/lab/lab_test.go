@@ -18,7 +18,10 @@ import (
 var shared *lab.Lab
 
 func TestMain(m *testing.M) {
-	lab.RunTests(m, lab.Options{Node: true, Ingress: true, Prometheus: true, Headgate: true, Metrics: true}, func(l *lab.Lab) { shared = l })
+	lab.RunTests(m, lab.Options{Node: true, Ingress: true, Prometheus: true, Headgate: true, Metrics: true}, func(l *lab.Lab) error {
+		shared = l
+		return nil
+	})
 }
 
 // namespace makes a namespace for one test.
@@ -30,9 +33,11 @@ func namespace(t *testing.T) string {
 	return ns.Name
 }
 
-// within returns t's context with a timeout.
+// within returns t's context with a timeout of three times d, which is what a wait takes
+// at most on an idle machine. It ends a test that hangs: nothing is measured by it.
 func within(t *testing.T, d time.Duration) context.Context {
 	t.Helper()
+	d *= 3
 	ctx, cancel := context.WithTimeoutCause(t.Context(), d, fmt.Errorf("not within %s", d))
 	t.Cleanup(cancel)
 	return ctx

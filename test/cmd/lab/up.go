@@ -77,7 +77,7 @@ func up(args []string) error {
 func furnish(ctx context.Context, l *lab.Lab, f upFlags) error {
 	if f.headgate {
 		fmt.Println("installing Headgate …")
-		values := map[string]string{"prometheus.metricsSource": "traefik"}
+		values := map[string]string{"prometheus.metricsSource": "traefik", "ingress.previewBelowOwnHosts": "true"}
 		if l.Prometheus != nil {
 			values["prometheus.address"] = l.Prometheus.URL()
 		}

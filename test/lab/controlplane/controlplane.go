@@ -29,10 +29,11 @@ type ControlPlane struct {
 	users     users
 	ca        []byte
 	processes []*process.Process
+	audit     audit
 }
 
 // startLimit bounds each part's start on a busy machine with cold disks.
-const startLimit = 60 * time.Second
+const startLimit = 2 * time.Minute
 
 // Start runs the control plane and waits until it answers.
 func Start(ctx context.Context, o Options) (*ControlPlane, error) {

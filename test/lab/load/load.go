@@ -25,7 +25,7 @@ type Options struct {
 	// FreshEvery makes each Nth request use a connection of its own; default 10. The others
 	// reuse open ones.
 	FreshEvery int
-	// Timeout of a request; default 5 s.
+	// Timeout of a request; default 30 s. Shorter ones fail on a busy machine.
 	Timeout time.Duration
 	// Header is added to every request.
 	Header http.Header
@@ -38,7 +38,7 @@ func (o Options) withDefaults() Options {
 	o.Concurrency = positive(o.Concurrency, 64)
 	o.FreshEvery = positive(o.FreshEvery, 10)
 	if o.Timeout == 0 {
-		o.Timeout = 5 * time.Second
+		o.Timeout = 30 * time.Second
 	}
 	return o
 }
@@ -128,18 +128,19 @@ func (l *Load) send(ctx context.Context) {
 			client = l.fresh
 		}
 		l.sending.Go(func() {
-			l.add(l.ask(client))
+			l.add(l.ask(client, due))
 			<-free
 		})
 	}
 }
 
 // ask sends one request. It is not cancelled by Stop: that would count as a failure.
-func (l *Load) ask(client *http.Client) Answer {
-	a := Answer{Sent: time.Now()}
+func (l *Load) ask(client *http.Client, due time.Time) Answer {
+	a := Answer{Due: due, Sent: time.Now()}
 	req, err := http.NewRequest(http.MethodGet, l.options.URL, nil)
 	if err != nil {
-		return Answer{Sent: a.Sent, Err: err}
+		a.Err = err
+		return a
 	}
 	req.Host = l.options.Host
 	for name, values := range l.options.Header {

@@ -10,7 +10,8 @@ import (
 
 // Answer is what became of one request.
 type Answer struct {
-	Sent time.Time
+	Due  time.Time // when it was to be sent; a busy machine sends later
+	Sent time.Time // read before it is sent: it reaches nobody earlier
 	Took time.Duration
 
 	Version   string // "" when no version answered: the ingress controller itself did, or nobody
@@ -40,9 +41,13 @@ type Report struct {
 	Skipped int // requests not sent because Concurrency were in flight
 }
 
-// Between keeps the answers to requests sent in [from, to).
+// Came is when the whole answer was there, or the error.
+func (a Answer) Came() time.Time { return a.Sent.Add(a.Took) }
+
+// Between keeps the answers to requests sent at from or later, and answered before to:
+// whatever changed before from had an effect on them, and nothing that changed after to.
 func (r Report) Between(from, to time.Time) Report {
-	return r.where(func(a Answer) bool { return !a.Sent.Before(from) && a.Sent.Before(to) })
+	return r.where(func(a Answer) bool { return !a.Sent.Before(from) && a.Came().Before(to) })
 }
 
 // Since keeps the answers to requests sent at from or later.
@@ -111,6 +116,16 @@ func (r Report) last(is func(Answer) bool) time.Time {
 	return last
 }
 
+// latest returns by how much the latest request was sent late, in whole milliseconds. It
+// tells a busy machine from a slow version.
+func (r Report) latest() time.Duration {
+	var latest time.Duration
+	for _, a := range r.Answers {
+		latest = max(latest, a.Sent.Sub(a.Due))
+	}
+	return latest.Truncate(time.Millisecond)
+}
+
 // String counts by version and quotes the first failures: it is made for a test's message.
 func (r Report) String() string {
 	var b strings.Builder
@@ -121,6 +136,9 @@ func (r Report) String() string {
 	}
 	failed := r.FailedByRollout()
 	fmt.Fprintf(&b, "; %d bad, %d of them failed by the rollout, %d not sent", len(r.Bad()), len(failed), r.Skipped)
+	if late := r.latest(); late > 0 {
+		fmt.Fprintf(&b, "; sent up to %s late", late)
+	}
 	for _, a := range failed[:min(len(failed), 5)] {
 		fmt.Fprintf(&b, "\n\t%s", a)
 	}

@@ -153,8 +153,9 @@ func TestClosedPodIsRefusedAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.Close()
-	start := time.Now()
-	if _, err := ask("10.244.0.3"); err == nil || time.Since(start) > time.Second {
-		t.Errorf("dial of a closed pod: %v after %s; want an error at once", err, time.Since(start))
+	// Without a route the kernel refuses at once. With one, the dial would wait.
+	var waited net.Error
+	if _, err := ask("10.244.0.3"); err == nil || errors.As(err, &waited) && waited.Timeout() {
+		t.Errorf("dial of a closed pod: %v; want an error at once", err)
 	}
 }

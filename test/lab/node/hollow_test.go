@@ -15,7 +15,10 @@ import (
 var shared *lab.Lab
 
 func TestMain(m *testing.M) {
-	lab.RunTests(m, lab.Options{Node: true, Hollow: true}, func(l *lab.Lab) { shared = l })
+	lab.RunTests(m, lab.Options{Node: true, Hollow: true}, func(l *lab.Lab) error {
+		shared = l
+		return nil
+	})
 }
 
 func TestHollowPodsAreReadyWithAddressesOfTheirOwn(t *testing.T) {
