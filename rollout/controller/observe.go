@@ -54,13 +54,13 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*sn
 	if err := r.observeCanary(ctx, s); err != nil {
 		return nil, err
 	}
-	if !isRelevant(dep) && s.canaryDep == nil && !s.leftovers {
+	if !isRelevant(dep) && s.withoutCanary() {
 		return nil, nil
 	}
 	if err := r.observeStable(ctx, s); err != nil {
 		return nil, err
 	}
-	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.canaryDep == nil && !s.leftovers {
+	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.withoutCanary() {
 		return s, nil // no rollout: no decision needs traffic or metrics
 	}
 	if err := r.observeTraffic(ctx, s); err != nil {
@@ -69,6 +69,9 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*sn
 	r.observeAnalysis(ctx, s)
 	return s, nil
 }
+
+// withoutCanary says whether there is no canary, and nothing that one left.
+func (s *snapshot) withoutCanary() bool { return s.canaryDep == nil && !s.leftovers }
 
 // isRelevant says whether a Deployment opted in or has something of Headgate's: an
 // annotation, or a condition that is to be brought up to date.
