@@ -216,9 +216,7 @@ func (w *world) next(o rollout.Observation) rollout.Decision {
 	if o.Stable.Missing != "" && w.missing != "" {
 		o.Stable.Missing = w.missing // the world has no Pods
 	}
-	if w.noPreview != nil {
-		o.Traffic.PreviewRefused, o.Traffic.Previewed = w.noPreview, false
-	}
+	o.Traffic.PreviewRefused, o.Traffic.Previewed = w.noPreview, w.noPreview == nil && o.Traffic.Routed
 	d := rollout.Next(o)
 	if slow := (rollout.Needs{Measurement: d.Needs.Measurement, Gates: d.Needs.Gates}); !slow.None() && w.manager.slowUntil.After(w.now) {
 		o.Awaited = slow

@@ -3,6 +3,7 @@ package rollout_test
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/headgate/headgate/rollout"
@@ -117,25 +118,34 @@ func (d deployment) stalled(now time.Time) bool {
 	return d.observed == d.generation && !d.paused && !complete && !d.progress.Add(stallAfter).After(now)
 }
 
-// revisionsAgo is the rank of the template among those that ran before the one
-// that runs.
+// revisionsAgo counts versions by their first revisions, as the rollback window does: a
+// version that is promoted again is as old as it was. Kubernetes gives an old ReplicaSet
+// a new revision as soon as its template is wanted, held or not.
 func (d deployment) revisionsAgo() int {
-	rank, runs := 0, false
-	for _, set := range slices.Backward(d.sets) {
-		switch {
-		case len(set.pods) > 0:
-			runs = true
-		case runs:
-			rank++
-		}
+	wanted, running := 0, 0
+	for _, set := range d.sets {
 		if set.template == d.template {
-			if len(set.pods) > 0 {
-				return 0
-			}
-			return rank
+			wanted = set.firstRevision()
+		}
+		if len(set.pods) > 0 {
+			running = max(running, set.firstRevision())
 		}
 	}
-	return 0
+	ago := 0
+	for _, set := range d.sets {
+		if first := set.firstRevision(); wanted > 0 && wanted <= first && first < running {
+			ago++
+		}
+	}
+	return ago
+}
+
+func (s replicaSet) firstRevision() int {
+	head, _, _ := strings.Cut(s.history, ",")
+	if first, err := strconv.Atoi(head); err == nil {
+		return first
+	}
+	return s.revision
 }
 
 func (w *world) canarySeen() canarySeen {

@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -43,11 +44,8 @@ type snapshot struct {
 // canary too, and must not race with a manager that creates a new one.
 func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*snapshot, error) {
 	dep := &appsv1.Deployment{}
-	if err := r.Client.Get(ctx, key, dep); err != nil {
+	if err := r.Client.Get(ctx, key, dep); err != nil || dep.DeletionTimestamp != nil {
 		return nil, client.IgnoreNotFound(err)
-	}
-	if dep.DeletionTimestamp != nil {
-		return nil, nil
 	}
 	s := &snapshot{dep: dep, condition: conditionOf(dep)}
 	s.Now, s.Settle, s.Drain = r.now(), r.Settle, r.Drain
@@ -56,19 +54,13 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*sn
 	if err := r.observeCanary(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := r.observeLeftovers(ctx, s); err != nil {
-		return nil, err
-	}
-	if !isRelevant(dep) && s.canaryDep == nil && !s.leftovers {
+	if !isRelevant(dep) && s.withoutCanary() {
 		return nil, nil
 	}
 	if err := r.observeStable(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := r.compareWhole(ctx, s); err != nil {
-		return nil, err
-	}
-	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.canaryDep == nil && !s.leftovers {
+	if s.Stable.Hold == "" && s.Stable.Phase == "" && s.withoutCanary() {
 		return s, nil // no rollout: no decision needs traffic or metrics
 	}
 	if err := r.observeTraffic(ctx, s); err != nil {
@@ -77,6 +69,9 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*sn
 	r.observeAnalysis(ctx, s)
 	return s, nil
 }
+
+// withoutCanary says whether there is no canary, and nothing that one left.
+func (s *snapshot) withoutCanary() bool { return s.canaryDep == nil && !s.leftovers }
 
 // isRelevant says whether a Deployment opted in or has something of Headgate's: an
 // annotation, or a condition that is to be brought up to date.
@@ -110,8 +105,11 @@ func (s *snapshot) readCommand() {
 func (r *Reconciler) observeCanary(ctx context.Context, s *snapshot) error {
 	canary := &appsv1.Deployment{}
 	key := types.NamespacedName{Namespace: s.dep.Namespace, Name: canaryName(s.dep)}
-	if err := r.Client.Get(ctx, key, canary); err != nil {
-		return client.IgnoreNotFound(err)
+	switch err := r.Client.Get(ctx, key, canary); {
+	case apierrors.IsNotFound(err):
+		return r.observeLeftovers(ctx, s)
+	case err != nil:
+		return err
 	}
 	if !metav1.IsControlledBy(canary, s.dep) || canary.DeletionTimestamp != nil {
 		s.Problem = &rollout.Problem{
@@ -161,7 +159,10 @@ func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 			s.Stable.Stalled = upToDate
 		}
 	}
-	return r.observeReplicaSets(ctx, s)
+	if err := r.observeReplicaSets(ctx, s); err != nil {
+		return err
+	}
+	return r.compareWhole(ctx, s)
 }
 
 func (r *Reconciler) observeReplicaSets(ctx context.Context, s *snapshot) error {

@@ -52,7 +52,7 @@ func refuserWords(message string) string {
 // That is the text of the innermost error that wraps status in err.
 func nameWrite(err error, status *apierrors.StatusError) string {
 	for text := status.Error(); ; {
-		switch e := err.(type) {
+		switch e := err.(type) { //nolint:errorlint // it goes down one error at a time
 		case interface{ Unwrap() error }:
 			text, err = err.Error(), e.Unwrap()
 		case interface{ Unwrap() []error }:

@@ -30,15 +30,15 @@ func (r *Reconciler) checkStart(ctx context.Context, s *snapshot) error {
 		s.Start, s.startCheckAt = &rollout.StartCheck{Problem: found.problem}, found.until
 		return nil
 	}
-	problem, err := r.findStartProblem(ctx, s)
+	found, err := r.findStartProblem(ctx, s)
 	if err != nil {
 		return fmt.Errorf("checking whether a canary of Deployment %s can start: %w", key, err)
 	}
-	s.Start = &rollout.StartCheck{Problem: problem}
-	if problem != nil {
+	s.Start = &rollout.StartCheck{Problem: found}
+	if found != nil {
 		s.startCheckAt = s.Now.Add(startCheckInterval)
 		r.startChecks.remember(key, s)
-		return nil
+		return nil //nolint:nilerr // a Problem is an answer here, and no failure
 	}
 	r.startChecks.forget(key)
 	return r.observeGaps(ctx, s)
