@@ -64,6 +64,9 @@ func TestStoriesEndTheSameWhicheverWriteFails(t *testing.T) {
 					}
 					w := s.begin(t)
 					w.manager.faults = []*fault{{after: n, writes: 1, until: never, effect: effect}}
+					// A write that hangs for two minutes outlasts the waits of the stories: they would end
+					// before the persons in them act.
+					w.passTimeout = 20 * time.Second
 					s.tell(w)
 					if got := w.ending(); !sameEnd(want, got) {
 						t.Errorf("write %d %s, and it ends: %s\nwant: %s\n%s", n, effect, got, want, w.log.String())

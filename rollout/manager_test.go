@@ -155,7 +155,7 @@ func (w *world) reconcile() (done bool) {
 	ctx, cancel := context.WithTimeout(logr.NewContext(context.Background(), logr.Discard()), reconcileTimeout)
 	defer cancel()
 	p := &pass{
-		w: w, cancel: cancel, deadline: w.now.Add(reconcileTimeout), seen: w.seen,
+		w: w, cancel: cancel, deadline: w.now.Add(w.passTimeout), seen: w.seen,
 		over: map[context.Context]bool{}, failed: map[string]bool{},
 	}
 	p.stale = w.refresh()

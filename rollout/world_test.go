@@ -81,6 +81,7 @@ type world struct {
 	ignored      bool                    // routers ignore what is written
 	refuses      func(apisim.Write) bool // the writes that a policy refuses; nil: none
 	noPreview    *rollout.Problem        // why the preview host is refused; nil: it is not
+	passTimeout  time.Duration           // how long one pass may take; reconcileTimeout but in some stories
 	jobsFail     bool
 	controllerAt time.Time
 
@@ -167,7 +168,7 @@ func (s split) String() string {
 // newWorld has v1 running with 4 pods, opted in.
 func newWorld(t failer, steps string, analysis bool) *world {
 	w := &world{
-		t: t, now: noon, start: noon, lag: 3 * time.Second,
+		passTimeout: reconcileTimeout, t: t, now: noon, start: noon, lag: 3 * time.Second,
 		broken: map[string]bool{}, verdicts: map[string]rollout.Verdict{}, closed: map[spec.GatePoint]bool{},
 		web: deployment{
 			webSpec:    webSpec{template: "v1", replicas: 4, asked: asked{strategy: "canary", steps: steps, analysis: analysis}},
