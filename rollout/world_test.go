@@ -380,14 +380,20 @@ func (w *world) deleteCanary() {
 		clear(w.oracle.dead) // nobody can know
 	}
 	clear(w.oracle.jobs)
+	w.oracle.reported = rollout.Note{} // the next canary may meet the same warning within a second
 	w.oracle.orphaned, w.oracle.trafficEnded = w.inForce.reaches(), time.Time{}
 	must(w.api.Delete(&appsv1.Deployment{ObjectMeta: meta(canaryName)}))
 	w.publish()
 }
 
-// editCanary gives the canary another image, as a tool does that updates images.
+// editCanary gives the canary another image, as a tool does that updates images. It
+// comes after Headgate saw the canary once: what admission made of the template and what
+// somebody made of it in that moment look the same.
 func (w *world) editCanary() {
 	if w.canary == nil {
+		return
+	}
+	if s, err := w.decode(w.canary.state); err == nil && s.CanaryTemplate == "" {
 		return
 	}
 	w.say("person", "edits the template of the canary Deployment")
