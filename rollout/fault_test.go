@@ -107,7 +107,8 @@ func (w *world) faulty(ctx context.Context, write apisim.Write, commit func() er
 func (p *pass) hang(ctx context.Context) {
 	rest := p.deadline.Sub(p.w.now)
 	if deadline, ok := ctx.Deadline(); ok {
-		if left := time.Until(deadline).Round(10 * time.Second); left < rest {
+		left := time.Until(deadline).Round(10*time.Second) / (reconcileTimeout / p.w.passTimeout)
+		if left < rest {
 			p.over[ctx] = true
 			p.w.elapse(left)
 			return
