@@ -12,8 +12,8 @@ import (
 )
 
 // Affected returns which rollouts obj may concern, if it is a Service or an Ingress.
-// It leaves out those of which the object itself says it: the Deployment that owns it,
-// and those with an annotation that names it.
+// Two kinds are missing, because the caller finds them without a Router: the
+// Deployment that owns obj, and those with an annotation that names it.
 //
 //	a Service                those whose stable or canary pods it selects
 //	  named web-canary       also those for which web is split: they need the name

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/headgate/headgate/rollout/spec"
@@ -25,23 +26,16 @@ type ExtraMeta struct {
 // AddTo adds m to the metadata of obj.
 func (m ExtraMeta) AddTo(obj metav1.Object) {
 	if len(m.Labels) > 0 {
-		obj.SetLabels(merged(obj.GetLabels(), m.Labels))
+		obj.SetLabels(labels.Merge(obj.GetLabels(), m.Labels))
 	}
 	if len(m.Annotations) > 0 {
-		obj.SetAnnotations(merged(obj.GetAnnotations(), m.Annotations))
+		obj.SetAnnotations(labels.Merge(obj.GetAnnotations(), m.Annotations))
 	}
 }
 
 // On says whether obj has all of m.
 func (m ExtraMeta) On(obj metav1.Object) bool {
 	return contains(obj.GetLabels(), m.Labels) && contains(obj.GetAnnotations(), m.Annotations)
-}
-
-func merged(base, top map[string]string) map[string]string {
-	out := make(map[string]string, len(base)+len(top))
-	maps.Copy(out, base)
-	maps.Copy(out, top)
-	return out
 }
 
 func contains(all, part map[string]string) bool {

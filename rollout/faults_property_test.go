@@ -32,7 +32,7 @@ import (
 //	a canary Ingress with a finalizer gets weight 0                  InvariantsHoldWhateverHappens                     53
 //	Services of a canary that was deleted by hand go                 InvariantsHoldWhateverHappens                    183
 //	the metric shows the weight while annotations do not parse       InvariantsHoldWhateverHappens                     45
-//	live canary pods are counted before a rise (confirmRise)         InvariantsHoldWhateverHappens                   300+
+//	live canary pods are counted before a rise (confirmRise)         InvariantsHoldWhateverHappens                     44
 
 // everywhere lets the tests that interrupt a story do so at each of its writes. By
 // default they do so at some.

@@ -251,7 +251,7 @@ func (w *world) actsOfFate() map[string]func(*rapid.T) {
 	}
 }
 
-// kinds are those of which the manager has a cache that may be behind.
+// kinds are the kinds that the manager caches. Each of these caches may be behind.
 var kinds = []string{"Deployment", "Ingress", "Service", "ReplicaSet", "Job", "HorizontalPodAutoscaler"}
 
 func (w *world) hasService() bool {

@@ -213,7 +213,7 @@ func TestApplyStale(t *testing.T) {
 	})
 	t.Run("traffic is not added for canary pods that are gone", func(t *testing.T) {
 		s := newFixture(t)
-		s.Canary = &rollout.CanaryStatus{Replicas: 2, Available: 1} // of which the API server knows none
+		s.Canary = &rollout.CanaryStatus{Replicas: 2, Available: 1} // the API server has none
 		err := s.addTraffic(t.Context(), s.snapshot, rollout.Decision{Routes: split(75)})
 		if !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
 			t.Errorf("addTraffic() = %v, writes %v; want errStale and none", err, s.ledger.writes)

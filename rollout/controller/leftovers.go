@@ -15,11 +15,9 @@ import (
 // observeLeftovers finds what a canary leaves that somebody deleted by hand. Its
 // Ingresses and Services belong to the stable Deployment, so no garbage collector
 // removes them, and an Ingress goes on sending requests to pods that are gone. There
-// may be no other trace of the rollout: the user may have opted out meanwhile.
+// may be no other trace of the rollout: the user may have opted out meanwhile. Call it
+// where there is no canary.
 func (r *Reconciler) observeLeftovers(ctx context.Context, s *snapshot) error {
-	if s.canaryDep != nil {
-		return nil
-	}
 	owned := client.MatchingFields{leftoverIndex: string(s.dep.UID)}
 	var ingresses netv1.IngressList
 	var services corev1.ServiceList

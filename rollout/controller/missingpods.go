@@ -57,14 +57,13 @@ func (r *Reconciler) observeMissingPods(ctx context.Context, s *snapshot) error 
 // podsOfNewVersion returns the pods of the ReplicaSets that have the template of the
 // Deployment. It reads the ReplicaSets from the cache and the pods from the API server.
 func (r *Reconciler) podsOfNewVersion(ctx context.Context, s *snapshot) ([]corev1.Pod, error) {
-	var sets appsv1.ReplicaSetList
-	owned := client.MatchingFields{ownerIndex: string(s.dep.UID)}
-	if err := r.Client.List(ctx, &sets, client.InNamespace(s.dep.Namespace), owned); err != nil {
+	sets, err := r.replicaSetsOf(ctx, s.dep)
+	if err != nil {
 		return nil, err
 	}
 	var hashes []string
-	for i := range sets.Items {
-		if rs := &sets.Items[i]; s.sameVersion(rs.Spec.Template) {
+	for i := range sets {
+		if rs := &sets[i]; s.sameVersion(rs.Spec.Template) {
 			hashes = append(hashes, rs.Labels[appsv1.DefaultDeploymentUniqueLabelKey])
 		}
 	}

@@ -131,13 +131,14 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *snapshot) error {
 func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 	dep, status := s.dep, s.dep.Status
 	upToDate := status.ObservedGeneration >= dep.Generation
+	template := fingerprint(dep.Spec.Template)
 	s.Stable = rollout.Stable{
 		Name:      dep.Name,
 		OptedIn:   spec.OptedIn(dep.Annotations),
 		Hold:      dep.Annotations[spec.AnnotationRollout],
 		Phase:     spec.Phase(dep.Annotations[spec.AnnotationPhase]),
-		Template:  fingerprint(dep.Spec.Template),
-		Version:   templateIdentity(dep.Spec.Template),
+		Template:  template,
+		Version:   withRestart(template, dep.Spec.Template),
 		Known:     knownTemplate(dep),
 		UpToDate:  upToDate,
 		Replicas:  *dep.Spec.Replicas,
@@ -166,19 +167,29 @@ func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 }
 
 func (r *Reconciler) observeReplicaSets(ctx context.Context, s *snapshot) error {
-	var list appsv1.ReplicaSetList
-	owned := client.MatchingFields{ownerIndex: string(s.dep.UID)}
-	if err := r.Client.List(ctx, &list, client.InNamespace(s.dep.Namespace), owned); err != nil {
-		return fmt.Errorf("listing the ReplicaSets of Deployment %s/%s: %w", s.dep.Namespace, s.dep.Name, err)
+	sets, err := r.replicaSetsOf(ctx, s.dep)
+	if err != nil {
+		return err
 	}
 	var others bool
-	s.Stable.Runs, s.Stable.TemplateRuns, others = s.running(list.Items)
-	s.Stable.RevisionsAgo = s.revisionsAgo(list.Items)
+	s.Stable.Runs, s.Stable.TemplateRuns, others = s.running(sets)
+	s.Stable.RevisionsAgo = s.revisionsAgo(sets)
 	// With strategy Recreate the old ReplicaSet and the new one never have pods at
 	// the same time, so no pods of the new template are needed to tell.
 	s.Stable.Recreate = s.dep.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType
 	s.Stable.Rolling = others && (s.Stable.TemplateRuns || s.Stable.Recreate) && !s.dep.Spec.Paused
 	return nil
+}
+
+// replicaSetsOf returns the ReplicaSets of dep from the cache. It has no
+// template for those without pods.
+func (r *Reconciler) replicaSetsOf(ctx context.Context, dep *appsv1.Deployment) ([]appsv1.ReplicaSet, error) {
+	var list appsv1.ReplicaSetList
+	owned := client.MatchingFields{ownerIndex: string(dep.UID)}
+	if err := r.Client.List(ctx, &list, client.InNamespace(dep.Namespace), owned); err != nil {
+		return nil, fmt.Errorf("listing the ReplicaSets of Deployment %s/%s: %w", dep.Namespace, dep.Name, err)
+	}
+	return list.Items, nil
 }
 
 // running says of sets whether any of them has pods, whether one with pods has the

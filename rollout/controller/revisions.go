@@ -98,7 +98,12 @@ func replicaSetIdentity(rs *appsv1.ReplicaSet) string {
 // templateIdentity returns the fingerprint of t and the time of its last restart, with a
 // slash between them.
 func templateIdentity(t corev1.PodTemplateSpec) string {
-	return fingerprint(withoutHashLabel(t)) + "/" + t.Annotations[spec.AnnotationRestartedAt]
+	return withRestart(fingerprint(withoutHashLabel(t)), t)
+}
+
+// withRestart returns the identity of t, which has this fingerprint.
+func withRestart(fingerprint string, t corev1.PodTemplateSpec) string {
+	return fingerprint + "/" + t.Annotations[spec.AnnotationRestartedAt]
 }
 
 // versionOf returns the part of identity in which two versions differ: without the

@@ -280,12 +280,12 @@ func (r *Reconciler) rolloutsScaledBy(ctx context.Context, obj client.Object) []
 // rolloutTestedBy returns the Deployment whose canary a Job tests: the owner of the owner
 // of the Job.
 func (r *Reconciler) rolloutTestedBy(ctx context.Context, obj client.Object) []ctrl.Request {
-	owner := metav1.GetControllerOf(obj)
-	if owner == nil || owner.Kind != "Deployment" || obj.GetLabels()[spec.LabelManagedBy] != spec.ManagedBy {
+	owner := managedBy(obj)
+	if owner == "" {
 		return nil
 	}
 	canary := &appsv1.Deployment{}
-	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: obj.GetNamespace(), Name: owner.Name}, canary); err != nil {
+	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: obj.GetNamespace(), Name: owner}, canary); err != nil {
 		if !apierrors.IsNotFound(err) {
 			ctrl.LoggerFrom(ctx).Error(err, "reading the Deployment of a Job", "namespace", obj.GetNamespace(), "job", obj.GetName())
 		}
@@ -295,5 +295,5 @@ func (r *Reconciler) rolloutTestedBy(ctx context.Context, obj client.Object) []c
 	if stable == nil {
 		return nil
 	}
-	return []ctrl.Request{{NamespacedName: client.ObjectKey{Namespace: obj.GetNamespace(), Name: stable.Name}}}
+	return []ctrl.Request{requestFor(obj.GetNamespace(), stable.Name)}
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -81,8 +82,11 @@ func (s *service) require(value string) {
 	s.must(lab.Poll(s.within(time.Minute), func() error {
 		probe := lab.Sample{Namespace: s.Namespace, Name: "probe", Version: "v1"}.Service()
 		err := shared.Client().Create(s.Context(), probe, client.DryRunAll)
-		if err == nil || !strings.Contains(err.Error(), teamLabel+"="+value) {
-			return fmt.Errorf("an object without the label: %v", err)
+		switch {
+		case err == nil:
+			return errors.New("an object without the label is accepted")
+		case !strings.Contains(err.Error(), teamLabel+"="+value):
+			return fmt.Errorf("an object without the label: %w", err)
 		}
 		return nil
 	}))
