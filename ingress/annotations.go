@@ -41,6 +41,11 @@ func (d dialect) key(name string) string { return string(d) + "/" + name }
 // name is the inverse of key. It is false for a key of another prefix.
 func (d dialect) name(key string) (string, bool) { return strings.CutPrefix(key, string(d)+"/") }
 
+// isSticky says whether the users of ing get sessions, by a cookie.
+func (d dialect) isSticky(ing *netv1.Ingress) bool {
+	return ing.Annotations[d.key("affinity")] == "cookie"
+}
+
 func (d dialect) canaryKey() string { return d.key("canary") }
 func (d dialect) weightKey() string { return d.key("canary-weight") }
 

@@ -210,6 +210,7 @@ func (in inspection) traffic() rollout.Traffic {
 	}
 	tr.Terminating = s.terminating()
 	for _, stable := range in.routes.ingresses {
+		tr.Sticky = tr.Sticky || s.isSticky(stable)
 		canary := s.canaries()[s.ingressName(in.target, stable, forCanary)]
 		if canary == nil || !canary.DeletionTimestamp.IsZero() {
 			tr.WithoutCanary = append(tr.WithoutCanary, stable.Name)

@@ -212,6 +212,19 @@ func TestRouterSplitsAndReturnsTheTraffic(t *testing.T) {
 	diff(t, []string(nil), c.writes)
 }
 
+func TestObserveSeesSessions(t *testing.T) {
+	c := newCluster(shop()...)
+	if c.observe(t).Sticky {
+		t.Error("Sticky without affinity")
+	}
+	admin := ingress("admin", rule("admin.test", path("/", "web")))
+	admin.Annotations = map[string]string{"nginx.ingress.kubernetes.io/affinity": "cookie"}
+	c = newCluster(nginxClass(), service("web", "web"), ingress("web", rule("a.test", path("/", "web"))), admin)
+	if !c.observe(t).Sticky {
+		t.Error("one of two Ingresses gives sessions, and Sticky is false")
+	}
+}
+
 func TestObserveSeesWhatIsNotCurrent(t *testing.T) {
 	canary := func() *netv1.Ingress { return ingress("web-canary") }
 	for name, tc := range map[string]struct {

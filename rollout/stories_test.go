@@ -3,6 +3,8 @@ package rollout_test
 import (
 	"time"
 
+	netv1 "k8s.io/api/networking/v1"
+
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
@@ -58,11 +60,19 @@ var commonStories = map[string]story{
 	"the running version is down":                    {brief, stableDown},
 	"blue-green":                                     {"0%, analysis, 100%, 2m", blueGreen},
 	"blue-green, and green is bad":                   {"0%, analysis, 100%, 2m", badGreen},
+	"users have sessions":                            {brief, sessions},
 	"weights without waits, and a slow Prometheus":   {"25%, 100%", noWaits},
 	"the manager is dead for an hour":                {usual, deadForAnHour},
 }
 
 func goodVersion(w *world) {
+	w.apply("v2")
+	w.rest()
+}
+
+func sessions(w *world) {
+	w.fate("an Ingress gives sessions to its users")
+	rewrite(w, ingressNames[1], func(ing *netv1.Ingress) { ing.Annotations = map[string]string{nginx + "affinity": "cookie"} })
 	w.apply("v2")
 	w.rest()
 }

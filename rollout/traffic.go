@@ -68,6 +68,9 @@ type Traffic struct {
 	// them.
 	OtherServices map[string]map[string]string
 
+	// Sticky says that a router gives sessions to the users of a stable Ingress.
+	Sticky bool
+
 	// Problem is why the weights would not be true. nil: they are.
 	Problem *Problem
 

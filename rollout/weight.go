@@ -31,6 +31,9 @@ func (p *pass) awaitSplit(weight int) *Decision {
 	if !p.state.hasTraffic() && !p.Traffic.isAt(0, spec.Match{}) {
 		return p.openRoutes()
 	}
+	if waiting := p.awaitSessions(); waiting != nil {
+		return waiting
+	}
 	if !p.state.granted() {
 		if waiting := p.awaitFirstGate(); waiting != nil {
 			return waiting
@@ -130,6 +133,20 @@ func (p *pass) untilDeadline(missed string, because reason.Reason, what string) 
 // openRoutes makes routes that carry nothing yet, for pods that are Available.
 func (p *pass) openRoutes() *Decision {
 	d := p.routesWithoutTraffic(p.stay(reason.RoutesSettling, "the canary routes are made at weight 0"))
+	return &d
+}
+
+// awaitSessions lets routers act on the routes at weight 0 before the first traffic,
+// where users have sessions. Traefik gives a session to a version only once an Ingress
+// has both: without this wait, users who came before would be new to it, and the first
+// weight would move some of them to the canary.
+func (p *pass) awaitSessions() *Decision {
+	settled := p.Traffic.Since.Add(p.Settle)
+	if !p.Traffic.Sticky || p.state.hasTraffic() || !settled.After(p.Now) {
+		return nil
+	}
+	d := p.stay(reason.RoutesSettling, "routers learn that the users who are there belong to stable")
+	d.Routes, d.Again = splitRoutes(0, spec.Match{}), Earliest(d.Again, settled)
 	return &d
 }
 

@@ -19,7 +19,8 @@ var whereItIs = []Explanation{
 		showCanaryPods, showCanary, showCanaryLogs, morePatience, abortIt,
 	),
 	row(RoutesSettling, normal, in(StaysAtWeight),
-		means("The canary pods are Available, and the canary Service and the canary Ingress are made. They carry no traffic yet."),
+		means("The canary pods are Available, and the canary Service and the canary Ingress are made. They carry no traffic yet. "+
+			"Where an Ingress gives sessions to its users, this takes 5 seconds, unless the operator set HEADGATE_SETTLE."),
 		look("It ends by itself. If it does not, something else writes to the canary Ingress again and again, or the API server refuses "+
 			"a write of Headgate, for example by a policy. The log of Headgate has the refusal."),
 		showRoutes, showManagerLog, abortIt,

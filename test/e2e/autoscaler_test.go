@@ -25,6 +25,8 @@ func TestStableIsNotShrunkBeforeAPromotion(t *testing.T) {
 	s := newScaled(t, "100%, pause")
 	s.ship("v2", nil)
 	s.await(time.Minute, reason.AwaitingPromotion)
+	s.routed() // stable would get a part of the additional load before, and grow
+	s.awaitScaler(idle)
 	s.hpa.Spec.MaxReplicas = 2 * full
 	s.apply(s.scaler(func(hpa *autoscalingv2.HorizontalPodAutoscaler) { hpa.Spec.MaxReplicas = 2 * full }))
 	more := s.send(s.Host())

@@ -122,8 +122,8 @@ func TestCanaryThatNeverBecomesReady(t *testing.T) {
 	if n := r.Versions()["v2"]; n > 0 {
 		t.Errorf("%d answers came from a version that was never ready", n)
 	}
-	if got := s.weights.all(); len(got) > 0 {
-		t.Errorf("routes were made for it: weights %v", got)
+	if got := s.weights.all(); slices.Max(got) > 0 {
+		t.Errorf("it got a weight: %v", got)
 	}
 }
 
