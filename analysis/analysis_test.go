@@ -132,8 +132,8 @@ func TestParseErrors(t *testing.T) {
 			"metrics (name, query, condition)"
 		builtins = "the built-in metrics are error-rate, p50, p90, p95, p99, success-rate; another metric needs a query: " +
 			`write for example {metrics: [{name: queue-length, query: "max(queue_length)", condition: "< 100"}]}`
-		vars = "the variables are canary-deployment, canary-ingress, canary-service, canary-track, deployment, ingress, namespace, " +
-			"rollout, service, service-port, stable-track, track-label, weight, window"
+		vars = "the variables are canary-deployment, canary-ingress, canary-pods, canary-service, canary-track, deployment, ingress, " +
+			"namespace, rollout, service, service-port, stable-track, track-label, weight, window"
 	)
 	tests := map[string]struct{ text, want string }{
 		"nothing":                  {"", "no metric is named: " + line},

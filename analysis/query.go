@@ -55,6 +55,7 @@ var variables = map[string]variable{
 	"namespace":         {func(s rollout.Subject) string { return s.Namespace }, aName},
 	"deployment":        {func(s rollout.Subject) string { return s.Deployment }, aName},
 	"canary-deployment": {func(s rollout.Subject) string { return s.CanaryDeployment }, aName},
+	"canary-pods":       {podsOf, aName},
 	"service":           {func(s rollout.Subject) string { return s.Service }, aName},
 	"canary-service":    {func(s rollout.Subject) string { return s.CanaryService }, aName},
 	"service-port":      {func(s rollout.Subject) string { return s.ServicePort }, aNumber},
@@ -68,12 +69,28 @@ var variables = map[string]variable{
 	"window":            {func(s rollout.Subject) string { return promDuration(s.Window) }, aDuration},
 }
 
+// podsOf is a regular expression that the names of the canary's pods match, and of no
+// others. NAME-canary-.+ is not: pods that were a canary and became stable keep their
+// names.
+func podsOf(s rollout.Subject) string {
+	if s.CanaryReplicaSet == "" {
+		return ""
+	}
+	return s.CanaryReplicaSet + "-.+"
+}
+
+var namesPods = regexp.MustCompile(`\{\{ *canary-deployment *\}\}-`)
+
 // checkQuery says whether query is a template of valid PromQL that yields
 // numbers.
 func checkQuery(name, query string) error {
 	if len(query) > maxQuery {
 		return fmt.Errorf("metric %q: query has %d bytes, want at most %d: move parts of it into recording rules",
 			name, len(query), maxQuery)
+	}
+	if namesPods.MatchString(query) {
+		return fmt.Errorf("metric %q: query names pods by {{canary-deployment}}-, which pods of stable may be called too: "+
+			`write pod=~"{{canary-pods}}"`, name)
 	}
 	text, err := expand(query, func(_ string, v variable, width int) (string, error) {
 		return v.standIn.of(width), nil

@@ -12,7 +12,7 @@ import (
 
 func subject() rollout.Subject {
 	return rollout.Subject{
-		Namespace: "shop", Deployment: "web", CanaryDeployment: "web-canary",
+		Namespace: "shop", Deployment: "web", CanaryDeployment: "web-canary", CanaryReplicaSet: "web-canary-6d4cf",
 		Service: "web", CanaryService: "web-canary", ServicePort: "http",
 		Ingress: "shop.example.com", CanaryIngress: "shop.example.com-canary",
 		TrackLabel: "app.kubernetes.io/name", StableTrack: "web", CanaryTrack: "web-canary",
@@ -22,13 +22,13 @@ func subject() rollout.Subject {
 
 func TestFillInKnowsEveryVariable(t *testing.T) {
 	const query = `{{namespace}} {{deployment}} {{canary-deployment}} {{service}} {{canary-service}} {{service-port}} ` +
-		`{{ingress}} {{canary-ingress}} {{track-label}} {{stable-track}} {{canary-track}} {{rollout}} {{ weight }} {{window}}`
+		`{{ingress}} {{canary-ingress}} {{track-label}} {{stable-track}} {{canary-track}} {{rollout}} {{ weight }} {{window}} {{canary-pods}}`
 	got, err := fillIn(query, subject())
 	if err != nil {
 		t.Fatal(err)
 	}
 	const want = `shop web web-canary web web-canary http ` +
-		`shop.example.com shop.example.com-canary app_kubernetes_io_name web web-canary 7 10 1m30s`
+		`shop.example.com shop.example.com-canary app_kubernetes_io_name web web-canary 7 10 1m30s web-canary-6d4cf-.+`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("query (-want +got):\n%s", diff)
 	}
@@ -50,7 +50,7 @@ func TestFillInRefusesWhatTheRolloutLacks(t *testing.T) {
 
 func TestCheckQueryAcceptsVariablesWhereverTheyMakeSense(t *testing.T) {
 	for name, query := range map[string]string{
-		"in a string":     `x{a=~"{{canary-deployment}}-.+"}`,
+		"in a string":     `x{a=~"{{canary-pods}}"}`,
 		"as a label":      `x{label_{{track-label}}="{{canary-track}}"}`,
 		"as a window":     `rate(x[{{window}}])`,
 		"with spaces":     `rate(x[{{ window }}])`,
@@ -64,6 +64,16 @@ func TestCheckQueryAcceptsVariablesWhereverTheyMakeSense(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// Pods of stable that were a canary once have names that begin like those of a canary.
+func TestCheckQueryRefusesPodsByTheNameOfTheDeployment(t *testing.T) {
+	err := checkQuery("restarts", `sum(x{pod=~"{{canary-deployment}}-.+"})`)
+	const want = `metric "restarts": query names pods by {{canary-deployment}}-, which pods of stable may be called too: ` +
+		`write pod=~"{{canary-pods}}"`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
 	}
 }
 

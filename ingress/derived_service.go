@@ -36,13 +36,20 @@ func buildService(t rollout.Target, stable *corev1.Service, p purpose) *corev1.S
 	return svc.DeepCopy()
 }
 
-// canarySelector narrows the selector of a stable Service to the canary pods of
-// one rollout. With the track label app=web-canary, rollout 7 turns app=web into
-// app=web-canary,headgate.dev/rollout=7.
+// canarySelector turns the selector of a stable Service into one for the canary pods of
+// one rollout. It names no track label, whose value changes when the pods become pods of
+// the Deployment: they must stay behind the canary Service until no route leads to it.
+// Rollout 7 of Deployment web turns app=web,tier=front, of which app is the track label,
+// into tier=front,headgate.dev/canary=web,headgate.dev/rollout=7.
 func canarySelector(t rollout.Target, stable map[string]string) map[string]string {
 	selector := maps.Clone(stable)
-	maps.Copy(selector, t.Track)
 	selector[spec.LabelRollout] = t.Rollout
+	if t.Canary == "" { // nothing else tells these pods from those of another canary
+		maps.Copy(selector, t.Track)
+		return selector
+	}
+	maps.DeleteFunc(selector, func(key, _ string) bool { return t.Track[key] != "" })
+	selector[spec.LabelCanary] = t.Canary
 	return selector
 }
 

@@ -57,6 +57,7 @@ type Subject struct {
 	Namespace        string
 	Deployment       string
 	CanaryDeployment string
+	CanaryReplicaSet string // its pods are the canary's and no others; "": not known
 	Service          string // the first split Service
 	CanaryService    string
 	ServicePort      string   // "as written" in the Ingress backend: a port name or number

@@ -30,6 +30,9 @@ type Decision struct {
 	// Routes is what should become of the canary Ingresses.
 	Routes RoutesGoal
 
+	// Adopt is how far the canary's pods should have become pods of the Deployment.
+	Adopt AdoptGoal
+
 	// Job is the Job that should exist. nil: none. An unfinished Job of this
 	// rollout that is not the one named here serves nothing and should go.
 	Job *JobGoal
@@ -65,6 +68,9 @@ type Needs struct {
 
 	// Start asks for Observation.Start and Observation.Gaps.
 	Start bool
+
+	// Adoption asks for Observation.AdoptionCheck.
+	Adoption bool
 
 	// Job asks for Observation.Job: the status of this Job. nil: no Job.
 	Job *JobGoal

@@ -117,6 +117,7 @@ func TestTrafficReturnsNoFasterThanStableCanTakeIt(t *testing.T) {
 	check(t, 60, func(t *rapid.T) {
 		w := drawWorld(t)
 		w.web.steps, w.web.analysis, w.web.deadline, w.web.rolloutDeadline, w.web.gates = "100%, 1m", false, "", "", ""
+		w.web.promotion = "rolling"
 		w.scale(rapid.IntRange(2, 9).Draw(t, "pods"))
 		w.apply("v2")
 		w.until("it is released", func() bool { return w.web.hold == "" && w.web.phase == spec.Promoting })

@@ -78,7 +78,7 @@ func (w *world) startManager() {
 	m.client.Intercept = w.intercept
 	m.metrics = prometheus.NewRegistry()
 	m.reconciler = &controller.Reconciler{
-		Client: m.client, Live: w.api.Live(),
+		Client: m.client, Live: w.api.Live(), Trial: client.NewDryRunClient(m.client),
 		Router:      ingress.New(m.client, w.api.Live(), ingress.Options{Now: w.clock}),
 		Autoscalers: &autoscaler.Holder{Client: m.client},
 		Judge:       judge{w}, Gates: gatekeeper{w}, Events: recorder{w},
@@ -282,6 +282,8 @@ func objectOf(write apisim.Write) object {
 		return jobObjects
 	case write.Kind == "HorizontalPodAutoscaler":
 		return scalerObject
+	case write.Kind == "Pod", write.Kind == "ReplicaSet":
+		return podObjects
 	}
 	return serviceObjects
 }
@@ -315,7 +317,7 @@ func (p *pass) commit(write apisim.Write, commit func() error) error {
 	if err := commit(); err != nil {
 		return err
 	}
-	for _, what := range p.told(before) {
+	for _, what := range append(p.told(before), w.toldOfSets(write)...) {
 		w.say("headgate", "%s", what)
 	}
 	if write.Kind == "Deployment" && write.Key.Name == "web" && before.stable.Hold != "" && w.web.hold == "" {

@@ -20,7 +20,7 @@ func (p *pass) needs(d Decision) Needs {
 	if goal := p.recorded.DueJob(); goal != nil && (p.Job == nil || p.Job.Run != goal.Run) {
 		n.Job = goal
 	}
-	n.Start = p.unchecked
+	n.Start, n.Adoption = p.unchecked.Start, p.unchecked.Adoption
 	if n.None() && d.Reason == reason.AwaitingGate && p.Gate == nil {
 		n.Gates = p.unanswered
 	}

@@ -20,7 +20,7 @@ func running() rollout.Observation {
 			Steps: []spec.Step{weight(10), wait(5 * time.Minute), weight(50)}, Step: 1, StepSince: noon, Began: noon,
 			Weight: 10, InForce: noon,
 		}},
-		Spec:    spec.Spec{Strategy: spec.Canary, Steps: []spec.Step{weight(10)}},
+		Spec:    spec.Spec{Strategy: spec.Canary, Steps: []spec.Step{weight(10)}, Promotion: spec.PromotionRolling},
 		Traffic: rollout.Traffic{Routed: true, Current: true, Weight: 10, Since: noon.Add(-settle)},
 		Plan:    &rollout.AnalysisPlan{Interval: time.Minute},
 	}

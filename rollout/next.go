@@ -84,6 +84,8 @@ func (p *pass) withCanary() Decision {
 		return p.retire(because, message)
 	}
 	switch p.state.Mode {
+	case ModeAdopting:
+		return p.refusingCommands(p.adopt(), "the canary's pods are becoming the pods of the Deployment; to go back, apply the old template")
 	case ModePromoting:
 		return p.commandWhilePromoting()
 	case ModeReturning:
@@ -98,7 +100,7 @@ func (p *pass) withCanary() Decision {
 // obsolete says why the canary serves no purpose any more. "": it serves one.
 func (p *pass) obsolete() (because reason.Reason, message string) {
 	s := p.state
-	released := s.Mode == ModePromoting || s.Mode == ModeReturning
+	released := s.Mode == ModeAdopting || s.Mode == ModePromoting || s.Mode == ModeReturning
 	switch {
 	case s.Mode == ModeRetiring:
 		return s.Why, s.Message
@@ -222,7 +224,7 @@ func (p *pass) pending() Decision {
 				p.refusal(), p.annotate(spec.VerbRetry)),
 		}
 	}
-	if p.Stable.UpdateGap != "" {
+	if p.Stable.UpdateGap != "" && (p.Spec.Promotion == spec.PromotionRolling || p.Stable.NotAdoptable != "") {
 		p.note(reason.UpdateGap, "the rollout will wait before its end, because %s: set maxUnavailable to 0 in the strategy of the Deployment",
 			p.Stable.UpdateGap)
 	}
@@ -263,7 +265,7 @@ func (p *pass) blocked() (because reason.Reason, message string) {
 	case p.Start != nil && p.Start.Problem != nil:
 		return p.Start.Problem.Reason, p.Start.Problem.Message
 	}
-	p.unchecked = p.Start == nil
+	p.unchecked.Start = p.Start == nil
 	return "", ""
 }
 

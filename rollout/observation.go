@@ -32,6 +32,8 @@ type Observation struct {
 	Start *StartCheck
 	Gaps  []Note
 
+	AdoptionCheck *AdoptionCheck // answers Needs.Adoption; nil: not looked for
+
 	Plan        *AnalysisPlan // nil: no analysis is configured
 	PlanErr     error         // it is configured but cannot be read
 	Measurement *Measurement  // answers Needs.Measurement; nil: not taken
@@ -84,6 +86,15 @@ type Stable struct {
 	// says that moreover every pod is of its template and Available.
 	UpToDate, Complete bool
 
+	// Updated is Complete, whether or not the template is held.
+	Updated bool
+
+	// NotAdoptable is why pods of the canary cannot become pods of this Deployment.
+	// "": nothing is known that is against it. PreStop says that every old pod serves
+	// on for a while when it is told to end.
+	NotAdoptable string
+	PreStop      bool
+
 	// Rolling says that a native rolling update to Revision is under way. Recreate
 	// is the Deployment's strategy that stops every old pod first.
 	Rolling, Recreate bool
@@ -118,6 +129,12 @@ type CanaryStatus struct {
 
 	// Template is the fingerprint of the pod template there, as the API server has it.
 	Template string
+
+	// Filled says that a ReplicaSet without an owner has as many of the canary's pods as
+	// the Deployment wants, all Available, and FilledSince when it was created. Adopted
+	// says that it belongs to the Deployment by now.
+	Filled, Adopted bool
+	FilledSince     time.Time
 
 	// Trouble is why there are fewer Available pods than wanted, in the words of
 	// Kubernetes: a quota, no node with room, an image that cannot be pulled. "" is

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/internal/apisim"
 	"github.com/headgate/headgate/rollout/reason"
@@ -254,6 +256,8 @@ func (k *oracle) wrote(p *pass, write apisim.Write, before, after snapshot) {
 		k.wroteCanary(p, before.canary, after.canary)
 	case stableObject:
 		k.wroteStable(p, before.stable, after.stable)
+	case podObjects:
+		k.wrotePods(p, write, before.stable)
 	case jobObjects:
 		k.wroteJobs(before.jobs, after.jobs)
 	case scalerObject:
@@ -287,7 +291,7 @@ func (k *oracle) raised(p *pass, was, is split) {
 	switch full := max(s.Baseline, w.seen.stable.Replicas, 1); {
 	case err != nil:
 		w.fail("traffic rises to %s without a state: %v", is, err)
-	case k.dead[trialOf(s)], s.Mode != rollout.ModeProgressing && s.Mode != rollout.ModePromoting:
+	case k.dead[trialOf(s)], s.Mode != rollout.ModeProgressing && s.Mode != rollout.ModeAdopting && s.Mode != rollout.ModePromoting:
 		w.fail("rollout %s is over, but its traffic rises to %s", s.Rollout, is)
 	case canary.template != s.Template:
 		w.fail("traffic rises to %s on pods of %s, not %s", is, canary.template, s.Template)
@@ -322,8 +326,11 @@ func (k *oracle) lowered(p *pass, weight int) {
 		return
 	}
 	s := o.Canary.State
+	if p.d.Canary != nil && p.d.Canary.State.Adopted && k.w.seen.stable.TemplateRuns {
+		return // the pods that had the traffic are stable's
+	}
 	switch s.Mode {
-	case rollout.ModePromoting, rollout.ModeReturning, rollout.ModeRetiring:
+	case rollout.ModeAdopting, rollout.ModePromoting, rollout.ModeReturning, rollout.ModeRetiring:
 	default:
 		return
 	}
@@ -339,9 +346,10 @@ func (k *oracle) lowered(p *pass, weight int) {
 		// The size it is meant to have: the next rollout does not wait for an autoscaler.
 	}
 	overdue := s.Mode != rollout.ModePromoting && !s.StepSince.Add(k.deadline(o)).After(o.Now)
+	promotes := s.Mode == rollout.ModePromoting || s.Mode == rollout.ModeAdopting
 	unreleased := stable.Hold == s.Rollout && !stable.RefusedSince.IsZero() // so stable is not being updated
 	switch {
-	case s.Mode == rollout.ModePromoting && !superseded && !unreleased && !stable.Complete && !k.full[trialOf(s)]:
+	case promotes && !superseded && !unreleased && !stable.Complete && !stable.Updated && !k.full[trialOf(s)]:
 		k.w.fail("weight falls to %d before stable is complete", weight)
 	case int32(100-max(weight, 0))*all > 125*stable.Available && s.Weight > 0 && !overdue:
 		k.w.fail("weight falls to %d, but only %d of %d pods' worth of stable pods are Available", weight, stable.Available, all)
@@ -356,8 +364,13 @@ func (k *oracle) deadline(o rollout.Observation) time.Duration {
 }
 
 func (k *oracle) wroteCanary(p *pass, before, after canarySeen) {
-	if after.replicas < before.replicas || before.exists && !after.exists {
+	ends := before.exists && !after.exists || after.replicas < before.replicas && after.available < before.available
+	switch {
+	case !ends:
+	case !k.stored(before).Adopted: // else its pods stay
 		k.shrunk()
+	case k.w.inForce.reaches() || k.w.routed():
+		k.w.fail("the canary goes while requests come through its Service")
 	}
 	if !after.exists {
 		clear(k.jobs) // they go with it
@@ -465,6 +478,39 @@ func (k *oracle) passedGate(p *pass, s rollout.State, point spec.GatePoint) {
 	}
 }
 
+// wrotePods: pods change their owner only after the last step, and the Deployment takes
+// them when it needs no others. Pods that nobody takes outlive their traffic.
+func (k *oracle) wrotePods(p *pass, write apisim.Write, stable stableSeen) {
+	w, s := k.w, k.stored(k.w.seen.canary)
+	held := trial{stable.Hold, stable.Template}
+	switch {
+	case w.canary == nil: // somebody deleted it, and its pods with it
+		return
+	case write.Kind == "Pod" && write.Verb == "delete":
+		k.shrunk()
+		return
+	case write.Kind == "Pod" || write.Verb == "delete" && s.Mode != rollout.ModeAdopting:
+		return
+	case s.Mode != rollout.ModeAdopting && s.Mode != rollout.ModeProgressing: // the record is written before
+		w.fail("%s of ReplicaSet %s in mode %s", write.Verb, write.Key.Name, s.Mode)
+	}
+	k.earned(p, held, stable)
+	rs := apisim.Get[*appsv1.ReplicaSet](w.api, namespace, write.Key.Name)
+	if write.Verb != "patch" || rs.Annotations[spec.AnnotationAdoptedBy] != "" {
+		return
+	}
+	switch pods := w.podsOf(rs); {
+	case versionOf(rs.Spec.Template) != w.web.template:
+		w.fail("the Deployment gets a ReplicaSet of %s, and wants %s", versionOf(rs.Spec.Template), w.web.template)
+	case replicaSet{pods: pods}.available(w.now) < w.web.replicas && !p.waited && !p.stale:
+		w.fail("the Deployment gets %d pods, of which %d are Available, and wants %d",
+			len(pods), replicaSet{pods: pods}.available(w.now), w.web.replicas)
+	case w.inForce.weight == 100 || w.written().weight < 100:
+	default:
+		w.fail("old pods go at weight %d, before routers send nothing to them: %s in force", w.written().weight, w.inForce)
+	}
+}
+
 // shrunk: canary pods outlive their traffic.
 func (k *oracle) shrunk() {
 	w := k.w
@@ -494,6 +540,14 @@ func (k *oracle) wroteStable(p *pass, before, after stableSeen) {
 		return
 	}
 	if before.window != "" && before.RevisionsAgo > 0 && fmt.Sprint(before.RevisionsAgo) <= before.window {
+		return
+	}
+	k.earned(p, held, before)
+}
+
+// earned: the steps are done, and the last verdict is a Pass.
+func (k *oracle) earned(p *pass, held trial, before stableSeen) {
+	if k.full[held] {
 		return
 	}
 	if p.d.Canary == nil || trialOf(p.d.Canary.State) != held || p.d.Canary.State.Step != len(p.d.Canary.State.Steps) {

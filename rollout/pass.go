@@ -19,7 +19,7 @@ type pass struct {
 	notes    []Note
 
 	unanswered spec.GatePoint // gates that a rule asked for and nobody has asked
-	unchecked  bool           // a rule begins the rollout, and Start is not known
+	unchecked  Needs          // a rule begins the rollout or the promotion, and Start or AdoptionCheck is not known
 }
 
 func newPass(o Observation) *pass {

@@ -162,6 +162,9 @@ func (p *pass) walk() Decision {
 		p.noteUnjudged()
 		p.state.begin(p.state.Step+1, p.nextStepSince())
 	}
+	if waiting := p.awaitPromotion(); waiting != nil {
+		return *waiting
+	}
 	return p.promote()
 }
 
@@ -205,11 +208,6 @@ func (p *pass) awaitLeave() *Decision {
 	}
 	if waiting := p.awaitPass(); waiting != nil {
 		return waiting
-	}
-	if point == spec.GatePromotion && p.Stable.UpdateGap != "" {
-		return p.waitAtStep(reason.UpdateGap, fmt.Sprintf("the template is not released, because %s: "+
-			"set maxUnavailable to 0 in the strategy of the Deployment, or accept that no pod may serve for a while: %s",
-			p.Stable.UpdateGap, p.annotate(spec.VerbPromoteFull)))
 	}
 	return p.awaitGates(point)
 }

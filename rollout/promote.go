@@ -7,10 +7,16 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// promote releases the template and waits, with the canary's weight as it is,
-// until stable is entirely the new version.
+// promote makes the new version stable: it adopts the canary's pods, or releases the
+// template and waits, with the canary's weight as it is, until stable is entirely the
+// new version.
 func (p *pass) promote() Decision {
-	p.state.Mode = ModePromoting
+	if p.state.Mode != ModePromoting {
+		p.beginPromotion()
+	}
+	if p.state.Mode == ModeAdopting {
+		return p.adopt()
+	}
 	if p.Stable.Hold == "" && (p.Stable.Complete || p.state.Hurried) {
 		p.state.StepSince = p.Now
 		return p.bringBack()
@@ -20,9 +26,7 @@ func (p *pass) promote() Decision {
 	}
 	d := p.stay(reason.Releasing, p.state.released())
 	d.Phase, d.Again = spec.Promoting, time.Time{}
-	if !p.state.hasTraffic() {
-		d.Canary.Replicas = p.Canary.Replicas // it serves nothing, so it needs no more pods
-	}
+	d.Canary.Replicas = p.promotingReplicas()
 	switch {
 	case p.Stable.Hold != "":
 		d.Hold = Release
@@ -39,6 +43,19 @@ func (p *pass) promote() Decision {
 	return d
 }
 
+// promotingReplicas is the size of the canary during a rolling update. Pods that are not
+// Available and that the weight does not need give their room to stable: they are left
+// from an attempt to grow to the size of stable.
+//
+// Example: weight 50 with 4 stable pods, and the quota allows 7 pods: the canary should
+// have had 4 pods and got 3. It is told to have 3.
+func (p *pass) promotingReplicas() int32 {
+	if !p.state.hasTraffic() {
+		return p.Canary.Replicas // it serves nothing, so it needs no more pods
+	}
+	return min(p.canaryReplicas(), max(p.size(p.state.Weight), p.canaryAvailable()))
+}
+
 // missing is which pods the promotion waits for, after a separator, if that is known.
 func (p *pass) missing(separator string) string {
 	if p.Stable.Missing == "" {
@@ -49,14 +66,18 @@ func (p *pass) missing(separator string) string {
 
 // released is why the template may go, and what happens until it has gone.
 func (s State) released() string {
-	why, meanwhile := "every step is done", ""
-	if s.Step < len(s.Steps) {
-		why = "released by command, without the steps that were left"
-	}
+	meanwhile := ""
 	if s.hasTraffic() {
 		meanwhile = ", the canary keeps its traffic"
 	}
-	return why + ": stable becomes the new version" + meanwhile
+	return s.whyReleased() + ": stable becomes the new version" + meanwhile
+}
+
+func (s State) whyReleased() string {
+	if s.Step < len(s.Steps) {
+		return "released by command, without the steps that were left"
+	}
+	return "every step is done"
 }
 
 // bringBack returns the traffic to a stable that is the new version, no more at
@@ -69,14 +90,20 @@ func (p *pass) bringBack() Decision {
 		Canary:  &CanaryGoal{State: p.state, Replicas: p.Canary.Replicas},
 		Phase:   spec.Promoting,
 	}
+	if p.Stable.Hold != "" {
+		d.Hold = Release // of adopted pods nothing is left to roll
+	}
 	if d.Routes, d.Again = p.returningRoutes(); d.Routes.Kind != NoRoutes {
 		return d
 	}
 	drained, again := p.drain()
 	d.Canary.State, d.Again = p.state, again
-	if drained {
-		d.Canary, d.Phase = nil, ""
+	if drained || p.state.Adopted { // adopted pods stay: routers may take their time
+		d.Phase = ""
 		d.Reason, d.Message = p.promoted()
+	}
+	if drained && p.Stable.Hold == "" {
+		d.Canary = nil
 	}
 	return d
 }
@@ -100,6 +127,9 @@ func (p *pass) promoted() (because reason.Reason, message string) {
 // returningRoutes are the routes on the way back to stable, and when to look
 // again. NoRoutes: stable takes all the traffic.
 func (p *pass) returningRoutes() (RoutesGoal, time.Time) {
+	if p.state.Adopted {
+		return RoutesGoal{}, time.Time{} // the same pods serve on, through another Service
+	}
 	weight := p.returningWeight()
 	if weight == 0 {
 		return RoutesGoal{}, time.Time{}

@@ -63,7 +63,8 @@ func (p *pass) retire(because reason.Reason, message string) Decision {
 	if p.recorded.Mode != ModeRetiring {
 		p.state.StepSince = p.Now
 	}
-	if p.state.Mode == ModeProgressing && p.Stable.Hold != "" {
+	p.state.Adopted = p.state.Adopted || p.Canary.Adopted
+	if (p.state.Mode == ModeProgressing || p.state.Mode == ModeAdopting && !p.state.Adopted) && p.Stable.Hold != "" {
 		// Stable is not being updated, and the canary is not judged: at once.
 		p.state.grant(0, spec.Match{})
 	}
@@ -97,7 +98,7 @@ func (p *pass) retire(because reason.Reason, message string) Decision {
 
 // drain says whether canary pods may go: their routes have been gone for as long
 // as routers take to notice and requests take to end. Canary pods outlive their
-// traffic.
+// traffic. Adopted pods stay, and only the canary Service goes.
 //
 //	routes seen to be gone    routers know    last request ends
 //	─────────┼──────────────────────┼────────────────┼──────► pods may go
@@ -115,6 +116,9 @@ func (p *pass) drain() (drained bool, again time.Time) {
 		// was decided: the delete may have been refused for an hour.
 		s.DrainSince = p.Now
 	}
-	until := s.DrainSince.Add(p.Settle + p.Drain)
+	until := s.DrainSince.Add(p.Settle)
+	if !s.Adopted {
+		until = until.Add(p.Drain)
+	}
 	return !until.After(p.Now), ifAfter(until, p.Now)
 }

@@ -19,7 +19,8 @@ const (
 	jobObjects
 	scalerObject
 	serviceObjects
-	objects int = iota
+	podObjects     // and ReplicaSets: those of an adoption
+	objects    int = iota
 )
 
 // snapshot is what a cache may hold: every object with its version.
@@ -58,7 +59,8 @@ func (w *world) publish() {
 	}
 	same := true
 	for obj, equal := range [objects]bool{
-		is.stable == was.stable, is.canary == was.canary, is.routes == was.routes, slices.Equal(is.jobs, was.jobs), is.scaler == was.scaler, true,
+		is.stable == was.stable, is.canary == was.canary, is.routes == was.routes, slices.Equal(is.jobs, was.jobs), is.scaler == was.scaler,
+		true, true,
 	} {
 		if !equal {
 			is.version[obj]++
@@ -68,7 +70,8 @@ func (w *world) publish() {
 	if same {
 		return
 	}
-	if is.canary.replicas > 0 && is.canary.available != was.canary.available {
+	fewer := w.adopting != nil && is.canary.replicas < was.canary.replicas // that is not news to anybody
+	if is.canary.replicas > 0 && is.canary.available != was.canary.available && !fewer {
 		w.say("canary", "%d of %d pods Available", is.canary.available, is.canary.replicas)
 	}
 	if !was.stable.Complete && is.stable.Complete && is.stable.Available > 0 && was.stable.Rolling {

@@ -60,6 +60,9 @@ type State struct {
 	// Warnings is what was reported before the canary started and stays true.
 	Warnings Warnings `json:"warnings,omitzero"`
 
+	// Adopted says that the canary's pods are pods of the Deployment by now.
+	Adopted bool `json:"adopted,omitempty"`
+
 	Losses  int  `json:"losses,omitempty"`  // times that no canary pod was left
 	Paused  bool `json:"paused,omitempty"`  // by command
 	Skipped bool `json:"skipped,omitempty"` // a person ended the wait of Step
@@ -101,6 +104,7 @@ type Mode string
 // The modes.
 const (
 	ModeProgressing Mode = "Progressing" // the canary goes through the steps
+	ModeAdopting    Mode = "Adopting"    // its pods become stable's; then the template is released
 	ModePromoting   Mode = "Promoting"   // released: stable becomes the new version
 	ModeReturning   Mode = "Returning"   // stable is the new version: its traffic comes back
 	ModeRolledBack  Mode = "RolledBack"  // the traffic goes away, the hold stays
@@ -132,7 +136,7 @@ func DecodeState(text string) (State, error) {
 }
 
 func (s State) validate() error {
-	modes := []Mode{ModeProgressing, ModePromoting, ModeReturning, ModeRolledBack, ModeRetiring}
+	modes := []Mode{ModeProgressing, ModeAdopting, ModePromoting, ModeReturning, ModeRolledBack, ModeRetiring}
 	switch {
 	case !slices.Contains(modes, s.Mode):
 		return fmt.Errorf("mode %q is unknown", s.Mode)

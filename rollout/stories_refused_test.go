@@ -22,7 +22,8 @@ var refusedStories = map[string]story{
 	"one of two Ingresses is refused":              {usual, refusing(secondIngress)},
 	"a header rule is refused":                     {"0%, header=X-Canary, pause, 10%, 1m", refusing(headerRule)},
 	"a header rule beside a weight is refused":     {"10%, 1m, header=X-Canary, 1m, 50%, 1m", refusing(headerRule)},
-	"the release is refused":                       {brief, refusing(release)},
+	"the release is refused":                       {brief, rolling(refusing(release))},
+	"the release is refused for an hour":           {brief, releaseRefused},
 	"the routers ignore, and Prometheus is down":   {usual, routersIgnoreUnseen},
 	"a later weight is refused for a minute":       {usual, refusedForAMinute},
 	"a weight cannot be put right at a pause":      {"20%, pause, 50%, 1m", editedAtPause},
@@ -66,6 +67,24 @@ func weightOf(weight int) func(*pass, apisim.Write) bool {
 func newCanary(_ *pass, w apisim.Write) bool { return w.Key.Name == canaryName && w.Verb == "create" }
 func release(p *pass, w apisim.Write) bool {
 	return w.Kind == "Deployment" && w.Key.Name == "web" && p.d.Hold == rollout.Release
+}
+
+// rolling is a story in which the promotion is a rolling update.
+func rolling(tell func(*world)) func(*world) {
+	return func(w *world) {
+		w.web.promotion = "rolling"
+		tell(w)
+	}
+}
+
+func releaseRefused(w *world) {
+	w.refuse(release)
+	w.apply("v2")
+	w.untilReason(reason.WriteRefused)
+	w.run(time.Hour)
+	w.fate("the policy is gone")
+	w.refuses = nil
+	w.rest()
 }
 
 func refusedForAMinute(w *world) {

@@ -48,7 +48,7 @@ var strategyStories = map[string]story{
 	"an autoscaler scales up during a rollout":           {"25%, 2m", scaledUpByLoad},
 	"a third version while pods start":                   {brief, thirdWhileStarting},
 	"a third version while paused":                       {"50%, pause", thirdWhilePaused},
-	"a third version while traffic returns":              {brief, thirdWhileReturning},
+	"a third version while traffic returns":              {brief, rolling(thirdWhileReturning)},
 	"a third version while rolling back":                 {brief, thirdWhileRollingBack},
 }
 

@@ -24,6 +24,10 @@ type Target struct {
 	// Seen is Traffic.Version of the observation that is acted on.
 	Seen string
 
+	// Canary is the value of spec.LabelCanary on the canary pods. "": an earlier version
+	// of Headgate made the canary, and they lack it.
+	Canary string
+
 	// Track holds the pod labels whose value differs on canary pods, with the
 	// canary's value. Empty before the canary exists.
 	Track map[string]string
@@ -33,6 +37,9 @@ type Target struct {
 func (t Target) CanaryLabels() map[string]string {
 	canary := canaryLabels(t.Deployment.Spec.Template.Labels, t.Track)
 	canary[spec.LabelRollout] = t.Rollout
+	if t.Canary != "" {
+		canary[spec.LabelCanary] = t.Canary
+	}
 	return canary
 }
 

@@ -28,10 +28,7 @@ func (p *pass) awaitSplit(weight int) *Decision {
 	if because, what := p.obstacle(weight); because != "" {
 		return p.untilDeadline(fmt.Sprintf("weight %d was not in force", weight), because, what)
 	}
-	if !p.state.hasTraffic() && !p.Traffic.isAt(0, spec.Match{}) {
-		return p.openRoutes()
-	}
-	if waiting := p.awaitSessions(); waiting != nil {
+	if waiting := p.awaitRoutes(); waiting != nil {
 		return waiting
 	}
 	if !p.state.granted() {
@@ -130,8 +127,15 @@ func (p *pass) untilDeadline(missed string, because reason.Reason, what string) 
 		fmt.Sprintf("%s after %s: %s", missed, spec.FormatDuration(p.progressDeadline()), what))
 }
 
-// openRoutes makes routes that carry nothing yet, for pods that are Available.
-func (p *pass) openRoutes() *Decision {
+// awaitRoutes is nil once there are routes for the first traffic. It makes them for pods
+// that became Available before there were any, and waits for sessions.
+func (p *pass) awaitRoutes() *Decision {
+	switch {
+	case p.state.hasTraffic():
+		return nil
+	case p.Traffic.isAt(0, spec.Match{}):
+		return p.awaitSessions()
+	}
 	d := p.routesWithoutTraffic(p.stay(reason.RoutesSettling, "the canary routes are made at weight 0"))
 	return &d
 }
@@ -142,7 +146,7 @@ func (p *pass) openRoutes() *Decision {
 // weight would move some of them to the canary.
 func (p *pass) awaitSessions() *Decision {
 	settled := p.Traffic.Since.Add(p.Settle)
-	if !p.Traffic.Sticky || p.state.hasTraffic() || !settled.After(p.Now) {
+	if !p.Traffic.Sticky || !settled.After(p.Now) {
 		return nil
 	}
 	d := p.stay(reason.RoutesSettling, "routers learn that the users who are there belong to stable")

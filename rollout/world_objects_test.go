@@ -143,7 +143,7 @@ func (w webSpec) fill(dep *appsv1.Deployment) {
 		spec.AnnotationRollout: w.hold, spec.AnnotationPhase: string(w.phase), spec.AnnotationCommand: w.command,
 		spec.AnnotationStrategy: w.strategy, spec.AnnotationSteps: w.steps, spec.AnnotationGates: w.gates,
 		spec.AnnotationProgressDeadline: w.deadline, spec.AnnotationRolloutDeadline: w.rolloutDeadline,
-		spec.AnnotationRollbackWindow: w.window, spec.AnnotationAnalysis: analysis,
+		spec.AnnotationRollbackWindow: w.window, spec.AnnotationAnalysis: analysis, spec.AnnotationPromotion: w.promotion,
 	} {
 		set(dep, key, value)
 	}
@@ -158,7 +158,7 @@ func readWebSpec(dep *appsv1.Deployment) webSpec {
 		asked: asked{
 			strategy: a[spec.AnnotationStrategy], steps: a[spec.AnnotationSteps], gates: a[spec.AnnotationGates],
 			deadline: a[spec.AnnotationProgressDeadline], rolloutDeadline: a[spec.AnnotationRolloutDeadline],
-			window: a[spec.AnnotationRollbackWindow], analysis: a[spec.AnnotationAnalysis] != "",
+			window: a[spec.AnnotationRollbackWindow], promotion: a[spec.AnnotationPromotion], analysis: a[spec.AnnotationAnalysis] != "",
 		},
 	}
 }
@@ -176,6 +176,8 @@ func (w *world) saw(c apisim.Change) {
 		w.sawIngress(c, obj.Name)
 	case *batchv1.Job:
 		w.sawJob(c, obj)
+	case *appsv1.ReplicaSet:
+		w.sawSet(c)
 	case *autoscalingv2.HorizontalPodAutoscaler:
 		down := obj.Spec.Behavior
 		w.scaler.held = c.New != nil && down != nil && down.ScaleDown != nil &&
@@ -203,7 +205,9 @@ func (w *world) sawCanary(c apisim.Change) {
 		w.canary = &canaryDeployment{}
 	}
 	w.canary.state, w.canary.set.template = dep.Annotations[spec.AnnotationState], versionOf(dep.Spec.Template)
-	w.resize(&w.canary.set, int(*dep.Spec.Replicas))
+	if !dep.Spec.Paused {
+		w.resize(&w.canary.set, int(*dep.Spec.Replicas))
+	}
 }
 
 func (w *world) sawIngress(c apisim.Change, name string) {
@@ -264,9 +268,13 @@ func (w *world) canaryIngress(i int) string { return ingressNames[i] + "-canary"
 // leftovers are the objects of Headgate.
 func (w *world) leftovers() (names []string) {
 	for _, list := range []client.ObjectList{
-		&appsv1.DeploymentList{}, &corev1.ServiceList{}, &netv1.IngressList{}, &batchv1.JobList{},
+		&appsv1.DeploymentList{}, &corev1.ServiceList{}, &netv1.IngressList{}, &batchv1.JobList{}, &appsv1.ReplicaSetList{}, &corev1.PodList{},
 	} {
-		must(w.api.Live().List(context.Background(), list, client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}))
+		mark := client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}
+		if _, pods := list.(*corev1.PodList); pods {
+			mark = nil // every pod that is an object was one of a canary
+		}
+		must(w.api.Live().List(context.Background(), list, mark))
 		must(apimeta.EachListItem(list, func(obj runtime.Object) error {
 			names = append(names, fmt.Sprintf("%T %s", obj, obj.(client.Object).GetName()))
 			return nil
@@ -287,6 +295,7 @@ func (w *world) publishObjects() {
 		w.publishSet(&w.web.sets[i])
 	}
 	w.publishStatus()
+	w.publishAdoption()
 	if w.canary != nil {
 		w.publishCanaryStatus()
 	}
@@ -310,11 +319,11 @@ func (w *world) publishSet(s *replicaSet) {
 		return
 	}
 	s.published = is
-	name, pods := "web-"+s.template, int32(is.pods)
+	name, pods := s.object(), int32(is.pods)
 	set := func(rs *appsv1.ReplicaSet) {
 		rs.Spec.Replicas = &pods
 		rs.Annotations = map[string]string{revision: strconv.Itoa(s.revision), revision + "-history": s.history}
-		rs.Status = appsv1.ReplicaSetStatus{Replicas: pods, AvailableReplicas: int32(is.available)}
+		rs.Status = appsv1.ReplicaSetStatus{Replicas: pods, AvailableReplicas: int32(is.available), ObservedGeneration: rs.Generation}
 	}
 	was := apisim.Get[*appsv1.ReplicaSet](w.api, namespace, name)
 	if was == nil {

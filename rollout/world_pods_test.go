@@ -73,6 +73,9 @@ func (w *world) scalePaused() bool {
 	if len(d.sets) == 0 {
 		return false
 	}
+	if w.isSaturated() {
+		return w.endOthers()
+	}
 	biggest, total := len(d.sets)-1, 0
 	for i, s := range d.sets {
 		total += len(s.pods)
@@ -82,6 +85,29 @@ func (w *world) scalePaused() bool {
 	}
 	set := &d.sets[biggest]
 	return w.resize(set, max(0, len(set.pods)+d.replicas-total))
+}
+
+// isSaturated says whether the first ReplicaSet of the template, which is the new one,
+// has every pod that the Deployment wants, all Available.
+func (w *world) isSaturated() bool {
+	for _, s := range w.web.sets {
+		if s.template == w.web.template {
+			return len(s.pods) == w.web.replicas && s.available(w.now) == w.web.replicas && w.web.replicas > 0
+		}
+	}
+	return false
+}
+
+// endOthers ends the pods of every old ReplicaSet at once.
+func (w *world) endOthers() (acted bool) {
+	for i := range w.web.sets {
+		if s := &w.web.sets[i]; s.template != w.web.template && len(s.pods) > 0 {
+			w.say("stable", "all %d pods of %s go", len(s.pods), s.template)
+			s.pods = nil
+			acted = true
+		}
+	}
+	return acted
 }
 
 // rollingUpdate takes one step of a rolling update with a quarter of surge and a

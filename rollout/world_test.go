@@ -65,6 +65,10 @@ type world struct {
 
 	// inForce is what traffic meets. Routers act on what is written some time
 	// later, at syncAt.
+	adopting adopting               // nil: no pod is an object
+	fresh    map[string][]time.Time // pods that a ReplicaSet of an adoption started itself
+	serial   int
+
 	inForce     split
 	syncAt      time.Time
 	inForceFrom time.Time
@@ -109,12 +113,13 @@ type deployment struct {
 // asked is what the user wrote: the annotations, and whether there is one that
 // says what to measure.
 type asked struct {
-	strategy, steps, deadline, rolloutDeadline, gates, window string
-	analysis                                                  bool
+	strategy, steps, deadline, rolloutDeadline, gates, window, promotion string
+	analysis                                                             bool
 }
 
 // replicaSet is a template and its pods: when each becomes Available.
 type replicaSet struct {
+	name      string // "": after the template
 	template  string
 	pods      []time.Time
 	revision  int
@@ -123,8 +128,9 @@ type replicaSet struct {
 }
 
 type canaryDeployment struct {
-	state string
-	set   replicaSet
+	paused bool // and its pods are objects
+	state  string
+	set    replicaSet
 }
 
 // route is a canary Ingress. One without a rollout does not exist.
@@ -169,7 +175,7 @@ func (s split) String() string {
 func newWorld(t failer, steps string, analysis bool) *world {
 	w := &world{
 		passTimeout: reconcileTimeout, t: t, now: noon, start: noon, lag: 3 * time.Second,
-		broken: map[string]bool{}, verdicts: map[string]rollout.Verdict{}, closed: map[spec.GatePoint]bool{},
+		broken: map[string]bool{}, fresh: map[string][]time.Time{}, verdicts: map[string]rollout.Verdict{}, closed: map[spec.GatePoint]bool{},
 		web: deployment{
 			webSpec:    webSpec{template: "v1", replicas: 4, asked: asked{strategy: "canary", steps: steps, analysis: analysis}},
 			generation: 1, observed: 1, progress: noon, plan: rollout.AnalysisPlan{Interval: 30 * time.Second},
@@ -418,6 +424,9 @@ func (w *world) canaryPodsDie(n int, d time.Duration) {
 	if w.canary == nil || len(w.canary.set.pods) == 0 {
 		return
 	}
+	if w.adopting != nil {
+		w.adoptedDie(n, w.now.Add(d))
+	}
 	w.canary.set.die(n, w.now.Add(d))
 	w.publish()
 }
@@ -532,6 +541,11 @@ func (w *world) nextAmong(others ...time.Time) time.Time {
 			soonest(ready)
 		}
 	}
+	for _, pods := range w.fresh {
+		for _, ready := range pods {
+			soonest(ready)
+		}
+	}
 	return next
 }
 
@@ -544,6 +558,9 @@ func (w *world) tick() {
 	w.autoscale()
 	if !w.controllerAt.After(w.now) {
 		w.controllerAt = time.Time{}
+	}
+	if w.collect() {
+		w.publish()
 	}
 	if w.control() {
 		w.web.progress = w.now

@@ -159,8 +159,17 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 	if err := autoscaler.SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
+	// The client of mgr cannot be used for this: it fails to note the version of a write
+	// that had none (controller-runtime 0.25.2).
+	trial, err := client.New(mgr.GetConfig(), client.Options{
+		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), DryRun: new(true),
+	})
+	if err != nil {
+		return fmt.Errorf("making a client for dry runs: %w", err)
+	}
 	reconciler := &controller.Reconciler{
 		Client: mgr.GetClient(),
+		Trial:  trial,
 		Live:   mgr.GetAPIReader(),
 		Router: ingress.New(mgr.GetClient(), mgr.GetAPIReader(), ingress.Options{
 			AnnotationsPrefix:    cfg.AnnotationsPrefix,

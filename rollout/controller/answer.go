@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -15,9 +16,9 @@ import (
 )
 
 // maxAnswers bounds the rounds of questions and answers in one reconcile. A
-// decision asks at most twice: for a measurement and a Job, then for gates; or for
-// gates, then for the checks before a start.
-const maxAnswers = 3
+// decision asks at most three times: for a measurement and a Job, then for gates, then
+// for the check before an adoption; or for gates, then for the checks before a start.
+const maxAnswers = 4
 
 // startQuestions lets measurements and gates be asked beside the workers, and queues a
 // Deployment once its question is answered.
@@ -72,10 +73,17 @@ func (r *Reconciler) next(o rollout.Observation) rollout.Decision {
 // that asks metrics, Jobs and gates.
 func (r *Reconciler) answer(ctx context.Context, s *snapshot, needs rollout.Needs) error {
 	if needs.Measurement {
-		r.measure(ctx, s)
+		if err := r.measure(ctx, s); err != nil {
+			return err
+		}
 	}
 	if needs.Start {
 		if err := r.checkStart(ctx, s); err != nil {
+			return err
+		}
+	}
+	if needs.Adoption {
+		if err := r.checkAdoption(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -97,8 +105,15 @@ func (r *Reconciler) answer(ctx context.Context, s *snapshot, needs rollout.Need
 
 // measure takes a measurement. One that was begun in another state, or before the
 // routes last changed, is of another weight.
-func (r *Reconciler) measure(ctx context.Context, s *snapshot) {
+func (r *Reconciler) measure(ctx context.Context, s *snapshot) error {
+	sets, err := r.replicaSetsOf(ctx, s.canaryDep)
+	if err != nil {
+		return err
+	}
 	analysis, subject := s.analysis, s.subject()
+	if i := slices.IndexFunc(sets, func(rs appsv1.ReplicaSet) bool { return hasPods(&rs) }); i >= 0 {
+		subject.CanaryReplicaSet = sets[i].Name
+	}
 	text := fmt.Sprint(subject, s.Spec.Analysis, s.canaryDep.UID, s.Canary.State, s.Traffic.Since)
 	m, answered := r.measurements.get(ctx, client.ObjectKeyFromObject(s.dep), text, func(ctx context.Context) rollout.Measurement {
 		return analysis.Measure(ctx, subject)
@@ -106,6 +121,7 @@ func (r *Reconciler) measure(ctx context.Context, s *snapshot) {
 	if s.Awaited.Measurement = !answered; answered {
 		s.Measurement = &m
 	}
+	return nil
 }
 
 // askGates asks the gates of the point of q.

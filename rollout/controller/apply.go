@@ -47,7 +47,7 @@ import (
 // observation that is stale writes nothing.
 func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	steps := []func(context.Context, *snapshot, rollout.Decision) error{
-		r.writeCanary, r.reportNotes, r.holdScaleDown, r.addTraffic,
+		r.writeCanary, r.reportNotes, r.holdScaleDown, r.addTraffic, r.adoptPods,
 		r.applyJob, r.removeLeftovers, r.recordRelease, r.writeStable,
 	}
 	if s.Stable.Reason != reason.WriteRefused {
@@ -105,6 +105,9 @@ func (r *Reconciler) writeCanary(ctx context.Context, s *snapshot, d rollout.Dec
 		return fmt.Errorf("encoding the state: %w", err)
 	}
 	if s.canaryDep == nil {
+		if err := r.dismissPods(ctx, s); err != nil {
+			return err
+		}
 		s.canaryDep = newCanary(s.dep, d.Canary.State.Rollout, s.target.Track, state, d.Canary.Replicas)
 		s.target.Extra.AddTo(s.canaryDep)
 		return r.createCanary(ctx, s.dep, s.canaryDep)
@@ -257,12 +260,19 @@ func nullIfEmpty(value string) any {
 }
 
 // removeCanary deletes the canary Services and then the canary Deployment, once d
-// wants no canary and no route leads to it.
+// wants no canary and no route leads to it. A canary that d only wants without pods
+// stays, as a record.
 func (r *Reconciler) removeCanary(ctx context.Context, s *snapshot, d rollout.Decision) error {
-	if s.canaryDep == nil || d.Canary != nil || s.Traffic.Routed {
+	if s.canaryDep == nil || s.Traffic.Routed || d.Canary != nil && d.Canary.Replicas > 0 {
 		return nil
 	}
+	if d.Canary != nil {
+		return r.dismissPods(ctx, s)
+	}
 	if err := r.Router.Cleanup(ctx, s.target); err != nil {
+		return err
+	}
+	if err := r.dismissPods(ctx, s); err != nil {
 		return err
 	}
 	return client.IgnoreNotFound(r.Client.Delete(ctx, s.canaryDep, client.Preconditions{

@@ -54,6 +54,7 @@ func newCanary(dep *appsv1.Deployment, id string, track map[string]string, state
 		template.Labels = map[string]string{}
 	}
 	maps.Copy(template.Labels, identity)
+	template.Labels[spec.LabelCanary] = canaryLabel(dep)
 	retarget(&template.Spec, dep.Spec.Template.Labels, track)
 
 	meta := rollout.OwnedMeta(dep, canaryName(dep), id)

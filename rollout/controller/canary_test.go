@@ -65,7 +65,7 @@ func TestNewCanary(t *testing.T) {
 	if diff := cmp.Diff(before, dep); diff != "" {
 		t.Errorf("the user's Deployment was changed (-before +after):\n%s", diff)
 	}
-	wantLabels := map[string]string{"app": "web-canary", "tier": "front", spec.LabelRollout: "7"}
+	wantLabels := map[string]string{"app": "web-canary", "tier": "front", spec.LabelRollout: "7", spec.LabelCanary: "web"}
 	if diff := cmp.Diff(wantLabels, canary.Spec.Template.Labels); diff != "" {
 		t.Errorf("pod labels (-want +got):\n%s", diff)
 	}

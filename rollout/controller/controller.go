@@ -26,6 +26,10 @@ type Reconciler struct {
 	// such as before traffic is added, and for kinds that no cache holds.
 	Live client.Reader
 
+	// Trial writes nothing: the API server only says what would come of a write. It must
+	// not wait in later reads for what it wrote.
+	Trial client.Writer
+
 	Router      Router
 	Judge       Judge
 	Gates       Gatekeeper
@@ -119,6 +123,9 @@ func (r *Reconciler) requeueAfter(t time.Time) time.Duration {
 	}
 	return max(time.Millisecond, t.Sub(r.now()))
 }
+
+// canaryLabel returns the value of spec.LabelCanary on the canary pods of dep.
+func canaryLabel(dep *appsv1.Deployment) string { return rollout.DerivedName(dep.Name, "", 63) }
 
 // canaryName returns the name of the canary Deployment of dep.
 func canaryName(dep *appsv1.Deployment) string { return dep.Name + "-canary" }

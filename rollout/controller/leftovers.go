@@ -38,5 +38,8 @@ func (r *Reconciler) removeLeftovers(ctx context.Context, s *snapshot, d rollout
 	if !s.leftovers || d.Canary != nil || s.Traffic.Routed {
 		return nil
 	}
+	if err := r.dismissPods(ctx, s); err != nil {
+		return err
+	}
 	return r.Router.Cleanup(ctx, s.target)
 }

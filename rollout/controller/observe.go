@@ -31,6 +31,7 @@ type snapshot struct {
 	canaryDep       *appsv1.Deployment // nil: there is none
 	condition       *appsv1.DeploymentCondition
 	canaryJobs      canaryJobs
+	adoption        *adoption // nil: the pods of the canary are its own
 	leftovers       bool      // there are canary routes or Services, and no canary Deployment
 	analysis        Analysis  // nil: none is configured, or it cannot be read
 	previewErr      error     // why the preview could not be written
@@ -125,7 +126,7 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *snapshot) error {
 	if canary.Status.ObservedGeneration > 0 {
 		s.Canary.Available = canary.Status.AvailableReplicas
 	}
-	return nil
+	return r.observeAdoption(ctx, s)
 }
 
 func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
@@ -145,10 +146,10 @@ func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 		Available: status.AvailableReplicas,
 		UpdateGap: updateGap(dep),
 		Revision:  dep.Annotations["deployment.kubernetes.io/revision"],
-		Complete: upToDate && !dep.Spec.Paused &&
-			status.UpdatedReplicas == *dep.Spec.Replicas &&
+		Updated: upToDate && status.UpdatedReplicas == *dep.Spec.Replicas &&
 			status.Replicas == status.UpdatedReplicas && status.AvailableReplicas == status.UpdatedReplicas,
 	}
+	s.Stable.Complete = s.Stable.Updated && !dep.Spec.Paused
 	if s.condition != nil {
 		s.Stable.Reason = reason.Reason(s.condition.Reason)
 		if s.Stable.Reason == reason.WriteRefused {
@@ -174,6 +175,9 @@ func (r *Reconciler) observeReplicaSets(ctx context.Context, s *snapshot) error 
 	var others bool
 	s.Stable.Runs, s.Stable.TemplateRuns, others = s.running(sets)
 	s.Stable.RevisionsAgo = s.revisionsAgo(sets)
+	s.Stable.PreStop = !slices.ContainsFunc(sets, func(rs appsv1.ReplicaSet) bool {
+		return hasPods(&rs) && !stopsLate(rs.Spec.Template.Spec)
+	})
 	// With strategy Recreate the old ReplicaSet and the new one never have pods at
 	// the same time, so no pods of the new template are needed to tell.
 	s.Stable.Recreate = s.dep.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType
@@ -216,6 +220,10 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *snapshot) error {
 		s.target.Track = maps.Clone(s.canaryDep.Spec.Selector.MatchLabels)
 		s.target.Rollout = s.target.Track[spec.LabelRollout]
 		delete(s.target.Track, spec.LabelRollout)
+		s.target.Canary = s.canaryDep.Spec.Template.Labels[spec.LabelCanary]
+		s.Stable.NotAdoptable = notAdoptable(s.dep, s.canaryDep, s.target.Track)
+	} else {
+		s.target.Canary = canaryLabel(s.dep)
 	}
 	var err error
 	if s.Traffic, err = r.Router.Observe(ctx, s.target); err != nil {

@@ -32,13 +32,24 @@ func canaryPatch(state string, replicas int32, extra rollout.ExtraMeta) deployme
 type deploymentPatch struct{ labels, annotations, spec map[string]any }
 
 func (p deploymentPatch) encode(resourceVersion string) ([]byte, error) {
-	meta := map[string]any{"resourceVersion": resourceVersion, "annotations": p.annotations}
+	meta := map[string]any{"resourceVersion": resourceVersion}
+	if len(p.annotations) > 0 { // null would remove all of them
+		meta["annotations"] = p.annotations
+	}
 	if len(p.labels) > 0 {
 		meta["labels"] = p.labels
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": meta, "spec": p.spec})
+	return encode(map[string]any{"metadata": meta, "spec": p.spec})
+}
+
+func encodeMetadata(fields map[string]any) ([]byte, error) {
+	return encode(map[string]any{"metadata": fields})
+}
+
+func encode(patch map[string]any) ([]byte, error) {
+	data, err := json.Marshal(patch)
 	if err != nil {
 		return nil, fmt.Errorf("encoding a patch: %w", err)
 	}
-	return patch, nil
+	return data, nil
 }

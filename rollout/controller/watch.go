@@ -99,6 +99,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, wor
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(r.rolloutsScaledBy),
 			builder.WithPredicates(autoscalerChanged)).
 		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(r.rolloutTestedBy)).
+		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(r.rolloutAdopting), builder.WithPredicates(adoptionEvents())).
 		WatchesRawSource(source.Func(r.startQuestions)).
 		Complete(r)
 	if err != nil {
@@ -280,14 +281,40 @@ func (r *Reconciler) rolloutsScaledBy(ctx context.Context, obj client.Object) []
 // rolloutTestedBy returns the Deployment whose canary a Job tests: the owner of the owner
 // of the Job.
 func (r *Reconciler) rolloutTestedBy(ctx context.Context, obj client.Object) []ctrl.Request {
-	owner := managedBy(obj)
-	if owner == "" {
-		return nil
+	if owner := managedBy(obj); owner != "" {
+		return r.rolloutOfCanary(ctx, obj, owner)
 	}
+	return nil
+}
+
+// rolloutAdopting returns the Deployment that takes the pods of a ReplicaSet: the one that
+// the annotation names, or the owner of the canary that loses its ReplicaSet.
+func (r *Reconciler) rolloutAdopting(ctx context.Context, obj client.Object) []ctrl.Request {
+	if name := obj.GetAnnotations()[spec.AnnotationAdoptedBy]; name != "" {
+		return []ctrl.Request{requestFor(obj.GetNamespace(), name)}
+	}
+	if owner := metav1.GetControllerOf(obj); owner != nil && owner.Kind == "Deployment" {
+		return r.rolloutOfCanary(ctx, obj, owner.Name)
+	}
+	return nil
+}
+
+// adoptionEvents passes the two events of ReplicaSets for which an adoption waits: that
+// of a canary is gone, and that of its pods has changed.
+func adoptionEvents() predicate.Predicate {
+	adopting := func(obj client.Object) bool { return obj.GetAnnotations()[spec.AnnotationAdoptedBy] != "" }
+	p := predicate.NewPredicateFuncs(adopting)
+	p.DeleteFunc = func(e event.DeleteEvent) bool { return adopting(e.Object) || rolloutOf(e.Object) != "" }
+	return p
+}
+
+// rolloutOfCanary returns the Deployment that owns the canary Deployment of this name,
+// which owns obj.
+func (r *Reconciler) rolloutOfCanary(ctx context.Context, obj client.Object, owner string) []ctrl.Request {
 	canary := &appsv1.Deployment{}
 	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: obj.GetNamespace(), Name: owner}, canary); err != nil {
 		if !apierrors.IsNotFound(err) {
-			ctrl.LoggerFrom(ctx).Error(err, "reading the Deployment of a Job", "namespace", obj.GetNamespace(), "job", obj.GetName())
+			ctrl.LoggerFrom(ctx).Error(err, "reading the canary that owns an object", "namespace", obj.GetNamespace(), "object", obj.GetName())
 		}
 		return nil
 	}

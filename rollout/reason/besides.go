@@ -104,6 +104,12 @@ var besides = []Explanation{
 		to("take another host", annotate+"--overwrite headgate.dev/preview-host=next.web.example.com"),
 		pauseIt, resumeIt, abortIt,
 	),
+	row(RollingInstead, normal, in(Beside, Unfinished),
+		means("The promotion is a rolling update of the stable pods: each pod starts a second time. Otherwise the pods of the canary "+
+			"would have become the pods of the Deployment. The message says why."),
+		look("Nothing is wrong. The reasons, and how to avoid them, are in docs/rollouts.md under Promotion."),
+		to("always have a rolling update, and no such event", annotate+"--overwrite headgate.dev/promotion=rolling"),
+	),
 	row(CanaryLost, warning, in(Beside, WentBack),
 		means("No canary pod is Available while the canary has traffic: all traffic goes back to stable, and the steps begin again from the "+
 			"first. The third time the rollout is rolled back with `CanaryUnavailable`."),

@@ -21,6 +21,7 @@ const (
 	UpdateGap         Reason = "UpdateGap"         // the update of a promotion may leave no pod that serves
 	JobRunning        Reason = "JobRunning"
 	PausedByCommand   Reason = "PausedByCommand"
+	Adopting          Reason = "Adopting"         // every step passed; the canary's pods become stable's
 	Releasing         Reason = "Releasing"        // every step passed; the native rolling update runs
 	PromotionStalled  Reason = "PromotionStalled" // that update does not finish; the canary keeps serving
 	TrafficReturning  Reason = "TrafficReturning" // stable is the new version; its traffic comes back
@@ -85,6 +86,7 @@ const (
 	ScaleDownRestored       Reason = "ScaleDownRestored"   // it may again
 	ScaleDownNotHeld        Reason = "ScaleDownNotHeld"    // it may, and a rollback may meet too few pods
 	PreviewDropped          Reason = "PreviewDropped"      // the rollout goes on without its preview
+	RollingInstead          Reason = "RollingInstead"      // the promotion is a rolling update although it should be an adoption
 	CanaryLost              Reason = "CanaryLost"          // traffic went back for now: no canary pod is Available
 )
 

@@ -86,6 +86,15 @@ var whereItIs = []Explanation{
 		to("go on", command+"resume"),
 		shipNow, abortIt,
 	),
+	row(Adopting, normal, in(Unfinished),
+		means("Every step is done. The pods of the canary become the pods of the Deployment, and no pod starts a second time: "+
+			"they get the labels of stable, a ReplicaSet takes them, and the Deployment takes that ReplicaSet. "+
+			"Then the old pods go, and the template is released. Commands are refused now."),
+		look("It takes a few seconds. Where the last weight is below 100, or the old pods have no preStop hook, the old pods stay until "+
+			"routers know the others: 5 seconds, unless the operator set HEADGATE_SETTLE. If it does not end within "+
+			"`headgate.dev/progress-deadline` (10m), a rolling update follows: `RollingInstead`."),
+		showUpdate, showReplicaSets, undoAtOnce,
+	),
 	row(Releasing, normal, in(Unfinished),
 		means("The template is released: Kubernetes replaces the stable pods by its own rolling update. "+
 			"Meanwhile the canary keeps the traffic that it has. Commands are refused now."),

@@ -15,6 +15,7 @@ const (
 	AnnotationGates            = "headgate.dev/gates"
 	AnnotationRollbackWindow   = "headgate.dev/rollback-window"
 	AnnotationRestart          = "headgate.dev/restart"
+	AnnotationPromotion        = "headgate.dev/promotion"
 	AnnotationCommand          = "headgate.dev/command"
 )
 
@@ -38,6 +39,10 @@ const (
 	AnnotationScaleDown = "headgate.dev/scale-down"
 )
 
+// AnnotationAdoptedBy is on the ReplicaSet that has the canary's pods until it belongs
+// to the Deployment of this name.
+const AnnotationAdoptedBy = "headgate.dev/adopted-by"
+
 // AnnotationRestartedAt is on a pod template. kubectl rollout restart and Argo
 // CD's restart action write the time there and change nothing else.
 const AnnotationRestartedAt = "kubectl.kubernetes.io/restartedAt"
@@ -47,6 +52,11 @@ const AnnotationRestartedAt = "kubectl.kubernetes.io/restartedAt"
 // canary Service of rollout 8 must not reach a pod of rollout 7 that has not
 // been collected yet.
 const LabelRollout = "headgate.dev/rollout"
+
+// LabelCanary is on canary pods, with the name of their Deployment, cut to 63
+// characters. It stays when they become pods of the Deployment, until no route leads to
+// the canary Service any more, which selects by it.
+const LabelCanary = "headgate.dev/canary"
 
 // LabelTrack is the pod label whose value differs on canary pods, if a Service
 // selects on it; see rollout.ChooseTrack.

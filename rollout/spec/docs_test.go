@@ -61,7 +61,9 @@ func TestStepKinds(t *testing.T) {
 // Every annotation of annotations.go is one that a user may write, with an example,
 // or one that Headgate writes.
 func TestEveryAnnotationHasAnExample(t *testing.T) {
-	ours := map[string]bool{"AnnotationRollout": true, "AnnotationPhase": true, "AnnotationState": true, "AnnotationScaleDown": true}
+	ours := map[string]bool{
+		"AnnotationRollout": true, "AnnotationPhase": true, "AnnotationState": true, "AnnotationScaleDown": true, "AnnotationAdoptedBy": true,
+	}
 	file, err := goparser.ParseFile(token.NewFileSet(), "annotations.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -23,6 +23,7 @@ var examples = map[string]string{
 	AnnotationGates:            "start https://gate.example.com/web, promotion https://gate.example.com/web",
 	AnnotationRollbackWindow:   "3",
 	AnnotationRestart:          "canary",
+	AnnotationPromotion:        "rolling",
 	AnnotationCommand:          "promote",
 }
 

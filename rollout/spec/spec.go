@@ -44,6 +44,7 @@ type Spec struct {
 	Gates            []Gate
 	RollbackWindow   int // how many revisions back a template may skip the steps; 0: none
 	Restart          Restart
+	Promotion        Promotion
 }
 
 // OptedIn says whether a Deployment with these annotations is managed: it has
@@ -73,6 +74,7 @@ func ParseSpec(annotations map[string]string) (Spec, error) {
 		Gates:            parse(&p, AnnotationGates, nil, ParseGates),
 		RollbackWindow:   parse(&p, AnnotationRollbackWindow, 0, parseWindow),
 		Restart:          parse(&p, AnnotationRestart, RestartRolling, parseRestart),
+		Promotion:        parse(&p, AnnotationPromotion, PromotionAdoption, parsePromotion),
 	}
 	s.Steps = p.steps(s.Strategy)
 	p.unknownKeys()

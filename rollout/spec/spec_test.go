@@ -22,7 +22,7 @@ func TestParseSpec(t *testing.T) {
 		"a canary needs one word": {
 			map[string]string{"headgate.dev/strategy": "canary"},
 			spec.Spec{
-				Strategy: spec.Canary, ProgressDeadline: 10 * m, Restart: spec.RestartRolling,
+				Strategy: spec.Canary, ProgressDeadline: 10 * m, Restart: spec.RestartRolling, Promotion: spec.PromotionAdoption,
 				Steps: []spec.Step{
 					weight(10), wait(5 * m), weight(25), wait(5 * m), weight(50), wait(5 * m), weight(75), wait(5 * m), weight(100), wait(5 * m),
 				},
@@ -31,7 +31,7 @@ func TestParseSpec(t *testing.T) {
 		"so does blue-green, whose analysis step passes without an analysis": {
 			map[string]string{"headgate.dev/strategy": "blue-green"},
 			spec.Spec{
-				Strategy: spec.BlueGreen, ProgressDeadline: 10 * m, Restart: spec.RestartRolling,
+				Strategy: spec.BlueGreen, ProgressDeadline: 10 * m, Restart: spec.RestartRolling, Promotion: spec.PromotionAdoption,
 				Steps: []spec.Step{weight(0), analysis, weight(100), wait(5 * m)},
 			},
 		},
@@ -49,6 +49,7 @@ func TestParseSpec(t *testing.T) {
 				"headgate.dev/gates":             "start https://gate.example.com",
 				"headgate.dev/rollback-window":   "3",
 				"headgate.dev/restart":           "canary",
+				"headgate.dev/promotion":         "rolling",
 				"headgate.dev/command":           "abort",
 			},
 			spec.Spec{
@@ -57,7 +58,7 @@ func TestParseSpec(t *testing.T) {
 				TrackLabel: "app.kubernetes.io/name", ProgressDeadline: 24 * time.Hour,
 				RolloutDeadline: 48 * time.Hour, PreviewHost: "preview.web.example.com", RollbackWindow: 3,
 				Gates:   []spec.Gate{{Before: spec.GateStart, URL: "https://gate.example.com", Timeout: 10 * time.Second}},
-				Restart: spec.RestartCanary,
+				Restart: spec.RestartCanary, Promotion: spec.PromotionRolling,
 			},
 		},
 		"what Headgate and others write is not read": {
@@ -65,11 +66,17 @@ func TestParseSpec(t *testing.T) {
 				"headgate.dev/strategy": "canary", "headgate.dev/steps": "5%",
 				"headgate.dev/rollout": "7", "headgate.dev/phase": "Pending", "example.org/steps": "x",
 			},
-			spec.Spec{Strategy: spec.Canary, Steps: []spec.Step{weight(5)}, ProgressDeadline: 10 * m, Restart: spec.RestartRolling},
+			spec.Spec{
+				Strategy: spec.Canary, Steps: []spec.Step{weight(5)}, ProgressDeadline: 10 * m,
+				Restart: spec.RestartRolling, Promotion: spec.PromotionAdoption,
+			},
 		},
 		"a mistyped command does not stop the rollout": {
 			map[string]string{"headgate.dev/strategy": "canary", "headgate.dev/steps": "5%", "headgate.dev/command": "abrt"},
-			spec.Spec{Strategy: spec.Canary, Steps: []spec.Step{weight(5)}, ProgressDeadline: 10 * m, Restart: spec.RestartRolling},
+			spec.Spec{
+				Strategy: spec.Canary, Steps: []spec.Step{weight(5)}, ProgressDeadline: 10 * m,
+				Restart: spec.RestartRolling, Promotion: spec.PromotionAdoption,
+			},
 		},
 	}
 	for name, c := range cases {

@@ -43,6 +43,23 @@ func (t Template) WithoutLabel(key string) Template {
 	return t.without("labels", key)
 }
 
+// WithLabel returns a copy of t with the label key.
+func (t Template) WithLabel(key, value string) Template {
+	t = maps.Clone(t)
+	meta, _ := t["metadata"].(map[string]any)
+	entries, _ := meta["labels"].(map[string]any)
+	meta, entries = copied(meta), copied(entries)
+	entries[key], meta["labels"], t["metadata"] = value, entries, meta
+	return t
+}
+
+// copied returns a copy of m, and an empty map for nil.
+func copied(m map[string]any) map[string]any {
+	out := map[string]any{}
+	maps.Copy(out, m)
+	return out
+}
+
 // without returns a copy of t without the entry key in that field of its metadata. An
 // entry that was the only one takes the field with it: a template that was never
 // restarted may have no annotations at all.

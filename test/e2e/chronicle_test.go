@@ -104,13 +104,18 @@ func (c *chronicle) weights() map[string][]int {
 }
 
 // drainSince returns when Headgate has seen that the routes of a canary are gone, as the
-// canary's own state says; the zero time if it has not, or if there is no canary.
-func drainSince(canary *appsv1.Deployment) (time.Time, error) {
+// canary's own state says; the zero time if it has not, or if there is no canary. It also
+// returns how long the canary then stays: its Service for routers, and its pods for
+// requests that are under way, unless they are pods of the Deployment by then.
+func drainSince(canary *appsv1.Deployment) (since time.Time, stays time.Duration, err error) {
 	if canary == nil || canary.Annotations[spec.AnnotationState] == "" {
-		return time.Time{}, nil
+		return time.Time{}, 0, nil
 	}
 	state, err := rollout.DecodeState(canary.Annotations[spec.AnnotationState])
-	return state.DrainSince, err
+	if state.Adopted {
+		return state.DrainSince, settle, err
+	}
+	return state.DrainSince, settle + drain, err
 }
 
 // check replays all changes and checks the invariants after each: the weight never
@@ -169,11 +174,11 @@ func (p *past) canary(m moment, dep *appsv1.Deployment) {
 	// The drain begins after the routes are gone: the numbers of the changes say so. It ends
 	// before the pods go, and that is seen later still: on a busy machine the time between
 	// is only longer.
-	drains, err := drainSince(dep)
+	drains, stays, err := drainSince(dep)
 	if err != nil {
 		p.Error(err)
 	}
-	if before, _ := drainSince(was); before.IsZero() && !drains.IsZero() && len(p.routes[id]) > 0 {
+	if before, _, _ := drainSince(was); before.IsZero() && !drains.IsZero() && len(p.routes[id]) > 0 {
 		p.Errorf("rollout %s drains while it has traffic: %v", id, p.routes[id])
 	}
 	if m.gone || was != nil && *dep.Spec.Replicas < *was.Spec.Replicas {
@@ -182,7 +187,7 @@ func (p *past) canary(m moment, dep *appsv1.Deployment) {
 			p.Errorf("canary pods of rollout %s went while it had traffic: %v", id, p.routes[id])
 		case p.unrouted[id] && drains.IsZero():
 			p.Errorf("canary pods of rollout %s went without a drain", id)
-		case p.unrouted[id] && m.at.Sub(drains) < settle+drain:
+		case p.unrouted[id] && m.at.Sub(drains) < stays:
 			p.Errorf("canary pods of rollout %s went %s after their traffic", id, m.at.Sub(drains))
 		}
 	}

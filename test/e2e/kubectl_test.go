@@ -374,7 +374,10 @@ func TestKubectlScaleToZero(t *testing.T) {
 	scale(0)
 	s.await(20*time.Second, reason.ScaledToZero)
 	scale(2) // Kubernetes brings the ReplicaSet of v1 back
-	s.await(20*time.Second, reason.Bypassed)
+	s.await(20*time.Second, reason.Bypassed, reason.Ready)
+	if notes := s.notes(reason.Bypassed); len(notes) == 0 {
+		t.Error("no event says Bypassed")
+	}
 	s.gone(30 * time.Second)
 	s.awaitRelease(20 * time.Second)
 }

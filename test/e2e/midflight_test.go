@@ -20,6 +20,7 @@ func TestThirdVersion(t *testing.T) {
 	for when, tt := range map[string]struct {
 		steps string
 		env   map[string]string // of v2
+		by    string            // the promotion of v2
 		reach func(*service) reason.Reason
 		both  bool // v1 and v2 both serve during the rollout of v3
 	}{
@@ -48,6 +49,7 @@ func TestThirdVersion(t *testing.T) {
 		"while it is promoted": {
 			steps: "50%, pause",
 			env:   map[string]string{"STARTUP_DELAY": "2s"},
+			by:    "rolling",
 			reach: func(s *service) reason.Reason {
 				s.await(time.Minute, reason.AwaitingPromotion)
 				s.tell("promote", reason.Releasing)
@@ -62,10 +64,18 @@ func TestThirdVersion(t *testing.T) {
 			},
 			both: true,
 		},
+		"while its pods are adopted": {
+			steps: "50%, pause",
+			reach: func(s *service) reason.Reason {
+				s.await(time.Minute, reason.AwaitingPromotion)
+				return s.tell("promote", reason.Adopting)
+			},
+		},
 		// An autoscaler removes half of stable while the canary has all the traffic.
 		// The part of the traffic that stable cannot carry stays with the canary.
 		"while its traffic returns": {
 			steps: "100%, pause",
+			by:    "rolling",
 			reach: func(s *service) reason.Reason {
 				s.await(time.Minute, reason.AwaitingPromotion)
 				s.Replicas = 2
@@ -80,7 +90,11 @@ func TestThirdVersion(t *testing.T) {
 	} {
 		t.Run(when, func(t *testing.T) {
 			t.Parallel()
-			s := newService(t, map[string]string{spec.AnnotationSteps: tt.steps})
+			annotations := map[string]string{spec.AnnotationSteps: tt.steps}
+			if tt.by != "" {
+				annotations[spec.AnnotationPromotion] = tt.by
+			}
+			s := newService(t, annotations)
 			c := s.chronicle()
 			s.await(20*time.Second, reason.Ready)
 			s.ship("v2", tt.env)

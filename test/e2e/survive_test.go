@@ -49,7 +49,7 @@ func TestManagerKilledAtEveryPhase(t *testing.T) {
 	s.gone(time.Minute)
 	for _, phase := range []reason.Reason{
 		reason.CanaryStarting, reason.WeightSet,
-		reason.AwaitingPromotion, reason.Releasing, reason.TrafficReturning,
+		reason.AwaitingPromotion, reason.Adopting,
 	} {
 		if !kills[string(phase)] {
 			t.Errorf("no manager was killed at %s; only at %v", phase, kills)

@@ -46,7 +46,7 @@ func (c *Client) List(ctx context.Context, list client.ObjectList, opts ...clien
 
 // Create implements client.Client.
 func (c *Client) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
-	if o := (&client.CreateOptions{}).ApplyOptions(opts); len(o.DryRun) > 0 {
+	if o := (&client.CreateOptions{}).ApplyOptions(opts); len(o.DryRun) > 0 { // it would store obj as it is
 		return ctx.Err()
 	}
 	return c.write(ctx, obj, "create", "", func() error { return c.cache.server.Create(obj) })

@@ -174,3 +174,18 @@ func Get[T client.Object](s *Server, namespace, name string) T {
 	}
 	return out
 }
+
+// All returns the objects of a kind as they are now, sorted by name. The caller must not
+// modify them.
+func All[T client.Object](s *Server) []T {
+	var out T
+	gvk, err := apiutil.GVKForObject(reflect.New(reflect.TypeOf(out).Elem()).Interface().(T), s.scheme)
+	if err != nil {
+		panic(fmt.Sprintf("apisim: %v", err)) // as in Get
+	}
+	var all []T
+	for _, obj := range sorted(s.latest(gvk).objects) {
+		all = append(all, obj.(T))
+	}
+	return all
+}

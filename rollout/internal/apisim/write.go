@@ -142,7 +142,9 @@ func conflict(gvk schema.GroupVersionKind, name, why string) error {
 	return apierrors.NewConflict(resource(gvk), name, errors.New(why))
 }
 
-// Delete removes the object. One with finalizers stays, with a deletionTimestamp.
+// Delete removes the object. One with finalizers stays, with a deletionTimestamp. So does
+// one whose dependents are to be orphaned, until the test has done that in the place of
+// the garbage collector.
 func (s *Server) Delete(obj client.Object, opts ...client.DeleteOption) error {
 	gvk, _, err := s.typed(obj)
 	if err != nil {
@@ -157,17 +159,26 @@ func (s *Server) Delete(obj client.Object, opts ...client.DeleteOption) error {
 			return conflict(gvk, obj.GetName(), "the precondition does not hold")
 		}
 	}
-	if len(was.GetFinalizers()) == 0 {
+	policy := (&client.DeleteOptions{}).ApplyOptions(opts).PropagationPolicy
+	orphans := policy != nil && *policy == metav1.DeletePropagationOrphan
+	switch {
+	case len(was.GetFinalizers()) == 0 && !orphans:
 		s.remove(gvk, was)
-		return nil
-	}
-	if was.GetDeletionTimestamp() == nil {
-		is := was.DeepCopyObject().(client.Object)
-		now := metav1.NewTime(s.now())
-		is.SetDeletionTimestamp(&now)
-		s.put(gvk, keyOf(was), is)
+	case was.GetDeletionTimestamp() == nil:
+		s.markDeleted(gvk, was, orphans)
 	}
 	return nil
+}
+
+// markDeleted gives obj a deletionTimestamp.
+func (s *Server) markDeleted(gvk schema.GroupVersionKind, obj client.Object, orphans bool) {
+	is := obj.DeepCopyObject().(client.Object)
+	if orphans {
+		is.SetFinalizers(append(is.GetFinalizers(), metav1.FinalizerOrphanDependents))
+	}
+	now := metav1.NewTime(s.now())
+	is.SetDeletionTimestamp(&now)
+	s.put(gvk, keyOf(obj), is)
 }
 
 // remove removes obj and what it owns.
