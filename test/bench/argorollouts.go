@@ -248,13 +248,17 @@ func (r *argoRollouts) objects(a app) []client.Object {
 	return append(objects, rollout)
 }
 
+// template asks half a second later than a.interval: Argo Rollouts drops the fraction of the
+// second in which it has measured, and so measures half a second early on average. With 2 s
+// here and 1.5 s there, both measure 16 s of waits about 11 times.
 func (r *argoRollouts) template(a app) client.Object {
+	interval := a.interval + 500*time.Millisecond
 	u := &unstructured.Unstructured{}
 	u.SetGroupVersionKind(argoGroup.WithKind("AnalysisTemplate"))
 	u.SetNamespace(a.namespace)
 	u.SetName(a.name)
 	u.Object["spec"] = map[string]any{"metrics": []any{map[string]any{
-		"name": "value", "interval": a.interval.String(), "successCondition": "result[0] >= 0.9",
+		"name": "value", "interval": interval.String(), "successCondition": "result[0] >= 0.9",
 		"provider": map[string]any{"prometheus": map[string]any{"address": r.metrics, "query": metrics.QueryIn(a.target())}},
 	}}}
 	return u

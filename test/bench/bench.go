@@ -56,11 +56,12 @@ type bench struct {
 // Run measures the figures in l, which has the parts of LabOptions and no Headgate yet. A
 // figure that cannot be measured says why and does not end the run.
 func Run(ctx context.Context, l *lab.Lab, o Options) (*Report, error) {
-	chosen, err := choose(o.Only)
-	if err != nil {
+	if err := Known(o.Only); err != nil {
 		return nil, err
 	}
+	chosen := choose(o.Only)
 	b := &bench{Options: o, lab: l, client: l.Client()}
+	var err error
 	if b.metrics, err = metrics.Start(metricsAddress); err != nil {
 		return nil, err
 	}

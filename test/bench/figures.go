@@ -26,6 +26,17 @@ const (
 	nameBurstWrites    = "burst-writes"
 	nameBurstFollowing = "burst-following-writes"
 	nameHop            = "hop"
+	nameCold           = "cold-demo"
+	nameSoak           = "soak"
+	nameSoakAbort      = "soak-abort"
+	nameSoakRSS        = "soak-rss"
+	nameSoakGoroutines = "soak-goroutines"
+	nameSoakSeries     = "soak-series"
+	nameWebhook1       = "webhook"
+	nameNoop1          = "noop-webhook"
+	nameWebhook50      = "webhook-busy"
+	nameNoop50         = "noop-webhook-busy"
+	nameWebhookOthers  = "webhook-others"
 )
 
 // figure is one row of the table.
@@ -69,6 +80,17 @@ func firstWeightBound(r *Report, argo *float64) *Bound {
 	return &Bound{*argo + *hop, "Argo Rollouts and one hop"}
 }
 
+// timesNoop is so many times what the no-op webhook of a figure adds.
+func timesNoop(times float64, name string) func(*Report, *float64) *Bound {
+	return func(r *Report, _ *float64) *Bound {
+		noop := r.median(name)
+		if noop == nil {
+			return nil
+		}
+		return &Bound{times * *noop, fmt.Sprintf("%.0f × a webhook that does nothing", times)}
+	}
+}
+
 // figures are all rows, in their order.
 var figures = []figure{
 	{nameHop, "s", "a Deployment is being created → its ReplicaSet is seen", nil},
@@ -87,7 +109,20 @@ var figures = []figure{
 	{nameBurstCPU, "CPU-s", "the manager's CPU time for that", timesArgo(0.4)},
 	{nameBurstWrites, "", "own writes for that", nil},
 	{nameBurstFollowing, "", "writes of kube-controller-manager for that", nil},
+	{nameNoop1, "ms", "a no-op webhook adds to an update, one writer", nil},
+	{nameWebhook1, "ms", "Headgate's webhook adds to a matched update, one writer", timesNoop(2, nameNoop1)},
+	{nameNoop50, "ms", "a no-op webhook adds to an update, 50 writers", nil},
+	{nameWebhook50, "ms", "Headgate's webhook adds to a matched update, 50 writers", timesNoop(2, nameNoop50)},
+	{nameWebhookOthers, "", "calls of the webhook for writes that do not concern it", atMost(0, "none")},
+	{nameSoak, "", "broken invariants in the soak", atMost(0, "none")},
+	{nameSoakAbort, "s", "longest time from an abort to no traffic in the soak", nil},
+	{nameSoakRSS, "×", "RSS in its last quarter, by that in its second", atMost(1.1, "as much, within a tenth")},
+	{nameSoakGoroutines, "×", "goroutines after it, by those before", atMost(1.1, "as many, within a tenth")},
+	{nameSoakSeries, "", "series about single applications that it leaves behind", atMost(0, "none")},
 }
+
+// coldFigure is measured by Cold alone.
+var coldFigure = figure{nameCold, "CPU-min", "make demo after a fresh clone", atMost(15, "15 CPU-minutes")}
 
 // experiment is one thing that is done to a tool, from which figures come.
 type experiment struct {
@@ -115,6 +150,14 @@ var experiments = []experiment{
 		name: "fleet", settle: true, run: burst,
 		figures: []string{nameRest, nameBurst, nameBurstCPU, nameBurstWrites, nameBurstFollowing},
 	},
+	{
+		name: "webhook", headgateOnly: true, settle: true, run: webhookCost,
+		figures: []string{nameNoop1, nameWebhook1, nameNoop50, nameWebhook50, nameWebhookOthers},
+	},
+	{
+		name: "soak", headgateOnly: true, settle: true, run: soak,
+		figures: []string{nameSoak, nameSoakAbort, nameSoakRSS, nameSoakGoroutines, nameSoakSeries},
+	},
 }
 
 func (e experiment) wanted(chosen []figure) bool {
@@ -122,9 +165,9 @@ func (e experiment) wanted(chosen []figure) bool {
 }
 
 // choose returns the figures with these names, all for none.
-func choose(names []string) ([]figure, error) {
+func choose(names []string) []figure {
 	if len(names) == 0 {
-		return figures, nil
+		return figures
 	}
 	var chosen []figure
 	for _, f := range figures {
@@ -132,21 +175,21 @@ func choose(names []string) ([]figure, error) {
 			chosen = append(chosen, f)
 		}
 	}
-	for _, name := range names {
-		if !slices.ContainsFunc(figures, func(f figure) bool { return f.name == name }) {
-			return nil, fmt.Errorf("no figure is named %q: choose from %s", name, strings.Join(Names(), ", "))
-		}
-	}
-	return chosen, nil
+	return chosen
 }
 
-// Names are the names of all figures.
-func Names() []string {
-	var names []string
+// Known returns an error that lists the figures if one of names is not a figure.
+func Known(names []string) error {
+	var known []string
 	for _, f := range figures {
-		names = append(names, f.name)
+		known = append(known, f.name)
 	}
-	return names
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("no figure is named %q: choose from %s", name, strings.Join(known, ", "))
+		}
+	}
+	return nil
 }
 
 // Explain is a text with a line for each figure.

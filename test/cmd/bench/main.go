@@ -28,6 +28,7 @@ controllers. docs/benchmark.md explains them.
   bench -only first-weight,failing      two figures, in a few minutes
   bench -without-argo -runs 1           a quick look at Headgate alone
   bench -json result.json -check        for scripts: exits with 1 if a figure is missed
+  bench -cold                           what "make demo" costs after a fresh clone, and nothing else
 
 Let the machine do nothing else meanwhile: times grow with its load, which the
 report shows. The first run builds what is not there, which takes minutes, once.
@@ -57,6 +58,7 @@ type settings struct {
 	json        string
 	dir         string
 	check       bool
+	cold        bool
 	withoutArgo bool
 }
 
@@ -68,11 +70,15 @@ func parse(args []string) (settings, error) {
 	flags.IntVar(&s.Fleet, "fleet", 500, "managed applications of the figures rest and burst")
 	flags.IntVar(&s.Burst, "burst", 100, "how many of them are updated at once")
 	flags.IntVar(&s.Busy, "busy", 200, "other rollouts of the figure failing-busy")
+	flags.DurationVar(&s.Soak, "soak", 2*time.Minute, "how `long` the soak lasts, beside what it prepares and ends")
+	flags.IntVar(&s.SoakFleet, "soak-fleet", 1000, "managed applications of the soak")
+	flags.IntVar(&s.SoakRolling, "soak-rolling", 200, "how many of them roll at any time")
 	flags.DurationVar(&s.Settle, "settle", 2*time.Second, "settle `time` of Headgate in the figures about rollouts with measurements;\n"+
 		"the others have the default of the chart, which is longer than the waits of the steps")
 	flags.StringVar(&s.json, "json", "", "also write the report as JSON to this `file`; - is stdout, and the table goes to stderr")
-	flags.StringVar(&s.dir, "dir", "", "keep the lab's logs in this `directory`; default: they are removed")
+	flags.StringVar(&s.dir, "dir", "", "keep the lab's logs in this `directory`, new or empty; default: they are removed")
 	flags.BoolVar(&s.check, "check", false, "exit with 1 if a figure does not reach what it must")
+	flags.BoolVar(&s.cold, "cold", false, "measure only the CPU time of \"make demo\" with empty build caches; it takes a quarter of an hour")
 	flags.BoolVar(&s.withoutArgo, "without-argo", false, "measure Headgate alone")
 	flags.Usage = func() {
 		fmt.Fprint(flags.Output(), usage, bench.Explain(), "\nThe flags:\n\n")
@@ -87,8 +93,14 @@ func parse(args []string) (settings, error) {
 	if *only != "" {
 		s.Only = strings.Split(*only, ",")
 	}
+	if err := bench.Known(s.Only); err != nil {
+		return s, fmt.Errorf("-only: %w", err)
+	}
 	if s.Runs < 1 {
 		return s, fmt.Errorf("-runs %d: give at least 1", s.Runs)
+	}
+	if entries, _ := os.ReadDir(s.dir); len(entries) > 0 && !netns.Inside() {
+		return s, fmt.Errorf("-dir %s is not empty: a lab begins without data", s.dir)
 	}
 	return s, nil
 }
@@ -104,6 +116,13 @@ func run(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if s.cold {
+		report, err := bench.Cold(ctx, s.Options)
+		if err != nil {
+			return err
+		}
+		return tell(report, s)
+	}
 	if !s.withoutArgo {
 		s.Argo = findArgo(ctx, s.Progress)
 	}
@@ -142,6 +161,11 @@ func measure(ctx context.Context, s settings, options lab.Options) error {
 	if err != nil {
 		return err
 	}
+	return tell(report, s)
+}
+
+// tell writes the report. It returns an error if a figure is missed and -check was given.
+func tell(report *bench.Report, s settings) error {
 	if err := write(report, s.json); err != nil {
 		return err
 	}
