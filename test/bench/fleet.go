@@ -70,7 +70,7 @@ func (f *fleet) has() func(namespace string) bool { return only(f.namespaces...)
 
 func (f *fleet) remove() {
 	f.end()
-	f.b.deleteNamespaces(context.Background(), f.namespaces)
+	f.b.clear(context.Background(), f.tool, f.namespaces)
 }
 
 func (f *fleet) see(e watch.Event, _ time.Time) {

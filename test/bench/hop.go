@@ -15,14 +15,14 @@ import (
 
 // hop measures how long it takes to create a Deployment and, for the Deployment controller, to
 // make its ReplicaSet. No tool has anything to do with it.
-func hop(ctx context.Context, b *bench, _ tool) (*findings, error) {
+func hop(ctx context.Context, b *bench, t tool) (*findings, error) {
 	f := newFindings()
 	b.names++
 	namespace := fmt.Sprintf("bench-%d", b.names)
 	if err := b.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
 		return f, err
 	}
-	defer b.deleteNamespaces(ctx, []string{namespace})
+	defer b.clear(ctx, t, []string{namespace})
 	watching, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	seen := make(chan time.Time, 10*b.Runs)

@@ -2,11 +2,14 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/test/lab"
 )
@@ -40,7 +43,7 @@ func (b *bench) trials(ctx context.Context, t tool, a app, n int) (made []trial,
 		for _, m := range made {
 			m.end()
 		}
-		b.deleteNamespaces(ctx, namespaces)
+		b.clear(ctx, t, namespaces)
 	}
 	for range n {
 		b.names++
@@ -86,17 +89,27 @@ func (b *bench) createIn(ctx context.Context, t tool, a app) error {
 	return nil
 }
 
-// deleteNamespaces waits until they are gone, so that the next experiment finds a lab at
-// rest. What cannot be deleted is left.
-func (b *bench) deleteNamespaces(ctx context.Context, names []string) {
+// clear deletes what t works on in the namespaces, and waits until no pod is left there, so
+// that the next experiment finds a lab at rest. The namespaces stay, empty: their deletion
+// would take minutes. What cannot be deleted is left.
+func (b *bench) clear(ctx context.Context, t tool, namespaces []string) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
-	for _, name := range names {
-		_ = b.client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+	for _, namespace := range namespaces {
+		for _, obj := range []client.Object{t.workload(app{}), &netv1.Ingress{}, &corev1.Service{}} {
+			_ = b.client.DeleteAllOf(ctx, obj, client.InNamespace(namespace), client.PropagationPolicy(metav1.DeletePropagationBackground))
+		}
 	}
-	for _, name := range names {
-		_ = b.lab.AwaitGone(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
-	}
+	_ = lab.Poll(ctx, func() error {
+		for _, namespace := range namespaces {
+			var pods corev1.PodList
+			if err := b.client.List(ctx, &pods, client.InNamespace(namespace), client.Limit(1)); err != nil || len(pods.Items) > 0 {
+				return errors.Join(err, fmt.Errorf("%s still has pods", namespace))
+			}
+		}
+		return nil
+	})
+	_ = b.quiet(ctx, only(namespaces...), 2*time.Second)
 }
 
 // eachTrial makes Runs apps like a, and measures one after the other.

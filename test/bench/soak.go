@@ -7,9 +7,14 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -235,6 +240,7 @@ func (s *soaking) finish(ctx context.Context) error {
 func (s *soaking) tell(f *findings, began time.Time) {
 	broken, looked := s.witness.violations(s.apps)
 	broken = append(broken, s.b.foreignWrites(s.tool, began)...)
+	broken = append(broken, s.leftovers()...)
 	f.add(nameSoak, float64(len(broken)))
 	for _, text := range broken[:min(len(broken), 10)] {
 		f.note(nameSoak, text)
@@ -260,10 +266,30 @@ func (b *bench) foreignWrites(t tool, from time.Time) []string {
 	}
 	var found []string
 	for _, w := range writes {
-		own := w.Namespace == lab.HeadgateNamespace || len(w.Name) > len("-canary") && w.Name[len(w.Name)-len("-canary"):] == "-canary"
+		own := w.Namespace == lab.HeadgateNamespace || strings.HasSuffix(w.Name, "-canary")
 		if (w.Resource == "services" || w.Resource == "ingresses") && !own {
 			found = append(found, fmt.Sprintf("it wrote %s %s/%s, which is the user's", w.Resource, w.Namespace, w.Name))
 		}
+	}
+	return found
+}
+
+// leftovers lists the canary objects that are still there although no rollout is under way.
+func (s *soaking) leftovers() []string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var found []string
+	for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &corev1.ServiceList{}, &netv1.IngressList{}} {
+		if err := s.b.client.List(ctx, list, client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}); err != nil {
+			found = append(found, err.Error())
+			continue
+		}
+		_ = meta.EachListItem(list, func(o runtime.Object) error { // the function returns no error
+			if obj := o.(client.Object); s.has()(obj.GetNamespace()) {
+				found = append(found, fmt.Sprintf("%T %s/%s is left", obj, obj.GetNamespace(), obj.GetName()))
+			}
+			return nil
+		})
 	}
 	return found
 }

@@ -41,7 +41,7 @@ const (
 // webhookCost measures how much longer an update takes that Headgate's webhook sees, and the
 // same for a webhook with the same rules that does nothing. Every update is a dry run, so
 // that no rollout begins: the API server calls webhooks for it all the same.
-func webhookCost(ctx context.Context, b *bench, _ tool) (*findings, error) {
+func webhookCost(ctx context.Context, b *bench, t tool) (*findings, error) {
 	f := newFindings()
 	stop, err := b.startNoop(ctx)
 	if err != nil {
@@ -50,7 +50,7 @@ func webhookCost(ctx context.Context, b *bench, _ tool) (*findings, error) {
 	defer stop()
 	b.names++
 	namespace := fmt.Sprintf("bench-%d", b.names)
-	defer b.deleteNamespaces(ctx, []string{namespace})
+	defer b.clear(ctx, t, []string{namespace})
 	kinds := map[string]map[string]string{
 		"plain":    nil,
 		"no-op":    {noopPrefix + "strategy": "canary"},
