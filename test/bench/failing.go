@@ -71,7 +71,7 @@ func failingBusy(ctx context.Context, b *bench, t tool) (*findings, error) {
 		a.steps = append(a.steps, step{weight: weight + 1}, step{wait: between})
 	}
 	fleet, err := b.newFleet(ctx, t, a, b.Busy)
-	defer fleet.remove()
+	defer fleet.remove(ctx)
 	if err != nil {
 		return f, err
 	}

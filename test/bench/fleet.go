@@ -68,9 +68,9 @@ func (b *bench) newFleet(ctx context.Context, t tool, a app, n int) (*fleet, err
 
 func (f *fleet) has() func(namespace string) bool { return only(f.namespaces...) }
 
-func (f *fleet) remove() {
+func (f *fleet) remove(ctx context.Context) {
 	f.end()
-	f.b.clear(context.Background(), f.tool, f.namespaces)
+	f.b.clear(ctx, f.tool, f.namespaces)
 }
 
 func (f *fleet) see(e watch.Event, _ time.Time) {
@@ -143,7 +143,7 @@ func (f *fleet) count(image string) (busy, promoted, failed int) {
 func burst(ctx context.Context, b *bench, t tool) (*findings, error) {
 	f := newFindings()
 	fleet, err := b.newFleet(ctx, t, app{steps: ladder(wait), interval: measureEvery, replicas: 1}, b.Fleet)
-	defer fleet.remove()
+	defer fleet.remove(ctx)
 	if err != nil {
 		return f, err
 	}

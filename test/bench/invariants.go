@@ -94,26 +94,29 @@ func (c *court) lookAtPod(s sight) {
 	before, known := c.pods[s.name]
 	if s.gone {
 		delete(c.pods, s.name)
-		if known && !before.stable && !c.ingress.gone && c.ingress.weight > 0 && c.ingress.rollout == before.rollout {
+		if known && !before.stable && c.hasTraffic(before.rollout) {
 			c.accuse(s, "canary pod %s goes while rollout %s has weight %d", s.name, before.rollout, c.ingress.weight)
 		}
 	} else {
 		c.pods[s.name] = s
 	}
+	wasStable, isStable := known && before.stable, s.stable && !s.gone
 	ready := c.count(func(p sight) bool { return p.ready && p.stable })
-	if !c.served {
+	switch {
+	case !c.served:
 		c.served = ready > 0
-		if s.stable {
+		if isStable {
 			c.passed[s.image] = true // the first version
 		}
-		return
-	}
-	if ready == 0 && (!known || before.stable) {
+	case ready == 0 && wasStable:
 		c.accuse(s, "stable has no ready pod, %s was the last", s.name)
-	}
-	if s.stable && !s.gone && (!known || !before.stable) && !c.passed[s.image] {
+	case isStable && !wasStable && !c.passed[s.image]:
 		c.accuse(s, "pod %s of stable runs %s, which never had all traffic", s.name, s.image)
 	}
+}
+
+func (c *court) hasTraffic(rollout string) bool {
+	return !c.ingress.gone && c.ingress.weight > 0 && c.ingress.rollout == rollout
 }
 
 func (c *court) count(is func(sight) bool) (n int) {

@@ -66,7 +66,7 @@ func soak(ctx context.Context, b *bench, t tool) (*findings, error) {
 	}
 	a := app{steps: soakSteps, interval: time.Second, replicas: soakReplicas}
 	fleet, err := b.newFleet(ctx, t, a, b.SoakFleet)
-	defer fleet.remove()
+	defer fleet.remove(ctx)
 	if err != nil {
 		return f, err
 	}
@@ -88,7 +88,7 @@ func soak(ctx context.Context, b *bench, t tool) (*findings, error) {
 	if err := s.finish(ctx); err != nil {
 		return f, err
 	}
-	s.tell(f, began)
+	s.tell(ctx, f, began)
 	return f, b.compare(ctx, f, fleet, before)
 }
 
@@ -237,10 +237,10 @@ func (s *soaking) finish(ctx context.Context) error {
 }
 
 // tell adds what was found about invariants and memory.
-func (s *soaking) tell(f *findings, began time.Time) {
+func (s *soaking) tell(ctx context.Context, f *findings, began time.Time) {
 	broken, looked := s.witness.violations(s.apps)
 	broken = append(broken, s.b.foreignWrites(s.tool, began)...)
-	broken = append(broken, s.leftovers()...)
+	broken = append(broken, s.leftovers(ctx)...)
 	f.add(nameSoak, float64(len(broken)))
 	for _, text := range broken[:min(len(broken), 10)] {
 		f.note(nameSoak, text)
@@ -275,9 +275,7 @@ func (b *bench) foreignWrites(t tool, from time.Time) []string {
 }
 
 // leftovers lists the canary objects that are still there although no rollout is under way.
-func (s *soaking) leftovers() []string {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
+func (s *soaking) leftovers(ctx context.Context) []string {
 	var found []string
 	for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &corev1.ServiceList{}, &netv1.IngressList{}} {
 		if err := s.b.client.List(ctx, list, client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}); err != nil {
