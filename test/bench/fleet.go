@@ -199,8 +199,12 @@ func (b *bench) cost(t tool, f *findings, fleet *fleet, before usage, began time
 // rest is how long a fleet is watched that nobody touches.
 const rest = time.Minute
 
-// atRest counts what the tool writes, anywhere, while nothing changes.
+// atRest counts what the tool writes, anywhere, while nothing changes. It waits first for the
+// end of what the tool has still to write about earlier: events may be queued for minutes.
 func (b *bench) atRest(ctx context.Context, t tool, f *findings) error {
+	if err := b.quiet(ctx, func(string) bool { return true }, 5*time.Second); err != nil {
+		return err
+	}
 	before, err := usageOf(t.program())
 	if err != nil {
 		return err
