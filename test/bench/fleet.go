@@ -63,7 +63,7 @@ func (b *bench) newFleet(ctx context.Context, t tool, a app, n int) (*fleet, err
 	if _, err := f.awaitPromoted(ctx, f.apps, lab.Image("v1")); err != nil {
 		return f, err
 	}
-	return f, b.quiet(ctx, f.has(), 3*time.Second)
+	return f, b.quiet(ctx, "", f.has(), 3*time.Second)
 }
 
 func (f *fleet) has() func(namespace string) bool { return only(f.namespaces...) }
@@ -199,12 +199,16 @@ func (b *bench) cost(t tool, f *findings, fleet *fleet, before usage, began time
 // rest is how long a fleet is watched that nobody touches.
 const rest = time.Minute
 
-// atRest counts what the tool writes, anywhere, while nothing changes. It waits first for the
-// end of what the tool has still to write about earlier: events may be queued for minutes.
+// stillWriting is how long a tool may go on to write about what has ended: events wait in a
+// queue.
+const stillWriting = 3 * time.Minute
+
+// atRest counts what the tool writes, anywhere, while nothing changes.
 func (b *bench) atRest(ctx context.Context, t tool, f *findings) error {
-	if err := b.quiet(ctx, func(string) bool { return true }, 5*time.Second); err != nil {
-		return err
-	}
+	everywhere := func(string) bool { return true }
+	waiting, cancel := context.WithTimeout(ctx, stillWriting)
+	defer cancel()
+	_ = b.quiet(waiting, t.user(), everywhere, 5*time.Second) // one that never ends is measured as it is
 	before, err := usageOf(t.program())
 	if err != nil {
 		return err
@@ -215,7 +219,7 @@ func (b *bench) atRest(ctx context.Context, t tool, f *findings) error {
 		return context.Cause(ctx)
 	case <-time.After(rest):
 	}
-	writes, err := b.writesBetween(t.user(), func(string) bool { return true }, began, time.Now())
+	writes, err := b.writesBetween(t.user(), everywhere, began, time.Now())
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (b *bench) trials(ctx context.Context, t tool, a app, n int) (made []trial,
 			return made, remove, err
 		}
 	}
-	return made, remove, b.quiet(ctx, only(namespaces...), 2*time.Second)
+	return made, remove, b.quiet(ctx, "", only(namespaces...), 2*time.Second)
 }
 
 // create makes the namespace of a and its objects.
@@ -109,7 +109,7 @@ func (b *bench) clear(ctx context.Context, t tool, namespaces []string) {
 		}
 		return nil
 	})
-	_ = b.quiet(ctx, only(namespaces...), 2*time.Second)
+	_ = b.quiet(ctx, "", only(namespaces...), 2*time.Second)
 }
 
 // eachTrial makes Runs apps like a, and measures one after the other.

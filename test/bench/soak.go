@@ -228,7 +228,7 @@ func (s *soaking) finish(ctx context.Context) error {
 		}
 		s.mu.Unlock()
 		if len(back) == 0 {
-			return s.b.quiet(ctx, s.has(), 5*time.Second)
+			return s.b.quiet(ctx, "", s.has(), 5*time.Second)
 		}
 		if err := s.ship(ctx, back); err != nil {
 			return err

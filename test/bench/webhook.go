@@ -92,7 +92,7 @@ func (b *bench) createWriters(ctx context.Context, namespace string, kinds map[s
 			return err
 		}
 	}
-	return b.quiet(ctx, only(namespace), 2*time.Second)
+	return b.quiet(ctx, "", only(namespace), 2*time.Second)
 }
 
 func nameOf(kind string, i int) string { return fmt.Sprintf("%s-%d", kind, i) }

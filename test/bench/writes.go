@@ -50,11 +50,11 @@ func tally(writes []controlplane.Write) string {
 	return strings.Join(words, ", ")
 }
 
-// quiet waits until nobody has written to the namespaces for as long as still.
-func (b *bench) quiet(ctx context.Context, in func(namespace string) bool, still time.Duration) error {
+// quiet waits until user, anybody for "", has not written to the namespaces for as long as still.
+func (b *bench) quiet(ctx context.Context, user string, in func(namespace string) bool, still time.Duration) error {
 	for {
 		now := time.Now()
-		writes, err := b.writesBetween("", in, now.Add(-still), now)
+		writes, err := b.writesBetween(user, in, now.Add(-still), now)
 		if err != nil || len(writes) == 0 {
 			return err
 		}
