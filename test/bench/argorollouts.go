@@ -249,8 +249,7 @@ func (r *argoRollouts) objects(a app) []client.Object {
 }
 
 // template asks half a second later than a.interval: Argo Rollouts drops the fraction of the
-// second in which it has measured, and so measures half a second early on average. With 2 s
-// here and 1.5 s there, both measure 16 s of waits about 11 times.
+// second in which it has measured. Told to measure every 1.5 s, it does so every second.
 func (r *argoRollouts) template(a app) client.Object {
 	interval := a.interval + 500*time.Millisecond
 	u := &unstructured.Unstructured{}

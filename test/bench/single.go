@@ -17,7 +17,8 @@ import (
 const (
 	replicas = 4 // of an app that is rolled out alone
 
-	// A rollout of 16 s of waits that is measured every 1.5 s is measured 11 times.
+	// A rollout with 16 s of waits is measured about ten times: not in the settle time of 1 s
+	// after each weight, and then two or three times in the other 3 s of each wait.
 	measureEvery = 1500 * time.Millisecond
 	wait         = 4 * time.Second
 
@@ -188,7 +189,7 @@ func (b *bench) rollOut(ctx context.Context, t tool, m trial) (time.Duration, er
 	return at.Sub(accepted), err
 }
 
-// judgedRollout measures a rollout with 11 measurements, and what was written for it.
+// judgedRollout measures a rollout with about ten measurements, and what was written for it.
 func judgedRollout(ctx context.Context, b *bench, t tool) (*findings, error) {
 	f := newFindings()
 	began := map[string]time.Time{}

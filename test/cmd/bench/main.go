@@ -73,7 +73,7 @@ func parse(args []string) (settings, error) {
 	flags.DurationVar(&s.Soak, "soak", 2*time.Minute, "how `long` the soak lasts, beside what it prepares and ends")
 	flags.IntVar(&s.SoakFleet, "soak-fleet", 1000, "managed applications of the soak")
 	flags.IntVar(&s.SoakRolling, "soak-rolling", 200, "how many of them roll at any time")
-	flags.DurationVar(&s.Settle, "settle", 2*time.Second, "settle `time` of Headgate in the figures about rollouts with measurements;\n"+
+	flags.DurationVar(&s.Settle, "settle", time.Second, "settle `time` of Headgate in the figures about rollouts with measurements;\n"+
 		"the others have the default of the chart, which is longer than the waits of the steps")
 	flags.StringVar(&s.json, "json", "", "also write the report as JSON to this `file`; - is stdout, and the table goes to stderr")
 	flags.StringVar(&s.dir, "dir", "", "keep the lab's logs in this `directory`, new or empty; default: they are removed")
