@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	netv1 "k8s.io/api/networking/v1"
@@ -31,6 +32,8 @@ type Options struct {
 	// SoakRolling roll at any time.
 	Soak                   time.Duration
 	SoakFleet, SoakRolling int
+	// Deployments is how many there are in the cluster whose memory is measured.
+	Deployments int
 	// Settle is the settle time for the figures about rollouts with measurements. It must be
 	// shorter than a wait of the steps: only what is measured after it counts.
 	Settle time.Duration
@@ -53,17 +56,39 @@ type bench struct {
 	names   int // of namespaces, so far
 }
 
-// Run measures the figures in l, which has the parts of LabOptions and no Headgate yet. A
-// figure that cannot be measured says why and does not end the run.
-func Run(ctx context.Context, l *lab.Lab, o Options) (*Report, error) {
+// Labs starts a lab with the parts of LabOptions that nobody has used yet, under a name for
+// its logs, and returns how to stop it.
+type Labs func(ctx context.Context, name string) (l *lab.Lab, stop func(), err error)
+
+// Run measures the figures. One that cannot be measured says why and does not end the run.
+func Run(ctx context.Context, labs Labs, o Options) (*Report, error) {
 	if err := Known(o.Only); err != nil {
 		return nil, err
 	}
-	chosen := choose(o.Only)
+	chosen, r := choose(o.Only), newReport(o)
+	if slices.ContainsFunc(experiments, func(e experiment) bool { return e.wanted(chosen) }) {
+		if err := runExperiments(ctx, labs, o, chosen, r); err != nil {
+			return nil, err
+		}
+	}
+	if largeCluster.wanted(chosen) {
+		if err := runLargeCluster(ctx, labs, o, r); err != nil {
+			return nil, err
+		}
+	}
+	r.judge(chosen)
+	return r, nil
+}
+
+func runExperiments(ctx context.Context, labs Labs, o Options, chosen []figure, r *Report) error {
+	l, stop, err := labs(ctx, "rollouts")
+	if err != nil {
+		return err
+	}
+	defer stop()
 	b := &bench{Options: o, lab: l, client: l.Client()}
-	var err error
 	if b.metrics, err = metrics.Start(metricsAddress); err != nil {
-		return nil, err
+		return err
 	}
 	defer b.metrics.Close()
 	class := &netv1.IngressClass{
@@ -71,9 +96,8 @@ func Run(ctx context.Context, l *lab.Lab, o Options) (*Report, error) {
 		Spec:       netv1.IngressClassSpec{Controller: "k8s.io/ingress-nginx"},
 	}
 	if err := b.client.Create(ctx, class); err != nil {
-		return nil, fmt.Errorf("create IngressClass %q: %w", lab.IngressClass, err)
+		return fmt.Errorf("create IngressClass %q: %w", lab.IngressClass, err)
 	}
-	r := newReport(o)
 	url := "http://" + metricsAddress
 	tools := []tool{headgate{lab: l, metrics: url}}
 	if o.Argo != nil {
@@ -81,11 +105,10 @@ func Run(ctx context.Context, l *lab.Lab, o Options) (*Report, error) {
 	}
 	for _, t := range tools {
 		if err := b.measure(ctx, t, chosen, r); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	r.judge(chosen)
-	return r, nil
+	return nil
 }
 
 // measure runs every experiment that a chosen figure needs, with t alone in the lab.

@@ -26,6 +26,7 @@ const (
 	nameBurstWrites    = "burst-writes"
 	nameBurstFollowing = "burst-following-writes"
 	nameHop            = "hop"
+	nameMemory         = "memory"
 	nameCold           = "cold-demo"
 	nameSoak           = "soak"
 	nameSoakAbort      = "soak-abort"
@@ -119,6 +120,7 @@ var figures = []figure{
 	{nameSoakRSS, "×", "RSS in its last quarter, by that in its second", atMost(1.1, "as much, within a tenth")},
 	{nameSoakGoroutines, "×", "goroutines after it, by those before", atMost(1.1, "as many, within a tenth")},
 	{nameSoakSeries, "", "series about single applications that it leaves behind", atMost(0, "none")},
+	{nameMemory, "MB", "RSS of the larger replica in a large cluster", atMost(200, "200 MB")},
 }
 
 // coldFigure is measured by Cold alone.

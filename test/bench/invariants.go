@@ -88,29 +88,34 @@ func (c *court) lookAtIngress(s sight) {
 	}
 }
 
-// lookAtPod: a canary pod outlives its traffic, stable always has a ready pod, and a template
-// becomes stable only after it has had all traffic.
+// lookAtPod: a canary pod outlives its traffic. What else is checked is about stable.
 func (c *court) lookAtPod(s sight) {
-	before, known := c.pods[s.name]
+	before := c.pods[s.name] // the zero value for a new one
 	if s.gone {
 		delete(c.pods, s.name)
-		if known && !before.stable && c.hasTraffic(before.rollout) {
+		if before.rollout != "" && !before.stable && c.hasTraffic(before.rollout) {
 			c.accuse(s, "canary pod %s goes while rollout %s has weight %d", s.name, before.rollout, c.ingress.weight)
 		}
 	} else {
 		c.pods[s.name] = s
 	}
-	wasStable, isStable := known && before.stable, s.stable && !s.gone
+	c.lookAtStable(s, before.stable)
+}
+
+// lookAtStable: stable always has a ready pod, and a template becomes stable only after it has
+// had all traffic. was says whether the pod was one of stable before.
+func (c *court) lookAtStable(s sight, was bool) {
+	is := s.stable && !s.gone
 	ready := c.count(func(p sight) bool { return p.ready && p.stable })
 	switch {
 	case !c.served:
 		c.served = ready > 0
-		if isStable {
+		if is {
 			c.passed[s.image] = true // the first version
 		}
-	case ready == 0 && wasStable:
+	case ready == 0 && was:
 		c.accuse(s, "stable has no ready pod, %s was the last", s.name)
-	case isStable && !wasStable && !c.passed[s.image]:
+	case is && !was && !c.passed[s.image]:
 		c.accuse(s, "pod %s of stable runs %s, which never had all traffic", s.name, s.image)
 	}
 }

@@ -26,11 +26,15 @@ type Report struct {
 
 // Settings are the sizes of the run.
 type Settings struct {
-	Runs   int    `json:"runs"`
-	Fleet  int    `json:"fleet"`
-	Burst  int    `json:"burst"`
-	Busy   int    `json:"busy"`
-	Settle string `json:"settle"`
+	Runs        int    `json:"runs"`
+	Fleet       int    `json:"fleet"`
+	Burst       int    `json:"burst"`
+	Busy        int    `json:"busy"`
+	Soak        string `json:"soak"`
+	SoakFleet   int    `json:"soakFleet"`
+	SoakRolling int    `json:"soakRolling"`
+	Deployments int    `json:"deployments"`
+	Settle      string `json:"settle"`
 }
 
 // Row is one figure.
@@ -62,8 +66,12 @@ func newReport(o Options) *Report {
 	r := &Report{
 		Time: time.Now().UTC().Truncate(time.Second), CPUs: runtime.NumCPU(), Load: strings.Join(fields[:min(3, len(fields))], " "),
 		Versions: []string{"Kubernetes " + parts.Version(parts.APIServer)},
-		Settings: Settings{Runs: o.Runs, Fleet: o.Fleet, Burst: o.Burst, Busy: o.Busy, Settle: o.Settle.String()},
-		rows:     map[string]*Row{},
+		Settings: Settings{
+			Runs: o.Runs, Fleet: o.Fleet, Burst: o.Burst, Busy: o.Busy,
+			Soak: o.Soak.String(), SoakFleet: o.SoakFleet, SoakRolling: o.SoakRolling,
+			Deployments: o.Deployments, Settle: o.Settle.String(),
+		},
+		rows: map[string]*Row{},
 	}
 	if o.Argo != nil {
 		r.Versions = append(r.Versions, "Argo Rollouts "+parts.Version(parts.ArgoRollouts))

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -73,6 +74,7 @@ func parse(args []string) (settings, error) {
 	flags.DurationVar(&s.Soak, "soak", 2*time.Minute, "how `long` the soak lasts, beside what it prepares and ends")
 	flags.IntVar(&s.SoakFleet, "soak-fleet", 1000, "managed applications of the soak")
 	flags.IntVar(&s.SoakRolling, "soak-rolling", 200, "how many of them roll at any time")
+	flags.IntVar(&s.Deployments, "deployments", 10_000, "Deployments in the cluster of the figure memory; one in ten is managed")
 	flags.DurationVar(&s.Settle, "settle", time.Second, "settle `time` of Headgate in the figures about rollouts with measurements;\n"+
 		"the others have the default of the chart, which is longer than the waits of the steps")
 	flags.StringVar(&s.json, "json", "", "also write the report as JSON to this `file`; - is stdout, and the table goes to stderr")
@@ -127,7 +129,6 @@ func run(args []string) error {
 		s.Argo = findArgo(ctx, s.Progress)
 	}
 	options := bench.LabOptions()
-	options.Dir = s.dir
 	if err := lab.Prepare(options); err != nil {
 		return err
 	}
@@ -151,13 +152,17 @@ func findArgo(ctx context.Context, say func(string)) *bench.ArgoRollouts {
 }
 
 func measure(ctx context.Context, s settings, options lab.Options) error {
-	s.Progress("starting the lab")
-	l, err := lab.Start(ctx, options)
-	if err != nil {
-		return err
-	}
-	defer l.Stop()
-	report, err := bench.Run(ctx, l, s.Options)
+	report, err := bench.Run(ctx, func(ctx context.Context, name string) (*lab.Lab, func(), error) {
+		s.Progress("starting a lab")
+		if s.dir != "" {
+			options.Dir = filepath.Join(s.dir, name)
+		}
+		l, err := lab.Start(ctx, options)
+		if err != nil {
+			return nil, nil, err
+		}
+		return l, l.Stop, nil
+	}, s.Options)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +23,8 @@ func TestMain(m *testing.M) {
 // The cheapest figure, so that the benchmark works whenever somebody needs it. What it
 // measures is not judged here: that takes an idle machine.
 func TestFirstWeight(t *testing.T) {
-	report, err := bench.Run(t.Context(), shared, bench.Options{
+	labs := func(context.Context, string) (*lab.Lab, func(), error) { return shared, func() {}, nil }
+	report, err := bench.Run(t.Context(), labs, bench.Options{
 		Only: []string{"first-weight"}, Runs: 1, Progress: func(line string) { t.Log(line) },
 	})
 	if err != nil {
