@@ -56,7 +56,7 @@ func main() {
 // settings are the flags.
 type settings struct {
 	bench.Options
-	json        string
+	json, page  string
 	dir         string
 	check       bool
 	cold        bool
@@ -78,6 +78,7 @@ func parse(args []string) (settings, error) {
 	flags.DurationVar(&s.Settle, "settle", time.Second, "settle `time` of Headgate in the figures about rollouts with measurements;\n"+
 		"the others have the default of the chart, which is longer than the waits of the steps")
 	flags.StringVar(&s.json, "json", "", "also write the report as JSON to this `file`; - is stdout, and the table goes to stderr")
+	flags.StringVar(&s.page, "page", "", "also replace the last run in this `file`, for example docs/benchmark.md")
 	flags.StringVar(&s.dir, "dir", "", "keep the lab's logs in this `directory`, new or empty; default: they are removed")
 	flags.BoolVar(&s.check, "check", false, "exit with 1 if a figure does not reach what it must")
 	flags.BoolVar(&s.cold, "cold", false, "measure only the CPU time of \"make demo\" with empty build caches; it takes a quarter of an hour")
@@ -173,6 +174,11 @@ func measure(ctx context.Context, s settings, options lab.Options) error {
 func tell(report *bench.Report, s settings) error {
 	if err := write(report, s.json); err != nil {
 		return err
+	}
+	if s.page != "" {
+		if err := report.WritePage(s.page); err != nil {
+			return err
+		}
 	}
 	if missed := report.Missed(); s.check && len(missed) > 0 {
 		return fmt.Errorf("missed: %s", strings.Join(missed, ", "))
