@@ -30,6 +30,8 @@ func Cold(ctx context.Context, o Options) (*Report, error) {
 	cmd.Dir = strings.TrimSpace(string(root))
 	cmd.Env = append(os.Environ(),
 		"GOCACHE="+filepath.Join(caches, "go-build"), "XDG_CACHE_HOME="+caches, "KUBEBUILDER_ASSETS=")
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // make ends what it has started
+	cmd.WaitDelay = 10 * time.Second
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	err = cmd.Run()

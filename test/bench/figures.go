@@ -217,4 +217,8 @@ func (f *findings) add(name string, value float64) { f.values[name] = append(f.v
 
 func (f *findings) seconds(name string, d time.Duration) { f.add(name, d.Seconds()) }
 
-func (f *findings) note(name, text string) { f.notes[name] = append(f.notes[name], text) }
+func (f *findings) note(name, text string) {
+	if text != "" {
+		f.notes[name] = append(f.notes[name], text)
+	}
+}
