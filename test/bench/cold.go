@@ -35,6 +35,9 @@ func Cold(ctx context.Context, o Options) (*Report, error) {
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	err = cmd.Run()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	f := newFindings()
 	if err == nil {
 		// Of make and of everything that it has started and waited for.

@@ -28,7 +28,7 @@ const (
 	// Of the rollouts that last about 20 s, 100 ticks, each of the three disturbances meets
 	// one in ten: 100 × 0.001.
 	soakChance = 0.001
-	soakAfter  = 5 * time.Minute // for the last rollouts to end
+	soakAfter  = 10 * time.Minute // for the last rollouts to end
 )
 
 // soakSteps take 8 s if nothing is in the way.
