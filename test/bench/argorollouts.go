@@ -58,7 +58,7 @@ type argoRollouts struct {
 	ArgoRollouts
 	lab     *lab.Lab
 	metrics string // URL
-	process *process.Process
+	stop    func() // nil while it does not run
 }
 
 func (*argoRollouts) name() string { return "Argo Rollouts" }
@@ -68,7 +68,7 @@ func (*argoRollouts) user() string {
 func (*argoRollouts) program() string { return string(parts.ArgoRollouts) }
 
 func (a *argoRollouts) install(ctx context.Context, _ string) error {
-	if a.process != nil {
+	if a.stop != nil {
 		return nil
 	}
 	if err := a.apply(ctx); err != nil {
@@ -78,18 +78,43 @@ func (a *argoRollouts) install(ctx context.Context, _ string) error {
 	if err != nil {
 		return fmt.Errorf("install Argo Rollouts: %w", err)
 	}
-	a.process, err = process.Start(process.Spec{
+	spec := process.Spec{
 		Name: "argo-rollouts", Path: a.Program, Log: filepath.Join(a.lab.Dir, "argo-rollouts.log"),
 		Args: []string{"--kubeconfig", kubeconfig, "--namespace", argoNamespace},
-	})
-	if err != nil {
-		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	return a.process.WaitReady(ctx, func(ctx context.Context) error {
-		return answersOK(ctx, "http://127.0.0.1:8080/healthz")
-	})
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		supervise(running, spec)
+	}()
+	a.stop = func() {
+		cancel()
+		<-ended
+	}
+	ctx, cancelWait := context.WithTimeout(ctx, time.Minute)
+	defer cancelWait()
+	if err := lab.Poll(ctx, func() error { return answersOK(ctx, "http://127.0.0.1:8080/healthz") }); err != nil {
+		return fmt.Errorf("install Argo Rollouts: %w, see %s", err, spec.Log)
+	}
+	return nil
+}
+
+// supervise keeps the program running until ctx is done, as a kubelet would: it ends itself
+// when it loses its Lease, which happens on a machine that is too busy.
+func supervise(ctx context.Context, spec process.Spec) {
+	for ctx.Err() == nil {
+		p, err := process.Start(spec)
+		if err != nil {
+			return // install sees that nothing answers
+		}
+		select {
+		case <-ctx.Done():
+			p.Stop(10 * time.Second)
+		case <-p.Done():
+			time.Sleep(time.Second)
+		}
+	}
 }
 
 func answersOK(ctx context.Context, url string) error {
@@ -109,9 +134,9 @@ func answersOK(ctx context.Context, url string) error {
 }
 
 func (a *argoRollouts) remove(context.Context) error {
-	if a.process != nil {
-		a.process.Stop(10 * time.Second)
-		a.process = nil
+	if a.stop != nil {
+		a.stop()
+		a.stop = nil
 	}
 	return nil
 }
