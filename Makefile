@@ -63,6 +63,13 @@ demo: ## promote a good version and roll back a bad one, under load, in three mi
 	@go -C test build -o $(CURDIR)/bin/demo ./cmd/demo
 	@bin/demo
 
+SOAK ?= 2m
+
+.PHONY: bench
+bench: ## measure what a rollout costs, beside Argo Rollouts; SOAK=10m ARGS="-only first-weight", ARGS=--help
+	@go -C test build -o $(CURDIR)/bin/bench ./cmd/bench
+	@bin/bench -soak $(SOAK) $(ARGS)
+
 .PHONY: image
 image: ## build the container image
 	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .

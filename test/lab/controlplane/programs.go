@@ -51,6 +51,7 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 		"--enable-aggregator-routing=true",
 		"--audit-policy-file=" + c.file("audit-policy.yaml"),
 		"--audit-log-path=" + c.file(auditLog),
+		"--audit-log-maxsize=1000000", // MB: at 100, the default, a new file would begin, which nobody reads
 		// One client may send most requests: it runs thousands of hollow pods.
 		"--enable-priority-and-fairness=false",
 		"--max-requests-inflight=0",

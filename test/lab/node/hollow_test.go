@@ -47,3 +47,21 @@ func TestHollowPodsAreReadyWithAddressesOfTheirOwn(t *testing.T) {
 		t.Error("a hollow pod was started")
 	}
 }
+
+func TestAHollowPodIsReadyAfterItsInitialDelay(t *testing.T) {
+	const delay = 2 * time.Second
+	dep := lab.Sample{Namespace: "default", Name: "slow", Version: "v1"}.Deployment()
+	dep.Spec.Template.Spec.Containers[0].ReadinessProbe.InitialDelaySeconds = int32(delay / time.Second)
+	if err := shared.Client().Create(t.Context(), dep); err != nil {
+		t.Fatal(err)
+	}
+	created := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := shared.Available(ctx, dep); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(created); took < delay {
+		t.Errorf("Available after %s, want %s at least", took, delay)
+	}
+}

@@ -12,7 +12,8 @@ const (
 	Prometheus        Part = "prometheus"
 	Helm              Part = "helm"
 	Kubectl           Part = "kubectl"
-	Headgate          Part = "headgate" // the product, as it is in this checkout
+	Headgate          Part = "headgate"      // the product, as it is in this checkout
+	ArgoRollouts      Part = "argo-rollouts" // its controller, for the benchmark
 )
 
 // Paths holds the absolute path of each part that Ensure was asked for.

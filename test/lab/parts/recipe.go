@@ -70,6 +70,10 @@ var recipes = map[Part]recipe{
 		ldflags: kubernetesLDFlags, cost: "about 1 minute on 2 cores after kube-apiserver",
 		assets: true, path: true, askVersion: []string{"version", "--client"}, fits: atLeast("1.30"),
 	},
+	ArgoRollouts: {
+		version: "1.10.1", module: "test/lab/build/argorollouts", target: "github.com/argoproj/argo-rollouts/cmd/rollouts-controller",
+		ldflags: "-s -w -X github.com/argoproj/argo-rollouts/utils/version.version=1.10.1", cost: "about 4 minutes on 2 cores",
+	},
 	Headgate: {
 		module: ".", target: "./cmd/headgate", always: true, cost: "about 2 minutes on 2 cores",
 	},

@@ -20,6 +20,8 @@ func TestVersionsAreThoseThatGoModPins(t *testing.T) {
 		Prometheus: "github.com/prometheus/prometheus v0.3" + strings.TrimPrefix(Version(Prometheus), "3."),
 		Helm:       "helm.sh/helm/v4 v" + Version(Helm),
 		Kubectl:    "k8s.io/kubernetes v" + Version(Kubectl),
+
+		ArgoRollouts: "github.com/argoproj/argo-rollouts v" + Version(ArgoRollouts),
 	}
 	root, err := findRoot()
 	if err != nil {
