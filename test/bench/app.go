@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/headgate/headgate/test/bench/metrics"
 	"github.com/headgate/headgate/test/lab"
 )
@@ -16,6 +18,13 @@ type app struct {
 	steps           []step
 	interval        time.Duration // between two measurements; 0: nothing is measured
 	delay           time.Duration // that a pod needs to become ready
+}
+
+// complete gives the container of the pods their delay, and the preStop hook that pods
+// behind an ingress controller need: routers go on sending requests for a moment.
+func (a app) complete(c *corev1.Container) {
+	c.ReadinessProbe.InitialDelaySeconds = int32(a.delay / time.Second)
+	c.Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: 5}}}
 }
 
 // step is a weight, a wait, or (the zero value) a pause without an end.

@@ -259,7 +259,7 @@ func (r *argoRollouts) objects(a app) []client.Object {
 		strategy["analysis"] = map[string]any{"templates": []any{map[string]any{"templateName": a.name}}}
 	}
 	dep := s.Deployment()
-	dep.Spec.Template.Spec.Containers[0].ReadinessProbe.InitialDelaySeconds = int32(a.delay / time.Second)
+	a.complete(&dep.Spec.Template.Spec.Containers[0])
 	template, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&dep.Spec.Template)
 	if err != nil {
 		panic(errors.Join(errors.New("a pod template can be no JSON"), err))

@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"encoding/json"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -41,7 +40,7 @@ func (headgate) objects(a app) []client.Object {
 		s.Annotations[spec.AnnotationAnalysis] = headgateAnalysis(a)
 	}
 	dep := s.Deployment()
-	dep.Spec.Template.Spec.Containers[0].ReadinessProbe.InitialDelaySeconds = int32(a.delay / time.Second)
+	a.complete(&dep.Spec.Template.Spec.Containers[0])
 	return []client.Object{s.Service(), s.Ingress(), dep}
 }
 
