@@ -57,6 +57,7 @@ func serve(ctx context.Context, cfg Config, out io.Writer) error {
 	logger := newLogger(out, cfg.LogLevel, cfg.LogFormat)
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
+	limitMemory(cfg.MemoryLimit)
 
 	restConfig, err := ctrl.GetConfig()
 	if err != nil {
