@@ -35,6 +35,6 @@ var meanings = map[string]string{
 	"HEADGATE_MAX_CONCURRENT_RECONCILES": "How many Deployments are processed in parallel.",
 	"HEADGATE_MEMORY_LIMIT": "The memory limit of the container in bytes. The Go runtime collects garbage more often " +
 		"when it uses 90% of it. Empty: it does not know a limit. GOMEMLIMIT has precedence. The chart sets it.",
-	"HEADGATE_LOG_LEVEL":                 "The lowest level that is logged: debug, info, warn or error.",
-	"HEADGATE_LOG_FORMAT":                "The format of log lines: json or text.",
+	"HEADGATE_LOG_LEVEL":  "The lowest level that is logged: debug, info, warn or error.",
+	"HEADGATE_LOG_FORMAT": "The format of log lines: json or text.",
 }

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"context"
+	"runtime"
 	"runtime/debug"
 	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
 func TestLimitMemory(t *testing.T) {
@@ -24,5 +29,34 @@ func TestLimitMemory(t *testing.T) {
 				t.Errorf("the limit is %d, want %d", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestReleaser(t *testing.T) {
+	released := func() uint64 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapReleased
+	}
+	const garbage = 64 << 20
+	fill := make([]byte, garbage)
+	for i := range fill {
+		fill[i] = 1
+	}
+	before := released()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- releaser(time.Millisecond).Start(ctx) }()
+	for deadline := time.Now().Add(10 * time.Second); released() < before+garbage/2; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing is released")
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if manager.LeaderElectionRunnable(releaser(0)).NeedLeaderElection() {
+		t.Error("a standby keeps its memory")
 	}
 }

@@ -96,6 +96,9 @@ func newManager(ctx context.Context, restConfig *rest.Config, cfg Config) (ctrl.
 	if err := addController(ctx, mgr, cfg); err != nil {
 		return nil, fmt.Errorf("setting up the controller: %w", err)
 	}
+	if err := mgr.Add(releaser(releaseInterval)); err != nil {
+		return nil, fmt.Errorf("setting up the release of memory: %w", err)
+	}
 	return mgr, nil
 }
 

@@ -5,6 +5,8 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/spec"
@@ -17,8 +19,8 @@ import (
 //
 //	kind                                     what stays
 //	---------------------------------------  ------------------------------------------------
-//	Deployment with something of Headgate's  all
-//	any other Deployment                     its identity: its name is taken (isBare)
+//	Deployment that concerns Headgate        all
+//	any other Deployment                     its identity: bareDeployment
 //	ReplicaSet with an owner                 who, how many pods, which version: packReplicaSet
 //	ReplicaSet of a canary or without owner  all but the template: Slim
 //	NetworkPolicy, PodDisruptionBudget       all but the status
@@ -29,7 +31,9 @@ func Trim(obj any) (any, error) {
 	switch obj := obj.(type) {
 	case *appsv1.Deployment:
 		rollout.TrimMeta(obj)
-		trimDeployment(obj)
+		if !concernsHeadgate(obj) {
+			return bareOf(obj), nil
+		}
 	case *appsv1.ReplicaSet:
 		rollout.TrimMeta(obj)
 		Slim(obj)
@@ -45,23 +49,37 @@ func Trim(obj any) (any, error) {
 	return obj, nil
 }
 
-// trimDeployment makes dep bare, unless Headgate has to do with it: it opted in, it has an
+// concernsHeadgate says whether Headgate has to do with dep: it opted in, it has an
 // annotation or a condition of Headgate, or another Deployment owns it, as that of a
-// canary. A Deployment that opts in later is whole from then on: the cache gets it anew
-// with each change.
-func trimDeployment(dep *appsv1.Deployment) {
+// canary. The cache gets a Deployment anew with each change of it, so one that opts in
+// later is whole from then on.
+func concernsHeadgate(dep *appsv1.Deployment) bool {
 	owner := metav1.GetControllerOfNoCopy(dep)
-	if isRelevant(dep) || owner != nil && owner.Kind == "Deployment" ||
-		conditionOf(dep) != nil || findCondition(dep, spec.ConditionKnown) != nil {
-		return
-	}
-	*dep = appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{
+	return isRelevant(dep) || owner != nil && owner.Kind == "Deployment" ||
+		conditionOf(dep) != nil || findCondition(dep, spec.ConditionKnown) != nil
+}
+
+// bareDeployment is a Deployment in the cache that does not concern Headgate. It takes a
+// fifth of the memory of one whose fields are empty. A read from the cache returns a deep
+// copy, and that of a bareDeployment is a Deployment with this metadata and nothing else.
+type bareDeployment struct{ metav1.ObjectMeta }
+
+func bareOf(dep *appsv1.Deployment) *bareDeployment {
+	return &bareDeployment{metav1.ObjectMeta{
 		Namespace: dep.Namespace, Name: dep.Name, UID: dep.UID,
 		ResourceVersion: dep.ResourceVersion, Generation: dep.Generation,
 		OwnerReferences: dep.OwnerReferences, DeletionTimestamp: dep.DeletionTimestamp,
 	}}
 }
 
-// isBare says whether trimDeployment left only the identity of dep. The API server
-// accepts no Deployment without a selector.
+// DeepCopyObject implements runtime.Object.
+func (b *bareDeployment) DeepCopyObject() runtime.Object {
+	return &appsv1.Deployment{ObjectMeta: *b.DeepCopy()}
+}
+
+// GetObjectKind implements runtime.Object.
+func (b *bareDeployment) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
+
+// isBare says whether dep was read from a bareDeployment. The API server accepts no
+// Deployment without a selector.
 func isBare(dep *appsv1.Deployment) bool { return dep.Spec.Selector == nil }

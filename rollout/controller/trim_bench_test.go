@@ -102,6 +102,8 @@ func syntheticDeployment(i int, strategy string) *appsv1.Deployment {
 	for v := range 20 {
 		container.Env = append(container.Env, corev1.EnvVar{Name: fmt.Sprint("VARIABLE_", v), Value: strings.Repeat("v", 40)})
 	}
+	managed := &metav1.FieldsV1{}
+	managed.SetRawString(strings.Repeat("f", 2000))
 	dep := &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: fmt.Sprint("team-", i%100), Name: fmt.Sprint("app-", i), UID: uuid.NewUUID(), ResourceVersion: fmt.Sprint(1_000_000 + i),
@@ -109,7 +111,7 @@ func syntheticDeployment(i int, strategy string) *appsv1.Deployment {
 			Annotations: map[string]string{
 				"kubectl.kubernetes.io/last-applied-configuration": strings.Repeat("x", 5000), annotationRevision: "11",
 			},
-			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl", FieldsV1: &metav1.FieldsV1{Raw: []byte(strings.Repeat("f", 2000))}}},
+			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl", FieldsV1: managed}},
 		},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: ptr.To[int32](1), Selector: &metav1.LabelSelector{MatchLabels: pod},
@@ -147,6 +149,8 @@ func syntheticReplicaSet(i, revision int) *appsv1.ReplicaSet {
 				UID: types.UID(fmt.Sprintf("01234567-89ab-cdef-0123-%012d", i)),
 			}},
 		},
-		Spec: appsv1.ReplicaSetSpec{Replicas: ptr.To[int32](0), Selector: &metav1.LabelSelector{MatchLabels: template.Labels}, Template: template},
+		Spec: appsv1.ReplicaSetSpec{
+			Replicas: ptr.To[int32](0), Selector: &metav1.LabelSelector{MatchLabels: template.Labels}, Template: template,
+		},
 	}
 }
