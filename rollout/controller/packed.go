@@ -20,7 +20,7 @@ import (
 // A read from the cache returns a deep copy, and the deep copy of a packedReplicaSet is a
 // ReplicaSet; see unpack for what it has. A read with client.UnsafeDisableDeepCopy fails.
 type packedReplicaSet struct {
-	metav1.Object // nil: a call of a method that is not below panics, so that it is noticed
+	metav1.Object // nil: the methods that would change it panic
 
 	owner unique.Handle[packedOwner]
 	text  string // the parts, with a line feed between them
@@ -118,8 +118,28 @@ func (p *packedReplicaSet) part(i int) string {
 	for range i {
 		_, text, _ = strings.Cut(text, "\n")
 	}
-	part, _, _ := strings.Cut(text, "\n")
-	return part
+	if i < partCount-1 {
+		text, _, _ = strings.Cut(text, "\n")
+	}
+	return text
 }
+
+// The rest is not kept. Nothing reads it, but a library may ask.
+
+func (p *packedReplicaSet) GetGenerateName() string { return "" }
+
+func (p *packedReplicaSet) GetSelfLink() string { return "" }
+
+func (p *packedReplicaSet) GetGeneration() int64 { return 0 }
+
+func (p *packedReplicaSet) GetCreationTimestamp() metav1.Time { return metav1.Time{} }
+
+func (p *packedReplicaSet) GetDeletionTimestamp() *metav1.Time { return nil }
+
+func (p *packedReplicaSet) GetDeletionGracePeriodSeconds() *int64 { return nil }
+
+func (p *packedReplicaSet) GetFinalizers() []string { return nil }
+
+func (p *packedReplicaSet) GetManagedFields() []metav1.ManagedFieldsEntry { return nil }
 
 func formatRevision(revision int64) string { return strconv.FormatInt(revision, 10) }

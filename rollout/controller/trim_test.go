@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -107,10 +108,13 @@ func TestTrimmedReplicaSet(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(*appsv1.ReplicaSet){
-		"with pods":        numbered("3", ""),
-		"stopping":         func(rs *appsv1.ReplicaSet) { rs.Spec.Replicas, rs.Status.Replicas = ptr.To[int32](0), 2 },
-		"old":              func(rs *appsv1.ReplicaSet) { rs.Spec.Replicas = ptr.To[int32](0) },
-		"used again":       numbered("4", "1,3"),
+		"with pods":  numbered("3", ""),
+		"stopping":   func(rs *appsv1.ReplicaSet) { rs.Spec.Replicas, rs.Status.Replicas = ptr.To[int32](0), 2 },
+		"old":        func(rs *appsv1.ReplicaSet) { rs.Spec.Replicas = ptr.To[int32](0) },
+		"used again": numbered("4", "1,3"),
+		"restarted oddly": func(rs *appsv1.ReplicaSet) {
+			metav1.SetMetaDataAnnotation(&rs.Spec.Template.ObjectMeta, spec.AnnotationRestartedAt, "10h\n11h")
+		},
 		"not numbered":     func(*appsv1.ReplicaSet) {},
 		"without a label":  func(rs *appsv1.ReplicaSet) { rs.Labels = nil },
 		"of a canary":      func(rs *appsv1.ReplicaSet) { rs.Labels[spec.LabelRollout] = "7" },
@@ -158,6 +162,12 @@ func TestPackedReplicaSetInAStore(t *testing.T) {
 	}
 	if found, err := store.ByIndex("field:"+ownerIndex, "shop/u1"); err != nil || len(found) != 1 {
 		t.Errorf("found by its owner: %v, %v", found, err)
+	}
+	object := reflect.TypeFor[metav1.Object]()
+	for i := range object.NumMethod() {
+		if name := object.Method(i).Name; strings.HasPrefix(name, "Get") {
+			reflect.ValueOf(packed).MethodByName(name).Call(nil) // does not panic
+		}
 	}
 	if _, there, err := store.GetByKey("shop/" + rs.Name); !there || err != nil {
 		t.Errorf("found by its name: %t, %v", there, err)
