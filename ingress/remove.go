@@ -67,20 +67,22 @@ func (r *Router) Cleanup(ctx context.Context, t rollout.Target) error {
 // server may be too busy to list and still able to delete.
 func (r *Router) deleteOwn(ctx context.Context, t rollout.Target, cached, live client.ObjectList) error {
 	found := map[string]client.Object{}
+	marked := client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}
 	errs := []error{
-		collect(ctx, r.client, t, cached, found),
-		collect(ctx, r.live, t, live, found),
+		collect(ctx, r.client, t, cached, found, client.MatchingFields{ownerIndex: string(t.Deployment.UID)}),
+		collect(ctx, r.live, t, live, found, marked),
 	}
 	own := slices.Collect(byName(found))
 	return errors.Join(append(errs, r.deleteAll(ctx, own))...)
 }
 
-// collect lists with c and adds to found, by name, the own objects that are not
-// being deleted already.
-func collect(ctx context.Context, c client.Reader, t rollout.Target, list client.ObjectList, found map[string]client.Object) error {
-	marked := client.MatchingLabels{spec.LabelManagedBy: spec.ManagedBy}
-	if err := c.List(ctx, list, client.InNamespace(t.Deployment.Namespace), marked); err != nil {
-		return fmt.Errorf("listing the objects labelled %v: %w", marked, err)
+// collect lists with c what selected finds, and adds to found, by name, the own objects
+// that are not being deleted already.
+func collect(
+	ctx context.Context, c client.Reader, t rollout.Target, list client.ObjectList, found map[string]client.Object, selected client.ListOption,
+) error {
+	if err := c.List(ctx, list, client.InNamespace(t.Deployment.Namespace), selected); err != nil {
+		return fmt.Errorf("listing what Headgate made: %w", err)
 	}
 	return meta.EachListItem(list, func(item runtime.Object) error {
 		obj, ok := item.(client.Object)

@@ -524,7 +524,7 @@ func TestRemoveWorksWhateverElseIsBroken(t *testing.T) {
 					},
 				}), Options{})
 			},
-			errors: []string{"listing the objects labelled map[app.kubernetes.io/managed-by:headgate]: too busy"},
+			errors: []string{"listing what Headgate made: too busy"},
 		},
 		"one delete is refused": {
 			broken: func(c *cluster) *Router {

@@ -159,6 +159,31 @@ func TestALookReadsOnlyWhatMattersToIt(t *testing.T) {
 	}
 }
 
+// Nor does the cost of its end. The API server is asked too, and finds nothing here.
+func TestAnEndReadsOnlyWhatMattersToIt(t *testing.T) {
+	var read []int
+	for _, n := range []int{1, 10, 100} {
+		c, targets := namespaceOf(n)
+		nothing, _ := namespaceOf(0)
+		r := New(deleting{c}, nothing, Options{})
+		for _, remove := range []func(context.Context, rollout.Target) error{r.Remove, r.Cleanup} {
+			if err := remove(t.Context(), targets[0]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		read = append(read, c.read)
+	}
+	t.Logf("objects read at the end of a rollout among 1, 10 and 100: %v", read)
+	for _, reads := range read {
+		diff(t, read[0], reads)
+	}
+}
+
+// deleting is a client of that cache whose deletes succeed.
+type deleting struct{ *indexedCache }
+
+func (deleting) Delete(context.Context, client.Object, ...client.DeleteOption) error { return nil }
+
 // BenchmarkNamespace reports the time per rollout among n others in one namespace.
 // Compare the results of the sizes: they should be alike.
 func BenchmarkNamespace(b *testing.B) {

@@ -30,6 +30,9 @@ const (
 type AdoptionCheck struct {
 	// Unfit is why the pods cannot be adopted. "": they can.
 	Unfit string
+
+	// PreStop says that every old pod serves on for a while when it is told to end.
+	PreStop bool
 }
 
 // awaitPromotion is nil once the promotion may begin. Where the canary's pods are to
@@ -102,7 +105,7 @@ func (p *pass) beginPromotion() {
 	switch why := p.rollingBecause(); {
 	case why == "":
 		p.unchecked.Adoption = p.AdoptionCheck == nil
-		p.state.Mode = ModeAdopting
+		p.state.Mode, p.state.PreStop = ModeAdopting, p.AdoptionCheck != nil && p.AdoptionCheck.PreStop
 	default:
 		p.state.Mode = ModePromoting
 		if p.Spec.Promotion != spec.PromotionRolling && p.state.Step == len(p.state.Steps) { // or a person is in a hurry
@@ -153,7 +156,7 @@ func (p *pass) adopt() Decision {
 // preStop hook may go at any time: they serve on until routers know.
 func (p *pass) handOverAt() time.Time {
 	switch {
-	case p.Stable.PreStop:
+	case p.state.PreStop:
 		return p.Now
 	case p.Traffic.Lowest == 100 && p.Traffic.isAt(100, p.state.Match):
 		return p.Traffic.Since.Add(p.Settle)

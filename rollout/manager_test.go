@@ -19,6 +19,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	toolscache "k8s.io/client-go/tools/cache"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -67,10 +68,8 @@ const reconcileTimeout = 2 * time.Minute
 func (w *world) startManager() {
 	m := &w.manager
 	m.cache = apisim.NewCache(w.api)
-	m.cache.Transform = func(obj client.Object) {
-		if rs, ok := obj.(*appsv1.ReplicaSet); ok && *rs.Spec.Replicas == 0 && rs.Status.Replicas == 0 {
-			controller.Slim(rs)
-		}
+	if !w.whole {
+		m.cache.Transform = trim
 	}
 	ctx := context.Background()
 	must(errors.Join(controller.SetupIndexes(ctx, m.cache), ingress.SetupIndexes(ctx, m.cache), autoscaler.SetupIndexes(ctx, m.cache)))
@@ -85,6 +84,18 @@ func (w *world) startManager() {
 		Metrics: controller.NewMetrics(m.metrics),
 		Settle:  settle, Drain: drain, Now: w.clock, Next: w.next,
 	}
+}
+
+// trim is what the caches of the product keep of an object; see cacheOptions of
+// cmd/headgate.
+func trim(obj any) (any, error) {
+	for _, transform := range []toolscache.TransformFunc{controller.Trim, ingress.Trim, autoscaler.Trim} {
+		var err error
+		if obj, err = transform(obj); err != nil {
+			return nil, err
+		}
+	}
+	return obj, nil
 }
 
 // wakes is when the manager acts without being told of a change.

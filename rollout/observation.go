@@ -90,10 +90,8 @@ type Stable struct {
 	Updated bool
 
 	// NotAdoptable is why pods of the canary cannot become pods of this Deployment.
-	// "": nothing is known that is against it. PreStop says that every old pod serves
-	// on for a while when it is told to end.
+	// "": nothing is known that is against it.
 	NotAdoptable string
-	PreStop      bool
 
 	// Rolling says that a native rolling update to Revision is under way. Recreate
 	// is the Deployment's strategy that stops every old pod first.

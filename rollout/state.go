@@ -60,6 +60,9 @@ type State struct {
 	// Warnings is what was reported before the canary started and stays true.
 	Warnings Warnings `json:"warnings,omitzero"`
 
+	// PreStop is AdoptionCheck.PreStop, from when the adoption began.
+	PreStop bool `json:"preStop,omitempty"`
+
 	// Adopted says that the canary's pods are pods of the Deployment by now.
 	Adopted bool `json:"adopted,omitempty"`
 

@@ -52,6 +52,23 @@ func TestStory(t *testing.T) {
 	}
 }
 
+// What the caches leave out changes no story: with whole objects it is the same.
+func TestStoriesAreTheSameWithWholeObjects(t *testing.T) {
+	for name, s := range stories {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			trimmed, whole := s.begin(t), s.begin(t)
+			whole.whole = true
+			whole.startManager()
+			s.tell(trimmed)
+			s.tell(whole)
+			if diff := cmp.Diff(strings.Split(whole.log.String(), "\n"), strings.Split(trimmed.log.String(), "\n")); diff != "" {
+				t.Errorf("(-whole objects +trimmed objects)\n%s", diff)
+			}
+		})
+	}
+}
+
 // A kill between any two writes changes nothing but time.
 func TestStoriesEndTheSameWhereverTheManagerIsKilled(t *testing.T) {
 	for name, s := range stories {

@@ -90,6 +90,7 @@ type world struct {
 	controllerAt time.Time
 
 	manager manager
+	whole   bool // the caches of the manager leave nothing out
 	seen    snapshot
 	oracle  oracle
 }

@@ -50,6 +50,7 @@ type Config struct {
 
 	LeaderElection          bool `env:"HEADGATE_LEADER_ELECTION" envDefault:"true"`
 	MaxConcurrentReconciles int  `env:"HEADGATE_MAX_CONCURRENT_RECONCILES" envDefault:"4"`
+	MemoryLimit             int  `env:"HEADGATE_MEMORY_LIMIT" example:"268435456"`
 
 	LogLevel  slog.Level `env:"HEADGATE_LOG_LEVEL" envDefault:"info"`
 	LogFormat logFormat  `env:"HEADGATE_LOG_FORMAT" envDefault:"json"`
@@ -85,6 +86,7 @@ func (c Config) Validate() error {
 		check(c.Settle >= 0, "HEADGATE_SETTLE", c.Settle, "want 0s or more, e.g. 5s"),
 		check(c.Drain >= 0, "HEADGATE_DRAIN", c.Drain, "want 0s or more, e.g. 10s"),
 		check(c.MaxConcurrentReconciles > 0, "HEADGATE_MAX_CONCURRENT_RECONCILES", c.MaxConcurrentReconciles, "want 1 or more, e.g. 4"),
+		check(c.MemoryLimit >= 0, "HEADGATE_MEMORY_LIMIT", c.MemoryLimit, "want bytes, e.g. 268435456"),
 	)
 }
 

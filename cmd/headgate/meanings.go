@@ -33,6 +33,8 @@ var meanings = map[string]string{
 	"HEADGATE_CANARY_ANNOTATIONS":        "Annotations for every object that Headgate makes for a rollout.",
 	"HEADGATE_LEADER_ELECTION":           "Whether replicas elect a leader, which alone runs rollouts. Turn it off only for a single process.",
 	"HEADGATE_MAX_CONCURRENT_RECONCILES": "How many Deployments are processed in parallel.",
-	"HEADGATE_LOG_LEVEL":                 "The lowest level that is logged: debug, info, warn or error.",
-	"HEADGATE_LOG_FORMAT":                "The format of log lines: json or text.",
+	"HEADGATE_MEMORY_LIMIT": "The memory limit of the container in bytes. The Go runtime collects garbage more often " +
+		"when it uses 90% of it. Empty: it does not know a limit. GOMEMLIMIT has precedence. The chart sets it.",
+	"HEADGATE_LOG_LEVEL":  "The lowest level that is logged: debug, info, warn or error.",
+	"HEADGATE_LOG_FORMAT": "The format of log lines: json or text.",
 }

@@ -57,6 +57,7 @@ func serve(ctx context.Context, cfg Config, out io.Writer) error {
 	logger := newLogger(out, cfg.LogLevel, cfg.LogFormat)
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
+	limitMemory(cfg.MemoryLimit)
 
 	restConfig, err := ctrl.GetConfig()
 	if err != nil {
@@ -94,6 +95,9 @@ func newManager(ctx context.Context, restConfig *rest.Config, cfg Config) (ctrl.
 	}
 	if err := addController(ctx, mgr, cfg); err != nil {
 		return nil, fmt.Errorf("setting up the controller: %w", err)
+	}
+	if err := mgr.Add(releaser(releaseInterval)); err != nil {
+		return nil, fmt.Errorf("setting up the release of memory: %w", err)
 	}
 	return mgr, nil
 }

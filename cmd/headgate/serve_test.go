@@ -7,48 +7,7 @@ import (
 	"log/slog"
 	"testing"
 	"time"
-
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/cache"
-	"k8s.io/utils/ptr"
 )
-
-func TestSlimReplicaSet(t *testing.T) {
-	for name, tc := range map[string]struct {
-		wanted  *int32
-		running int32
-		keeps   bool
-	}{
-		"an active one keeps its template":          {ptr.To[int32](3), 3, true},
-		"one that starts keeps its template":        {ptr.To[int32](3), 0, true},
-		"one that stops keeps it while it has pods": {ptr.To[int32](0), 1, true},
-		"an old one loses its template":             {ptr.To[int32](0), 0, false},
-		"one without a number defaults to one pod":  {nil, 0, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			rs := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{{}}}}
-			rs.Spec.Replicas, rs.Status.Replicas = tc.wanted, tc.running
-			rs.Spec.Template.Spec.Containers = []corev1.Container{{Name: "app"}}
-			got, err := slimReplicaSet(rs)
-			if err != nil {
-				t.Fatal(err)
-			}
-			slim := got.(*appsv1.ReplicaSet)
-			if keeps := len(slim.Spec.Template.Spec.Containers) == 1; keeps != tc.keeps {
-				t.Errorf("keeps its template: %t, want %t", keeps, tc.keeps)
-			}
-			if slim.ManagedFields != nil {
-				t.Error("keeps its managed fields")
-			}
-		})
-	}
-	tombstone := cache.DeletedFinalStateUnknown{Key: "shop/web"}
-	if got, err := slimReplicaSet(tombstone); err != nil || got != any(tombstone) {
-		t.Errorf("a tombstone became %v, %v", got, err)
-	}
-}
 
 func TestDelayDone(t *testing.T) {
 	parent, stop := context.WithCancel(t.Context())

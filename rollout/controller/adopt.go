@@ -11,6 +11,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -36,12 +37,10 @@ import (
 //     whole, together with the old ones.
 
 // The annotations by which the Deployment controller sees that a ReplicaSet is
-// saturated (pkg/controller/deployment/util), and those in which it keeps revisions.
+// saturated (pkg/controller/deployment/util).
 const (
-	annotationDesired  = "deployment.kubernetes.io/desired-replicas"
-	annotationMax      = "deployment.kubernetes.io/max-replicas"
-	annotationRevision = "deployment.kubernetes.io/revision"
-	annotationHistory  = "deployment.kubernetes.io/revision-history"
+	annotationDesired = "deployment.kubernetes.io/desired-replicas"
+	annotationMax     = "deployment.kubernetes.io/max-replicas"
 )
 
 // adoption is what was seen of a canary whose pods change their owner.
@@ -172,6 +171,12 @@ func (r *Reconciler) orphanPods(ctx context.Context, s *snapshot) (done bool, er
 		err = r.readAdoption(ctx, s)
 	}
 	return done, err
+}
+
+// sameTemplate says whether two templates are equal but for the hash label, which
+// only the template of a ReplicaSet has. The API server set the defaults in both.
+func sameTemplate(rs, dep corev1.PodTemplateSpec) bool {
+	return apiequality.Semantic.DeepEqual(withoutHashLabel(rs), dep)
 }
 
 // orphan deletes rs and leaves its pods.
@@ -307,7 +312,7 @@ func (r *Reconciler) removeOlder(ctx context.Context, s *snapshot, adopter *unst
 			return errStale // the template runs: the next pass sees it
 		}
 		annotations := adopter.GetAnnotations()
-		for _, key := range []string{annotationRevision, annotationHistory} {
+		for _, key := range []string{annotationRevision, annotationRevisionHistory} {
 			if value, ok := rs.GetAnnotations()[key]; ok {
 				annotations[key] = value
 			}

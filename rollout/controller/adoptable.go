@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/spec"
@@ -118,6 +119,20 @@ func (r *Reconciler) checkAdoption(ctx context.Context, s *snapshot) error {
 		return fmt.Errorf("trying to create ReplicaSet %s: %w", want.GetName(), err)
 	case !templateOf(is).Equal(templateOf(want)):
 		s.AdoptionCheck.Unfit = "an admission webhook or a policy changes the pod template of ReplicaSets"
+	default:
+		s.AdoptionCheck.PreStop, err = r.oldPodsStopLate(ctx, s)
 	}
-	return nil
+	return err
+}
+
+// oldPodsStopLate says whether every pod that the Deployment has serves on for a while
+// when it is told to end. The caches have no templates of ReplicaSets.
+func (r *Reconciler) oldPodsStopLate(ctx context.Context, s *snapshot) (bool, error) {
+	var sets appsv1.ReplicaSetList
+	if err := r.Live.List(ctx, &sets, client.InNamespace(s.dep.Namespace), client.MatchingLabels(s.dep.Spec.Selector.MatchLabels)); err != nil {
+		return false, fmt.Errorf("listing the ReplicaSets of Deployment %s: %w", s.dep.Name, err)
+	}
+	return !slices.ContainsFunc(sets.Items, func(rs appsv1.ReplicaSet) bool {
+		return metav1.IsControlledBy(&rs, s.dep) && hasPods(&rs) && !stopsLate(rs.Spec.Template.Spec)
+	}), nil
 }

@@ -63,7 +63,7 @@ func (r *Reconciler) podsOfNewVersion(ctx context.Context, s *snapshot) ([]corev
 	}
 	var hashes []string
 	for i := range sets {
-		if rs := &sets[i]; s.sameVersion(rs.Spec.Template) {
+		if rs := &sets[i]; s.sameVersion(rs) {
 			hashes = append(hashes, rs.Labels[appsv1.DefaultDeploymentUniqueLabelKey])
 		}
 	}

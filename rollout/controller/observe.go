@@ -12,7 +12,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -58,6 +57,9 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*sn
 	if !isRelevant(dep) && s.withoutCanary() {
 		return nil, nil
 	}
+	if err := r.readWhole(ctx, s); err != nil {
+		return nil, err
+	}
 	if err := r.observeStable(ctx, s); err != nil {
 		return nil, err
 	}
@@ -69,6 +71,21 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*sn
 	}
 	r.observeAnalysis(ctx, s)
 	return s, nil
+}
+
+// readWhole reads the Deployment from the API server if the cache has only its identity.
+// That is so where a canary is left and every annotation and condition of Headgate is
+// gone: usually a condition stays.
+func (r *Reconciler) readWhole(ctx context.Context, s *snapshot) error {
+	if !isBare(s.dep) {
+		return nil
+	}
+	live, err := r.confirmUnchanged(ctx, s.dep)
+	if err != nil {
+		return err
+	}
+	*s.dep = *live
+	return nil
 }
 
 // withoutCanary says whether there is no canary, and nothing that one left.
@@ -145,7 +162,7 @@ func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
 		Replicas:  *dep.Spec.Replicas,
 		Available: status.AvailableReplicas,
 		UpdateGap: updateGap(dep),
-		Revision:  dep.Annotations["deployment.kubernetes.io/revision"],
+		Revision:  dep.Annotations[annotationRevision],
 		Updated: upToDate && status.UpdatedReplicas == *dep.Spec.Replicas &&
 			status.Replicas == status.UpdatedReplicas && status.AvailableReplicas == status.UpdatedReplicas,
 	}
@@ -175,9 +192,6 @@ func (r *Reconciler) observeReplicaSets(ctx context.Context, s *snapshot) error 
 	var others bool
 	s.Stable.Runs, s.Stable.TemplateRuns, others = s.running(sets)
 	s.Stable.RevisionsAgo = s.revisionsAgo(sets)
-	s.Stable.PreStop = !slices.ContainsFunc(sets, func(rs appsv1.ReplicaSet) bool {
-		return hasPods(&rs) && !stopsLate(rs.Spec.Template.Spec)
-	})
 	// With strategy Recreate the old ReplicaSet and the new one never have pods at
 	// the same time, so no pods of the new template are needed to tell.
 	s.Stable.Recreate = s.dep.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType
@@ -185,8 +199,8 @@ func (r *Reconciler) observeReplicaSets(ctx context.Context, s *snapshot) error 
 	return nil
 }
 
-// replicaSetsOf returns the ReplicaSets of dep from the cache. It has no
-// template for those without pods.
+// replicaSetsOf returns the ReplicaSets of dep from the cache, which has no templates
+// of them; see Trim.
 func (r *Reconciler) replicaSetsOf(ctx context.Context, dep *appsv1.Deployment) ([]appsv1.ReplicaSet, error) {
 	var list appsv1.ReplicaSetList
 	owned := client.MatchingFields{ownerIndex: string(dep.UID)}
@@ -202,7 +216,7 @@ func (s *snapshot) running(sets []appsv1.ReplicaSet) (some, same, others bool) {
 	for i := range sets {
 		switch rs := &sets[i]; {
 		case !hasPods(rs):
-		case s.sameVersion(rs.Spec.Template):
+		case s.sameVersion(rs):
 			some, same = true, true
 		default:
 			some, others = true, true
@@ -335,16 +349,6 @@ func fingerprint(t corev1.PodTemplateSpec) string {
 // Deployment asks for. A restart is the same version, or it would look like a new
 // version that was rolled out without a canary. It is another version only if the
 // user wants a canary for restarts.
-func (s *snapshot) sameVersion(rs corev1.PodTemplateSpec) bool {
-	dep := s.dep.Spec.Template
-	if s.Spec.Restart == spec.RestartRolling {
-		rs, dep = spec.Unrestarted(rs), spec.Unrestarted(dep)
-	}
-	return sameTemplate(rs, dep)
-}
-
-// sameTemplate says whether two templates are equal but for the hash label, which
-// only the template of a ReplicaSet has. The API server set the defaults in both.
-func sameTemplate(rs, dep corev1.PodTemplateSpec) bool {
-	return apiequality.Semantic.DeepEqual(withoutHashLabel(rs), dep)
+func (s *snapshot) sameVersion(rs *appsv1.ReplicaSet) bool {
+	return s.versionOf(replicaSetIdentity(rs)) == s.versionOf(templateIdentity(s.dep.Spec.Template))
 }

@@ -98,10 +98,10 @@ func TestObserveReplicaSets(t *testing.T) {
 			}
 			var sets []client.Object
 			for _, v := range tt.active {
-				sets = append(sets, replicaSet(stableDeployment(), v, 2))
+				sets = append(sets, trimmed(t, replicaSet(stableDeployment(), v, 2)))
 			}
 			for _, v := range tt.emptied {
-				sets = append(sets, replicaSet(stableDeployment(), v, 0))
+				sets = append(sets, trimmed(t, replicaSet(stableDeployment(), v, 0)))
 			}
 			r := &Reconciler{Client: replicaSets(t, sets)}
 			if err := r.observeReplicaSets(t.Context(), s); err != nil {

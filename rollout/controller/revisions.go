@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"maps"
 	"strconv"
 	"strings"
@@ -15,9 +16,14 @@ import (
 // a ReplicaSet. It exists in memory only.
 const annotationTemplateIdentity = "headgate.dev/template"
 
-// Slim removes the template of rs and keeps its identity, to save memory. It is for the
-// ReplicaSets without pods in the cache that a Reconciler reads: there are ten of them
-// for each Deployment. A second call changes nothing.
+// The annotations by which the Deployment controller numbers ReplicaSets.
+const (
+	annotationRevision        = "deployment.kubernetes.io/revision"
+	annotationRevisionHistory = "deployment.kubernetes.io/revision-history"
+)
+
+// Slim removes the template of rs and keeps its identity, by which versions are told
+// apart. A second call changes nothing.
 func Slim(rs *appsv1.ReplicaSet) {
 	if len(rs.Spec.Template.Spec.Containers) == 0 {
 		return
@@ -73,11 +79,13 @@ func (s *snapshot) revisionsAgo(sets []appsv1.ReplicaSet) int {
 // (getNewReplicaSet) and appends the old one to the history. With revision 4 and
 // history "1,3" the first revision is 1.
 func firstRevision(rs *appsv1.ReplicaSet) int64 {
-	first, _, _ := strings.Cut(rs.Annotations["deployment.kubernetes.io/revision-history"], ",")
-	if first == "" {
-		first = rs.Annotations["deployment.kubernetes.io/revision"]
-	}
-	revision, err := strconv.ParseInt(first, 10, 64)
+	first, _, _ := strings.Cut(rs.Annotations[annotationRevisionHistory], ",")
+	return parseRevision(cmp.Or(first, rs.Annotations[annotationRevision]))
+}
+
+// parseRevision returns 0 for a text that is no revision.
+func parseRevision(text string) int64 {
+	revision, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		return 0
 	}

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 )
@@ -33,9 +34,11 @@ type Cache struct {
 	seen    map[schema.GroupVersionKind]edition
 	own     map[schema.GroupVersionKind]map[types.NamespacedName]int64 // versions of own writes
 
-	// Transform may modify an object before it is in the cache, as
+	// Transform makes of an object what the cache has of it, as
 	// cache.Options.DefaultTransform does. nil changes nothing.
-	Transform func(client.Object)
+	Transform toolscache.TransformFunc
+
+	transformed map[client.Object]client.Object // by the object as the server has it
 }
 
 // NewCache returns the cache of a manager that has just started.
@@ -43,7 +46,28 @@ func NewCache(s *Server) *Cache {
 	return &Cache{
 		server: s, indexes: map[schema.GroupVersionKind]map[string]client.IndexerFunc{},
 		seen: map[schema.GroupVersionKind]edition{}, own: map[schema.GroupVersionKind]map[types.NamespacedName]int64{},
+		transformed: map[client.Object]client.Object{},
 	}
+}
+
+// transform returns what the cache has of stored, which is not modified.
+func (c *Cache) transform(stored client.Object) (client.Object, error) {
+	if c.Transform == nil {
+		return stored, nil
+	}
+	if obj, ok := c.transformed[stored]; ok {
+		return obj, nil
+	}
+	out, err := c.Transform(stored.DeepCopyObject())
+	if err != nil {
+		return nil, err
+	}
+	obj, ok := out.(client.Object)
+	if !ok {
+		return nil, fmt.Errorf("apisim: the transform made a %T", out)
+	}
+	c.transformed[stored] = obj
+	return obj, nil
 }
 
 // IndexField makes Cache a client.FieldIndexer.
@@ -119,7 +143,7 @@ type reader struct {
 	get       func(schema.GroupVersionKind, types.NamespacedName) (client.Object, bool)
 	list      func(schema.GroupVersionKind) map[types.NamespacedName]client.Object
 	indexes   map[schema.GroupVersionKind]map[string]client.IndexerFunc
-	transform func(client.Object)
+	transform func(client.Object) (client.Object, error)
 }
 
 // Live returns a reader that has no cache.
@@ -130,12 +154,13 @@ func (s *Server) Live() client.Reader {
 			obj, ok := s.latest(gvk).objects[key]
 			return obj, ok
 		},
-		list: func(gvk schema.GroupVersionKind) map[types.NamespacedName]client.Object { return s.latest(gvk).objects },
+		list:      func(gvk schema.GroupVersionKind) map[types.NamespacedName]client.Object { return s.latest(gvk).objects },
+		transform: func(obj client.Object) (client.Object, error) { return obj, nil },
 	}
 }
 
 func (c *Cache) reader() reader {
-	return reader{scheme: c.server.scheme, get: c.get, list: c.list, indexes: c.indexes, transform: c.Transform}
+	return reader{scheme: c.server.scheme, get: c.get, list: c.list, indexes: c.indexes, transform: c.transform}
 }
 
 // Get implements client.Reader.
@@ -151,15 +176,11 @@ func (r reader) Get(ctx context.Context, key client.ObjectKey, obj client.Object
 	if !ok {
 		return notFound(gvk, key.Name)
 	}
-	return r.fill(obj, gvk, stored)
-}
-
-func (r reader) fill(obj client.Object, gvk schema.GroupVersionKind, stored client.Object) error {
-	if r.transform != nil {
-		stored = stored.DeepCopyObject().(client.Object)
-		r.transform(stored)
+	cached, err := r.transform(stored)
+	if err != nil {
+		return err
 	}
-	return fill(obj, gvk, stored)
+	return fill(obj, gvk, cached)
 }
 
 // List implements client.Reader. The order is that of the names.
@@ -175,7 +196,11 @@ func (r reader) List(ctx context.Context, list client.ObjectList, opts ...client
 	o := (&client.ListOptions{}).ApplyOptions(opts)
 	var items []runtime.Object
 	for _, stored := range sorted(r.list(gvk)) {
-		ok, err := r.matches(gvk, stored, o)
+		cached, err := r.transform(stored)
+		if err != nil {
+			return err
+		}
+		ok, err := r.matches(gvk, cached, o)
 		if err != nil {
 			return err
 		}
@@ -186,7 +211,7 @@ func (r reader) List(ctx context.Context, list client.ObjectList, opts ...client
 		if err != nil {
 			return err
 		}
-		if err := r.fill(item, gvk, stored); err != nil {
+		if err := fill(item, gvk, cached); err != nil {
 			return err
 		}
 		items = append(items, item)

@@ -106,8 +106,11 @@ func (s *Server) typed(obj client.Object) (schema.GroupVersionKind, client.Objec
 	return gvk, out.(client.Object), err
 }
 
-// fill copies stored into obj, which may be typed, unstructured or metadata only.
+// fill copies stored into obj, which may be typed, unstructured or metadata only. The
+// deep copy of stored has the type that the scheme has for gvk: a transform may keep
+// another one.
 func fill(obj client.Object, gvk schema.GroupVersionKind, stored client.Object) error {
+	stored = stored.DeepCopyObject().(client.Object)
 	switch out := obj.(type) {
 	case *unstructured.Unstructured:
 		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(stored)
@@ -121,10 +124,10 @@ func fill(obj client.Object, gvk schema.GroupVersionKind, stored client.Object) 
 		if err != nil {
 			return err
 		}
-		out.ObjectMeta = *meta.AsPartialObjectMetadata(m).ObjectMeta.DeepCopy()
+		out.ObjectMeta = meta.AsPartialObjectMetadata(m).ObjectMeta
 		out.SetGroupVersionKind(gvk)
 	default:
-		reflect.ValueOf(obj).Elem().Set(reflect.ValueOf(stored.DeepCopyObject()).Elem())
+		reflect.ValueOf(obj).Elem().Set(reflect.ValueOf(stored).Elem())
 	}
 	return nil
 }

@@ -31,7 +31,8 @@ type Sizes struct {
 	OldReplicaSets int
 	// Routed is how many of them have a Service and an Ingress.
 	Routed int
-	// Rest is how long nothing happens before memory is read; 0 is 30 s.
+	// Rest is how long nothing happens before memory is read; 0 is 75 s: the managers
+	// return free memory once a minute.
 	Rest time.Duration
 	// Values are set in the chart, as in helm --set.
 	Values map[string]string
@@ -67,7 +68,7 @@ func (r Result) RSS() int64 {
 // replicas, the default of the chart, and removes it afterwards.
 func Run(ctx context.Context, l *lab.Lab, s Sizes) (Result, error) {
 	if s.Rest == 0 {
-		s.Rest = 30 * time.Second
+		s.Rest = 75 * time.Second
 	}
 	m := &measurement{lab: l, sizes: s}
 	defer func() { _ = l.UninstallHeadgate(context.WithoutCancel(ctx)) }()

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,7 +25,7 @@ func (r *runner) environment(ctx context.Context, c corev1.Container) (map[strin
 			env[e.Name] = expand(e.Value, env)
 			continue
 		}
-		value, found, err := r.valueFrom(ctx, *e.ValueFrom)
+		value, found, err := r.valueFrom(ctx, c, *e.ValueFrom)
 		if err != nil {
 			return nil, fmt.Errorf("env %s: %w", e.Name, err)
 		}
@@ -50,8 +51,11 @@ func (r *runner) addAll(ctx context.Context, env map[string]string, from corev1.
 	return err
 }
 
-func (r *runner) valueFrom(ctx context.Context, s corev1.EnvVarSource) (value string, found bool, err error) {
+func (r *runner) valueFrom(ctx context.Context, c corev1.Container, s corev1.EnvVarSource) (value string, found bool, err error) {
 	switch {
+	case s.ResourceFieldRef != nil:
+		value, err := limitOf(c, *s.ResourceFieldRef)
+		return value, err == nil, err
 	case s.FieldRef != nil:
 		value, err := r.field(s.FieldRef.FieldPath)
 		return value, err == nil, err
@@ -64,7 +68,23 @@ func (r *runner) valueFrom(ctx context.Context, s corev1.EnvVarSource) (value st
 		data, err := r.secret(ctx, ref.Name, ref.Optional)
 		return key(data, ref.Key, ref.Optional, err)
 	}
-	return "", false, fmt.Errorf("the lab resolves fieldRef, configMapKeyRef and secretKeyRef only")
+	return "", false, fmt.Errorf("the lab resolves fieldRef, resourceFieldRef, configMapKeyRef and secretKeyRef only")
+}
+
+// nodeMemory is the memory of the node in bytes, which is the limit of a container that
+// has none.
+const nodeMemory = 8 << 30
+
+// limitOf is the memory limit of c in bytes. Nothing enforces it here.
+func limitOf(c corev1.Container, ref corev1.ResourceFieldSelector) (string, error) {
+	if ref.Resource != "limits.memory" || !ref.Divisor.IsZero() && ref.Divisor.Value() != 1 {
+		return "", fmt.Errorf("the lab knows limits.memory in bytes only, not %s in %s", ref.Resource, &ref.Divisor)
+	}
+	limit, ok := c.Resources.Limits[corev1.ResourceMemory]
+	if !ok {
+		return strconv.Itoa(nodeMemory), nil
+	}
+	return strconv.FormatInt(limit.Value(), 10), nil
 }
 
 func key(data map[string]string, name string, optional *bool, err error) (string, bool, error) {

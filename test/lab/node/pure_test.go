@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -21,6 +22,25 @@ func TestExpand(t *testing.T) {
 	} {
 		if got := expand(in, env); got != want {
 			t.Errorf("expand(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestLimitOf(t *testing.T) {
+	half := corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")}}
+	for name, tt := range map[string]struct {
+		resources corev1.ResourceRequirements
+		field     string
+		want      string
+	}{
+		"its own":               {half, "limits.memory", "536870912"},
+		"that of the node":      {corev1.ResourceRequirements{}, "limits.memory", "8589934592"},
+		"of nothing but memory": {half, "limits.cpu", ""},
+	} {
+		ref := corev1.ResourceFieldSelector{Resource: tt.field}
+		got, err := limitOf(corev1.Container{Resources: tt.resources}, ref)
+		if got != tt.want || (err != nil) != (tt.want == "") {
+			t.Errorf("%s: limit %q, %v, want %q", name, got, err, tt.want)
 		}
 	}
 }

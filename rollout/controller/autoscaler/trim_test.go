@@ -1,4 +1,4 @@
-package main
+package autoscaler
 
 import (
 	"testing"
@@ -9,7 +9,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-func TestSlimAutoscaler(t *testing.T) {
+func TestTrim(t *testing.T) {
 	want := &autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Name: "web", ResourceVersion: "7", Annotations: map[string]string{"a": "b"}},
 		Spec:       autoscalingv2.HorizontalPodAutoscalerSpec{MaxReplicas: 3},
@@ -20,7 +20,7 @@ func TestSlimAutoscaler(t *testing.T) {
 	hpa := want.DeepCopy()
 	hpa.ManagedFields = []metav1.ManagedFieldsEntry{{}}
 	hpa.Status.CurrentReplicas = 2
-	got, err := slimAutoscaler(hpa)
+	got, err := Trim(hpa)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestSlimAutoscaler(t *testing.T) {
 		t.Errorf("kept (-want +got):\n%s", diff)
 	}
 	tombstone := cache.DeletedFinalStateUnknown{Key: "shop/web"}
-	if got, err := slimAutoscaler(tombstone); err != nil || got != any(tombstone) {
+	if got, err := Trim(tombstone); err != nil || got != any(tombstone) {
 		t.Errorf("a tombstone became %v, %v", got, err)
 	}
 }
