@@ -135,6 +135,8 @@ func (p *pass) idle() Decision {
 func (p *pass) whileIdle() (because reason.Reason, message string) {
 	stable := p.Stable
 	switch {
+	case p.endedUntold():
+		return p.end()
 	case !stable.OptedIn && (stable.Reason == "" || stable.Reason == reason.OptedOut):
 		return "", ""
 	case !stable.OptedIn: // or the last sentence would stay for ever
@@ -149,6 +151,21 @@ func (p *pass) whileIdle() (because reason.Reason, message string) {
 		return reason.Ready, "the next change of the pod template will be held and tried as a canary"
 	}
 	return "", ""
+}
+
+// endedUntold says whether a kill came after the canary Deployment was deleted, and
+// before the end of the rollout was in the condition.
+func (p *pass) endedUntold() bool {
+	return p.Ended != nil && (p.Ended.Mode == ModeReturning || p.Ended.Mode == ModeRetiring)
+}
+
+// end is how that rollout ended.
+func (p *pass) end() (because reason.Reason, message string) {
+	p.recorded, p.state = *p.Ended, *p.Ended
+	if p.Ended.Mode == ModeReturning {
+		return p.promoted()
+	}
+	return p.Ended.Why, p.say("%s", p.Ended.Message)
 }
 
 // goesOutUnheld says whether a rolling update is under way that nothing explains.

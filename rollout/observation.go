@@ -18,6 +18,10 @@ type Observation struct {
 	Stable Stable
 	Canary *CanaryStatus // nil: there is no canary Deployment
 
+	// Ended is the state of a rollout whose canary Deployment is gone. It is there until
+	// the end of that rollout is in the condition. nil: there is none.
+	Ended *State
+
 	Spec    spec.Spec
 	SpecErr error // the annotations do not parse; Spec is then to be ignored
 

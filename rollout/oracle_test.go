@@ -254,6 +254,9 @@ func (k *oracle) wrote(p *pass, write apisim.Write, before, after snapshot) {
 		k.wroteCanary(p, before.canary, after.canary)
 	case stableObject:
 		k.wroteStable(p, before.stable, after.stable)
+		if before.canary.state != after.canary.state && after.canary.exists {
+			k.wroteCanary(p, before.canary, after.canary)
+		}
 	case jobObjects:
 		k.wroteJobs(before.jobs, after.jobs)
 	case scalerObject:
@@ -373,7 +376,7 @@ func (k *oracle) wroteCanary(p *pass, before, after canarySeen) {
 		k.w.fail("a rollout begins with %s", splitOf(is))
 	case !before.exists && is.Mode == rollout.ModeProgressing:
 		k.passedGate(p, is, spec.GateStart)
-	case is.Mode == rollout.ModeProgressing && (int32(is.Weight)*max(is.Baseline, p.o.Stable.Replicas, 1)+99)/100 > after.replicas:
+	case is.Mode == rollout.ModeProgressing && (int32(is.Weight)*max(is.Baseline, p.o.Stable.Replicas, 1)+99)/100 > max(after.replicas, p.d.Canary.Replicas):
 		k.w.fail("%d canary pods for weight %d", after.replicas, is.Weight)
 	case k.dead[trialOf(is)] && is.Mode == rollout.ModeProgressing:
 		k.w.fail("rollout %s goes on after its end", is.Rollout)

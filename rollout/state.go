@@ -3,6 +3,7 @@ package rollout
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -12,10 +13,14 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// State is what a rollout must remember. It is stored on the canary Deployment
-// (AnnotationState), an object that is Headgate's own: on the user's Deployment
-// every write would bump the generation and be copied to the ReplicaSets, from
-// where `kubectl rollout undo` brings it back.
+// State is what a rollout must remember. It is stored in a condition of the user's
+// Deployment (spec.ConditionState), in the same write as the condition that a person
+// reads. A write to the status raises no generation and is copied to no ReplicaSet, so
+// no other controller writes after it. An annotation would make the Deployment
+// controller write three times, and `kubectl rollout undo` would bring it back. The
+// canary Deployment is created with the first state in an annotation
+// (spec.AnnotationState), because a status cannot be created. That one counts until
+// there is a condition that is about this canary.
 type State struct {
 	Rollout  string `json:"rollout"`  // value of AnnotationRollout that it is about
 	Template string `json:"template"` // fingerprint of the pod template it is about
@@ -120,13 +125,13 @@ func DecodeState(text string) (State, error) {
 	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&s); err != nil {
-		return State{}, fmt.Errorf("annotation %s: %w", spec.AnnotationState, err)
+		return State{}, err
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return State{}, fmt.Errorf("annotation %s: there is text after the state", spec.AnnotationState)
+		return State{}, errors.New("there is text after the state")
 	}
 	if err := s.validate(); err != nil {
-		return State{}, fmt.Errorf("annotation %s: %w", spec.AnnotationState, err)
+		return State{}, err
 	}
 	return s, nil
 }

@@ -107,6 +107,7 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *snapshot) error {
 	key := types.NamespacedName{Namespace: s.dep.Namespace, Name: canaryName(s.dep)}
 	switch err := r.Client.Get(ctx, key, canary); {
 	case apierrors.IsNotFound(err):
+		s.observeEnd()
 		return r.observeLeftovers(ctx, s)
 	case err != nil:
 		return err
@@ -121,7 +122,7 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *snapshot) error {
 	}
 	s.canaryDep = canary
 	s.Canary = &rollout.CanaryStatus{Replicas: *canary.Spec.Replicas, Template: fingerprint(canary.Spec.Template)}
-	s.Canary.State, s.Canary.StateErr = rollout.DecodeState(canary.Annotations[spec.AnnotationState])
+	s.Canary.State, s.Canary.StateErr = s.observeState()
 	if canary.Status.ObservedGeneration > 0 {
 		s.Canary.Available = canary.Status.AvailableReplicas
 	}

@@ -2,13 +2,11 @@ package controller
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -22,7 +20,7 @@ import (
 // reported, so that nothing is reported twice.
 func (r *Reconciler) report(ctx context.Context, s *snapshot, d rollout.Decision) error {
 	r.Metrics.record(client.ObjectKeyFromObject(s.dep), s.Observation, d)
-	conditions := s.recordConditions(d)
+	conditions := append(s.recordConditions(d), s.forgetState()...)
 	c := s.condition
 	told := d.Reason == "" || c != nil && c.Reason == string(d.Reason) && c.Message == d.Message
 	if !told {
@@ -145,25 +143,24 @@ func (s *snapshot) recordConditions(d rollout.Decision) []condition {
 
 // writeConditions writes conditions of Headgate in one patch. The API server merges
 // the list of conditions by their type, so the conditions of the Deployment controller
-// stay. The write is no reason for the next one to fail: s.dep gets its version, unless
-// somebody else changed the Deployment meanwhile.
+// stay. It fails with errStale if somebody changed the Deployment or the state since they
+// were read. The write is no reason for the next one to fail: s.dep gets its version.
 func (r *Reconciler) writeConditions(ctx context.Context, s *snapshot, conditions []condition) error {
 	if len(conditions) == 0 {
 		return nil
 	}
-	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": conditions}})
-	if err != nil {
-		return fmt.Errorf("encoding a condition: %w", err)
-	}
 	out := s.dep.DeepCopy()
-	err = r.Client.Status().Patch(ctx, out, client.RawPatch(types.StrategicMergePatchType, patch), fieldOwner)
+	err := r.whileUnchanged(ctx, s.dep, func(version string) error {
+		patch, err := encodeConditions(version, conditions)
+		if err != nil {
+			return err
+		}
+		return r.Client.Status().Patch(ctx, out, patch, fieldOwner)
+	})
 	if err != nil {
-		return fmt.Errorf("writing the condition: %w", err)
+		return fmt.Errorf("writing the conditions: %w", err)
 	}
-	s.Stable.Known = knownTemplate(out)
-	if out.Generation == s.dep.Generation {
-		s.dep.ResourceVersion = out.ResourceVersion
-	}
+	s.dep, s.Stable.Known = out, knownTemplate(out)
 	return nil
 }
 

@@ -103,14 +103,16 @@ func (c *chronicle) weights() map[string][]int {
 	return all
 }
 
-// drainSince returns when Headgate has seen that the routes of a canary are gone, as the
-// canary's own state says; the zero time if it has not, or if there is no canary.
-func drainSince(canary *appsv1.Deployment) (time.Time, error) {
-	if canary == nil || canary.Annotations[spec.AnnotationState] == "" {
-		return time.Time{}, nil
+// storedState returns the state that is on record on the user's Deployment; the zero State
+// if there is none.
+func storedState(dep *appsv1.Deployment) (rollout.State, error) {
+	for _, c := range dep.Status.Conditions {
+		if c.Type == spec.ConditionState {
+			_, text, _ := strings.Cut(c.Message, ": ")
+			return rollout.DecodeState(text)
+		}
 	}
-	state, err := rollout.DecodeState(canary.Annotations[spec.AnnotationState])
-	return state.DrainSince, err
+	return rollout.State{}, nil
 }
 
 // check replays all changes and checks the invariants after each: the weight never
@@ -123,6 +125,7 @@ func (c *chronicle) check() {
 		canaries: map[string]*appsv1.Deployment{},
 		routes:   map[string]map[string]int{},
 		unrouted: map[string]bool{},
+		drains:   map[string]time.Time{},
 	}
 	for _, m := range c.inOrder() {
 		switch obj := m.obj.(type) {
@@ -149,10 +152,22 @@ type past struct {
 	canaries map[string]*appsv1.Deployment // by rollout
 	routes   map[string]map[string]int     // weight by rollout and Ingress
 	unrouted map[string]bool               // by rollout: its last Ingress was deleted
+	drains   map[string]time.Time          // by rollout: when Headgate saw that its routes are gone
 	raises   int                           // how often a weight rose
 }
 
 func (p *past) stable(dep *appsv1.Deployment) {
+	p.Helper()
+	state, err := storedState(dep)
+	if err != nil {
+		p.Error(err)
+	}
+	if id := state.Rollout; id != "" {
+		if p.drains[id].IsZero() && !state.DrainSince.IsZero() && len(p.routes[id]) > 0 {
+			p.Errorf("rollout %s drains while it has traffic: %v", id, p.routes[id])
+		}
+		p.drains[id] = state.DrainSince
+	}
 	if hold := dep.Annotations[spec.AnnotationRollout]; hold != p.hold {
 		p.hold = hold
 		if hold != "" {
@@ -169,13 +184,7 @@ func (p *past) canary(m moment, dep *appsv1.Deployment) {
 	// The drain begins after the routes are gone: the numbers of the changes say so. It ends
 	// before the pods go, and that is seen later still: on a busy machine the time between
 	// is only longer.
-	drains, err := drainSince(dep)
-	if err != nil {
-		p.Error(err)
-	}
-	if before, _ := drainSince(was); before.IsZero() && !drains.IsZero() && len(p.routes[id]) > 0 {
-		p.Errorf("rollout %s drains while it has traffic: %v", id, p.routes[id])
-	}
+	drains := p.drains[id]
 	if m.gone || was != nil && *dep.Spec.Replicas < *was.Spec.Replicas {
 		switch {
 		case len(p.routes[id]) > 0:
