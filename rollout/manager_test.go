@@ -54,6 +54,8 @@ type manager struct {
 	faults    []*fault             // of writes
 	slowUntil time.Time            // metrics and gates answer nothing before
 	writes    int                  // that took effect
+	measured  int                  // measurements taken
+	listed    []string             // those writes and the events, one line each
 }
 
 // staleFor is how far a cache may be behind.
@@ -326,6 +328,7 @@ func (p *pass) commit(write apisim.Write, commit func() error) error {
 	}
 	w.publish()
 	m.writes++
+	m.listed = append(m.listed, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", write.Verb, write.Kind, write.Key.Name, write.Sub)))
 	w.oracle.wrote(p, write, before, w.seen)
 	if happens := m.between; happens != nil {
 		m.between = nil
@@ -434,6 +437,7 @@ func (m metrics) Measure(context.Context, rollout.Subject) rollout.Measurement {
 	if w.failsOnce && out.Verdict == rollout.Fail {
 		clear(w.verdicts)
 	}
+	w.manager.measured++
 	w.oracle.measured(p, out.Verdict)
 	return out
 }
@@ -449,6 +453,7 @@ type recorder struct{ w *world }
 
 func (r recorder) Eventf(_, _ runtime.Object, _, because, _, note string, args ...any) {
 	message := fmt.Sprintf(note, args...)
+	r.w.manager.listed = append(r.w.manager.listed, "create Event "+because)
 	sign := ""
 	if reason.Reason(because).Warning() {
 		sign = "! "

@@ -18,6 +18,9 @@ func Next(o Observation) Decision {
 	d.TakeCommand = p.commandText() != "" && !p.defersCommand()
 	d.HoldScaleDown = p.holdScaleDown(d)
 	d.Known = p.record(d)
+	if d.Canary != nil {
+		d.Canary.InMemory = p.inMemory(d.Canary.State)
+	}
 	if !d.Again.IsZero() && !d.Again.After(o.Now) {
 		// This decision itself made something due, such as the first measurement of
 		// an analysis step. The next look takes it.
@@ -247,6 +250,7 @@ func (p *pass) pending() Decision {
 		p.note(gap.Reason, "%s", gap.Message)
 	}
 	p.state = State{
+		Form:      stateForm,
 		Rollout:   p.Stable.Hold,
 		Template:  p.Stable.Template,
 		Mode:      ModeProgressing,

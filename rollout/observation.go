@@ -115,8 +115,9 @@ type StartCheck struct {
 
 // CanaryStatus is what was seen of the canary Deployment.
 type CanaryStatus struct {
-	State     State
-	StateErr  error // the state there cannot be read; State is then to be ignored
+	State     State // as Headgate knows it
+	Stored    State // what a manager that starts now finds; see CanaryGoal.InMemory
+	StateErr  error // the stored state cannot be read; both are then to be ignored
 	Replicas  int32 // wanted
 	Available int32
 

@@ -22,6 +22,10 @@ import (
 // (spec.AnnotationState), because a status cannot be created. That one counts until
 // there is a condition that is about this canary.
 type State struct {
+	// Form is stateForm. An older Headgate does not know this field, and so it refuses the
+	// state. Otherwise it would take the first state, on the canary, for the present one.
+	Form int `json:"form,omitempty"`
+
 	Rollout  string `json:"rollout"`  // value of AnnotationRollout that it is about
 	Template string `json:"template"` // fingerprint of the pod template it is about
 	Mode     Mode   `json:"mode"`
@@ -93,6 +97,10 @@ type Tally struct {
 	Inconclusive int       `json:"inconclusive,omitempty"` // in a row
 	Errors       int       `json:"errors,omitempty"`       // in a row
 
+	// Told is the last verdict that was an event: the next one of the same kind is no
+	// news, at any weight.
+	Told Verdict `json:"told,omitempty"`
+
 	// Ignored is since when every measurement that had an answer found that the
 	// router ignores the canary. Zero: the last one did not.
 	Ignored time.Time `json:"ignored,omitzero"`
@@ -111,6 +119,9 @@ const (
 	ModeRolledBack  Mode = "RolledBack"  // the traffic goes away, the hold stays
 	ModeRetiring    Mode = "Retiring"    // the canary serves no purpose any more
 )
+
+// stateForm is raised when an older Headgate would misunderstand a state.
+const stateForm = 2
 
 // Encode is the inverse of DecodeState.
 func (s State) Encode() (string, error) {
@@ -193,7 +204,7 @@ func (s State) granted() bool {
 func (s *State) grant(weight int, match spec.Match) {
 	s.Weight, s.Match = weight, match
 	s.InForce = time.Time{}
-	s.Tally = Tally{Failures: s.Tally.Failures}
+	s.Tally = Tally{Failures: s.Tally.Failures, Told: s.Tally.Told}
 }
 
 // plannedMatch is what the steps up to the present one match: the last header and

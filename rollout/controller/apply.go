@@ -34,7 +34,7 @@ import (
 //  6. applyJob: a Job tests the canary with the traffic of its step, so this comes
 //     after 5.
 //  7. removeLeftovers: only where somebody deleted the canary Deployment.
-//  8. recordRelease: a template is on record before it is released.
+//  8. recordRelease: a template is on record before it is released, and why.
 //  9. writeStable: one write for hold and phase. The reason for a release is in the
 //     state since 2.
 //  10. report: the condition and the event say what is true now. After a refused write
@@ -61,6 +61,7 @@ func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision)
 	taking, cancel := context.WithTimeout(ctx, takeTrafficTimeout)
 	failed := r.takeTraffic(taking, s, d)
 	cancel()
+	s.early = failed == nil && s.Stable.Reason != reason.WriteRefused
 	if failed != nil {
 		// The verdict goes on record all the same: of two canary Ingresses one may be
 		// deleted, and without a record the next pass would create it again.

@@ -124,7 +124,7 @@ func TestApplyOrder(t *testing.T) {
 	}{
 		"after bad news the first write takes the traffic away": {
 			decision: rollout.Decision{Reason: reason.AnalysisFailed, Canary: goal, Phase: spec.RolledBack},
-			want:     []string{"remove routes", "patch status of web", "patch web", "patch status of web"},
+			want:     []string{"remove routes", "patch status of web", "patch web"},
 		},
 		"a rise is on record before it is made": {
 			decision: rollout.Decision{Canary: goal, Routes: split(75), Phase: spec.Pending},

@@ -48,6 +48,7 @@ type Reconciler struct {
 	underway    underway
 	startChecks startChecks
 	previews    previews
+	memory      memory
 
 	measurements questions[rollout.Measurement]
 	gateAnswers  questions[rollout.GateAnswer]
@@ -65,6 +66,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.forgetUnawaited(req.NamespacedName, rollout.Needs{})
 		r.startChecks.forget(req.NamespacedName)
 		r.previews.forget(req.NamespacedName)
+		r.memory.forget(req.NamespacedName)
 		return requeueIfStale(r.freeAllScaleDown(ctx, req.NamespacedName))
 	}
 	decision, err := r.decide(ctx, s)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/reason"
@@ -89,9 +90,16 @@ func (r *Reconciler) reportRefusal(ctx context.Context, s *snapshot, d rollout.D
 		return nil
 	}
 	report := rollout.Decision{Reason: reason.WriteRefused, Message: message, Phase: s.Stable.Phase}
+	key, note := client.ObjectKeyFromObject(s.dep), rollout.Note{Reason: report.Reason, Message: message}
 	if err := r.writeConditions(ctx, s, []condition{s.outcomeCondition(report)}); err != nil {
+		if refused(err) != nil && !r.memory.expectsEvent(key, message) {
+			// The condition is refused too. The event is all that the user sees of it.
+			r.emit(ctx, s, "Refused", note)
+			r.memory.expectEvent(key, message)
+		}
 		return err
 	}
-	r.emit(ctx, s, "Refused", rollout.Note{Reason: report.Reason, Message: message})
+	r.memory.expectEvent(key, "")
+	r.emit(ctx, s, "Refused", note)
 	return nil
 }

@@ -15,22 +15,45 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// report writes the condition. If that changes it, report also emits an event with
-// the same reason and message. The condition shows the next reconcile what was
-// reported, so that nothing is reported twice.
+// report writes the condition, if that is still to do. If that changes it, report also
+// emits an event with the same reason and message. The condition shows the next
+// reconcile what was reported, so that nothing is reported twice.
 func (r *Reconciler) report(ctx context.Context, s *snapshot, d rollout.Decision) error {
-	r.Metrics.record(client.ObjectKeyFromObject(s.dep), s.Observation, d)
-	conditions := append(s.recordConditions(d), s.forgetState()...)
-	c := s.condition
-	told := d.Reason == "" || c != nil && c.Reason == string(d.Reason) && c.Message == d.Message
-	if !told {
+	key := client.ObjectKeyFromObject(s.dep)
+	r.Metrics.record(key, s.Observation, d)
+	conditions, news := append(s.recordConditions(d), s.forgetState()...), s.isNews(d)
+	if news && !s.told {
 		conditions = append(conditions, s.outcomeCondition(d))
 	}
-	if err := r.writeConditions(ctx, s, conditions); err != nil || told {
+	err := r.writeConditions(ctx, s, conditions)
+	if err != nil || !news && !r.memory.expectsEvent(key, d.Message) {
 		return err
 	}
+	r.memory.expectEvent(key, "")
 	r.emit(ctx, s, eventAction(d), rollout.Note{Reason: d.Reason, Message: d.Message})
 	return nil
+}
+
+// isNews says whether the condition of d differs from the one that was observed.
+func (s *snapshot) isNews(d rollout.Decision) bool {
+	c := s.condition
+	return d.Reason != "" && (c == nil || c.Reason != string(d.Reason) || c.Message != d.Message)
+}
+
+// tellEarly returns the conditions of d for a write that comes before the rest of d is
+// done. A refusal of the rest takes the place of that condition. The event comes once the
+// rest is done. None: they are there, or are to come last.
+func (r *Reconciler) tellEarly(s *snapshot, d rollout.Decision) []condition {
+	if !s.early || s.told {
+		return nil
+	}
+	conditions := append(s.recordConditions(d), s.forgetState()...)
+	if s.isNews(d) {
+		s.told = true
+		r.memory.expectEvent(client.ObjectKeyFromObject(s.dep), d.Message)
+		conditions = append(conditions, s.outcomeCondition(d))
+	}
+	return conditions
 }
 
 // recordRelease records the template that d releases, before it is released. A kill
@@ -40,7 +63,11 @@ func (r *Reconciler) recordRelease(ctx context.Context, s *snapshot, d rollout.D
 	if d.Hold != rollout.Release {
 		return nil
 	}
-	return r.writeConditions(ctx, s, s.recordConditions(d))
+	conditions := r.tellEarly(s, d)
+	if !s.early {
+		conditions = s.recordConditions(d)
+	}
+	return r.writeConditions(ctx, s, conditions)
 }
 
 // reportNotes emits what happened and does not belong in the condition.

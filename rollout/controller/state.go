@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -99,20 +100,94 @@ func sameState(a, b *appsv1.Deployment) bool {
 	return was.Message == is.Message
 }
 
-// writeState stores the state of d, if it differs from what is stored.
-func (r *Reconciler) writeState(ctx context.Context, s *snapshot, d rollout.Decision) error {
-	text, err := d.Canary.State.Encode()
-	if err != nil {
-		return fmt.Errorf("encoding the state: %w", err)
+// storedText is the state that is stored, as it is stored.
+func (s *snapshot) storedText() (string, error) {
+	uid, text, err := stateOf(s.dep)
+	if text == "" || uid != s.canaryDep.UID {
+		text = s.canaryDep.Annotations[spec.AnnotationState]
 	}
-	uid, stored, err := stateOf(s.dep)
-	if stored == "" || uid != s.canaryDep.UID {
-		stored = s.canaryDep.Annotations[spec.AnnotationState]
+	return text, err
+}
+
+// writeState stores the state of d, if losing what differs would change a decision. The
+// same write tells the condition of d, where that may be told before the rest of d is
+// done.
+func (r *Reconciler) writeState(ctx context.Context, s *snapshot, d rollout.Decision) error {
+	stored, err := s.storedText()
+	if err == nil && d.Canary.InMemory {
+		r.memory.remember(s, stored, d.Canary.State)
+		return nil
+	}
+	text, encodeErr := d.Canary.State.Encode()
+	if encodeErr != nil {
+		return fmt.Errorf("encoding the state: %w", encodeErr)
 	}
 	if err == nil && stored == text {
 		return nil
 	}
-	return r.writeConditions(ctx, s, []condition{s.stateCondition(d.Canary.State, text)})
+	return r.writeConditions(ctx, s, append(r.tellEarly(s, d), s.stateCondition(d.Canary.State, text)))
+}
+
+// memory holds what need not be stored. The zero value is ready to use.
+type memory struct {
+	mu      sync.Mutex
+	known   map[types.NamespacedName]remembered // see rollout.CanaryGoal.InMemory
+	pending map[types.NamespacedName]string     // the condition that was written without its event yet
+}
+
+// expectEvent notes that message is in the condition and that its event is still to come.
+// "": it came.
+func (m *memory) expectEvent(key types.NamespacedName, message string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.pending == nil {
+		m.pending = map[types.NamespacedName]string{}
+	}
+	if m.pending[key] = message; message == "" {
+		delete(m.pending, key)
+	}
+}
+
+// expectsEvent says whether the event of message is still to come.
+func (m *memory) expectsEvent(key types.NamespacedName, message string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return message != "" && m.pending[key] == message
+}
+
+// remembered is the state that is known beyond the stored one.
+type remembered struct {
+	canary types.UID
+	stored string
+	state  rollout.State
+}
+
+func (m *memory) remember(s *snapshot, stored string, state rollout.State) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil {
+		m.known = map[types.NamespacedName]remembered{}
+	}
+	m.known[client.ObjectKeyFromObject(s.dep)] = remembered{s.canaryDep.UID, stored, state}
+}
+
+// recall returns the state that is known beyond the stored one, as long as nobody has
+// stored another.
+func (m *memory) recall(s *snapshot) rollout.State {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known, ok := m.known[client.ObjectKeyFromObject(s.dep)]
+	if stored, err := s.storedText(); ok && err == nil && known.stored == stored && known.canary == s.canaryDep.UID {
+		return known.state
+	}
+	return s.Canary.Stored
+}
+
+func (m *memory) forget(key types.NamespacedName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.known, key)
+	delete(m.pending, key)
 }
 
 // forgetState returns the order to delete the state of a canary that is gone. None: there
