@@ -49,6 +49,7 @@ type manager struct {
 	killAfter int                  // so many writes; negative: never
 	downFor   time.Duration        // after a kill
 	behind    map[string]int       // how many editions behind the next pass sees each kind
+	stuck     int                  // so many more passes see them so
 	late      map[string]time.Time // until then a kind may be behind for longer than staleFor
 	between   func()               // what happens in the middle of the next pass that writes
 	faults    []*fault             // of writes
@@ -204,7 +205,9 @@ func expected(err error) bool {
 func (w *world) refresh() (stale bool) {
 	m := &w.manager
 	behind := m.behind
-	m.behind = nil
+	if m.stuck--; m.stuck < 0 {
+		m.behind, m.stuck = nil, 0
+	}
 	return m.cache.Refresh(func(kind string) (int, time.Time) {
 		if m.late[kind].After(w.now) {
 			return behind[kind], time.Time{}

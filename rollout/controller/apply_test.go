@@ -130,6 +130,10 @@ func TestApplyOrder(t *testing.T) {
 			decision: rollout.Decision{Canary: goal, Routes: split(75), Phase: spec.Pending},
 			want:     []string{"patch status of web", "weight 75"},
 		},
+		"what the canary grows for is on record before it grows": {
+			decision: rollout.Decision{Canary: &rollout.CanaryGoal{State: goal.State, Replicas: 3}, Routes: split(50), Phase: spec.Pending},
+			want:     []string{"patch status of web", "patch web-canary", "weight 50"},
+		},
 		"the reason for a release is on record before the release": {
 			decision: rollout.Decision{Canary: goal, Routes: split(50), Hold: rollout.Release, Phase: spec.Promoting},
 			want:     []string{"patch status of web", "weight 50", "patch web"},

@@ -49,6 +49,8 @@ type Reconciler struct {
 	startChecks startChecks
 	previews    previews
 	memory      memory
+	untold      messages // in the condition; the event is still to come
+	refusals    messages // events of refusals that the condition does not have
 
 	measurements questions[rollout.Measurement]
 	gateAnswers  questions[rollout.GateAnswer]
@@ -67,6 +69,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.startChecks.forget(req.NamespacedName)
 		r.previews.forget(req.NamespacedName)
 		r.memory.forget(req.NamespacedName)
+		r.untold.forget(req.NamespacedName)
+		r.refusals.forget(req.NamespacedName)
 		return requeueIfStale(r.freeAllScaleDown(ctx, req.NamespacedName))
 	}
 	decision, err := r.decide(ctx, s)
@@ -76,6 +80,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.apply(ctx, s, decision); err != nil {
 		return requeueIfStale(errors.Join(err, r.reportRefusal(ctx, s, decision, err)))
 	}
+	r.refusals.forget(req.NamespacedName)
 	if r.previews.remember(s); s.previewErr != nil {
 		return requeueIfStale(s.previewErr)
 	}

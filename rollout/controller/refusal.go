@@ -92,14 +92,13 @@ func (r *Reconciler) reportRefusal(ctx context.Context, s *snapshot, d rollout.D
 	report := rollout.Decision{Reason: reason.WriteRefused, Message: message, Phase: s.Stable.Phase}
 	key, note := client.ObjectKeyFromObject(s.dep), rollout.Note{Reason: report.Reason, Message: message}
 	if err := r.writeConditions(ctx, s, []condition{s.outcomeCondition(report)}); err != nil {
-		if refused(err) != nil && !r.memory.expectsEvent(key, message) {
+		if refused(err) != nil && !r.refusals.is(key, message) {
 			// The condition is refused too. The event is all that the user sees of it.
 			r.emit(ctx, s, "Refused", note)
-			r.memory.expectEvent(key, message)
+			r.refusals.set(key, message)
 		}
 		return err
 	}
-	r.memory.expectEvent(key, "")
 	r.emit(ctx, s, "Refused", note)
 	return nil
 }

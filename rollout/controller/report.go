@@ -26,10 +26,10 @@ func (r *Reconciler) report(ctx context.Context, s *snapshot, d rollout.Decision
 		conditions = append(conditions, s.outcomeCondition(d))
 	}
 	err := r.writeConditions(ctx, s, conditions)
-	if err != nil || !news && !r.memory.expectsEvent(key, d.Message) {
+	if err != nil || !news && !r.untold.is(key, d.Message) {
 		return err
 	}
-	r.memory.expectEvent(key, "")
+	r.untold.forget(key)
 	r.emit(ctx, s, eventAction(d), rollout.Note{Reason: d.Reason, Message: d.Message})
 	return nil
 }
@@ -50,7 +50,7 @@ func (r *Reconciler) tellEarly(s *snapshot, d rollout.Decision) []condition {
 	conditions := append(s.recordConditions(d), s.forgetState()...)
 	if s.isNews(d) {
 		s.told = true
-		r.memory.expectEvent(client.ObjectKeyFromObject(s.dep), d.Message)
+		r.untold.set(client.ObjectKeyFromObject(s.dep), d.Message)
 		conditions = append(conditions, s.outcomeCondition(d))
 	}
 	return conditions

@@ -128,31 +128,11 @@ func (r *Reconciler) writeState(ctx context.Context, s *snapshot, d rollout.Deci
 	return r.writeConditions(ctx, s, append(r.tellEarly(s, d), s.stateCondition(d.Canary.State, text)))
 }
 
-// memory holds what need not be stored. The zero value is ready to use.
+// memory holds what need not be stored of the states of rollouts; see
+// rollout.CanaryGoal.InMemory. The zero value is ready to use.
 type memory struct {
-	mu      sync.Mutex
-	known   map[types.NamespacedName]remembered // see rollout.CanaryGoal.InMemory
-	pending map[types.NamespacedName]string     // the condition that was written without its event yet
-}
-
-// expectEvent notes that message is in the condition and that its event is still to come.
-// "": it came.
-func (m *memory) expectEvent(key types.NamespacedName, message string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.pending == nil {
-		m.pending = map[types.NamespacedName]string{}
-	}
-	if m.pending[key] = message; message == "" {
-		delete(m.pending, key)
-	}
-}
-
-// expectsEvent says whether the event of message is still to come.
-func (m *memory) expectsEvent(key types.NamespacedName, message string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return message != "" && m.pending[key] == message
+	mu    sync.Mutex
+	known map[types.NamespacedName]remembered
 }
 
 // remembered is the state that is known beyond the stored one.
@@ -187,7 +167,6 @@ func (m *memory) forget(key types.NamespacedName) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.known, key)
-	delete(m.pending, key)
 }
 
 // forgetState returns the order to delete the state of a canary that is gone. None: there
@@ -213,4 +192,34 @@ func encodeConditions(version string, conditions []condition) (client.Patch, err
 		return nil, fmt.Errorf("encoding a condition: %w", err)
 	}
 	return client.RawPatch(types.StrategicMergePatchType, patch), nil
+}
+
+// messages holds one message of each Deployment. The zero value is ready to use. A
+// restart loses it, and with it at most an event.
+type messages struct {
+	mu sync.Mutex
+	of map[types.NamespacedName]string
+}
+
+func (m *messages) set(key types.NamespacedName, message string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.of == nil {
+		m.of = map[types.NamespacedName]string{}
+	}
+	m.of[key] = message
+}
+
+// is says whether message is the one that was set last.
+func (m *messages) is(key types.NamespacedName, message string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	was, ok := m.of[key]
+	return ok && was == message
+}
+
+func (m *messages) forget(key types.NamespacedName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.of, key)
 }
