@@ -87,6 +87,11 @@ func (n Needs) None() bool { return n == Needs{} }
 type CanaryGoal struct {
 	State    State
 	Replicas int32
+
+	// InMemory says that State differs from the stored one only in what changes no
+	// decision where it is lost. It need not be stored, and is to be observed again as
+	// long as the stored one stays.
+	InMemory bool
 }
 
 // HoldGoal says what should become of the hold.

@@ -157,12 +157,18 @@ func TestNothingIsReleasedBecauseACacheIsBehind(t *testing.T) {
 // although the API server did not let that one delete the canary Ingresses.
 func TestNoLeaderGoesOnWithWhatThePreviousOneAborted(t *testing.T) {
 	check(t, 60, func(t *rapid.T) {
-		w := newWorld(t, "20%, 30s, 60%, 30s, 100%", false)
+		judged := rapid.Bool().Draw(t, "a Fail aborts it")
+		w := newWorld(t, "20%, 30s, 60%, 30s, 100%", judged)
 		w.apply("v2")
 		w.untilShare(20)
 		effect := rapid.SampledFrom([]faultEffect{timesOut, failsInside, againstPolicy}).Draw(t, "effect")
 		w.manager.faults = []*fault{{kind: "Ingress", verb: "delete", writes: 1000, until: w.now.Add(10 * time.Minute), effect: effect}}
-		w.command(spec.VerbAbort)
+		if judged { // it writes the state alone, and raises no generation
+			w.verdicts["v2"], w.failsOnce = rollout.Fail, true
+			w.until("it is seen", func() bool { return len(w.verdicts) == 0 })
+		} else {
+			w.command(spec.VerbAbort)
+		}
 		w.run(time.Duration(rapid.IntRange(0, 9).Draw(t, "seconds")) * time.Second)
 		w.changeLeader(t, "Deployment")
 		w.manager.down = w.now.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "seconds without a leader")) * time.Second)
@@ -182,6 +188,7 @@ func (w *world) changeLeader(t *rapid.T, kind string) {
 	w.startManager()
 	w.manager.dirty = true
 	w.manager.behind = map[string]int{kind: rapid.IntRange(0, 20).Draw(t, "editions")}
+	w.manager.stuck = rapid.IntRange(0, 4).Draw(t, "passes")
 	w.manager.late = map[string]time.Time{kind: w.now.Add(time.Hour)}
 }
 

@@ -38,7 +38,7 @@ func TestGates(t *testing.T) {
 				o.Canary.State.Step, o.Canary.State.Weight, o.Canary.State.InForce = 0, 0, time.Time{}
 				o.Traffic.Weight = 0
 			},
-			spec.GateRise, "rollout 7: step 1 of 3, weight 0, until the gate before rise opens", reason.WeightSet,
+			spec.GateRise, "rollout 7: step 1 of 3, weight 0, until the gate before rise opens", reason.Waiting,
 		},
 		"before a higher weight": {
 			passed, spec.GateRise, "rollout 7: step 2 of 3, weight 10, until the gate before rise opens", reason.CanaryStarting,

@@ -292,7 +292,7 @@ func (w *world) setPlanErr(is bool) {
 // heal puts everything right and lets everybody go home.
 func (w *world) heal() {
 	w.say("fate", "heals the world")
-	w.manager.killAfter, w.manager.between, w.manager.behind, w.manager.faults = -1, nil, nil, nil
+	w.manager.killAfter, w.manager.between, w.manager.behind, w.manager.stuck, w.manager.faults = -1, nil, nil, 0, nil
 	w.manager.slowUntil = time.Time{}
 	w.webhookDown, w.metricsDown, w.jobsFail = false, false, false
 	w.setCronJob(true)

@@ -71,9 +71,9 @@ func (p *pass) awaitJob() *Decision {
 	case JobFailedPhase:
 		return p.rollBack(reason.JobFailed, fmt.Sprintf("at weight %d: %s", p.state.Weight, p.Job.Message))
 	case JobMissing:
-		if p.state.InForce.After(p.Now) { // it may test through the Ingress
+		if p.unwritten() || p.state.InForce.After(p.Now) { // it may test through the Ingress
 			d := p.waitAtStep(reason.JobRunning, name)
-			d.Again = Earliest(d.Again, p.state.InForce)
+			d.Again = Earliest(d.Again, ifAfter(p.state.InForce, p.Now))
 			return d
 		}
 	case JobActive:

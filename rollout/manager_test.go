@@ -50,11 +50,14 @@ type manager struct {
 	killAfter int                  // so many writes; negative: never
 	downFor   time.Duration        // after a kill
 	behind    map[string]int       // how many editions behind the next pass sees each kind
+	stuck     int                  // so many more passes see them so
 	late      map[string]time.Time // until then a kind may be behind for longer than staleFor
 	between   func()               // what happens in the middle of the next pass that writes
 	faults    []*fault             // of writes
 	slowUntil time.Time            // metrics and gates answer nothing before
 	writes    int                  // that took effect
+	measured  int                  // measurements taken
+	listed    []string             // those writes and the events, one line each
 }
 
 // staleFor is how far a cache may be behind.
@@ -213,7 +216,9 @@ func expected(err error) bool {
 func (w *world) refresh() (stale bool) {
 	m := &w.manager
 	behind := m.behind
-	m.behind = nil
+	if m.stuck--; m.stuck < 0 {
+		m.behind, m.stuck = nil, 0
+	}
 	return m.cache.Refresh(func(kind string) (int, time.Time) {
 		if m.late[kind].After(w.now) {
 			return behind[kind], time.Time{}
@@ -339,6 +344,7 @@ func (p *pass) commit(write apisim.Write, commit func() error) error {
 	}
 	w.publish()
 	m.writes++
+	m.listed = append(m.listed, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", write.Verb, write.Kind, write.Key.Name, write.Sub)))
 	w.oracle.wrote(p, write, before, w.seen)
 	if happens := m.between; happens != nil {
 		m.between = nil
@@ -447,6 +453,7 @@ func (m metrics) Measure(context.Context, rollout.Subject) rollout.Measurement {
 	if w.failsOnce && out.Verdict == rollout.Fail {
 		clear(w.verdicts)
 	}
+	w.manager.measured++
 	w.oracle.measured(p, out.Verdict)
 	return out
 }
@@ -462,6 +469,7 @@ type recorder struct{ w *world }
 
 func (r recorder) Eventf(_, _ runtime.Object, _, because, _, note string, args ...any) {
 	message := fmt.Sprintf(note, args...)
+	r.w.manager.listed = append(r.w.manager.listed, "create Event "+because)
 	sign := ""
 	if reason.Reason(because).Warning() {
 		sign = "! "

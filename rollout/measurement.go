@@ -73,12 +73,13 @@ func (p *pass) countMeasurement() *Decision {
 	if p.Measurement == nil || p.Plan == nil {
 		return nil
 	}
-	m, before := *p.Measurement, p.state.Tally.Last
+	m, told := *p.Measurement, p.state.Tally.Told
 	p.state.Tally.count(m, p.Now)
+	p.state.Tally.Told = m.Verdict
 	because, message := p.verdictEnds(m)
-	// One note per change, not one per measurement: the tenth Pass is no news. A
-	// Fail always is.
-	if m.Verdict != before || m.Verdict == Fail {
+	// One note per change, not one per measurement: the tenth Pass is no news, nor is
+	// the first at the next weight. A Fail always is.
+	if m.Verdict != told || m.Verdict == Fail {
 		p.note(verdictReasons[m.Verdict], "%s at weight %d: %s", m.Verdict, p.state.Weight, m.Message)
 	}
 	if because == "" {

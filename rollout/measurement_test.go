@@ -86,7 +86,7 @@ func TestMeasurementDue(t *testing.T) {
 
 // A verdict that is not fatal leaves everything as it is and is counted.
 func TestVerdictsAreCounted(t *testing.T) {
-	before := rollout.Tally{Last: rollout.Pass, Failures: 1, Inconclusive: 1, Errors: 1}
+	before := rollout.Tally{Last: rollout.Pass, Told: rollout.Pass, Failures: 1, Inconclusive: 1, Errors: 1}
 	at := noon.Add(time.Minute)
 	cases := map[string]struct {
 		verdict rollout.Verdict
@@ -110,6 +110,7 @@ func TestVerdictsAreCounted(t *testing.T) {
 			o.Canary.State.Tally = before
 			o.Measurement = &rollout.Measurement{Verdict: c.verdict, Message: "as measured"}
 			d := rollout.Next(o)
+			c.want.Told = c.verdict
 			if d.Routes.Weight != 10 || d.Canary.State.Tally != c.want {
 				t.Errorf("weight %d, tally %+v, want %+v", d.Routes.Weight, d.Canary.State.Tally, c.want)
 			}

@@ -18,6 +18,9 @@ func Next(o Observation) Decision {
 	d.TakeCommand = p.commandText() != "" && !p.defersCommand()
 	d.HoldScaleDown = p.holdScaleDown(d)
 	d.Known = p.record(d)
+	if d.Canary != nil {
+		d.Canary.InMemory = p.inMemory(d.Canary.State)
+	}
 	if !d.Again.IsZero() && !d.Again.After(o.Now) {
 		// This decision itself made something due, such as the first measurement of
 		// an analysis step. The next look takes it.
@@ -137,6 +140,8 @@ func (p *pass) idle() Decision {
 func (p *pass) whileIdle() (because reason.Reason, message string) {
 	stable := p.Stable
 	switch {
+	case p.endedUntold():
+		return p.end()
 	case !stable.OptedIn && (stable.Reason == "" || stable.Reason == reason.OptedOut):
 		return "", ""
 	case !stable.OptedIn: // or the last sentence would stay for ever
@@ -151,6 +156,21 @@ func (p *pass) whileIdle() (because reason.Reason, message string) {
 		return reason.Ready, "the next change of the pod template will be held and tried as a canary"
 	}
 	return "", ""
+}
+
+// endedUntold says whether a kill came after the canary Deployment was deleted, and
+// before the end of the rollout was in the condition.
+func (p *pass) endedUntold() bool {
+	return p.Ended != nil && (p.Ended.Mode == ModeReturning || p.Ended.Mode == ModeRetiring)
+}
+
+// end is how that rollout ended.
+func (p *pass) end() (because reason.Reason, message string) {
+	p.recorded, p.state = *p.Ended, *p.Ended
+	if p.Ended.Mode == ModeReturning {
+		return p.promoted()
+	}
+	return p.Ended.Why, p.say("%s", p.Ended.Message)
 }
 
 // goesOutUnheld says whether a rolling update is under way that nothing explains.
@@ -232,6 +252,7 @@ func (p *pass) pending() Decision {
 		p.note(gap.Reason, "%s", gap.Message)
 	}
 	p.state = State{
+		Form:      stateForm,
 		Rollout:   p.Stable.Hold,
 		Template:  p.Stable.Template,
 		Mode:      ModeProgressing,

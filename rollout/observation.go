@@ -18,6 +18,10 @@ type Observation struct {
 	Stable Stable
 	Canary *CanaryStatus // nil: there is no canary Deployment
 
+	// Ended is the state of a rollout whose canary Deployment is gone. It is there until
+	// the end of that rollout is in the condition. nil: there is none.
+	Ended *State
+
 	Spec    spec.Spec
 	SpecErr error // the annotations do not parse; Spec is then to be ignored
 
@@ -120,8 +124,9 @@ type StartCheck struct {
 
 // CanaryStatus is what was seen of the canary Deployment.
 type CanaryStatus struct {
-	State     State
-	StateErr  error // the state there cannot be read; State is then to be ignored
+	State     State // as Headgate knows it
+	Stored    State // what a manager that starts now finds; see CanaryGoal.InMemory
+	StateErr  error // the stored state cannot be read; both are then to be ignored
 	Replicas  int32 // wanted
 	Available int32
 

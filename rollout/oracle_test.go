@@ -25,6 +25,8 @@ type oracle struct {
 	jobs map[string]rollout.JobPhase // of every run that was ever made
 	skip map[string]bool             // a person did not wait for it
 
+	written map[grant]time.Time // when it was first written to every canary Ingress
+
 	ends    time.Time    // when the rollout must be over
 	endsFor [objects]int // as of these versions
 
@@ -42,6 +44,15 @@ type oracle struct {
 // trial is one template under one hold.
 type trial struct{ rollout, template string }
 
+// grant is traffic that a rollout gave to its canary, since it began for the last time.
+type grant struct {
+	trial
+	losses int
+	split
+}
+
+func grantOf(s rollout.State) grant { return grant{trialOf(s), s.Losses, splitOf(s)} }
+
 type judgement struct {
 	split
 	verdict rollout.Verdict
@@ -55,7 +66,7 @@ type gateAt struct {
 func newOracle(w *world) oracle {
 	return oracle{
 		w: w, last: map[trial]judgement{}, dead: map[trial]bool{}, full: map[trial]bool{}, open: map[gateAt]bool{},
-		jobs: map[string]rollout.JobPhase{}, skip: map[string]bool{}, events: map[reason.Reason]int{},
+		jobs: map[string]rollout.JobPhase{}, skip: map[string]bool{}, written: map[grant]time.Time{}, events: map[reason.Reason]int{},
 	}
 }
 
@@ -256,6 +267,9 @@ func (k *oracle) wrote(p *pass, write apisim.Write, before, after snapshot) {
 		k.wroteCanary(p, before.canary, after.canary)
 	case stableObject:
 		k.wroteStable(p, before.stable, after.stable)
+		if before.canary.state != after.canary.state && after.canary.exists {
+			k.wroteCanary(p, before.canary, after.canary)
+		}
 	case podObjects:
 		k.wrotePods(p, write, before.stable)
 	case jobObjects:
@@ -268,6 +282,9 @@ func (k *oracle) wrote(p *pass, write apisim.Write, before, after snapshot) {
 }
 
 func (k *oracle) wroteRoutes(p *pass, before, after split) {
+	if s := k.stored(k.w.seen.canary); k.w.routes[0].split == splitOf(s) && k.w.routes[1].split == splitOf(s) && k.written[grantOf(s)].IsZero() {
+		k.written[grantOf(s)] = k.w.now
+	}
 	if after.exceeds(before) && p.d.Routes.Kind == rollout.SplitRoutes {
 		k.raised(p, before, after)
 	}
@@ -386,7 +403,7 @@ func (k *oracle) wroteCanary(p *pass, before, after canarySeen) {
 		k.w.fail("a rollout begins with %s", splitOf(is))
 	case !before.exists && is.Mode == rollout.ModeProgressing:
 		k.passedGate(p, is, spec.GateStart)
-	case is.Mode == rollout.ModeProgressing && (int32(is.Weight)*max(is.Baseline, p.o.Stable.Replicas, 1)+99)/100 > after.replicas:
+	case is.Mode == rollout.ModeProgressing && (int32(is.Weight)*max(is.Baseline, p.o.Stable.Replicas, 1)+99)/100 > max(after.replicas, p.d.Canary.Replicas):
 		k.w.fail("%d canary pods for weight %d", after.replicas, is.Weight)
 	case k.dead[trialOf(is)] && is.Mode == rollout.ModeProgressing:
 		k.w.fail("rollout %s goes on after its end", is.Rollout)
@@ -409,6 +426,7 @@ func (k *oracle) wentOn(p *pass, was, is rollout.State) {
 		if is.Steps[i].Kind == spec.RunJob && k.jobs[run] != rollout.JobSucceeded && !k.skip[run] {
 			k.w.fail("step %d is over, but of Job %s is known: %q", i, run, k.jobs[run])
 		}
+		k.waited(was, i)
 		scale, pods := is.Steps[i].Scale, p.o.Canary.Available
 		if pods < scale.Replicas || pods*100 < int32(scale.Percent)*max(is.Baseline, p.o.Stable.Replicas) {
 			k.w.fail("step %d is over, but %d canary pods are Available for a scale of %s", i, pods, scale)
@@ -419,6 +437,18 @@ func (k *oracle) wentOn(p *pass, was, is rollout.State) {
 	}
 	if was.Mode == rollout.ModeProgressing && is.Mode == rollout.ModePromoting && !k.full[trialOf(is)] {
 		k.passedGate(p, is, spec.GatePromotion)
+	}
+}
+
+// waited: a wait counts from when its traffic was written, whatever came in between.
+func (k *oracle) waited(s rollout.State, step int) {
+	wait := s.Steps[step]
+	if wait.Kind != spec.Wait || step == 0 || s.Steps[step-1].Kind != spec.SetWeight || !splitOf(s).reaches() || k.skip[runOf(s, step)] {
+		return
+	}
+	const deciding = 5 * time.Second // from the decision to the write
+	if since := k.written[grantOf(s)]; since.IsZero() || k.w.now.Sub(since) < wait.Duration-deciding {
+		k.w.fail("the wait of step %d is over, and %s was written at %s", step, splitOf(s), since.Format(time.TimeOnly))
 	}
 }
 

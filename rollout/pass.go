@@ -19,6 +19,8 @@ type pass struct {
 	notes    []Note
 
 	unanswered spec.GatePoint // gates that a rule asked for and nobody has asked
+	granting   bool           // it gives the canary the traffic of the present step
+	brief      bool           // the decision waits for what comes in a moment
 	unchecked  Needs          // a rule begins the rollout or the promotion, and Start or AdoptionCheck is not known
 }
 
@@ -131,7 +133,7 @@ func (p *pass) waitAtStep(why reason.Reason, what string) *Decision {
 	if refused := p.Traffic.PreviewRefused; refused != nil {
 		what += "; the preview does not work: " + refused.Message
 	}
-	d := p.stay(why, fmt.Sprintf("%s, weight %d, %s", p.stepOf(), p.state.Weight, what))
+	d := p.stay(why, fmt.Sprintf("%s, weight %d%s, %s", p.stepOf(), p.state.Weight, p.state.Match.Besides(), what))
 	return &d
 }
 

@@ -151,6 +151,7 @@ func (p *pass) startOverWithoutPods() *Decision {
 // walk does what the present step asks for, and goes on as long as steps are
 // done.
 func (p *pass) walk() Decision {
+	p.backToUnwritten()
 	for p.state.Step < len(p.state.Steps) {
 		waiting := p.awaitStep()
 		if waiting == nil {
@@ -173,7 +174,7 @@ func (p *pass) walk() Decision {
 // now: a manager that was dead for an hour finds pods that only begin to start.
 func (p *pass) nextStepSince() time.Time {
 	written, next := p.Traffic.Since, p.state.Step+1
-	if next < len(p.state.Steps) && p.state.Steps[next].Kind == spec.Wait &&
+	if next < len(p.state.Steps) && p.state.Steps[next].Kind == spec.Wait && !p.unwritten() &&
 		behaviours[p.state.presentStep().Kind].moves() && written.After(p.state.StepSince) && written.Before(p.Now) {
 		return written
 	}
@@ -195,18 +196,24 @@ func (p *pass) awaitStep() *Decision {
 	return does.await(p, step)
 }
 
-// awaitLeave is nil where the rollout may leave the present step. It waits for a
-// Pass and for gates where the next step gives the canary more traffic, and
-// before the promotion.
+// awaitLeave is nil where the rollout may leave the present step. It waits for the
+// write of its traffic; for a Pass and for gates where the next step gives the canary
+// more traffic, and before the promotion.
 func (p *pass) awaitLeave() *Decision {
 	point := spec.GatePromotion
 	if next := p.state.Step + 1; next < len(p.state.Steps) {
-		if !adds(p.state.Steps[next], p.state.Weight) {
-			return nil
+		switch step := p.state.Steps[next]; {
+		case !behaviours[step.Kind].moves() && p.granting:
+			return nil // one decision grants the traffic and begins the wait: a person is told once
+		case !adds(step, p.state.Weight):
+			return p.awaitWritten()
 		}
 		point = spec.GateRise
 	}
 	if waiting := p.awaitPass(); waiting != nil {
+		return waiting
+	}
+	if waiting := p.awaitWritten(); waiting != nil {
 		return waiting
 	}
 	return p.awaitGates(point)

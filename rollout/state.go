@@ -3,6 +3,7 @@ package rollout
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -12,11 +13,19 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// State is what a rollout must remember. It is stored on the canary Deployment
-// (AnnotationState), an object that is Headgate's own: on the user's Deployment
-// every write would bump the generation and be copied to the ReplicaSets, from
-// where `kubectl rollout undo` brings it back.
+// State is what a rollout must remember. It is stored in a condition of the user's
+// Deployment (spec.ConditionState), in the same write as the condition that a person
+// reads. A write to the status raises no generation and is copied to no ReplicaSet, so
+// no other controller writes after it. An annotation would make the Deployment
+// controller write three times, and `kubectl rollout undo` would bring it back. The
+// canary Deployment is created with the first state in an annotation
+// (spec.AnnotationState), because a status cannot be created. That one counts until
+// there is a condition that is about this canary.
 type State struct {
+	// Form is stateForm. An older Headgate does not know this field, and so it refuses the
+	// state. Otherwise it would take the first state, on the canary, for the present one.
+	Form int `json:"form,omitempty"`
+
 	Rollout  string `json:"rollout"`  // value of AnnotationRollout that it is about
 	Template string `json:"template"` // fingerprint of the pod template it is about
 	Mode     Mode   `json:"mode"`
@@ -94,6 +103,10 @@ type Tally struct {
 	Inconclusive int       `json:"inconclusive,omitempty"` // in a row
 	Errors       int       `json:"errors,omitempty"`       // in a row
 
+	// Told is the last verdict that was an event: the next one of the same kind is no
+	// news, at any weight.
+	Told Verdict `json:"told,omitempty"`
+
 	// Ignored is since when every measurement that had an answer found that the
 	// router ignores the canary. Zero: the last one did not.
 	Ignored time.Time `json:"ignored,omitzero"`
@@ -114,6 +127,9 @@ const (
 	ModeRetiring    Mode = "Retiring"    // the canary serves no purpose any more
 )
 
+// stateForm is raised when an older Headgate would misunderstand a state.
+const stateForm = 2
+
 // Encode is the inverse of DecodeState.
 func (s State) Encode() (string, error) {
 	b, err := json.Marshal(s)
@@ -127,13 +143,13 @@ func DecodeState(text string) (State, error) {
 	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&s); err != nil {
-		return State{}, fmt.Errorf("annotation %s: %w", spec.AnnotationState, err)
+		return State{}, err
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return State{}, fmt.Errorf("annotation %s: there is text after the state", spec.AnnotationState)
+		return State{}, errors.New("there is text after the state")
 	}
 	if err := s.validate(); err != nil {
-		return State{}, fmt.Errorf("annotation %s: %w", spec.AnnotationState, err)
+		return State{}, err
 	}
 	return s, nil
 }
@@ -195,7 +211,7 @@ func (s State) granted() bool {
 func (s *State) grant(weight int, match spec.Match) {
 	s.Weight, s.Match = weight, match
 	s.InForce = time.Time{}
-	s.Tally = Tally{Failures: s.Tally.Failures}
+	s.Tally = Tally{Failures: s.Tally.Failures, Told: s.Tally.Told}
 }
 
 // plannedMatch is what the steps up to the present one match: the last header and

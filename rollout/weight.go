@@ -36,17 +36,56 @@ func (p *pass) awaitSplit(weight int) *Decision {
 			return waiting
 		}
 		p.state.grant(weight, match)
+		p.granting = true
 		if p.Traffic.Routed && p.Traffic.Current {
 			p.state.Split = slices.Clone(p.Traffic.Ingresses) // one that is missing from now on was taken away
 		}
 	}
-	if !p.Traffic.isAt(weight, match) {
-		d := p.stay(reason.WeightSet, fmt.Sprintf("%s, weight %d%s", p.stepOf(), weight, match.Besides()))
-		return &d
-	}
-	p.state.InForce = p.Traffic.Since.Add(p.Settle)
-	p.state.Split = slices.Clone(p.Traffic.Ingresses)
+	p.seeWritten()
 	return nil
+}
+
+// unwritten says whether the granted traffic is still to be written.
+func (p *pass) unwritten() bool {
+	s := p.state
+	return s.hasTraffic() && s.InForce.IsZero() && !p.Traffic.isAt(s.Weight, s.Match)
+}
+
+// seeWritten notes since when the granted traffic is in force, if it is written.
+func (p *pass) seeWritten() {
+	s := &p.state
+	if s.InForce.IsZero() && p.Traffic.isAt(s.Weight, s.Match) {
+		s.InForce = p.Traffic.Since.Add(p.Settle)
+		s.Split = slices.Clone(p.Traffic.Ingresses)
+	}
+}
+
+// backToUnwritten goes back to the step whose traffic was granted and not written,
+// because of a kill or a refusal: its pods may be gone meanwhile, its deadline goes on,
+// and a wait after it counts from the write.
+func (p *pass) backToUnwritten() {
+	s := &p.state
+	if step := s.presentStep(); !s.hasTraffic() || step.Kind != "" && behaviours[step.Kind].moves() {
+		return
+	}
+	if p.seeWritten(); s.Paused || !p.unwritten() {
+		return
+	}
+	for at, step := range slices.Backward(s.Steps[:s.Step]) {
+		if behaviours[step.Kind].moves() {
+			s.begin(at, s.StepSince)
+			return
+		}
+	}
+}
+
+// awaitWritten is nil where the granted traffic is written.
+func (p *pass) awaitWritten() *Decision {
+	if !p.unwritten() {
+		return nil
+	}
+	d := p.stay(reason.WeightSet, fmt.Sprintf("%s, weight %d%s", p.stepOf(), p.state.Weight, p.state.Match.Besides()))
+	return &d
 }
 
 // awaitPassAgain is nil unless another verdict followed the Pass that led to the
@@ -114,6 +153,9 @@ func (p *pass) untilDeadline(missed string, because reason.Reason, what string) 
 	deadline := p.state.StepSince.Add(p.progressDeadline())
 	if deadline.After(p.Now) {
 		d := p.stay(because, what)
+		if p.brief = p.isBrief(because); p.brief {
+			d.Reason, d.Message, d.Again = "", "", Earliest(d.Again, p.state.StepSince.Add(patience))
+		}
 		if because == reason.CanaryStarting && !p.Traffic.Routed && p.SpecErr == nil && p.Problem == nil {
 			d = p.routesWithoutTraffic(d)
 		}

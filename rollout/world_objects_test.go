@@ -186,11 +186,38 @@ func (w *world) saw(c apisim.Change) {
 }
 
 func (w *world) sawStable(dep *appsv1.Deployment) {
+	w.manager.dirty = true // its watch sees every write of the Deployment, also of the state
 	d := &w.web
 	d.webSpec, d.generation = readWebSpec(dep), int(dep.Generation)
 	for _, c := range dep.Status.Conditions {
 		if c.Type == spec.ConditionType {
 			d.reason, d.message = reason.Reason(c.Reason), c.Message
+		}
+	}
+	w.sawState()
+}
+
+// stateCondition is the condition that holds the state. nil: there is none.
+func stateCondition(dep *appsv1.Deployment) *appsv1.DeploymentCondition {
+	for i := range dep.Status.Conditions {
+		if dep.Status.Conditions[i].Type == spec.ConditionState {
+			return &dep.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// sawState reads the state: it is on the user's Deployment, or still on the canary as
+// that was created.
+func (w *world) sawState() {
+	canary := apisim.Get[*appsv1.Deployment](w.api, namespace, canaryName)
+	if w.canary == nil || canary == nil {
+		return
+	}
+	w.canary.state = canary.Annotations[spec.AnnotationState]
+	if c := stateCondition(w.stable()); c != nil {
+		if text, is := strings.CutPrefix(c.Message, fmt.Sprintf("canary %s: ", canary.UID)); is {
+			w.canary.state = text
 		}
 	}
 }
@@ -204,7 +231,8 @@ func (w *world) sawCanary(c apisim.Change) {
 	if w.canary == nil {
 		w.canary = &canaryDeployment{}
 	}
-	w.canary.state, w.canary.set.template = dep.Annotations[spec.AnnotationState], versionOf(dep.Spec.Template)
+	w.canary.set.template = versionOf(dep.Spec.Template)
+	w.sawState()
 	if !dep.Spec.Paused {
 		w.resize(&w.canary.set, int(*dep.Spec.Replicas))
 	}

@@ -373,7 +373,12 @@ func (w *world) damage() {
 	if w.canary == nil {
 		return
 	}
-	w.say("person", "damages the state annotation")
+	w.say("person", "damages the state")
+	if out := w.stable().DeepCopy(); stateCondition(out) != nil {
+		about, _, _ := strings.Cut(stateCondition(out).Message, ": ")
+		stateCondition(out).Message = about + `: {"rollout":`
+		must(w.api.UpdateStatus(out))
+	}
 	rewrite(w, canaryName, func(dep *appsv1.Deployment) { set(dep, spec.AnnotationState, `{"rollout":`) })
 	w.publish()
 }

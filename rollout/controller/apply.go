@@ -24,8 +24,8 @@ import (
 //
 //  1. takeTraffic: after a failure or an abort, nothing is more urgent. If it fails,
 //     2 and 3 still follow, and nothing after them. So it gets half of the time.
-//  2. writeCanary: one write stores the state and sets the replicas. So the state
-//     says what steps 5, 6 and 8 do before they do it.
+//  2. writeCanary: the state first, then the replicas of the canary. So the state says
+//     what everything that follows does, before it is done.
 //  3. reportNotes: what happened is reported once it is in the state. A kill before
 //     this loses the event; the other order could report it twice.
 //  4. holdScaleDown: nothing may shrink stable while the canary has its traffic, so
@@ -34,23 +34,26 @@ import (
 //  6. applyJob: a Job tests the canary with the traffic of its step, so this comes
 //     after 5.
 //  7. removeLeftovers: only where somebody deleted the canary Deployment.
-//  8. recordRelease: a template is on record before it is released.
+//  8. recordRelease: a template is on record before it is released, and why.
 //  9. writeStable: one write for hold and phase. The reason for a release is in the
 //     state since 2.
 //  10. report: the condition and the event say what is true now. After a refused write
 //     this comes last: the condition says WriteRefused until every write succeeds.
 //     Otherwise 11 or 12, refused again, would change it back in every pass.
 //  11. freeScaleDown: autoscalers that see the load may shrink stable again.
-//  12. removeCanary: the canary Deployment holds the state, so it is deleted last.
+//  12. removeCanary: nothing else is left. Then report comes last: one write says how
+//     the rollout ended and forgets its state. After a kill before it, the state
+//     without a canary tells the next pass what to report.
 //
-// A write to a Deployment applies only to the generation that was read: an
-// observation that is stale writes nothing.
+// A write to a Deployment applies only to the generation and to the state that were
+// read: an observation that is stale writes nothing.
 func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision) error {
+	removes := d.Canary == nil && s.canaryDep != nil
 	steps := []func(context.Context, *snapshot, rollout.Decision) error{
 		r.writeCanary, r.reportNotes, r.holdScaleDown, r.addTraffic, r.adoptPods,
 		r.applyJob, r.removeLeftovers, r.recordRelease, r.writeStable,
 	}
-	if s.Stable.Reason != reason.WriteRefused {
+	if s.Stable.Reason != reason.WriteRefused && !removes {
 		steps = append(steps, r.report, r.freeScaleDown, r.removeCanary)
 	} else {
 		steps = append(steps, r.freeScaleDown, r.removeCanary, r.report)
@@ -58,6 +61,7 @@ func (r *Reconciler) apply(ctx context.Context, s *snapshot, d rollout.Decision)
 	taking, cancel := context.WithTimeout(ctx, takeTrafficTimeout)
 	failed := r.takeTraffic(taking, s, d)
 	cancel()
+	s.early = failed == nil && s.Stable.Reason != reason.WriteRefused
 	if failed != nil {
 		// The verdict goes on record all the same: of two canary Ingresses one may be
 		// deleted, and without a record the next pass would create it again.
@@ -112,26 +116,51 @@ func (r *Reconciler) writeCanary(ctx context.Context, s *snapshot, d rollout.Dec
 		s.target.Extra.AddTo(s.canaryDep)
 		return r.createCanary(ctx, s.dep, s.canaryDep)
 	}
-	same := s.canaryDep.Annotations[spec.AnnotationState] == state && *s.canaryDep.Spec.Replicas == d.Canary.Replicas
-	if same && s.target.Extra.On(s.canaryDep) {
+	if err := r.writeState(ctx, s, d); err != nil {
+		return err
+	}
+	return r.resizeCanary(ctx, s, d.Canary.Replicas)
+}
+
+// resizeCanary sets the replicas of the canary Deployment. The state says already why:
+// it is read again from the API server, because a leader whose cache is behind may have
+// had nothing to write there.
+func (r *Reconciler) resizeCanary(ctx context.Context, s *snapshot, replicas int32) error {
+	if *s.canaryDep.Spec.Replicas == replicas && s.target.Extra.On(s.canaryDep) {
 		return nil
 	}
-	s.canaryDep, err = r.patchDeployment(ctx, s.canaryDep, canaryPatch(state, d.Canary.Replicas, s.target.Extra))
+	_, err := r.confirmUnchanged(ctx, s.dep)
+	if err != nil {
+		return err
+	}
+	s.canaryDep, err = r.patchDeployment(ctx, s.canaryDep, canaryPatch(replicas, s.target.Extra))
 	return err
 }
 
-// patchDeployment merges p into dep and returns the result. It fails with errStale if
-// somebody wrote the spec or an annotation of dep since it was read. A newer status is
-// no reason to fail, and it tries again: pods come and go while metrics are measured,
-// and a failure would lose the verdict.
+// patchDeployment merges p into dep and returns the result, as whileUnchanged.
 func (r *Reconciler) patchDeployment(ctx context.Context, dep *appsv1.Deployment, p deploymentPatch) (*appsv1.Deployment, error) {
-	out, version := dep.DeepCopy(), dep.ResourceVersion
-	err := retry.RetryOnConflict(wait.Backoff{Steps: 5}, func() error { // at once: it has read the newest version
+	out := dep.DeepCopy()
+	err := r.whileUnchanged(ctx, dep, func(version string) error {
 		patch, err := p.encode(version)
 		if err != nil {
 			return err
 		}
-		err = r.Client.Patch(ctx, out, client.RawPatch(types.MergePatchType, patch), fieldOwner)
+		return r.Client.Patch(ctx, out, client.RawPatch(types.MergePatchType, patch), fieldOwner)
+	})
+	if err != nil {
+		return dep, fmt.Errorf("writing Deployment %s: %w", dep.Name, err)
+	}
+	return out, nil
+}
+
+// whileUnchanged calls write with the version of dep that it is to change. It fails with
+// errStale if somebody wrote the spec, an annotation or the state since dep was read. A
+// newer status is no reason to fail, and it tries again: pods come and go while metrics
+// are measured, and a failure would lose the verdict.
+func (r *Reconciler) whileUnchanged(ctx context.Context, dep *appsv1.Deployment, write func(version string) error) error {
+	version := dep.ResourceVersion
+	return retry.RetryOnConflict(wait.Backoff{Steps: 5}, func() error { // at once: it has read the newest version
+		err := write(version)
 		if !apierrors.IsConflict(err) {
 			return err
 		}
@@ -142,10 +171,6 @@ func (r *Reconciler) patchDeployment(ctx context.Context, dep *appsv1.Deployment
 		version = live.ResourceVersion
 		return err
 	})
-	if err != nil {
-		return dep, fmt.Errorf("writing Deployment %s: %w", dep.Name, err)
-	}
-	return out, nil
 }
 
 // addTraffic sets the weight and the match of d. It also lets the Router update
@@ -207,17 +232,17 @@ func (r *Reconciler) confirmRelease(ctx context.Context, s *snapshot) error {
 	return nil
 }
 
-// confirmUnchanged reads dep from the API server. It fails with errStale if dep is gone
-// or the generation is another one. A write to the spec or to an annotation of a Deployment
-// raises the generation. A write to the status does not, so a pod that becomes
-// Available is no reason to start over.
+// confirmUnchanged reads dep from the API server. It fails with errStale if dep is gone,
+// or the generation or the state is another one. A write to the spec or to an annotation
+// of a Deployment raises the generation. A write to the status does not, so a pod that
+// becomes Available is no reason to start over.
 func (r *Reconciler) confirmUnchanged(ctx context.Context, dep *appsv1.Deployment) (*appsv1.Deployment, error) {
 	live := &appsv1.Deployment{}
 	err := r.Live.Get(ctx, client.ObjectKeyFromObject(dep), live)
 	if client.IgnoreNotFound(err) != nil {
 		return nil, fmt.Errorf("confirming Deployment %s: %w", dep.Name, err)
 	}
-	if err != nil || live.UID != dep.UID || live.Generation != dep.Generation {
+	if err != nil || live.UID != dep.UID || live.Generation != dep.Generation || !sameState(live, dep) {
 		return nil, errStale
 	}
 	return live, nil
@@ -247,7 +272,8 @@ func (r *Reconciler) writeStable(ctx context.Context, s *snapshot, d rollout.Dec
 	if len(annotations) == 0 {
 		return nil
 	}
-	_, err := r.patchDeployment(ctx, s.dep, deploymentPatch{annotations: annotations, spec: fields})
+	dep, err := r.patchDeployment(ctx, s.dep, deploymentPatch{annotations: annotations, spec: fields})
+	s.dep = dep
 	return err
 }
 
@@ -275,7 +301,10 @@ func (r *Reconciler) removeCanary(ctx context.Context, s *snapshot, d rollout.De
 	if err := r.dismissPods(ctx, s); err != nil {
 		return err
 	}
-	return client.IgnoreNotFound(r.Client.Delete(ctx, s.canaryDep, client.Preconditions{
-		UID: &s.canaryDep.UID, ResourceVersion: &s.canaryDep.ResourceVersion,
-	}))
+	err := r.Client.Delete(ctx, s.canaryDep, client.Preconditions{UID: &s.canaryDep.UID, ResourceVersion: &s.canaryDep.ResourceVersion})
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	s.canaryDep = nil
+	return nil
 }

@@ -61,10 +61,10 @@ func (l *ledger) funcs() interceptor.Funcs {
 			return c.Delete(ctx, obj, opts...)
 		},
 		SubResourcePatch: func(
-			_ context.Context, _ client.Client, sub string, obj client.Object, _ client.Patch, _ ...client.SubResourcePatchOption,
+			ctx context.Context, c client.Client, sub string, obj client.Object, p client.Patch, opts ...client.SubResourcePatchOption,
 		) error {
 			l.note("patch %s of %s", sub, obj.GetName())
-			return nil
+			return c.SubResource(sub).Patch(ctx, obj, p, opts...)
 		},
 	}
 }
@@ -77,6 +77,19 @@ type fixture struct {
 
 func split(weight int) rollout.RoutesGoal {
 	return rollout.RoutesGoal{Kind: rollout.SplitRoutes, Weight: weight}
+}
+
+// storedState is the message of the condition with the state.
+func storedState(t *testing.T, s fixture) string {
+	t.Helper()
+	dep := &appsv1.Deployment{}
+	if err := s.Live.Get(t.Context(), client.ObjectKeyFromObject(s.dep), dep); err != nil {
+		t.Fatal(err)
+	}
+	if c := findCondition(dep, spec.ConditionState); c != nil {
+		return c.Message
+	}
+	return ""
 }
 
 // newFixture is a rollout with a canary of 2 pods at weight 50.
@@ -111,20 +124,24 @@ func TestApplyOrder(t *testing.T) {
 	}{
 		"after bad news the first write takes the traffic away": {
 			decision: rollout.Decision{Reason: reason.AnalysisFailed, Canary: goal, Phase: spec.RolledBack},
-			want:     []string{"remove routes", "patch web-canary", "patch web", "patch status of web"},
+			want:     []string{"remove routes", "patch status of web", "patch web"},
 		},
 		"a rise is on record before it is made": {
 			decision: rollout.Decision{Canary: goal, Routes: split(75), Phase: spec.Pending},
-			want:     []string{"patch web-canary", "weight 75"},
+			want:     []string{"patch status of web", "weight 75"},
+		},
+		"what the canary grows for is on record before it grows": {
+			decision: rollout.Decision{Canary: &rollout.CanaryGoal{State: goal.State, Replicas: 3}, Routes: split(50), Phase: spec.Pending},
+			want:     []string{"patch status of web", "patch web-canary", "weight 50"},
 		},
 		"the reason for a release is on record before the release": {
 			decision: rollout.Decision{Canary: goal, Routes: split(50), Hold: rollout.Release, Phase: spec.Promoting},
-			want:     []string{"patch web-canary", "weight 50", "patch web"},
+			want:     []string{"patch status of web", "weight 50", "patch web"},
 		},
 		"the record goes last": {
 			decision: rollout.Decision{Reason: reason.Promoted},
 			gone:     true,
-			want:     []string{"patch web", "patch status of web", "remove services", "delete web-canary"},
+			want:     []string{"patch web", "remove services", "delete web-canary", "patch status of web"},
 		},
 		"the record stays while there are routes": {
 			decision: rollout.Decision{Phase: spec.Pending},
@@ -132,17 +149,17 @@ func TestApplyOrder(t *testing.T) {
 		},
 		"nothing shrinks stable once it may get its traffic back": {
 			decision: rollout.Decision{Canary: goal, Routes: split(75), Phase: spec.Pending, HoldScaleDown: true},
-			want:     []string{"patch web-canary", "hold autoscalers", "weight 75"},
+			want:     []string{"patch status of web", "hold autoscalers", "weight 75"},
 		},
 		"autoscalers are free again before the record goes": {
 			decision: rollout.Decision{Reason: reason.Promoted},
 			gone:     true,
 			held:     true,
-			want:     []string{"patch web", "patch status of web", "free autoscalers", "remove services", "delete web-canary"},
+			want:     []string{"patch web", "free autoscalers", "remove services", "delete web-canary", "patch status of web"},
 		},
 		"a command is taken in the same write as the phase": {
 			decision: rollout.Decision{Canary: goal, Routes: rollout.RoutesGoal{Kind: rollout.KeepRoutes}, Phase: spec.Paused, TakeCommand: true},
-			want:     []string{"patch web-canary", "patch web"},
+			want:     []string{"patch status of web", "patch web"},
 		},
 	}
 	for name, tt := range tests {
@@ -198,16 +215,12 @@ func TestApplyStale(t *testing.T) {
 	})
 	t.Run("a status that was written meanwhile loses no verdict", func(t *testing.T) {
 		s := newFixture(t)
-		touch(t, s, s.canaryDep.DeepCopy(), 0)
+		touch(t, s, s.dep.DeepCopy(), 0)
 		d := rollout.Decision{Canary: &rollout.CanaryGoal{State: rollout.State{Rollout: "7", Why: reason.AnalysisFailed}, Replicas: 2}}
 		if err := s.writeCanary(t.Context(), s.snapshot, d); err != nil {
 			t.Fatal(err)
 		}
-		canary := &appsv1.Deployment{}
-		if err := s.Live.Get(t.Context(), client.ObjectKeyFromObject(s.canaryDep), canary); err != nil {
-			t.Fatal(err)
-		}
-		if state := canary.Annotations[spec.AnnotationState]; !strings.Contains(state, "AnalysisFailed") {
+		if state := storedState(t, s); !strings.Contains(state, "AnalysisFailed") {
 			t.Errorf("the state is %s", state)
 		}
 	})
@@ -227,6 +240,28 @@ func TestApplyStale(t *testing.T) {
 		err := s.addTraffic(t.Context(), s.snapshot, rollout.Decision{Routes: split(75)})
 		if !errors.Is(err, errStale) || len(s.ledger.writes) > 0 {
 			t.Errorf("addTraffic() = %v, writes %v; want errStale and none", err, s.ledger.writes)
+		}
+	})
+	t.Run("nothing is written over a newer state, and no traffic is added for an older one", func(t *testing.T) {
+		s := newFixture(t)
+		dep := s.dep.DeepCopy()
+		newer := appsv1.DeploymentCondition{Type: spec.ConditionState, Message: "canary : {}"}
+		dep.Status.Conditions = append(dep.Status.Conditions, newer)
+		if err := s.Live.(client.Client).Status().Update(t.Context(), dep); err != nil {
+			t.Fatal(err)
+		}
+		goal := &rollout.CanaryGoal{State: rollout.State{Rollout: "7", Weight: 75}, Replicas: 2}
+		for what, err := range map[string]error{
+			"writeCanary":  s.writeCanary(t.Context(), s.snapshot, rollout.Decision{Canary: goal}),
+			"addTraffic":   s.addTraffic(t.Context(), s.snapshot, rollout.Decision{Routes: split(75)}),
+			"resizeCanary": s.resizeCanary(t.Context(), s.snapshot, 3),
+		} {
+			if !errors.Is(err, errStale) {
+				t.Errorf("%s() = %v, want errStale", what, err)
+			}
+		}
+		if state := storedState(t, s); state != newer.Message {
+			t.Errorf("the state is %s", state)
 		}
 	})
 	t.Run("traffic is not added for an older canary", func(t *testing.T) {

@@ -52,6 +52,9 @@ type Reconciler struct {
 	underway    underway
 	startChecks startChecks
 	previews    previews
+	memory      memory
+	untold      messages // in the condition; the event is still to come
+	refusals    messages // events of refusals that the condition does not have
 
 	measurements questions[rollout.Measurement]
 	gateAnswers  questions[rollout.GateAnswer]
@@ -69,6 +72,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.forgetUnawaited(req.NamespacedName, rollout.Needs{})
 		r.startChecks.forget(req.NamespacedName)
 		r.previews.forget(req.NamespacedName)
+		r.memory.forget(req.NamespacedName)
+		r.untold.forget(req.NamespacedName)
+		r.refusals.forget(req.NamespacedName)
 		return requeueIfStale(r.freeAllScaleDown(ctx, req.NamespacedName))
 	}
 	decision, err := r.decide(ctx, s)

@@ -51,6 +51,9 @@ func TestCanaryGetsExtraMetaAmidARollout(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.canaryDep.Annotations[spec.AnnotationState] = text
+	if err := s.Live.(client.Client).Update(t.Context(), s.canaryDep); err != nil {
+		t.Fatal(err)
+	}
 	for range 3 {
 		if err := s.writeCanary(t.Context(), s.snapshot, rollout.Decision{Canary: goal}); err != nil {
 			t.Fatal(err)

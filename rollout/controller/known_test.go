@@ -124,7 +124,7 @@ func TestAReleaseIsOnRecordFirst(t *testing.T) {
 	if err := s.apply(t.Context(), s.snapshot, d); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"patch status of web", "patch web", "patch status of web"}
+	want := []string{"patch status of web", "patch web"}
 	if diff := cmp.Diff(want, s.ledger.writes); diff != "" {
 		t.Errorf("writes (-want +got):\n%s", diff)
 	}

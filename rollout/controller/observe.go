@@ -34,6 +34,8 @@ type snapshot struct {
 	leftovers       bool      // there are canary routes or Services, and no canary Deployment
 	analysis        Analysis  // nil: none is configured, or it cannot be read
 	previewErr      error     // why the preview could not be written
+	early           bool      // the condition may be told together with the state
+	told            bool      // it was; the event is still to come
 	freeScaleDownAt time.Time // when to free the autoscalers that freeScaleDown left held; zero: never
 	startCheckAt    time.Time // when checkStart checks again what it found in the way; zero: not again
 }
@@ -125,6 +127,7 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *snapshot) error {
 	key := types.NamespacedName{Namespace: s.dep.Namespace, Name: canaryName(s.dep)}
 	switch err := r.Client.Get(ctx, key, canary); {
 	case apierrors.IsNotFound(err):
+		s.observeEnd()
 		return r.observeLeftovers(ctx, s)
 	case err != nil:
 		return err
@@ -139,7 +142,8 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *snapshot) error {
 	}
 	s.canaryDep = canary
 	s.Canary = &rollout.CanaryStatus{Replicas: *canary.Spec.Replicas, Template: fingerprint(canary.Spec.Template)}
-	s.Canary.State, s.Canary.StateErr = rollout.DecodeState(canary.Annotations[spec.AnnotationState])
+	s.Canary.Stored, s.Canary.StateErr = s.observeState()
+	s.Canary.State = r.memory.recall(s)
 	if canary.Status.ObservedGeneration > 0 {
 		s.Canary.Available = canary.Status.AvailableReplicas
 	}

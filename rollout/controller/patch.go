@@ -5,15 +5,14 @@ import (
 	"fmt"
 
 	"github.com/headgate/headgate/rollout"
-	"github.com/headgate/headgate/rollout/spec"
 )
 
-// canaryPatch sets state and replicas of the canary Deployment. The operator's labels
+// canaryPatch sets the replicas of the canary Deployment. The operator's labels
 // and annotations go with them: a policy that requires one may refuse every write of
 // an object that lacks it.
-func canaryPatch(state string, replicas int32, extra rollout.ExtraMeta) deploymentPatch {
+func canaryPatch(replicas int32, extra rollout.ExtraMeta) deploymentPatch {
 	patch := deploymentPatch{
-		annotations: map[string]any{spec.AnnotationState: state},
+		annotations: map[string]any{},
 		spec:        map[string]any{"replicas": replicas},
 	}
 	for key, value := range extra.Annotations {

@@ -50,7 +50,7 @@ func TestApplyGoesOnWithoutThePreview(t *testing.T) {
 			t.Fatal(err)
 		}
 		last := s.ledger.writes[len(s.ledger.writes)-1]
-		if last != "patch status of web" || !errors.Is(s.previewErr, errPreviewQuota) {
+		if last != "patch web" || !errors.Is(s.previewErr, errPreviewQuota) {
 			t.Errorf("weight %d: last write %q, error %v", weight, last, s.previewErr)
 		}
 	}
@@ -110,16 +110,16 @@ func TestReconcileGoesOnWithoutThePreview(t *testing.T) {
 			t.Fatalf("Reconcile() = %v, want the refusal, so that the preview is tried again soon", err)
 		}
 	}
-	canary := &appsv1.Deployment{}
-	if err := r.Live.Get(t.Context(), client.ObjectKey{Namespace: dep.Namespace, Name: "web-canary"}, canary); err != nil {
-		t.Fatal(err)
-	}
-	state, err := rollout.DecodeState(canary.Annotations[spec.AnnotationState])
-	if err != nil || state.Step != 1 || !state.PreviewDropped {
-		t.Errorf("the state is %+v, %v", state, err)
-	}
 	if err := r.Live.Get(t.Context(), key, dep); err != nil {
 		t.Fatal(err)
+	}
+	_, text, err := stateOf(dep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := rollout.DecodeState(text)
+	if err != nil || state.Step != 1 || !state.PreviewDropped {
+		t.Errorf("the state is %+v, %v", state, err)
 	}
 	if got := conditionOf(dep); got.Reason != string(reason.AwaitingPromotion) ||
 		!strings.HasSuffix(got.Message, `exceeded quota: q, limited: 2`) {

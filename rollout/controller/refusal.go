@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/reason"
@@ -89,9 +90,15 @@ func (r *Reconciler) reportRefusal(ctx context.Context, s *snapshot, d rollout.D
 		return nil
 	}
 	report := rollout.Decision{Reason: reason.WriteRefused, Message: message, Phase: s.Stable.Phase}
-	if err := r.writeConditions(ctx, s, []condition{s.outcomeCondition(report)}); err != nil {
+	key, note := client.ObjectKeyFromObject(s.dep), rollout.Note{Reason: report.Reason, Message: message}
+	told := r.refusals.is(key, message)
+	err = r.writeConditions(ctx, s, []condition{s.outcomeCondition(report)})
+	if told || err != nil && refused(err) == nil {
 		return err
 	}
-	r.emit(ctx, s, "Refused", rollout.Note{Reason: report.Reason, Message: message})
-	return nil
+	if err != nil { // The condition is refused too. The event is all that the user sees of it.
+		r.refusals.set(key, message)
+	}
+	r.emit(ctx, s, "Refused", note)
+	return err
 }

@@ -2,13 +2,11 @@ package controller
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -17,22 +15,47 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// report writes the condition. If that changes it, report also emits an event with
-// the same reason and message. The condition shows the next reconcile what was
-// reported, so that nothing is reported twice.
+// report writes the condition, if that is still to do. If that changes it, report also
+// emits an event with the same reason and message. The condition shows the next
+// reconcile what was reported, so that nothing is reported twice.
 func (r *Reconciler) report(ctx context.Context, s *snapshot, d rollout.Decision) error {
-	r.Metrics.record(client.ObjectKeyFromObject(s.dep), s.Observation, d)
-	conditions := s.recordConditions(d)
-	c := s.condition
-	told := d.Reason == "" || c != nil && c.Reason == string(d.Reason) && c.Message == d.Message
-	if !told {
+	key := client.ObjectKeyFromObject(s.dep)
+	r.Metrics.record(key, s.Observation, d)
+	conditions, news := append(s.recordConditions(d), s.forgetState()...), s.isNews(d)
+	if news && !s.told {
 		conditions = append(conditions, s.outcomeCondition(d))
 	}
-	if err := r.writeConditions(ctx, s, conditions); err != nil || told {
+	err := r.writeConditions(ctx, s, conditions)
+	if err != nil || !news && !r.untold.is(key, d.Message) {
 		return err
 	}
+	r.untold.forget(key)
 	r.emit(ctx, s, eventAction(d), rollout.Note{Reason: d.Reason, Message: d.Message})
 	return nil
+}
+
+// isNews says whether the condition of d differs from the one that was observed.
+func (s *snapshot) isNews(d rollout.Decision) bool {
+	c := s.condition
+	return d.Reason != "" && (c == nil || c.Reason != string(d.Reason) || c.Message != d.Message)
+}
+
+// tellEarly returns the conditions of d for a write that comes before the rest of d is
+// done. A refusal of the rest takes the place of that condition. The event comes once the
+// rest is done. None: they are there, or are to come last. More traffic is told when it
+// is written: a person may answer to it, with promote for example, and a manager that was
+// killed before would take that for a word about the step before.
+func (r *Reconciler) tellEarly(s *snapshot, d rollout.Decision) []condition {
+	if !s.early || s.told {
+		return nil
+	}
+	conditions := append(s.recordConditions(d), s.forgetState()...)
+	if s.isNews(d) && !d.Routes.Adds(s.Traffic) {
+		s.told = true
+		r.untold.set(client.ObjectKeyFromObject(s.dep), d.Message)
+		conditions = append(conditions, s.outcomeCondition(d))
+	}
+	return conditions
 }
 
 // recordRelease records the template that d releases, before it is released. A kill
@@ -42,7 +65,11 @@ func (r *Reconciler) recordRelease(ctx context.Context, s *snapshot, d rollout.D
 	if d.Hold != rollout.Release {
 		return nil
 	}
-	return r.writeConditions(ctx, s, s.recordConditions(d))
+	conditions := r.tellEarly(s, d)
+	if !s.early {
+		conditions = s.recordConditions(d)
+	}
+	return r.writeConditions(ctx, s, conditions)
 }
 
 // reportNotes emits what happened and does not belong in the condition.
@@ -145,25 +172,25 @@ func (s *snapshot) recordConditions(d rollout.Decision) []condition {
 
 // writeConditions writes conditions of Headgate in one patch. The API server merges
 // the list of conditions by their type, so the conditions of the Deployment controller
-// stay. The write is no reason for the next one to fail: s.dep gets its version, unless
-// somebody else changed the Deployment meanwhile.
+// stay. It fails with errStale if somebody changed the Deployment or the state since they
+// were read. The write is no reason for the next one to fail: s.dep gets its version.
 func (r *Reconciler) writeConditions(ctx context.Context, s *snapshot, conditions []condition) error {
 	if len(conditions) == 0 {
 		return nil
 	}
-	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": conditions}})
-	if err != nil {
-		return fmt.Errorf("encoding a condition: %w", err)
-	}
 	out := s.dep.DeepCopy()
-	err = r.Client.Status().Patch(ctx, out, client.RawPatch(types.StrategicMergePatchType, patch), fieldOwner)
+	err := r.whileUnchanged(ctx, s.dep, func(version string) error {
+		patch, err := encodeConditions(version, conditions)
+		if err != nil {
+			return err
+		}
+		return r.Client.Status().Patch(ctx, out, patch, fieldOwner)
+	})
 	if err != nil {
-		return fmt.Errorf("writing the condition: %w", err)
+		return fmt.Errorf("writing the conditions: %w", err)
 	}
-	s.Stable.Known = knownTemplate(out)
-	if out.Generation == s.dep.Generation {
-		s.dep.ResourceVersion = out.ResourceVersion
-	}
+	s.dep, s.Stable.Known = out, knownTemplate(out)
+	r.refusals.forget(client.ObjectKeyFromObject(out))
 	return nil
 }
 

@@ -65,9 +65,9 @@ var whyItEnded = []Explanation{
 		means("Headgate cannot read what it stored about the rollout, so nobody knows which weight the canary has earned. "+
 			"All traffic goes to stable. A template that was held stays held. If it was released already, the canary is removed "+
 			"and the rolling update goes on."),
-		look("The annotation `headgate.dev/state` on the canary Deployment: somebody edited it, or an older Headgate reads what a newer one "+
-			"wrote."),
-		to("see the state", inNamespace+`get deployment NAME-canary -o jsonpath='{.metadata.annotations.headgate\.dev/state}'`),
+		look("The condition `headgate.dev/State` of the Deployment: somebody edited or removed it, or an older Headgate reads what a newer "+
+			"one wrote. A canary that was created just now has its state in the annotation `headgate.dev/state`."),
+		to("see the state", inNamespace+`get deployment NAME -o jsonpath='{.status.conditions[?(@.type=="headgate.dev/State")].message}'`),
 		showManagerLog, retryIt, shipRolledBack,
 	),
 	row(InvalidAnnotation, warning, in(StaysPending, StaysAtWeight, Idle),

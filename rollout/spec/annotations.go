@@ -29,7 +29,8 @@ const (
 	// AnnotationPhase is on the user's Deployment; see Phase.
 	AnnotationPhase = "headgate.dev/phase"
 
-	// AnnotationState is on the canary Deployment; see State.
+	// AnnotationState is on the canary Deployment: the state that the rollout began
+	// with. What comes after it is in ConditionState.
 	AnnotationState = "headgate.dev/state"
 
 	// AnnotationScaleDown is on a HorizontalPodAutoscaler while Headgate keeps its
@@ -80,6 +81,10 @@ const ConditionType = "headgate.dev/Rollout"
 // ConditionKnown is the type of the condition on the user's Deployment that records the
 // last template which Headgate knows of; see rollout.KnownTemplate.
 const ConditionKnown = "headgate.dev/KnownTemplate"
+
+// ConditionState is the type of the condition on the user's Deployment that holds the
+// state of a rollout; see rollout.State.
+const ConditionState = "headgate.dev/State"
 
 // Phase is the coarse state of a rollout, for scripts and dashboards.
 // No phase at all means that nothing is being rolled out.

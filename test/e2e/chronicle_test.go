@@ -103,19 +103,16 @@ func (c *chronicle) weights() map[string][]int {
 	return all
 }
 
-// drainSince returns when Headgate has seen that the routes of a canary are gone, as the
-// canary's own state says; the zero time if it has not, or if there is no canary. It also
-// returns how long the canary then stays: its Service for routers, and its pods for
-// requests that are under way, unless they are pods of the Deployment by then.
-func drainSince(canary *appsv1.Deployment) (since time.Time, stays time.Duration, err error) {
-	if canary == nil || canary.Annotations[spec.AnnotationState] == "" {
-		return time.Time{}, 0, nil
+// storedState returns the state that is on record on the user's Deployment; the zero State
+// if there is none.
+func storedState(dep *appsv1.Deployment) (rollout.State, error) {
+	for _, c := range dep.Status.Conditions {
+		if c.Type == spec.ConditionState {
+			_, text, _ := strings.Cut(c.Message, ": ")
+			return rollout.DecodeState(text)
+		}
 	}
-	state, err := rollout.DecodeState(canary.Annotations[spec.AnnotationState])
-	if state.Adopted {
-		return state.DrainSince, settle, err
-	}
-	return state.DrainSince, settle + drain, err
+	return rollout.State{}, nil
 }
 
 // check replays all changes and checks the invariants after each: the weight never
@@ -128,6 +125,8 @@ func (c *chronicle) check() {
 		canaries: map[string]*appsv1.Deployment{},
 		routes:   map[string]map[string]int{},
 		unrouted: map[string]bool{},
+		drains:   map[string]time.Time{},
+		stays:    map[string]time.Duration{},
 	}
 	for _, m := range c.inOrder() {
 		switch obj := m.obj.(type) {
@@ -154,10 +153,26 @@ type past struct {
 	canaries map[string]*appsv1.Deployment // by rollout
 	routes   map[string]map[string]int     // weight by rollout and Ingress
 	unrouted map[string]bool               // by rollout: its last Ingress was deleted
+	drains   map[string]time.Time          // by rollout: when Headgate saw that its routes are gone
+	stays    map[string]time.Duration      // by rollout: how long the canary then stays
 	raises   int                           // how often a weight rose
 }
 
 func (p *past) stable(dep *appsv1.Deployment) {
+	p.Helper()
+	state, err := storedState(dep)
+	if err != nil {
+		p.Error(err)
+	}
+	if id := state.Rollout; id != "" {
+		if p.drains[id].IsZero() && !state.DrainSince.IsZero() && len(p.routes[id]) > 0 {
+			p.Errorf("rollout %s drains while it has traffic: %v", id, p.routes[id])
+		}
+		p.drains[id], p.stays[id] = state.DrainSince, settle+drain
+		if state.Adopted { // only its Service goes
+			p.stays[id] = settle
+		}
+	}
 	if hold := dep.Annotations[spec.AnnotationRollout]; hold != p.hold {
 		p.hold = hold
 		if hold != "" {
@@ -174,20 +189,14 @@ func (p *past) canary(m moment, dep *appsv1.Deployment) {
 	// The drain begins after the routes are gone: the numbers of the changes say so. It ends
 	// before the pods go, and that is seen later still: on a busy machine the time between
 	// is only longer.
-	drains, stays, err := drainSince(dep)
-	if err != nil {
-		p.Error(err)
-	}
-	if before, _, _ := drainSince(was); before.IsZero() && !drains.IsZero() && len(p.routes[id]) > 0 {
-		p.Errorf("rollout %s drains while it has traffic: %v", id, p.routes[id])
-	}
+	drains := p.drains[id]
 	if m.gone || was != nil && *dep.Spec.Replicas < *was.Spec.Replicas {
 		switch {
 		case len(p.routes[id]) > 0:
 			p.Errorf("canary pods of rollout %s went while it had traffic: %v", id, p.routes[id])
 		case p.unrouted[id] && drains.IsZero():
 			p.Errorf("canary pods of rollout %s went without a drain", id)
-		case p.unrouted[id] && m.at.Sub(drains) < stays:
+		case p.unrouted[id] && m.at.Sub(drains) < p.stays[id]:
 			p.Errorf("canary pods of rollout %s went %s after their traffic", id, m.at.Sub(drains))
 		}
 	}

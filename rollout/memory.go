@@ -1,0 +1,57 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/headgate/headgate/rollout/reason"
+)
+
+// inMemory says whether s differs from what is stored only in what changes no decision
+// where it is lost: it need not be written. After a restart
+//
+//   - a Pass is measured once more, and the time of a measurement is that of an earlier
+//     one: a new one is due sooner, and one that is older than it was never counts more.
+//     Everything else that a measurement said is stored.
+//   - the weight is found in the routes, and since when. Before the routes are written
+//     anew this is stored.
+//   - the pod template of the canary is seen for the first time again.
+//   - a wait for pods that has just begun begins again.
+func (p *pass) inMemory(s State) bool {
+	if p.Canary == nil || p.Canary.StateErr != nil {
+		return false
+	}
+	stored := p.Canary.Stored
+	stored.Tally.At = s.Tally.At
+	if s.Tally.Last == Pass {
+		stored.Tally.Last, stored.Tally.Told = s.Tally.Last, s.Tally.Told
+	}
+	if p.Plan != nil && p.Plan.InconclusiveLimit == 0 {
+		stored.Tally.Inconclusive = s.Tally.Inconclusive
+	}
+	if p.Plan != nil && p.Plan.ErrorLimit == 0 {
+		stored.Tally.Errors = s.Tally.Errors
+	}
+	if stored.InForce.IsZero() && p.Traffic.isAt(s.Weight, s.Match) {
+		stored.InForce = s.InForce
+	}
+	if stored.CanaryTemplate == "" {
+		stored.CanaryTemplate = s.CanaryTemplate
+	}
+	if p.brief {
+		stored.Step, stored.StepSince, stored.Skipped = s.Step, s.StepSince, s.Skipped
+	}
+	was, err := stored.Encode()
+	is, err2 := s.Encode()
+	return err == nil && err2 == nil && was == is
+}
+
+// patience is how long pods may take to become Available before anybody is told that the
+// next weight waits for them. Most take less: then the next weight is all the news.
+const patience = 5 * time.Second
+
+// isBrief says whether the wait for pods at the present step is too short to be told. It
+// follows a wait that is over, and the condition says until when that was.
+func (p *pass) isBrief(because reason.Reason) bool {
+	return because == reason.CanaryStarting && p.Stable.Reason == reason.Waiting && p.Canary != nil && p.Canary.Trouble == "" &&
+		p.state.StepSince.Add(patience).After(p.Now)
+}

@@ -1,0 +1,86 @@
+package rollout_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
+)
+
+// What changes no decision where it is lost is not stored. Everything else is.
+func TestInMemory(t *testing.T) {
+	pass := func(o *rollout.Observation) { o.Measurement = &rollout.Measurement{Verdict: rollout.Pass} }
+	measured := func(v rollout.Verdict, limit int) func(*rollout.Observation) {
+		return func(o *rollout.Observation) {
+			o.Measurement = &rollout.Measurement{Verdict: v}
+			o.Plan.FailureLimit, o.Plan.ErrorLimit, o.Plan.InconclusiveLimit = 9, limit, limit
+			o.Canary.Stored.Tally.Told, o.Canary.State.Tally.Told = v, v
+		}
+	}
+	starting := func(o *rollout.Observation) { // the wait is over, and the next weight needs a second pod
+		o.Plan, o.Now, o.Stable.Reason = nil, noon.Add(5*time.Minute), reason.Waiting
+	}
+	cases := map[string]struct {
+		change func(*rollout.Observation)
+		want   bool
+	}{
+		"nothing changes":     {func(o *rollout.Observation) { o.Now = noon.Add(time.Second) }, true},
+		"a Pass":              {pass, true},
+		"a Pass after a Pass": {func(o *rollout.Observation) { pass(o); o.Canary.Stored.Tally.Last = rollout.Pass }, true},
+		"a Pass that ends a row of errors": {func(o *rollout.Observation) {
+			pass(o)
+			o.Canary.Stored.Tally.Errors, o.Plan.ErrorLimit = 1, 3
+		}, false},
+		"a Fail":                       {measured(rollout.Fail, 0), false},
+		"an Error in a row":            {measured(rollout.Error, 3), false},
+		"an Inconclusive in a row":     {measured(rollout.Inconclusive, 3), false},
+		"an Error after a stored Pass": {measured(rollout.Error, 0), false},
+		"an Error after an Error, without a limit": {func(o *rollout.Observation) {
+			measured(rollout.Error, 0)(o)
+			o.Canary.Stored.Tally.Last = rollout.Error
+		}, true},
+		"an Error after an Error, with a limit": {func(o *rollout.Observation) {
+			measured(rollout.Error, 3)(o)
+			o.Canary.Stored.Tally.Last = rollout.Error
+		}, false},
+		"routes that were seen": {func(o *rollout.Observation) {
+			o.Canary.State.InForce, o.Canary.Stored.InForce = time.Time{}, time.Time{}
+			o.Canary.State.Split, o.Canary.Stored.Split = []string{"web"}, []string{"web"}
+			o.Traffic.Ingresses = []string{"web"}
+		}, true},
+		"routes that were seen and are to be put right": {func(o *rollout.Observation) {
+			o.Canary.Stored.InForce = time.Time{}
+			o.Traffic.Weight = 90
+		}, false},
+		"the template of the canary, seen for the first time": {func(o *rollout.Observation) { o.Canary.Template = "1f" }, true},
+		"a command":                           {func(o *rollout.Observation) { o.Command = &spec.Command{Verb: spec.VerbPause} }, false},
+		"a wait for pods that has just begun": {starting, true},
+		"a wait for pods that somebody watches": {func(o *rollout.Observation) {
+			starting(o)
+			o.Stable.Reason = reason.AwaitingPromotion
+		}, false},
+		"a wait for pods that are in trouble": {func(o *rollout.Observation) {
+			starting(o)
+			o.Canary.Trouble = "a quota"
+		}, false},
+		"a wait for pods that takes longer": {func(o *rollout.Observation) {
+			starting(o)
+			o.Canary.State.Step, o.Canary.State.StepSince = 2, o.Now.Add(-5*time.Second)
+		}, false},
+		"a state that cannot be read": {func(o *rollout.Observation) { o.Canary.StateErr = errDamaged }, false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := running()
+			o.Canary.State.Tally.Last = rollout.Pass
+			o.Canary.Stored = o.Canary.State
+			c.change(&o)
+			d := rollout.Next(o)
+			if d.Canary == nil || d.Canary.InMemory != c.want {
+				t.Errorf("in memory: %+v, want %v", d.Canary, c.want)
+			}
+		})
+	}
+}
