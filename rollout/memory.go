@@ -21,16 +21,7 @@ func (p *pass) inMemory(s State) bool {
 		return false
 	}
 	stored := p.Canary.Stored
-	stored.Tally.At = s.Tally.At
-	if s.Tally.Last == Pass {
-		stored.Tally.Last, stored.Tally.Told = s.Tally.Last, s.Tally.Told
-	}
-	if p.Plan != nil && p.Plan.InconclusiveLimit == 0 {
-		stored.Tally.Inconclusive = s.Tally.Inconclusive
-	}
-	if p.Plan != nil && p.Plan.ErrorLimit == 0 {
-		stored.Tally.Errors = s.Tally.Errors
-	}
+	stored.Tally.learn(s.Tally, p.Plan)
 	if stored.InForce.IsZero() && p.Traffic.isAt(s.Weight, s.Match) {
 		stored.InForce = s.InForce
 	}
@@ -43,6 +34,20 @@ func (p *pass) inMemory(s State) bool {
 	was, err := stored.Encode()
 	is, err2 := s.Encode()
 	return err == nil && err2 == nil && was == is
+}
+
+// learn takes from is what changes no decision where it is lost.
+func (t *Tally) learn(is Tally, plan *AnalysisPlan) {
+	t.At = is.At
+	if is.Last == Pass {
+		t.Last, t.Told = is.Last, is.Told
+	}
+	if plan != nil && plan.InconclusiveLimit == 0 {
+		t.Inconclusive = is.Inconclusive
+	}
+	if plan != nil && plan.ErrorLimit == 0 {
+		t.Errors = is.Errors
+	}
 }
 
 // patience is how long pods may take to become Available before anybody is told that the

@@ -282,7 +282,8 @@ func (k *oracle) wrote(p *pass, write apisim.Write, before, after snapshot) {
 }
 
 func (k *oracle) wroteRoutes(p *pass, before, after split) {
-	if s := k.stored(k.w.seen.canary); k.w.routes[0].split == splitOf(s) && k.w.routes[1].split == splitOf(s) && k.written[grantOf(s)].IsZero() {
+	s, routes := k.stored(k.w.seen.canary), k.w.routes
+	if routes[0].split == splitOf(s) && routes[1].split == splitOf(s) && k.written[grantOf(s)].IsZero() {
 		k.written[grantOf(s)] = k.w.now
 	}
 	if after.exceeds(before) && p.d.Routes.Kind == rollout.SplitRoutes {
@@ -398,12 +399,13 @@ func (k *oracle) wroteCanary(p *pass, before, after canarySeen) {
 		k.w.fail("the state written cannot be read: %v\n%s", err, after.state)
 	}
 	was, err := k.w.decode(before.state)
+	need := (int32(is.Weight)*max(is.Baseline, p.o.Stable.Replicas, 1) + 99) / 100
 	switch known := before.exists && err == nil; {
 	case !known && splitOf(is).reaches():
 		k.w.fail("a rollout begins with %s", splitOf(is))
 	case !before.exists && is.Mode == rollout.ModeProgressing:
 		k.passedGate(p, is, spec.GateStart)
-	case is.Mode == rollout.ModeProgressing && (int32(is.Weight)*max(is.Baseline, p.o.Stable.Replicas, 1)+99)/100 > max(after.replicas, p.d.Canary.Replicas):
+	case is.Mode == rollout.ModeProgressing && need > max(after.replicas, p.d.Canary.Replicas): // the size comes after the state
 		k.w.fail("%d canary pods for weight %d", after.replicas, is.Weight)
 	case k.dead[trialOf(is)] && is.Mode == rollout.ModeProgressing:
 		k.w.fail("rollout %s goes on after its end", is.Rollout)
