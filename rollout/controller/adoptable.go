@@ -112,9 +112,10 @@ func (r *Reconciler) checkAdoption(ctx context.Context, s *snapshot) error {
 	}
 	s.AdoptionCheck = &rollout.AdoptionCheck{}
 	is := want.DeepCopy()
-	switch err := r.Trial.Create(ctx, is, fieldOwner); {
+	switch err = r.Trial.Create(ctx, is, fieldOwner); {
 	case refused(err) != nil:
 		s.AdoptionCheck.Unfit = "the API server refuses a ReplicaSet for its pods: " + normalizeMessage(refused(err).Error(), canaryName(s.dep))
+		return nil //nolint:nilerr // the refusal is the answer
 	case err != nil:
 		return fmt.Errorf("trying to create ReplicaSet %s: %w", want.GetName(), err)
 	case !templateOf(is).Equal(templateOf(want)):
@@ -129,7 +130,8 @@ func (r *Reconciler) checkAdoption(ctx context.Context, s *snapshot) error {
 // when it is told to end. The caches have no templates of ReplicaSets.
 func (r *Reconciler) oldPodsStopLate(ctx context.Context, s *snapshot) (bool, error) {
 	var sets appsv1.ReplicaSetList
-	if err := r.Live.List(ctx, &sets, client.InNamespace(s.dep.Namespace), client.MatchingLabels(s.dep.Spec.Selector.MatchLabels)); err != nil {
+	selected := client.MatchingLabels(s.dep.Spec.Selector.MatchLabels)
+	if err := r.Live.List(ctx, &sets, client.InNamespace(s.dep.Namespace), selected); err != nil {
 		return false, fmt.Errorf("listing the ReplicaSets of Deployment %s: %w", s.dep.Name, err)
 	}
 	return !slices.ContainsFunc(sets.Items, func(rs appsv1.ReplicaSet) bool {
