@@ -110,13 +110,26 @@ func (scaleStep) skippable() bool                               { return false }
 type waitStep struct{ changesNothing }
 
 func (waitStep) await(p *pass, step spec.Step) *Decision {
-	until := p.state.StepSince.Add(step.Duration)
-	if !until.After(p.Now) {
+	over := p.waitSince().Add(step.Duration)
+	if !over.After(p.Now) {
 		return nil
 	}
+	until := p.state.StepSince.Add(step.Duration) // it stays the same when the weight is written
 	d := p.waitAtStep(reason.Waiting, "until "+until.Format(time.TimeOnly)+" UTC")
-	d.Again = Earliest(d.Again, until)
+	d.Again = Earliest(d.Again, over)
 	return d
+}
+
+// waitSince is when the wait of the present step began: with the write of the weight
+// before it. That write comes in the pass in which the wait begins, a few milliseconds
+// after the decision. A later one only puts right what somebody edited.
+func (p *pass) waitSince() time.Time {
+	since, written := p.state.StepSince, p.Traffic.Since
+	follows := p.state.Step > 0 && behaviours[p.state.Steps[p.state.Step-1].Kind].moves()
+	if follows && written.After(since) && written.Before(since.Add(time.Second)) {
+		return written
+	}
+	return since
 }
 
 // pauseStep waits for a person.

@@ -48,7 +48,7 @@ func TestManagerKilledAtEveryPhase(t *testing.T) {
 	}
 	s.gone(time.Minute)
 	for _, phase := range []reason.Reason{
-		reason.CanaryStarting, reason.WeightSet,
+		reason.CanaryStarting, reason.AwaitingVerdict,
 		reason.AwaitingPromotion, reason.Adopting,
 	} {
 		if !kills[string(phase)] {
