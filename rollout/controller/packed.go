@@ -15,7 +15,7 @@ import (
 
 // packedReplicaSet is a ReplicaSet in the cache. There are eleven of them for each
 // Deployment of the cluster (revisionHistoryLimit is 10), so their size is the size of
-// the cache: this takes 160 bytes, and a ReplicaSet that is empty takes 1280.
+// the cache: this takes 180 bytes, and a ReplicaSet whose fields are empty takes 1280.
 //
 // A read from the cache returns a deep copy, and the deep copy of a packedReplicaSet is a
 // ReplicaSet; see unpack for what it has. A read with client.UnsafeDisableDeepCopy fails.

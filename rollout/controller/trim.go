@@ -22,7 +22,7 @@ import (
 //	Deployment that concerns Headgate        all
 //	any other Deployment                     its identity: bareDeployment
 //	ReplicaSet with an owner                 who, how many pods, which version: packReplicaSet
-//	ReplicaSet of a canary or without owner  all but the template: Slim
+//	ReplicaSet of a rollout or without owner all but the template: Slim
 //	NetworkPolicy, PodDisruptionBudget       all but the status
 //
 // Of every kind it removes what rollout.TrimMeta removes. Nothing that was trimmed may be
@@ -37,7 +37,8 @@ func Trim(obj any) (any, error) {
 	case *appsv1.ReplicaSet:
 		rollout.TrimMeta(obj)
 		Slim(obj)
-		if metav1.GetControllerOfNoCopy(obj) != nil && obj.Labels[spec.LabelRollout] == "" {
+		ours := obj.Labels[spec.LabelRollout] != "" || obj.Annotations[spec.AnnotationAdoptedBy] != ""
+		if !ours && metav1.GetControllerOfNoCopy(obj) != nil {
 			return packReplicaSet(obj), nil
 		}
 	case *netv1.NetworkPolicy:

@@ -112,6 +112,9 @@ func TestTrimmedReplicaSet(t *testing.T) {
 		"stopping":   func(rs *appsv1.ReplicaSet) { rs.Spec.Replicas, rs.Status.Replicas = ptr.To[int32](0), 2 },
 		"old":        func(rs *appsv1.ReplicaSet) { rs.Spec.Replicas = ptr.To[int32](0) },
 		"used again": numbered("4", "1,3"),
+		"to be handed over": func(rs *appsv1.ReplicaSet) {
+			rs.Annotations = map[string]string{spec.AnnotationAdoptedBy: "web"}
+		},
 		"restarted oddly": func(rs *appsv1.ReplicaSet) {
 			metav1.SetMetaDataAnnotation(&rs.Spec.Template.ObjectMeta, spec.AnnotationRestartedAt, "10h\n11h")
 		},
@@ -142,6 +145,7 @@ func readOf(rs *appsv1.ReplicaSet) map[string]any {
 		"owner": metav1.GetControllerOf(rs), "indexed by": ownerKey(rs), "hash": rs.Labels[appsv1.DefaultDeploymentUniqueLabelKey],
 		"identity": replicaSetIdentity(rs), "pods": hasPods(rs), "revision": rs.Annotations[annotationRevision], "first": firstRevision(rs),
 		"replicas": []int32{*rs.Spec.Replicas, rs.Status.Replicas}, "made for rollout": rs.Labels[spec.LabelRollout],
+		"adopted by": rs.Annotations[spec.AnnotationAdoptedBy],
 	}
 }
 

@@ -92,9 +92,14 @@ func oldReplicaSet(dep *appsv1.Deployment, i, version int) *appsv1.ReplicaSet {
 	}
 }
 
-// quietRate is how many writes in a second are normal in a cluster in which nothing
-// happens: leases and the like.
-const quietRate = 10
+// In a cluster in which nothing happens there are a few writes in a second, of leases and
+// the like. It is quiet when that has been so for some intervals in a row: on a busy
+// machine the controllers pause.
+const (
+	quietRate     = 10 // writes in a second
+	quietInterval = 3 * time.Second
+	quietFor      = 5 // intervals
+)
 
 // awaitQuiet waits until Kubernetes' own controllers have nothing left to do. Each write
 // to the API server raises its resourceVersion by one.
@@ -106,23 +111,19 @@ func awaitQuiet(ctx context.Context, c client.Client) error {
 		}
 		return strconv.Atoi(list.ResourceVersion)
 	}
-	const interval = 3 * time.Second
-	for {
-		before, err := version()
-		if err != nil {
-			return err
-		}
+	before, err := version()
+	for quiet := 0; err == nil && quiet < quietFor; quiet++ {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(interval):
+		case <-time.After(quietInterval):
 		}
-		after, err := version()
-		if err != nil {
-			return err
+		var after int
+		after, err = version()
+		if after-before >= quietRate*int(quietInterval/time.Second) {
+			quiet = -1
 		}
-		if after-before < quietRate*int(interval/time.Second) {
-			return nil
-		}
+		before = after
 	}
+	return err
 }
