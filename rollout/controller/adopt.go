@@ -385,12 +385,12 @@ func (r *Reconciler) dismissPods(ctx context.Context, s *snapshot) error {
 	if err := r.Live.List(ctx, pods, client.InNamespace(s.dep.Namespace), of); err != nil {
 		return fmt.Errorf("listing the pods that a canary of Deployment %s/%s left: %w", s.dep.Namespace, s.dep.Name, err)
 	}
-	stable := map[string]bool{} // whether the ReplicaSet of this name belongs to the Deployment
+	owners := map[string]podOwner{} // by the name of the ReplicaSet
 	for i := range pods.Items {
 		if pods.Items[i].DeletionTimestamp != nil {
 			continue
 		}
-		if err := r.dismissPod(ctx, s, &pods.Items[i], stable); err != nil {
+		if err := r.dismissPod(ctx, s, &pods.Items[i], owners); err != nil {
 			return err
 		}
 	}
@@ -420,10 +420,10 @@ func (r *Reconciler) deleteAdopters(ctx context.Context, s *snapshot) error {
 
 // forgetHold removes the hold and the phase from rs. The Deployment controller copied them
 // there while the template was held, and kubectl rollout undo would bring them back.
-func (r *Reconciler) forgetHold(ctx context.Context, rs *metav1.PartialObjectMetadata, stable bool) error {
+func (r *Reconciler) forgetHold(ctx context.Context, rs *metav1.PartialObjectMetadata) error {
 	_, held := rs.Annotations[spec.AnnotationRollout]
 	_, phase := rs.Annotations[spec.AnnotationPhase]
-	if !stable || !held && !phase {
+	if !held && !phase {
 		return nil
 	}
 	patch, err := encodeMetadata(map[string]any{"annotations": map[string]any{spec.AnnotationRollout: nil, spec.AnnotationPhase: nil}})
@@ -443,13 +443,16 @@ func listOf(kind schema.GroupVersionKind) *metav1.PartialObjectMetadataList {
 	return list
 }
 
-func (r *Reconciler) dismissPod(ctx context.Context, s *snapshot, pod *metav1.PartialObjectMetadata, stable map[string]bool) error {
+func (r *Reconciler) dismissPod(ctx context.Context, s *snapshot, pod *metav1.PartialObjectMetadata, owners map[string]podOwner) error {
 	owner := metav1.GetControllerOf(pod)
 	if owner != nil {
-		if err := r.findOwner(ctx, s, owner.Name, stable); err != nil {
+		if err := r.findOwner(ctx, s, owner.Name, owners); err != nil {
 			return err
 		}
-		if stable[owner.Name] {
+		switch owners[owner.Name] {
+		case ownedByCanary:
+			return nil // it goes with the canary; deleted before, it would be replaced
+		case ownedByStable:
 			return r.patchPod(ctx, pod, map[string]any{"labels": map[string]any{spec.LabelRollout: nil, spec.LabelCanary: nil}})
 		}
 	}
@@ -459,10 +462,20 @@ func (r *Reconciler) dismissPod(ctx context.Context, s *snapshot, pod *metav1.Pa
 	return nil
 }
 
-// findOwner finds out whether the ReplicaSet of this name belongs to the Deployment, and
-// puts it in order if it does.
-func (r *Reconciler) findOwner(ctx context.Context, s *snapshot, name string, stable map[string]bool) error {
-	if _, known := stable[name]; known {
+// podOwner says to which Deployment the ReplicaSet of a pod belongs.
+type podOwner int
+
+const (
+	unknownOwner podOwner = iota
+	ownedByNobody
+	ownedByCanary
+	ownedByStable
+)
+
+// findOwner finds out to which Deployment the ReplicaSet of this name belongs. It puts one
+// of the user's Deployment in order.
+func (r *Reconciler) findOwner(ctx context.Context, s *snapshot, name string, owners map[string]podOwner) error {
+	if owners[name] != unknownOwner {
 		return nil
 	}
 	rs := &metav1.PartialObjectMetadata{}
@@ -471,6 +484,14 @@ func (r *Reconciler) findOwner(ctx context.Context, s *snapshot, name string, st
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("reading ReplicaSet %s: %w", name, err)
 	}
-	stable[name] = err == nil && metav1.IsControlledBy(rs, s.dep)
-	return r.forgetHold(ctx, rs, stable[name])
+	owners[name] = ownedByNobody
+	switch {
+	case err != nil: // it is gone
+	case s.canaryDep != nil && metav1.IsControlledBy(rs, s.canaryDep):
+		owners[name] = ownedByCanary
+	case metav1.IsControlledBy(rs, s.dep):
+		owners[name] = ownedByStable
+		return r.forgetHold(ctx, rs)
+	}
+	return nil
 }
