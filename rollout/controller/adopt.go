@@ -450,6 +450,7 @@ func (r *Reconciler) dismissPod(ctx context.Context, s *snapshot, pod *metav1.Pa
 			return err
 		}
 		switch owners[owner.Name] {
+		case unknownOwner, ownedByNobody:
 		case ownedByCanary:
 			return nil // it goes with the canary; deleted before, it would be replaced
 		case ownedByStable:
@@ -484,9 +485,8 @@ func (r *Reconciler) findOwner(ctx context.Context, s *snapshot, name string, ow
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("reading ReplicaSet %s: %w", name, err)
 	}
-	owners[name] = ownedByNobody
+	owners[name] = ownedByNobody // also where it is gone: then it has no owner either
 	switch {
-	case err != nil: // it is gone
 	case s.canaryDep != nil && metav1.IsControlledBy(rs, s.canaryDep):
 		owners[name] = ownedByCanary
 	case metav1.IsControlledBy(rs, s.dep):
