@@ -1,38 +1,30 @@
 package lab
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
 
+	"github.com/headgate/headgate/test/chart"
 	"github.com/headgate/headgate/test/lab/parts"
 )
 
 // renderChart returns the chart's objects in the order in which helm installs them.
 func (l *Lab) renderChart(ctx context.Context, values map[string]string) ([]*unstructured.Unstructured, error) {
-	helm, ok := l.paths[parts.Helm]
-	if !ok {
-		return nil, errors.New("the lab has no helm: start it with Options.Headgate")
-	}
 	root, err := repositoryRoot(ctx)
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"template", "headgate", filepath.Join(root, "charts", "headgate"), "--namespace", HeadgateNamespace}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		args = append(args, "--set", name+"="+values[name])
-	}
-	rendered, err := output(ctx, helm, args...)
+	rendered, err := chart.Render(filepath.Join(root, "charts", "headgate"), chart.Release{
+		Name: "headgate", Namespace: HeadgateNamespace, KubeVersion: parts.Version(parts.APIServer), Set: values,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -58,9 +50,9 @@ func output(ctx context.Context, name string, args ...string) ([]byte, error) {
 	return out, nil
 }
 
-func decode(manifest []byte) ([]*unstructured.Unstructured, error) {
+func decode(manifest string) ([]*unstructured.Unstructured, error) {
 	var objects []*unstructured.Unstructured
-	for d := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(manifest), 4096); ; {
+	for d := yaml.NewYAMLOrJSONDecoder(strings.NewReader(manifest), 4096); ; {
 		obj := &unstructured.Unstructured{}
 		err := d.Decode(&obj.Object)
 		if errors.Is(err, io.EOF) {

@@ -62,7 +62,7 @@ func (o Options) parts() []parts.Part {
 		names = append(names, parts.Prometheus)
 	}
 	if o.Headgate {
-		names = append(names, parts.Headgate, parts.Helm)
+		names = append(names, parts.Headgate)
 	}
 	if o.Kubectl {
 		names = append(names, parts.Kubectl)
