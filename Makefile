@@ -1,11 +1,15 @@
-# Every target needs Go, make and git. The other programs are built once from Go modules.
+# Every target needs Go, make and git. Other programs are built once, from Go modules.
 .DEFAULT_GOAL := help
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 IMAGE   ?= ghcr.io/headgate/headgate:$(VERSION)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-HELM    := bin/helm
 LINTER  := bin/golangci-lint
-LAB     := bin/lab
+CHART   := charts/headgate
+
+# Builds what a target runs, and says how far it is: the first time takes minutes. The flags are those with which
+# it builds (test/lab/parts), so that it shares what it compiles.
+PREPARE := CGO_ENABLED=0 GOFLAGS="$$GOFLAGS -gcflags=all=-dwarf=false" go -C test run ./cmd/build -o $(CURDIR)/bin
+PARTS   := etcd kube-apiserver kube-controller-manager traefik prometheus headgate
 
 .PHONY: help
 help: ## list the targets
@@ -19,19 +23,23 @@ build: ## build the programs into bin/
 # those have changed. Two packages at a time, each with a lab of its own: a lab mostly waits. go test prints how
 # long each package took, and its lines are the last.
 .PHONY: test
-test: unit ## run all tests: unit tests, then the lab's integration and end-to-end tests
+test: unit parts ## run all tests: unit tests, then the lab's integration and end-to-end tests
 	@go -C test test -count=1 -timeout 60m -p 2 ./...
 
 .PHONY: unit
 unit: ## run the tests that need only Go
 	@began=$$(date +%s) && go test ./... && echo "the unit tests took $$(($$(date +%s) - began)) s"
 
+.PHONY: parts
+parts: ## build the programs that the lab runs
+	@$(PREPARE) $(PARTS) kubectl
+
 .PHONY: integration
-integration: ## run the lab's own tests: a real control plane, nodes, an ingress controller
+integration: parts ## run the lab's own tests: a real control plane, nodes, an ingress controller
 	@go -C test test -count=1 -timeout 30m -p 1 ./lab/...
 
 .PHONY: e2e
-e2e: ## run the end-to-end tests: rollouts under load on a real control plane
+e2e: parts ## run the end-to-end tests: rollouts under load on a real control plane
 	@go -C test test -count=1 -timeout 60m -p 1 ./e2e/...
 
 .PHONY: lint
@@ -44,30 +52,29 @@ golden: ## rewrite the golden files and the generated tables
 	go test ./analysis ./rollout ./rollout/reason ./cmd/headgate -update
 
 .PHONY: chart
-chart: $(HELM) ## lint and render the chart
-	$(HELM) lint --strict charts/headgate
-	$(HELM) template headgate charts/headgate --namespace headgate-system > /dev/null
-	$(HELM) template headgate charts/headgate --namespace headgate-system \
-		--set replicas=1,metrics.serviceMonitor.enabled=true,prometheus.address=http://prometheus:9090 > /dev/null
+chart: ## lint and render the chart
+	go -C test run ./cmd/chart lint $(CURDIR)/$(CHART)
 
 .PHONY: lab
-lab: $(LAB) ## run a cluster on this machine until Ctrl-C; ARGS="--pods 1000 --hollow", ARGS=--help
-	@$(LAB) up $(ARGS)
+lab: ## run a cluster on this machine until Ctrl-C; ARGS="--pods 1000 --hollow", ARGS=--help
+	@$(PREPARE) -commands lab $(PARTS) kubectl
+	@bin/lab up $(ARGS)
 
 .PHONY: lab-shell
-lab-shell: $(LAB) ## open a shell inside the running lab, with kubectl set up
-	@$(LAB) shell $(ARGS)
+lab-shell: ## open a shell inside the running lab, with kubectl set up
+	@$(PREPARE) -commands lab
+	@bin/lab shell $(ARGS)
 
 .PHONY: demo
 demo: ## promote a good version and roll back a bad one, under load, in three minutes
-	@go -C test build -o $(CURDIR)/bin/demo ./cmd/demo
+	@$(PREPARE) -commands demo $(PARTS)
 	@bin/demo
 
 SOAK ?= 2m
 
 .PHONY: bench
 bench: ## measure what a rollout costs, beside Argo Rollouts; SOAK=10m ARGS="-only first-weight", ARGS=--help
-	@go -C test build -o $(CURDIR)/bin/bench ./cmd/bench
+	@$(PREPARE) -commands bench $(PARTS)
 	@bin/bench -soak $(SOAK) $(ARGS)
 
 .PHONY: image
@@ -80,10 +87,10 @@ PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 NUMBER    := $(if $(findstring .,$(VERSION)),$(VERSION:v%=%),0.0.0-g$(VERSION))
 
 .PHONY: dist
-dist: $(HELM) ## what a release has beside its image, into dist/: archives of the programs, the chart, checksums
+dist: ## what a release has beside its image, into dist/: archives of the programs, the chart, checksums
 	rm -rf dist
 	$(foreach platform,$(PLATFORMS),$(foreach command,$(COMMANDS),$(call archive,$(command),$(subst /, ,$(platform)))))
-	$(HELM) package charts/headgate --version $(NUMBER) --app-version $(NUMBER) --destination dist
+	go -C test run ./cmd/chart package $(CURDIR)/$(CHART) $(NUMBER) $(CURDIR)/dist
 	rm -r dist/bin
 	cd dist && sha256sum * > checksums.txt
 
@@ -111,12 +118,5 @@ clean: ## remove bin/ and dist/; the lab's programs stay in the user's cache dir
 .PHONY: ci
 ci: lint chart test ## run everything that a pull request must pass
 
-$(HELM): .tools/helm/go.sum
-	CGO_ENABLED=0 go -C .tools/helm build -trimpath -o $(CURDIR)/$@ helm.sh/helm/v4/cmd/helm
-
 $(LINTER): .tools/golangci-lint/go.sum
 	CGO_ENABLED=0 go -C .tools/golangci-lint build -trimpath -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-
-.PHONY: $(LAB)
-$(LAB):
-	@go -C test build -o $(CURDIR)/$@ ./cmd/lab

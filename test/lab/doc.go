@@ -12,8 +12,8 @@
 //
 //	part                   where                    what it is
 //	---------------------  -----------------------  ----------------------------------------------
-//	etcd, kube-apiserver,  controlplane             the real programs, Kubernetes 1.37
-//	controller manager
+//	etcd, kube-apiserver   controlplane             the real programs, Kubernetes 1.37
+//	controller manager     controlplane             the real controllers, those that the lab needs
 //	scheduler, kubelet     node                     runs each pod as processes on an IP of its own
 //	kube-proxy, DNS        service                  leads Service names and cluster IPs to pods
 //	ingress controller     ingress.go               Traefik; honours the nginx canary annotations

@@ -3,6 +3,7 @@ package parts
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +16,14 @@ import (
 )
 
 // hello is a part that builds in a second.
-var hello = recipe{version: "1.0.0", module: "hello", target: ".", ldflags: "-s -w", cost: "about a second"}
+var hello = recipe{version: "1.0.0", module: "hello", target: ".", ldflags: "-s -w"}
+
+// provideOne provides the part hello.
+func (s workshop) provideOne(t *testing.T, r recipe) (string, error) {
+	t.Helper()
+	paths, err := s.provide(t.Context(), map[Part]recipe{"hello": r}, []Part{"hello"}, nil)
+	return paths["hello"], err
+}
 
 func newTestWorkshop(t *testing.T) (workshop, *strings.Builder) {
 	t.Helper()
@@ -47,23 +55,25 @@ func says(t *testing.T, program string) string {
 
 func TestAPartIsBuiltOncePerSource(t *testing.T) {
 	s, log := newTestWorkshop(t)
-	first, err := s.provide(t.Context(), "hello", hello)
+	first, err := s.provideOne(t, hello)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "building hello 1.0.0 from source: about a second, once; cached in " + filepath.Dir(first) + "\n  hello: done in Ns\n"
+	want := "building from source, once: hello 1.0.0\n" +
+		"what is built is kept in " + s.cache + " and in Go's build cache\n" +
+		"built in Ns\n"
 	if diff := cmp.Diff(want, regexp.MustCompile(`in \d+s`).ReplaceAllString(log.String(), "in Ns")); diff != "" {
 		t.Errorf("progress (-want +got):\n%s", diff)
 	}
 
 	log.Reset()
-	again, err := s.provide(t.Context(), "hello", hello)
+	again, err := s.provideOne(t, hello)
 	if err != nil || again != first || log.String() != "" {
 		t.Errorf("second time = %q, %v and said %q, want %q in silence", again, err, log, first)
 	}
 
 	write(t, filepath.Join(s.root, "hello", "main.go"), "package main\n\nfunc main() { println(\"two\") }\n")
-	changed, err := s.provide(t.Context(), "hello", hello)
+	changed, err := s.provideOne(t, hello)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,12 +89,12 @@ func TestThePartOfTheCheckoutIsAlwaysBuilt(t *testing.T) {
 	s, log := newTestWorkshop(t)
 	r := hello
 	r.always = true
-	if _, err := s.provide(t.Context(), "hello", r); err != nil {
+	if _, err := s.provideOne(t, r); err != nil {
 		t.Fatal(err)
 	}
 	log.Reset()
 	write(t, filepath.Join(s.root, "hello", "main.go"), "package main\n\nfunc main() { println(\"two\") }\n")
-	program, err := s.provide(t.Context(), "hello", r)
+	program, err := s.provideOne(t, r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,28 +106,70 @@ func TestThePartOfTheCheckoutIsAlwaysBuilt(t *testing.T) {
 	}
 }
 
-func TestAModuleIsCompletedInACopy(t *testing.T) {
-	s, _ := newTestWorkshop(t)
-	r := hello
-	r.complete = func(_ context.Context, module string) error {
-		return os.WriteFile(filepath.Join(module, "init.go"), []byte("package main\n\nfunc init() { println(\"zero\") }\n"), 0o644)
+// An overlay changes a module, here one that is not downloaded but given.
+func TestAnOverlayIsFilledWithWhatItLeavesOfUpstream(t *testing.T) {
+	upstream, overlay := t.TempDir(), t.TempDir()
+	for _, name := range []string{
+		"go.mod", "kept.go", "kept_test.go", "kept.s", "README.md", "changed.go", "testdata/kept.go", "below/kept.go",
+		"heavy/heavy.go", "heavy/below/heavy.go",
+	} {
+		write(t, filepath.Join(upstream, name), "upstream's")
 	}
-	program, err := s.provide(t.Context(), "hello", r)
+	for _, name := range []string{"go.mod", "changed.go", "heavy/absent.go"} {
+		write(t, filepath.Join(overlay, name), "ours")
+	}
+	if err := fill(overlay, upstream); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	err := filepath.WalkDir(overlay, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, _ := filepath.Rel(overlay, path)
+		text, err := os.ReadFile(path)
+		got[name] = string(text)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := says(t, program); got != "zero\none" {
-		t.Errorf("the program says %q, want what was added too", got)
+	want := map[string]string{
+		"go.mod": "ours", "changed.go": "ours", "heavy/absent.go": "ours",
+		"kept.go": "upstream's", "kept.s": "upstream's", "below/kept.go": "upstream's",
 	}
-	if diff := cmp.Diff([]string{"go.mod", "main.go"}, names(t, filepath.Join(s.root, "hello"))); diff != "" {
-		t.Errorf("files in the checkout (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+func TestProgramsOfAModuleAreBuiltTogether(t *testing.T) {
+	s, log := newTestWorkshop(t)
+	write(t, filepath.Join(s.root, "hello", "other", "main.go"), "package main\n\nvar version string\n\nfunc main() { println(version) }\n")
+	other := hello
+	other.target, other.ldflags = "./other", "-X main.version=1.0.0"
+	write(t, filepath.Join(s.root, "hammer", "go.mod"), "module hammer\n\ngo 1.26.0\n")
+	write(t, filepath.Join(s.root, "hammer", "main.go"), "package main\n\nfunc main() { println(\"bang\") }\n")
+	hammer := job{name: "hammer", recipe: recipe{module: "hammer", target: ".", always: true}, program: filepath.Join(t.TempDir(), "hammer")}
+	both := map[Part]recipe{"hello": hello, "other": other}
+	paths, err := s.provide(t.Context(), both, []Part{"hello", "other", "hello"}, []job{hammer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for program, want := range map[string]string{paths["hello"]: "one", paths["other"]: "1.0.0", hammer.program: "bang"} {
+		if got := says(t, program); got != want {
+			t.Errorf("%s says %q, want %q", program, got, want)
+		}
+	}
+	if want := "building from source, once: hello 1.0.0, other 1.0.0, hammer\n"; !strings.HasPrefix(log.String(), want) {
+		t.Errorf("said %q, want first %q", log, want)
 	}
 }
 
 func TestAFailedBuildQuotesTheCompiler(t *testing.T) {
 	s, _ := newTestWorkshop(t)
 	write(t, filepath.Join(s.root, "hello", "main.go"), "package main\n\nfunc main() { undefinedThing() }\n")
-	_, err := s.provide(t.Context(), "hello", hello)
+	_, err := s.provideOne(t, hello)
 	if err == nil || !strings.Contains(err.Error(), "main.go:3:15: undefined: undefinedThing") {
 		t.Errorf("error = %v, want the compiler's line", err)
 	}
@@ -133,7 +185,7 @@ func TestTheReasonAnInstalledProgramIsNotUsedIsTold(t *testing.T) {
 	t.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	r := hello
 	r.path, r.fits = true, atLeast("1.0")
-	if _, err := s.provide(t.Context(), "hello", r); err != nil {
+	if _, err := s.provideOne(t, r); err != nil {
 		t.Fatal(err)
 	}
 	want := "not used: " + filepath.Join(dir, "hello") + " has version 0.9.0, want 1.0 or later\n"
@@ -145,7 +197,7 @@ func TestTheReasonAnInstalledProgramIsNotUsedIsTold(t *testing.T) {
 func TestEnsureNamesThePartsThereAre(t *testing.T) {
 	_, err := Ensure(t.Context(), nil, "kube-scheduler")
 	const want = "lab part kube-scheduler: not a part; " +
-		`the parts are [argo-rollouts etcd headgate helm kube-apiserver kube-controller-manager kubectl prometheus traefik]`
+		`the parts are [argo-rollouts etcd headgate kube-apiserver kube-controller-manager kubectl prometheus traefik]`
 	if err == nil || err.Error() != want {
 		t.Errorf("error = %v\nwant    %s", err, want)
 	}
@@ -203,9 +255,24 @@ func TestRootIsThatOfTheProduct(t *testing.T) {
 	}
 }
 
-func TestTailIsTheEndWithoutDownloads(t *testing.T) {
-	const output = "go: downloading x v1.0.0\none\ntwo\ngo: downloading y v1.0.0\nthree\n"
-	if got, want := tail(output, 2), "\n\ttwo\n\tthree"; got != want {
+// The Makefile runs the command that builds with the flags with which it builds.
+func TestTheMakefileHasTheFlags(t *testing.T) {
+	root, err := findRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "CGO_ENABLED=0 GOFLAGS=\"$$GOFLAGS "+flags+"\"") {
+		t.Errorf("the Makefile does not set CGO_ENABLED=0 and GOFLAGS to %q for cmd/build: what both compile is compiled twice", flags)
+	}
+}
+
+func TestTailIsTheEndWithoutDownloadsAndPackages(t *testing.T) {
+	const output = "go: downloading x v1.0.0\n# one\nexample.com/x\nx.go:2: two\ngo: downloading y v1.0.0\nx.go:3: three\n"
+	if got, want := tail(output, 2), "\n\tx.go:2: two\n\tx.go:3: three"; got != want {
 		t.Errorf("tail = %q, want %q", got, want)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strings"
 )
 
 // slot is the directory in the cache that the program of a recipe belongs in.
@@ -27,11 +28,14 @@ func (s workshop) slot(name Part, r recipe) (string, error) {
 }
 
 // fingerprint is a hash of all that decides what is built: the module's own
-// files, the flags and the platform.
+// files without the other programs' directories, the flags and the platform.
 func (r recipe) fingerprint(module fs.FS) (string, error) {
 	var all bytes.Buffer
-	fmt.Fprintf(&all, "%q %q %s/%s\n", r.target, r.ldflags, runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(&all, "%q %q %q %s/%s\n", r.target, flags, r.ldflags, runtime.GOOS, runtime.GOARCH)
 	err := fs.WalkDir(module, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && !r.uses(path) {
+			return fs.SkipDir
+		}
 		if err != nil || !isSource(path) {
 			return err
 		}
@@ -40,6 +44,12 @@ func (r recipe) fingerprint(module fs.FS) (string, error) {
 		return err
 	})
 	return short(all.Bytes()), err
+}
+
+// uses tells whether the program may be made from what is in a directory of the module.
+func (r recipe) uses(dir string) bool {
+	top, _, _ := strings.Cut(dir, "/")
+	return r.target == "." || top == "." || top == overlays || top == standIns || "./"+top == r.target
 }
 
 func isSource(path string) bool {

@@ -1,8 +1,11 @@
 package parts
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -55,6 +58,35 @@ func TestFingerprint(t *testing.T) {
 				t.Errorf("fingerprint = %s, the one before = %s, want same = %v", got, want, test.same)
 			}
 		})
+	}
+}
+
+func TestFingerprintLeavesOutOtherPrograms(t *testing.T) {
+	files := fstest.MapFS{}
+	for _, name := range []string{"go.mod", "one/main.go", "two/main.go", "overlay/x/x.go", "standin/y/y.go"} {
+		files[name] = &fstest.MapFile{Data: []byte("text")}
+	}
+	for target, counts := range map[string]string{
+		"./one":         "go.mod one/main.go overlay/x/x.go standin/y/y.go",
+		"example.com/x": "go.mod overlay/x/x.go standin/y/y.go",
+		".":             "go.mod one/main.go two/main.go overlay/x/x.go standin/y/y.go",
+	} {
+		r := recipe{target: target}
+		before, err := r.fingerprint(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range files {
+			changed := maps.Clone(files)
+			changed[name] = &fstest.MapFile{Data: []byte("another text")}
+			after, err := r.fingerprint(changed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := slices.Contains(strings.Fields(counts), name); (after != before) != want {
+				t.Errorf("a change of %s changes the fingerprint of %s: %v, want %v", name, target, after != before, want)
+			}
+		}
 	}
 }
 

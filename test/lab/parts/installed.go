@@ -47,7 +47,7 @@ func (r recipe) candidates(name Part) []string {
 func askVersion(ctx context.Context, path string, args []string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	// stdout alone: helm warns on stderr about files whose names can look like versions.
+	// stdout alone: a warning on stderr can name a file, and that can look like a version.
 	output, err := exec.CommandContext(ctx, path, args...).Output()
 	if err != nil {
 		return "", err

@@ -48,7 +48,7 @@ func TestInstalled(t *testing.T) {
 			refused: " has version 1.29.14, want 1.30 or later",
 		},
 		"a program that does not run": {
-			name: Helm, variable: "PATH", script: "exit 3",
+			name: Traefik, variable: "PATH", script: "exit 3",
 			refused: " does not tell its version: exit status 3",
 		},
 		"a program that does not know its version": {
@@ -56,8 +56,8 @@ func TestInstalled(t *testing.T) {
 			refused: ` does not tell its version: no version in "prometheus, version unknown\n"`,
 		},
 		"a version only in a warning": {
-			name: Helm, variable: "PATH", script: "echo 'WARNING: /home/me/v4.3.1/kube/config is readable by all' >&2; echo v3.2.0",
-			refused: " has version 3.2.0, want 3.15 or later",
+			name: Kubectl, variable: "PATH", script: "echo 'WARNING: /home/me/v1.37.1/kube/config is readable by all' >&2; echo v1.29.0",
+			refused: " has version 1.29.0, want 1.30 or later",
 		},
 	}
 	for name, test := range tests {

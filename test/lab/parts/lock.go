@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// lock waits until no other process makes the part, and calls waiting once if
-// it has to. The kernel frees the lock of a process that dies.
-func (s workshop) lock(ctx context.Context, name Part, waiting func()) (unlock func(), err error) {
+// lock waits until no other process holds the lock of this name, and calls waiting
+// once if it has to. The kernel frees the lock of a process that dies.
+func (s workshop) lock(ctx context.Context, name string, waiting func()) (unlock func(), err error) {
 	if err := os.MkdirAll(s.cache, 0o755); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(filepath.Join(s.cache, string(name)+".lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	file, err := os.OpenFile(filepath.Join(s.cache, name+".lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
 	}

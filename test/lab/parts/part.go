@@ -10,7 +10,6 @@ const (
 	ControllerManager Part = "kube-controller-manager"
 	Traefik           Part = "traefik"
 	Prometheus        Part = "prometheus"
-	Helm              Part = "helm"
 	Kubectl           Part = "kubectl"
 	Headgate          Part = "headgate"      // the product, as it is in this checkout
 	ArgoRollouts      Part = "argo-rollouts" // its controller, for the benchmark

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// progress tells a person what takes so long: on a terminal in one line that
-// counts seconds, elsewhere (a CI log) in a new line every half minute.
+// progress tells a person what takes so long: on a terminal in one line that is
+// written anew each second, elsewhere (a CI log) in a new line every half minute.
 type progress struct {
 	w        io.Writer
 	terminal bool
@@ -40,8 +40,9 @@ func (p progress) write(format string, args ...any) {
 	_, _ = fmt.Fprintf(p.w, format, args...) // a build does not fail because nobody could read about it
 }
 
-// during shows how long work has been going on, and returns its error.
-func (p progress) during(what Part, work func() error) error {
+// during shows line, which is given the time so far, while work goes on, and returns
+// the error of work.
+func (p progress) during(line func(time.Duration) string, work func() error) error {
 	start := time.Now()
 	done := make(chan error, 1)
 	go func() { done <- work() }()
@@ -50,12 +51,17 @@ func (p progress) during(what Part, work func() error) error {
 	for {
 		select {
 		case <-tick.C:
-			p.elapsed(what, time.Since(start))
+			p.show(line(time.Since(start)))
 		case err := <-done:
 			p.clear()
 			return err
 		}
 	}
+}
+
+// constantly is a line that says what goes on and for how long.
+func constantly(what string) func(time.Duration) string {
+	return func(d time.Duration) string { return fmt.Sprintf("%s: %s", what, d.Round(time.Second)) }
 }
 
 func (p progress) interval() time.Duration {
@@ -65,15 +71,15 @@ func (p progress) interval() time.Duration {
 	return 30 * time.Second
 }
 
-func (p progress) elapsed(what Part, d time.Duration) {
+func (p progress) show(line string) {
 	if p.terminal {
-		p.write("\r  %s: %s", what, d.Round(time.Second))
+		p.write("\r\033[K  %s", line)
 		return
 	}
-	p.say("  %s: still building after %s", what, d.Round(time.Second))
+	p.say("  %s", line)
 }
 
-// clear removes the line that counts.
+// clear removes the line of a terminal.
 func (p progress) clear() {
 	if p.terminal {
 		p.write("\r\033[K")

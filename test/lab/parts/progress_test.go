@@ -14,13 +14,11 @@ import (
 func TestProgressInALog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
-		err := newProgress(&log).during(Traefik, func() error { time.Sleep(95 * time.Second); return nil })
+		err := newProgress(&log).during(constantly("traefik"), func() error { time.Sleep(95 * time.Second); return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := "  traefik: still building after 30s\n" +
-			"  traefik: still building after 1m0s\n" +
-			"  traefik: still building after 1m30s\n"
+		const want = "  traefik: 30s\n  traefik: 1m0s\n  traefik: 1m30s\n"
 		if diff := cmp.Diff(want, log.String()); diff != "" {
 			t.Errorf("log (-want +got):\n%s", diff)
 		}
@@ -32,11 +30,11 @@ func TestProgressOnATerminal(t *testing.T) {
 		var screen strings.Builder
 		failure := errors.New("no compiler")
 		p := progress{w: &screen, terminal: true}
-		err := p.during(Traefik, func() error { time.Sleep(2500 * time.Millisecond); return failure })
+		err := p.during(constantly("traefik"), func() error { time.Sleep(2500 * time.Millisecond); return failure })
 		if !errors.Is(err, failure) {
 			t.Errorf("error = %v, want that of the work", err)
 		}
-		const want = "\r  traefik: 1s\r  traefik: 2s\r\x1b[K" // one line, gone at the end
+		const want = "\r\x1b[K  traefik: 1s\r\x1b[K  traefik: 2s\r\x1b[K" // one line, gone at the end
 		if diff := cmp.Diff(want, screen.String()); diff != "" {
 			t.Errorf("screen (-want +got):\n%s", diff)
 		}

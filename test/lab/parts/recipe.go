@@ -1,7 +1,5 @@
 package parts
 
-import "context"
-
 // recipe says how a part is made and when an installed program will do instead.
 type recipe struct {
 	version string
@@ -9,12 +7,7 @@ type recipe struct {
 	target  string // package to build there
 	ldflags string
 
-	// complete, if set, finishes a copy of the module that cannot be built as
-	// it is in the repository.
-	complete func(ctx context.Context, module string) error
-
-	always bool   // the source is the checkout itself: build at every Ensure
-	cost   string // what a first build takes, for a person
+	always bool // the source is the checkout itself: build at every Ensure
 
 	assets     bool     // looked for in KUBEBUILDER_ASSETS
 	path       bool     // looked for on PATH
@@ -23,6 +16,7 @@ type recipe struct {
 }
 
 const (
+	buildModule       = "test/lab/build"
 	kubernetes        = "1.37.2"
 	kubernetesLDFlags = "-s -w" +
 		// Clients and controllers refuse the default, v0.0.0.
@@ -35,46 +29,33 @@ const (
 // compares the two.
 var recipes = map[Part]recipe{
 	Etcd: {
-		version: "3.7.0", module: "test/lab/build/kubernetes", target: "go.etcd.io/etcd/server/v3",
-		ldflags: "-s -w", cost: "about 1 minute on 2 cores",
+		version: "3.7.0", module: buildModule, target: "go.etcd.io/etcd/server/v3", ldflags: "-s -w",
 		assets: true, askVersion: []string{"--version"}, fits: atLeast("3.6"),
 	},
 	APIServer: {
-		version: kubernetes, module: "test/lab/build/kubernetes", target: "k8s.io/kubernetes/cmd/kube-apiserver",
-		ldflags: kubernetesLDFlags, cost: "about 6 minutes on 2 cores",
+		version: kubernetes, module: buildModule, target: "k8s.io/kubernetes/cmd/kube-apiserver", ldflags: kubernetesLDFlags,
 		assets: true, askVersion: []string{"--version"}, fits: release("1.37"),
 	},
 	ControllerManager: {
-		version: kubernetes, module: "test/lab/build/kubernetes", target: "k8s.io/kubernetes/cmd/kube-controller-manager",
-		ldflags: kubernetesLDFlags, cost: "about 2 minutes on 2 cores after kube-apiserver",
+		version: kubernetes, module: buildModule, target: "./kube-controller-manager", ldflags: kubernetesLDFlags,
 		assets: true, askVersion: []string{"--version"}, fits: release("1.37"),
 	},
 	Traefik: {
-		version: "3.7.13", module: "test/lab/build/traefik", target: "github.com/traefik/traefik/v3/cmd/traefik",
-		ldflags:  "-s -w -X github.com/traefik/traefik/v3/pkg/version.Version=3.7.13",
-		complete: completeLego, cost: "about 6 minutes on 2 cores",
-		path: true, askVersion: []string{"version"}, fits: atLeast("3.7"), // the first that honours canary annotations: traefik/traefik#12739
+		version: "3.7.13", module: buildModule, target: "github.com/traefik/traefik/v3/cmd/traefik",
+		ldflags: "-s -w -X github.com/traefik/traefik/v3/pkg/version.Version=3.7.13",
+		path:    true, askVersion: []string{"version"}, fits: atLeast("3.7"), // the first that honours canary annotations: traefik/traefik#12739
 	},
 	Prometheus: {
-		version: "3.16.0", module: "test/lab/build/prometheus", target: ".",
-		ldflags: "-s -w -X main.version=3.16.0", cost: "about 2 minutes on 2 cores",
+		version: "3.16.0", module: buildModule, target: "./prometheus", ldflags: "-s -w -X main.version=3.16.0",
 		path: true, askVersion: []string{"--version"}, fits: atLeast("2.40"),
 	},
-	Helm: {
-		version: "4.3.1", module: ".tools/helm", target: "helm.sh/helm/v4/cmd/helm",
-		ldflags: "-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1", cost: "about 3 minutes on 2 cores",
-		path: true, askVersion: []string{"version", "--short"}, fits: atLeast("3.15"),
-	},
 	Kubectl: {
-		version: kubernetes, module: "test/lab/build/kubernetes", target: "k8s.io/kubernetes/cmd/kubectl",
-		ldflags: kubernetesLDFlags, cost: "about 1 minute on 2 cores after kube-apiserver",
+		version: kubernetes, module: buildModule, target: "k8s.io/kubernetes/cmd/kubectl", ldflags: kubernetesLDFlags,
 		assets: true, path: true, askVersion: []string{"version", "--client"}, fits: atLeast("1.30"),
 	},
 	ArgoRollouts: {
 		version: "1.10.1", module: "test/lab/build/argorollouts", target: "github.com/argoproj/argo-rollouts/cmd/rollouts-controller",
-		ldflags: "-s -w -X github.com/argoproj/argo-rollouts/utils/version.version=1.10.1", cost: "about 4 minutes on 2 cores",
+		ldflags: "-s -w -X github.com/argoproj/argo-rollouts/utils/version.version=1.10.1",
 	},
-	Headgate: {
-		module: ".", target: "./cmd/headgate", always: true, cost: "about 2 minutes on 2 cores",
-	},
+	Headgate: {module: ".", target: "./cmd/headgate", always: true},
 }

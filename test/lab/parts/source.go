@@ -14,7 +14,7 @@ func Source(ctx context.Context, name Part, module string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text, err := goCommand(ctx, filepath.Join(root, recipes[name].module), hermetic(), "mod", "download", "-json", module)
+	text, err := goCommand(ctx, filepath.Join(root, recipes[name].module), hermetic(), nil, "mod", "download", "-json", module)
 	if err != nil {
 		return "", fmt.Errorf("source of lab part %s: %w", name, err)
 	}

@@ -4,16 +4,16 @@ import "testing"
 
 func TestParseVersion(t *testing.T) {
 	tests := map[string]struct{ output, want string }{
-		"kube-apiserver":               {"Kubernetes v1.37.2\n", "1.37.2"},
-		"a vendor's kube-apiserver":    {"Kubernetes v1.37.2-eks-4a5b6c7\n", "1.37.2-eks-4a5b6c7"},
-		"etcd":                         {"etcd Version: 3.7.0\nGit SHA: Not provided\nGo Version: go1.26.8\n", "3.7.0"},
-		"traefik":                      {"Version:      3.7.13\nCodename:     cheddar\nGo version:   go1.26.8\n", "3.7.13"},
-		"Debian's prometheus":          {"prometheus, version 2.42.0+ds (branch: debian/sid, revision: 2.42.0+ds-5)\n", "2.42.0+ds"},
-		"helm":                         {"v3.15.0+gc4e37b3\n", "3.15.0+gc4e37b3"},
-		"helm built without its flags": {"v4.3\n", "4.3"},
-		"a build without a version":    {"Version: dev\n", ""},
-		"a number that is no version":  {"built 2026\n", ""},
-		"nothing":                      {"", ""},
+		"kube-apiserver":              {"Kubernetes v1.37.2\n", "1.37.2"},
+		"a vendor's kube-apiserver":   {"Kubernetes v1.37.2-eks-4a5b6c7\n", "1.37.2-eks-4a5b6c7"},
+		"etcd":                        {"etcd Version: 3.7.0\nGit SHA: Not provided\nGo Version: go1.26.8\n", "3.7.0"},
+		"traefik":                     {"Version:      3.7.13\nCodename:     cheddar\nGo version:   go1.26.8\n", "3.7.13"},
+		"Debian's prometheus":         {"prometheus, version 2.42.0+ds (branch: debian/sid, revision: 2.42.0+ds-5)\n", "2.42.0+ds"},
+		"a version and no name":       {"v3.15.0+gc4e37b3\n", "3.15.0+gc4e37b3"},
+		"a version of two numbers":    {"v4.3\n", "4.3"},
+		"a build without a version":   {"Version: dev\n", ""},
+		"a number that is no version": {"built 2026\n", ""},
+		"nothing":                     {"", ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

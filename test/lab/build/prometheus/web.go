@@ -22,7 +22,9 @@ const lookback = 5 * time.Minute
 
 // newHandler serves upstream's HTTP API. The managers of rules and alerts stay
 // empty; without them a request for either would panic.
-func newHandler(ctx context.Context, o options, cfg *config.Config, db *localStorage, scraper *scrape.Manager, log *slog.Logger) *web.Handler {
+func newHandler(
+	ctx context.Context, o options, cfg *config.Config, db *localStorage, scraper *scrape.Manager, log *slog.Logger,
+) *web.Handler {
 	return web.New(log, &web.Options{
 		Context:         ctx,
 		TSDBDir:         o.dir,

@@ -1,0 +1,3 @@
+module github.com/prometheus/prometheus
+
+go 1.26.0

@@ -1,0 +1,3 @@
+// Package prometheusremotewrite is absent: the lab's Prometheus takes no metrics from
+// OpenTelemetry.
+package prometheusremotewrite

@@ -1,0 +1,3 @@
+// See openapi.go.
+
+package v1

@@ -1,0 +1,3 @@
+// See redis_limiter.go.
+
+package ratelimiter
