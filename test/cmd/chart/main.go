@@ -17,8 +17,8 @@ import (
 )
 
 const usage = `usage:
-  chart lint DIR                        say what is wrong with the chart; a warning is an error
-  chart package DIR VERSION DIRECTORY   write the archive of that version of chart and program
+  chart lint CHART                  say what is wrong with the chart; a warning is an error
+  chart package CHART VERSION DIR   write into DIR the archive of that version of chart and program
 `
 
 func main() {
@@ -33,7 +33,10 @@ func main() {
 func run(args []string) error {
 	switch {
 	case len(args) == 2 && args[0] == "lint":
-		return errors.Join(check(args[1]), render(args[1]))
+		if err := check(args[1]); err != nil {
+			return err
+		}
+		return render(args[1])
 	case len(args) == 4 && args[0] == "package":
 		return archive(args[1], args[2], args[3])
 	}
