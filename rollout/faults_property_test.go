@@ -27,12 +27,20 @@ import (
 //	traffic returns in steps from every path (retire)                TrafficReturnsNoFasterThanStableCanTakeIt          6
 //	ReplicaSets are read live before a release (confirmRelease)      NothingIsReleasedBecauseACacheIsBehind             3
 //	the generation is compared live (confirmUnchanged)               NoLeaderGoesOnWithWhatThePreviousOneAborted        2
+//	the state is compared live (confirmUnchanged)                    NoLeaderGoesOnWithWhatThePreviousOneAborted        4
+//	a patch of the status names the resourceVersion                  NoLeaderGoesOnWithWhatThePreviousOneAborted        1
+//	a grant that was not written begins no wait again (awaitLeave)   RefusedWritesAreToldAndBounded                     5
 //	a patch names the resourceVersion (patchDeployment)              NoLeaderGoesOnWithWhatThePreviousOneAborted        1
 //	an edited canary template ends the rollout (endEdited)           InvariantsHoldWhateverHappens                     80
 //	a canary Ingress with a finalizer gets weight 0                  InvariantsHoldWhateverHappens                     53
 //	Services of a canary that was deleted by hand go                 InvariantsHoldWhateverHappens                    183
 //	the metric shows the weight while annotations do not parse       InvariantsHoldWhateverHappens                     45
 //	live canary pods are counted before a rise (confirmRise)         InvariantsHoldWhateverHappens                     44
+
+// Two more are found by the stories, wherever the manager is killed: the rollout goes back
+// to traffic that was granted and not written (backToUnwritten), and the end of a rollout
+// is reported although its canary is gone (endedUntold). TestInMemory has what must be
+// stored, and TestApplyOrder that it is stored before anything follows.
 
 // everywhere lets the tests that interrupt a story do so at each of its writes. By
 // default they do so at some.

@@ -177,7 +177,7 @@ func (p *pass) awaitPass() *Decision {
 	if err := p.planErr(); err != nil {
 		return p.waitAtStep(reason.InvalidAnnotation, err.Error())
 	}
-	return p.waitAtStep(reason.AwaitingVerdict, "the next step needs a Pass at this weight; "+last)
+	return p.briefly(p.waitAtStep(reason.AwaitingVerdict, "the next step needs a Pass at this weight; "+last))
 }
 
 // planErr is why it cannot be known whether and how the rollout is judged.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // inMemory says whether s differs from what is stored only in what changes no decision
@@ -50,9 +51,21 @@ func (t *Tally) learn(is Tally, plan *AnalysisPlan) {
 	}
 }
 
-// patience is how long pods may take to become Available before anybody is told that the
-// next weight waits for them. Most take less: then the next weight is all the news.
+// patience is how long the next weight may wait for pods or for the first verdict before
+// anybody is told. Most take less: then the next weight is all the news.
 const patience = 5 * time.Second
+
+// briefly is d, which waits for the first verdict at the present weight. If the wait of
+// the present step was over only just now, the condition stays as it is for a moment.
+func (p *pass) briefly(d *Decision) *Decision {
+	step := p.state.presentStep()
+	over := p.state.StepSince.Add(step.Duration + patience)
+	if step.Kind == spec.Wait && !p.state.Skipped && p.Stable.Reason == reason.Waiting && p.state.Tally.Last == "" && p.planErr() == nil &&
+		p.Problem == nil && p.Traffic.PreviewRefused == nil && over.After(p.Now) {
+		d.Reason, d.Message, d.Again = "", "", Earliest(d.Again, over)
+	}
+	return d
+}
 
 // isBrief says whether the wait for pods at the present step is too short to be told. It
 // follows a wait that is over, and the condition says until when that was.

@@ -9,6 +9,35 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
+// The first verdict may come a moment after the wait of its step. Only a wait that is
+// longer, or that something else causes, is told.
+func TestAVerdictThatComesInAMomentIsNoNews(t *testing.T) {
+	over := noon.Add(5 * time.Minute)
+	cases := map[string]struct {
+		change func(*rollout.Observation)
+		told   bool
+	}{
+		"in a moment":                 {func(*rollout.Observation) {}, false},
+		"not in time":                 {func(o *rollout.Observation) { o.Now = over.Add(5 * time.Second) }, true},
+		"the last was an Error":       {func(o *rollout.Observation) { o.Canary.State.Tally.Last = rollout.Error }, true},
+		"the condition asks a person": {func(o *rollout.Observation) { o.Stable.Reason = reason.AwaitingPromotion }, true},
+		"the next weight has a problem": {func(o *rollout.Observation) {
+			o.Problem = &rollout.Problem{Reason: reason.NoService, Message: "none"}
+		}, true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := running()
+			o.Now, o.Stable.Reason, o.Plan.Interval = over, reason.Waiting, time.Hour
+			c.change(&o)
+			d := rollout.Next(o)
+			if told := d.Reason == reason.AwaitingVerdict; told != c.told || !told && d.Again != over.Add(5*time.Second) {
+				t.Errorf("%s: %s, again at %s", d.Reason, d.Message, d.Again)
+			}
+		})
+	}
+}
+
 // What changes no decision where it is lost is not stored. Everything else is.
 func TestInMemory(t *testing.T) {
 	pass := func(o *rollout.Observation) { o.Measurement = &rollout.Measurement{Verdict: rollout.Pass} }
