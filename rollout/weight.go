@@ -68,8 +68,8 @@ func (p *pass) backToUnwritten() {
 	if step := s.presentStep(); !s.hasTraffic() || step.Kind != "" && behaviours[step.Kind].moves() {
 		return
 	}
-	if p.seeWritten(); s.Paused || !p.unwritten() {
-		return
+	if p.seeWritten(); s.Paused || s.Skipped || !p.unwritten() {
+		return // a person ended the wait already: the traffic is written before the next step
 	}
 	for at, step := range slices.Backward(s.Steps[:s.Step]) {
 		if behaviours[step.Kind].moves() {

@@ -42,15 +42,13 @@ func (s *snapshot) isNews(d rollout.Decision) bool {
 
 // tellEarly returns the conditions of d for a write that comes before the rest of d is
 // done. A refusal of the rest takes the place of that condition. The event comes once the
-// rest is done. None: they are there, or are to come last. More traffic is told when it
-// is written: a person may answer to it, with promote for example, and a manager that was
-// killed before would take that for a word about the step before.
+// rest is done. None: they are there, or are to come last.
 func (r *Reconciler) tellEarly(s *snapshot, d rollout.Decision) []condition {
 	if !s.early || s.told {
 		return nil
 	}
 	conditions := append(s.recordConditions(d), s.forgetState()...)
-	if s.isNews(d) && !d.Routes.Adds(s.Traffic) {
+	if s.isNews(d) {
 		s.told = true
 		r.untold.set(client.ObjectKeyFromObject(s.dep), d.Message)
 		conditions = append(conditions, s.outcomeCondition(d))
