@@ -16,12 +16,13 @@ import (
 //   - the weight is found in the routes, and since when. Before the routes are written
 //     anew this is stored.
 //   - the pod template of the canary is seen for the first time again.
-//   - a wait for pods that has just begun begins again.
-func (p *pass) inMemory(s State) bool {
+//   - a step that has just begun, and that nobody was told of, begins again.
+//   - pods that drain, drain for longer.
+func (p *pass) inMemory(d Decision) bool {
 	if p.Canary == nil || p.Canary.StateErr != nil {
 		return false
 	}
-	stored := p.Canary.Stored
+	s, stored := d.Canary.State, p.Canary.Stored
 	stored.Tally.learn(s.Tally, p.Plan)
 	if stored.InForce.IsZero() && p.Traffic.isAt(s.Weight, s.Match) {
 		stored.InForce = s.InForce
@@ -29,8 +30,11 @@ func (p *pass) inMemory(s State) bool {
 	if stored.CanaryTemplate == "" {
 		stored.CanaryTemplate = s.CanaryTemplate
 	}
-	if p.brief {
+	if d.Reason == "" && !s.Skipped && s.Weight == stored.Weight && p.justBegun(s) {
 		stored.Step, stored.StepSince, stored.Skipped = s.Step, s.StepSince, s.Skipped
+	}
+	if stored.DrainSince.IsZero() {
+		stored.DrainSince = s.DrainSince
 	}
 	was, err := stored.Encode()
 	is, err2 := s.Encode()
@@ -67,9 +71,13 @@ func (p *pass) briefly(d *Decision) *Decision {
 	return d
 }
 
-// isBrief says whether the wait for pods at the present step is too short to be told. It
-// follows a wait that is over, and the condition says until when that was.
+// justBegun says whether the present step of s follows a wait that is over, and began a
+// moment ago. The condition says until when that wait was.
+func (p *pass) justBegun(s State) bool {
+	return p.Stable.Reason == reason.Waiting && s.StepSince.Add(patience).After(p.Now)
+}
+
+// isBrief says whether the wait for pods at the present step is too short to be told.
 func (p *pass) isBrief(because reason.Reason) bool {
-	return because == reason.CanaryStarting && p.Stable.Reason == reason.Waiting && p.Canary != nil && p.Canary.Trouble == "" &&
-		p.state.StepSince.Add(patience).After(p.Now)
+	return because == reason.CanaryStarting && p.Canary != nil && p.Canary.Trouble == "" && p.justBegun(p.state)
 }

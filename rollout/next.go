@@ -19,7 +19,7 @@ func Next(o Observation) Decision {
 	d.HoldScaleDown = p.holdScaleDown(d)
 	d.Known = p.record(d)
 	if d.Canary != nil {
-		d.Canary.InMemory = p.inMemory(d.Canary.State)
+		d.Canary.InMemory = p.inMemory(d)
 	}
 	if !d.Again.IsZero() && !d.Again.After(o.Now) {
 		// This decision itself made something due, such as the first measurement of

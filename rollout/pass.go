@@ -20,7 +20,6 @@ type pass struct {
 
 	unanswered spec.GatePoint // gates that a rule asked for and nobody has asked
 	granting   bool           // it gives the canary the traffic of the present step
-	brief      bool           // the decision waits for what comes in a moment
 	unchecked  Needs          // a rule begins the rollout or the promotion, and Start or AdoptionCheck is not known
 }
 

@@ -169,6 +169,7 @@ func neverSay(w *world) {
 // crashLoop: now and then a pod is Available for a moment, and the other never at
 // the same time.
 func crashLoop(w *world) {
+	w.passTimeout = min(w.passTimeout, 2*time.Second) // a pass that hangs ends before a pod is Available again
 	w.web.deadline = "2m"
 	w.apply("v2")
 	for w.web.phase != spec.RolledBack {

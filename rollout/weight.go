@@ -153,7 +153,7 @@ func (p *pass) untilDeadline(missed string, because reason.Reason, what string) 
 	deadline := p.state.StepSince.Add(p.progressDeadline())
 	if deadline.After(p.Now) {
 		d := p.stay(because, what)
-		if p.brief = p.isBrief(because); p.brief {
+		if p.isBrief(because) {
 			d.Reason, d.Message, d.Again = "", "", Earliest(d.Again, p.state.StepSince.Add(patience))
 		}
 		if because == reason.CanaryStarting && !p.Traffic.Routed && p.SpecErr == nil && p.Problem == nil {

@@ -84,6 +84,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.apply(ctx, s, decision); err != nil {
 		return requeueIfStale(errors.Join(err, r.reportRefusal(ctx, s, decision, err)))
 	}
+	r.refusals.forget(req.NamespacedName)
 	if r.previews.remember(s); s.previewErr != nil {
 		return requeueIfStale(s.previewErr)
 	}

@@ -91,14 +91,14 @@ func (r *Reconciler) reportRefusal(ctx context.Context, s *snapshot, d rollout.D
 	}
 	report := rollout.Decision{Reason: reason.WriteRefused, Message: message, Phase: s.Stable.Phase}
 	key, note := client.ObjectKeyFromObject(s.dep), rollout.Note{Reason: report.Reason, Message: message}
-	told := r.refusals.is(key, message)
-	err = r.writeConditions(ctx, s, []condition{s.outcomeCondition(report)})
-	if told || err != nil && refused(err) == nil {
-		return err
+	failed := r.writeConditions(ctx, s, []condition{s.outcomeCondition(report)})
+	if failed != nil && refused(failed) == nil {
+		return failed
 	}
-	if err != nil { // The condition is refused too. The event is all that the user sees of it.
+	// Where the condition is refused too, the event is all that the user sees of it.
+	if !r.refusals.is(key, message) {
+		r.emit(ctx, s, "Refused", note)
 		r.refusals.set(key, message)
 	}
-	r.emit(ctx, s, "Refused", note)
-	return err
+	return failed
 }

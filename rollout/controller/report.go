@@ -188,7 +188,6 @@ func (r *Reconciler) writeConditions(ctx context.Context, s *snapshot, condition
 		return fmt.Errorf("writing the conditions: %w", err)
 	}
 	s.dep, s.Stable.Known = out, knownTemplate(out)
-	r.refusals.forget(client.ObjectKeyFromObject(out))
 	return nil
 }
 
