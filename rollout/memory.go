@@ -17,7 +17,6 @@ import (
 //     anew this is stored.
 //   - the pod template of the canary is seen for the first time again.
 //   - a step that has just begun, and that nobody was told of, begins again.
-//   - pods that drain, drain for longer.
 func (p *pass) inMemory(d Decision) bool {
 	if p.Canary == nil || p.Canary.StateErr != nil {
 		return false
@@ -32,9 +31,6 @@ func (p *pass) inMemory(d Decision) bool {
 	}
 	if d.Reason == "" && !s.Skipped && s.Weight == stored.Weight && p.justBegun(s) {
 		stored.Step, stored.StepSince, stored.Skipped = s.Step, s.StepSince, s.Skipped
-	}
-	if stored.DrainSince.IsZero() {
-		stored.DrainSince = s.DrainSince
 	}
 	was, err := stored.Encode()
 	is, err2 := s.Encode()

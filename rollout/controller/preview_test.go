@@ -50,7 +50,7 @@ func TestApplyGoesOnWithoutThePreview(t *testing.T) {
 			t.Fatal(err)
 		}
 		last := s.ledger.writes[len(s.ledger.writes)-1]
-		if last != "patch web" || !errors.Is(s.previewErr, errPreviewQuota) {
+		if last != "patch status of web" || !errors.Is(s.previewErr, errPreviewQuota) {
 			t.Errorf("weight %d: last write %q, error %v", weight, last, s.previewErr)
 		}
 	}
