@@ -52,14 +52,15 @@ type Analysis struct {
 // has a query that the user wrote.
 type Metric struct {
 	Name      string
-	Query     string // the user's PromQL template; "" for a built-in metric
-	Condition Condition
+	Asked     Asked     // the zero value for a built-in metric
+	Condition Condition // the zero value for a metric with a CEL expression
 
-	builtIn builtInMetric // nil for a user's query
+	builtIn builtInMetric // nil for a question of the user's
 }
 
 // Check returns the error of Parse, or nil for an empty text, which means that there
-// is no analysis. It reads no ConfigMap: of configmap/NAME it checks the name only.
+// is no analysis. It reads no ConfigMap: of configmap/NAME it checks the name only. It
+// knows no provider either: Providers.Check checks what they are asked.
 // Errors do not name the annotation; the caller does.
 func Check(text string) error {
 	if strings.TrimSpace(text) == "" {
@@ -100,7 +101,7 @@ func parseConditions(text string) (Analysis, error) {
 		if at < 0 {
 			return Analysis{}, fmt.Errorf("%q has no condition: write for example %s", part, lineExample)
 		}
-		m, err := newMetric(strings.TrimSpace(part[:at]), "", part[at:])
+		m, err := newMetric(strings.TrimSpace(part[:at]), part[at:])
 		if err != nil {
 			return Analysis{}, err
 		}
@@ -130,15 +131,13 @@ func newAnalysis(plan rollout.AnalysisPlan, metrics []Metric, minRequests *int) 
 	return a, nil
 }
 
-func newMetric(name, query, condition string) (Metric, error) {
+// newMetric returns a built-in metric.
+func newMetric(name, condition string) (Metric, error) {
 	c, err := ParseCondition(condition)
 	if err != nil {
 		return Metric{}, fmt.Errorf("metric %q: %w", name, err)
 	}
-	m := Metric{Name: name, Query: query, Condition: c}
-	if query != "" {
-		return m, checkQuery(name, query)
-	}
+	m := Metric{Name: name, Condition: c}
 	if m.builtIn, err = builtInNamed(name); err != nil {
 		return Metric{}, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/headgate/headgate/analysis/provider/prometheus"
 	"github.com/headgate/headgate/rollout"
 )
 
@@ -77,7 +78,7 @@ metrics:
 				},
 				MinRequests: 50,
 				Metrics: []Metric{
-					{Name: "queue", Query: `max(queue_length{namespace="{{namespace}}"})`, Condition: condition(t, "< 100")},
+					{Name: "queue", Asked: Asked{Query: `max(queue_length{namespace="{{namespace}}"})`}, Condition: condition(t, "< 100")},
 					{Name: "p95", Condition: condition(t, "<= 1s"), builtIn: percentile{95}},
 				},
 			},
@@ -86,14 +87,14 @@ metrics:
 			text: `{metrics: [{name: up, query: "min(up)", condition: "== 1"}]}`,
 			want: Analysis{
 				Plan:    rollout.AnalysisPlan{Interval: 30 * time.Second},
-				Metrics: []Metric{{Name: "up", Query: "min(up)", Condition: condition(t, "== 1")}},
+				Metrics: []Metric{{Name: "up", Asked: Asked{Query: "min(up)"}, Condition: condition(t, "== 1")}},
 			},
 		},
 		"A query replaces the built-in metric of that name and its unit": {
 			text: `{metrics: [{name: p99, query: "max(p99_millis)", condition: "<= 500"}]}`,
 			want: Analysis{
 				Plan:    rollout.AnalysisPlan{Interval: 30 * time.Second},
-				Metrics: []Metric{{Name: "p99", Query: "max(p99_millis)", Condition: condition(t, "<= 500")}},
+				Metrics: []Metric{{Name: "p99", Asked: Asked{Query: "max(p99_millis)"}, Condition: condition(t, "<= 500")}},
 			},
 		},
 		"A minimum of 0 requests is not the default": {
@@ -114,12 +115,14 @@ metrics:
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(Condition{}, Metric{}, percentile{})); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(Condition{}, Metric{}, Asked{}, percentile{})); diff != "" {
 				t.Errorf("Parse (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
+
+var onlyPrometheus = Providers{DefaultProvider: prometheus.None()}
 
 func TestParseErrors(t *testing.T) {
 	const (
@@ -129,11 +132,11 @@ func TestParseErrors(t *testing.T) {
 		number = `want an operator (< <= > >= == !=) and a number with an optional unit (%, ms, s): write for example "<= 500ms"`
 		query  = `write for example sum(rate(http_requests_total{namespace="{{namespace}}", code=~"5.."}[{{window}}]))`
 		fields = "the fields are interval, startingStep, failureLimit, inconclusiveLimit, errorLimit, minRequests, " +
-			"metrics (name, query, condition)"
+			"metrics (name, provider, query, path, method, body, reduce, value, condition, cel)"
 		builtins = "the built-in metrics are error-rate, p50, p90, p95, p99, success-rate; another metric needs a query: " +
 			`write for example {metrics: [{name: queue-length, query: "max(queue_length)", condition: "< 100"}]}`
-		vars = "the variables are canary-deployment, canary-ingress, canary-pods, canary-service, canary-track, deployment, ingress, " +
-			"namespace, rollout, service, service-port, stable-track, track-label, weight, window"
+		vars = "the variables are canary-deployment, canary-ingress, canary-pods, canary-replicaset, canary-service, canary-track, " +
+			"deployment, ingress, namespace, rollout, service, service-port, stable-track, track-label, weight, window, window-seconds"
 	)
 	tests := map[string]struct{ text, want string }{
 		"nothing":                  {"", "no metric is named: " + line},
@@ -207,11 +210,11 @@ func TestParseErrors(t *testing.T) {
 		"a metric without condition": {`metrics: [{name: queue, query: up}]`, `metric "queue": condition "": ` + number},
 		"an unknown variable": {
 			`metrics: [{name: q, query: 'x{a="{{pod}}"}', condition: "< 1"}]`,
-			`metric "q": unknown variable "{{pod}}" in query: ` + vars,
+			`metric "q": unknown variable "{{pod}}": ` + vars,
 		},
 		"a template program": {
 			`metrics: [{name: q, query: '{{range .}}x{{end}}', condition: "< 1"}]`,
-			`metric "q": unknown variable "{{range .}}" in query: ` + vars,
+			`metric "q": unknown variable "{{range .}}": ` + vars,
 		},
 		"PromQL that does not parse": {
 			`metrics: [{name: q, query: 'sum(rate(x{a="{{namespace}}"}[1m])', condition: "< 1"}]`,
@@ -231,7 +234,7 @@ func TestParseErrors(t *testing.T) {
 		},
 		"a query too long to parse": {
 			`metrics: [{name: q, query: '` + strings.Repeat("-x+", 1400) + `x', condition: "< 1"}]`,
-			`metric "q": query has 4201 bytes, want at most 4096: move parts of it into recording rules`,
+			`metric "q": query has 4201 bytes, want at most 4096: write a shorter PromQL query`,
 		},
 		"more metrics than allowed": {
 			strings.Repeat("p99 < 1s,", 21),
@@ -240,7 +243,10 @@ func TestParseErrors(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := Parse(tt.text)
+			err := onlyPrometheus.Check(tt.text)
+			if err == nil && tt.text == "" {
+				_, err = Parse(tt.text) // of which Check says that there is no analysis
+			}
 			if err == nil {
 				t.Fatalf("Parse(%q) accepted it", tt.text)
 			}
@@ -270,14 +276,14 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		a, err := Parse(text)
-		if err != nil {
+		if err != nil || onlyPrometheus.check(a) != nil {
 			return
 		}
 		if a.ConfigMap == "" && (len(a.Metrics) == 0 || a.Plan.Interval < MinInterval) {
 			t.Errorf("Parse(%q) = %+v", text, a)
 		}
 		for _, m := range a.Metrics {
-			if m.Condition == (Condition{}) {
+			if m.Condition == (Condition{}) && m.Asked.cel == nil {
 				t.Errorf("Parse(%q): metric %q has no condition", text, m.Name)
 			}
 		}

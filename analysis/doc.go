@@ -1,21 +1,21 @@
-// Package analysis reads the text of a headgate.dev/analysis annotation, measures a
-// canary with Prometheus and returns a verdict.
+// Package analysis reads the text of a headgate.dev/analysis annotation, asks providers
+// such as Prometheus about a canary and returns a verdict.
 //
 //	annotation, or its ConfigMap
-//	   │ Parse          pure      analysis.go, yaml.go, condition.go
+//	   │ Parse          pure      analysis.go, yaml.go, user_metric.go, condition.go
 //	   ▼
 //	Analysis ──────────────────►  its plan (interval and limits) goes to package rollout
-//	   │ questionsFor   pure      questions.go, with builtin.go, series.go, query.go
+//	   │ questionsFor   pure      questions.go, with builtin.go, series.go
 //	   ▼
-//	questions (PromQL)
-//	   │ Judge.ask      network   judge.go, prometheus.go
+//	questions (PromQL of Headgate's own, and what the user wrote)
+//	   │ Judge.ask      network   judge.go, through the interface Provider in providers.go
 //	   ▼
 //	answers (numbers)
 //	   │ assess         pure      verdict.go
 //	   ▼
 //	Measurement: a verdict and a message
 //
-// The webhook calls Check. The controller calls Judge.Resolve in each reconcile and,
+// The webhook calls Providers.Check. The controller calls Judge.Resolve in each reconcile and,
 // if a measurement is due, Measure on what it returned. Start reading at
 // Resolved.Measure in judge.go: it calls the steps of the picture in order.
 //
@@ -24,7 +24,7 @@
 // rollout.
 //
 // Missing evidence is never a Pass. No data, NaN, too few requests and an incomplete
-// answer are Inconclusive, and a Prometheus that does not answer is an Error: both
+// answer are Inconclusive, and a provider that does not answer is an Error: both
 // hold the rollout where it is. Only a number that breaks its condition is a Fail.
 //
 // Words:
@@ -34,11 +34,13 @@
 //   - Built-in metric: a metric that Headgate has the query for, such as
 //     success-rate. A new one is a type that implements builtInMetric and is listed in
 //     knownMetrics.
+//   - Provider: who answers questions: a Prometheus, a database, an HTTP service. The
+//     operator names them; the packages below analysis/provider are their types.
 //   - Source: the ingress controller whose series the built-in metrics use. A new one
 //     is a type that implements sourceSeries and is listed in knownSources.
 //   - Bound: the number in a condition, in base units: ratios and seconds.
 //   - Window: how far back one measurement looks.
-//   - Questions and answers: the queries of one measurement, and what Prometheus
+//   - Questions and answers: the questions of one measurement, and what providers
 //     returned for each. One answer is a reading, and a reading has samples.
 //   - Finding: the verdict on one reading. The worst finding is the measurement's.
 package analysis

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/headgate/headgate/analysis/provider"
 )
 
 const docsPage = "../docs/analysis.md"
@@ -28,7 +30,7 @@ func TestExamplesInDocs(t *testing.T) {
 		t.Fatalf("found %d examples", len(examples))
 	}
 	for _, example := range examples {
-		if err := Check(example[1]); err != nil {
+		if err := onlyPrometheus.Check(example[1]); err != nil {
 			t.Errorf("%v:\n%s", err, example[1])
 		}
 	}
@@ -72,7 +74,7 @@ func checkTable(t *testing.T, name, want string) {
 func TestDocsExplainEveryVariable(t *testing.T) {
 	_, table, _ := strings.Cut(readDocs(t), "| variable | value |\n")
 	table, _, _ = strings.Cut(table, "\n\n")
-	for name := range variables {
+	for _, name := range provider.Variables() {
 		if !strings.Contains(table, "`{{"+name+"}}`") {
 			t.Errorf("%s does not explain {{%s}} in its table of variables", docsPage, name)
 		}
@@ -81,9 +83,14 @@ func TestDocsExplainEveryVariable(t *testing.T) {
 
 func TestDocsExplainEveryField(t *testing.T) {
 	page := readDocs(t)
+	providers, err := os.ReadFile("../docs/providers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page += string(providers)
 	for _, field := range strings.FieldsFunc(knownFields, func(r rune) bool { return strings.ContainsRune(" ,()", r) }) {
 		if !strings.Contains(page, field+":") {
-			t.Errorf("no example in %s sets %s", docsPage, field)
+			t.Errorf("no example in %s or docs/providers.md sets %s", docsPage, field)
 		}
 	}
 }

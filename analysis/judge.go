@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -14,47 +13,31 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-// DefaultTimeout is the timeout of one query if Options has none.
-const DefaultTimeout = 10 * time.Second
-
 // maxConcurrent is how many queries of one measurement run at the same time.
 const maxConcurrent = 4
 
 // configMapKey is the key of a ConfigMap that holds a shared analysis.
 const configMapKey = "analysis"
 
-// Options are the operator's settings. With the zero value, a user's queries are sent
-// as written, and built-in metrics are an Error.
+// Options are the operator's settings. With the zero value, built-in metrics are an
+// Error.
 type Options struct {
 	// Source is where built-in metrics come from. If it is set, every measurement
 	// at a weight above 0 also finds out whether the router ignores the canary.
 	Source Source
-
-	// Timeout of one query. 0: DefaultTimeout.
-	Timeout time.Duration
-
-	// NamespaceLabel is the label whose value is the namespace of a series. If it is
-	// set, every selector of a user's query is confined to the namespace of the
-	// Deployment. The queries of built-in metrics are not changed: they select by
-	// namespace already.
-	NamespaceLabel string
 }
 
 // Judge measures canaries. It is safe for concurrent use.
 type Judge struct {
-	api     promv1.API
-	reader  client.Reader
-	options Options
+	providers Providers
+	reader    client.Reader
+	options   Options
 }
 
-// New returns a Judge that asks api and reads ConfigMaps through reader. api may be
-// nil, for no Prometheus: every measurement is then an Error. Pass a reader without a
-// cache: one with a cache would watch every ConfigMap of the cluster.
-func New(api promv1.API, reader client.Reader, o Options) *Judge {
-	if o.Timeout <= 0 {
-		o.Timeout = DefaultTimeout
-	}
-	return &Judge{api: api, reader: reader, options: o}
+// New returns a Judge that asks providers and reads ConfigMaps through reader. Pass a
+// reader without a cache: one with a cache would watch every ConfigMap of the cluster.
+func New(providers Providers, reader client.Reader, o Options) *Judge {
+	return &Judge{providers: providers, reader: reader, options: o}
 }
 
 // Resolved is an analysis as its annotation and its ConfigMap were when Resolve read
@@ -90,9 +73,6 @@ func (r *Resolved) Plan() rollout.AnalysisPlan { return r.analysis.Plan }
 // no header or cookie matched, no request can come to the canary: then only metrics
 // that do not count requests are measured.
 func (r *Resolved) Measure(ctx context.Context, s rollout.Subject) rollout.Measurement {
-	if r.judge.api == nil {
-		return errorMeasurement(fmt.Errorf("no Prometheus is configured: set HEADGATE_PROMETHEUS_ADDRESS"))
-	}
 	a := r.analysis
 	if s.Weight == 0 && !s.Matched {
 		a = a.withoutTraffic()
@@ -104,7 +84,7 @@ func (r *Resolved) Measure(ctx context.Context, s rollout.Subject) rollout.Measu
 	if err != nil {
 		return errorMeasurement(err)
 	}
-	return assess(a, s, r.judge.options.Source, r.judge.ask(ctx, q))
+	return assess(a, s, r.judge.options.Source, r.judge.ask(ctx, q, s))
 }
 
 func errorMeasurement(err error) rollout.Measurement {
@@ -114,7 +94,7 @@ func errorMeasurement(err error) rollout.Measurement {
 // read parses text. If that names a ConfigMap, it parses the text in there, which
 // must not name another.
 func (j *Judge) read(ctx context.Context, namespace, text string) (Analysis, error) {
-	a, err := Parse(text)
+	a, err := j.parse(text)
 	if err != nil || a.ConfigMap == "" {
 		return a, err
 	}
@@ -127,7 +107,7 @@ func (j *Judge) read(ctx context.Context, namespace, text string) (Analysis, err
 		return Analysis{}, fmt.Errorf("configmap/%s has no key %q: write for example %s: %s",
 			cm.Name, configMapKey, configMapKey, lineExample)
 	}
-	a, err = Parse(content)
+	a, err = j.parse(content)
 	if err != nil {
 		return Analysis{}, fmt.Errorf("configmap/%s: %w", cm.Name, err)
 	}
@@ -138,26 +118,47 @@ func (j *Judge) read(ctx context.Context, namespace, text string) (Analysis, err
 	return a, nil
 }
 
-// ask sends every question to Prometheus. Each has its own timeout and its own
-// reading.
-func (j *Judge) ask(ctx context.Context, q questions) answers {
+// parse is Parse, and asks the providers whether they understand their questions.
+func (j *Judge) parse(text string) (Analysis, error) {
+	a, err := Parse(text)
+	if err != nil {
+		return Analysis{}, err
+	}
+	return a, j.providers.check(a)
+}
+
+// ask sends every question to its provider. Each has its own reading.
+func (j *Judge) ask(ctx context.Context, q questions, s rollout.Subject) answers {
 	r := answers{metrics: make([]reading, len(q.metrics))}
 	var group errgroup.Group
 	group.SetLimit(maxConcurrent)
-	send := func(query string, into *reading) {
-		if query == "" {
+	send := func(q *question, into *reading) {
+		if q == nil {
 			return
 		}
 		group.Go(func() error {
-			*into = askOne(ctx, j.api, query, j.options.Timeout)
+			*into = j.askOne(ctx, q, s)
 			return nil
 		})
 	}
-	for i, query := range q.metrics {
-		send(query, &r.metrics[i])
+	for i, asked := range q.metrics {
+		send(asked, &r.metrics[i])
 	}
 	send(q.canaryRequests, &r.canaryRequests)
 	send(q.stableOnly, &r.stableOnly)
 	_ = group.Wait() // no function returns an error
 	return r
+}
+
+func (j *Judge) askOne(ctx context.Context, q *question, s rollout.Subject) reading {
+	name := q.metric.providerName()
+	p, err := j.providers.named(name)
+	if err != nil {
+		return reading{err: explainSilence(name, err)}
+	}
+	answer, err := p.Ask(ctx, q.Question, s)
+	if err != nil {
+		return reading{err: explainSilence(name, err)}
+	}
+	return q.metric.read(answer)
 }

@@ -11,14 +11,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/api"
-	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/headgate/headgate/analysis/provider"
+	"github.com/headgate/headgate/analysis/provider/prometheus"
 	"github.com/headgate/headgate/rollout"
 )
 
@@ -42,18 +42,26 @@ func scalar(value string) string {
 	return fmt.Sprintf(`{"status":"success","data":{"resultType":"scalar","result":[1,%q]}}`, value)
 }
 
-func apiOf(t *testing.T, address string) promv1.API {
+// prometheusAt confines queries by namespaceLabel.
+func prometheusAt(t *testing.T, address string, timeout time.Duration, namespaceLabel string) Providers {
 	t.Helper()
-	c, err := api.NewClient(api.Config{Address: address})
+	entry := provider.NewEntry(DefaultProvider, "prometheus", address)
+	entry.Timeout, entry.NamespaceLabel = timeout, namespaceLabel
+	p, err := prometheus.New(entry)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return promv1.NewAPI(c)
+	return Providers{DefaultProvider: p}
 }
 
 // server answers every query by the first key of answers that it contains, and
 // records what it was asked.
-func server(t *testing.T, answers map[string]string) (promv1.API, func() []string) {
+func server(t *testing.T, answers map[string]string) (Providers, func() []string) {
+	t.Helper()
+	return confinedServer(t, "", answers)
+}
+
+func confinedServer(t *testing.T, namespaceLabel string, answers map[string]string) (Providers, func() []string) {
 	t.Helper()
 	var (
 		mu    sync.Mutex
@@ -79,7 +87,7 @@ func server(t *testing.T, answers map[string]string) (promv1.API, func() []strin
 		_, _ = w.Write([]byte(answer))
 	}))
 	t.Cleanup(s.Close)
-	return apiOf(t, s.URL), func() []string {
+	return prometheusAt(t, s.URL, 10*time.Second, namespaceLabel), func() []string {
 		mu.Lock()
 		defer mu.Unlock()
 		return slices.Sorted(slices.Values(asked))
@@ -172,7 +180,7 @@ func TestMeasureWithoutAnAnswer(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			j := New(apiOf(t, tt.address), nil, Options{Source: Traefik, Timeout: 50 * time.Millisecond})
+			j := New(prometheusAt(t, tt.address, 50*time.Millisecond, ""), nil, Options{Source: Traefik})
 			got := measure(t, j, "success-rate >= 99%, p99 <= 500ms", subject())
 			if diff := cmp.Diff(rollout.Measurement{Verdict: rollout.Error, Message: tt.want}, got); diff != "" {
 				t.Errorf("measurement (-want +got):\n%s", diff)
@@ -211,6 +219,7 @@ func TestMeasureAsksExactly(t *testing.T) {
 	series, s := nginxSeries{}, subject()
 	tests := map[string]struct {
 		options Options
+		label   string // of the namespace
 		text    string
 		weight  int
 		matched bool
@@ -242,7 +251,7 @@ func TestMeasureAsksExactly(t *testing.T) {
 			want: []string{"up", stableOnlyRequests(series, s)},
 		},
 		"a user's query alone, confined": {
-			options: Options{NamespaceLabel: "ns"}, weight: 10, window: s.Window,
+			label: "ns", weight: 10, window: s.Window,
 			text: `{metrics: [{name: up, query: 'up{a="{{service}}"}', condition: "> 0"}]}`,
 			want: []string{`up{a="web",ns="shop"}`},
 		},
@@ -253,7 +262,7 @@ func TestMeasureAsksExactly(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			prom, asked := server(t, nil)
+			prom, asked := confinedServer(t, tt.label, nil)
 			s := s
 			s.Weight, s.Matched, s.Window = tt.weight, tt.matched, tt.window
 			measure(t, New(prom, nil, tt.options), tt.text, s)
@@ -308,7 +317,7 @@ func TestMeasureAsksFourAtATime(t *testing.T) {
 	s := httptest.NewServer(prometheus)
 	t.Cleanup(s.Close)
 	text := strings.Repeat("p99 <= 1s,", 10)
-	measure(t, New(apiOf(t, s.URL), nil, Options{Source: Traefik}), text, subject())
+	measure(t, New(prometheusAt(t, s.URL, 10*time.Second, ""), nil, Options{Source: Traefik}), text, subject())
 	if prometheus.most != maxConcurrent || prometheus.all != 12 {
 		t.Errorf("%d of %d queries ran at once, want %d of 12", prometheus.most, prometheus.all, maxConcurrent)
 	}

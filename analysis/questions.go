@@ -3,51 +3,50 @@ package analysis
 import (
 	"fmt"
 
+	"github.com/headgate/headgate/analysis/provider"
 	"github.com/headgate/headgate/rollout"
 )
 
-// questions are the queries of one measurement; "" is not asked.
+// questions are those of one measurement; nil is not asked.
 type questions struct {
-	metrics        []string // in the order of Analysis.Metrics
-	canaryRequests string   // how many requests the canary received
-	stableOnly     string   // how many stable received, 0 too, while the canary received none
+	metrics        []*question // in the order of Analysis.Metrics
+	canaryRequests *question   // how many requests the canary received
+	stableOnly     *question   // how many stable received, 0 too, while the canary received none
 }
 
-// questionsFor writes the queries that measuring a on s takes.
+// question is one question and what makes a reading of the answer.
+type question struct {
+	provider.Question
+	metric Metric
+}
+
+// builtInQuestion is a query that Headgate wrote.
+func builtInQuestion(query string) *question {
+	return &question{Question: provider.Question{Query: query, BuiltIn: true}}
+}
+
+// questionsFor writes the questions that measuring a on s takes.
 func questionsFor(a Analysis, s rollout.Subject, o Options) (questions, error) {
 	series, known := o.Source.series()
 	var q questions
 	for _, m := range a.Metrics {
-		query, err := m.promQL(s, o)
-		if err != nil {
-			return questions{}, fmt.Errorf("metric %q: %w", m.Name, err)
+		asked := &question{Question: m.question(), metric: m}
+		if m.builtIn != nil {
+			if !known {
+				return questions{}, fmt.Errorf("metric %q: %w", m.Name, errNoSource())
+			}
+			asked = builtInQuestion(m.builtIn.query(series, s))
 		}
-		q.metrics = append(q.metrics, query)
+		q.metrics = append(q.metrics, asked)
 	}
 	if a.MinRequests > 0 {
 		if !known {
 			return questions{}, fmt.Errorf("minRequests: %w", errNoSource())
 		}
-		q.canaryRequests = canaryRequests(series, s)
+		q.canaryRequests = builtInQuestion(canaryRequests(series, s))
 	}
 	if known && s.Weight > 0 {
-		q.stableOnly = stableOnlyRequests(series, s)
+		q.stableOnly = builtInQuestion(stableOnlyRequests(series, s))
 	}
 	return q, nil
-}
-
-// promQL is the query that yields m for s.
-func (m Metric) promQL(s rollout.Subject, o Options) (string, error) {
-	if m.builtIn != nil {
-		series, known := o.Source.series()
-		if !known {
-			return "", errNoSource()
-		}
-		return m.builtIn.query(series, s), nil
-	}
-	query, err := fillIn(m.Query, s)
-	if err != nil || o.NamespaceLabel == "" {
-		return query, err
-	}
-	return confine(query, o.NamespaceLabel, s.Namespace)
 }

@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/headgate/headgate/analysis/provider"
+	"github.com/headgate/headgate/analysis/provider/prometheus"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/*.golden")
@@ -17,7 +20,7 @@ func everyQuery(t *testing.T, series sourceSeries) string {
 	t.Helper()
 	var text strings.Builder
 	write := func(name, query string) {
-		if _, err := parsePromQL(query); err != nil {
+		if err := prometheus.None().Check(provider.Question{Query: query}); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, query)
 		}
 		text.WriteString(name + "\n  " + query + "\n")

@@ -7,12 +7,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/headgate/headgate/analysis/provider"
 	"github.com/headgate/headgate/rollout"
 )
 
-// reading is what Prometheus returned for one query.
+// reading is what a provider returned for one question.
 type reading struct {
 	samples  []float64
+	status   int      // of an HTTP answer of a web provider; else 0
+	body     any      // its body
 	warnings []string // the answer may be incomplete
 	err      error    // there is no answer
 }
@@ -137,6 +140,9 @@ func total(r reading) float64 {
 // For the condition "< 1%": samples 0.5 and NaN are a Fail (50%), samples 0 and NaN
 // are Inconclusive, samples 0 and 0.001 are a Pass (0.1%).
 func (m Metric) evaluate(r reading) finding {
+	if m.Asked.cel != nil {
+		return m.evaluateCEL(r)
+	}
 	if r.err != nil {
 		return unanswered(m.Name, r.err)
 	}
@@ -170,16 +176,14 @@ func (m Metric) describeWorst(numbers []float64, samples int) string {
 	return text
 }
 
-// queryFault is an error whose cause is one query, not Prometheus.
-type queryFault struct{ reason string }
-
-func (q *queryFault) Error() string { return q.reason }
-
 // unanswered names the metric only if its query is the cause. Otherwise the cause is
 // the same for every metric, and combine shows one of several equal texts.
 func unanswered(name string, err error) finding {
-	if fault, ok := errors.AsType[*queryFault](err); ok {
-		return finding{rollout.Error, name + ": query " + fault.reason}
+	if fault, ok := errors.AsType[provider.QueryFault](err); ok {
+		return finding{rollout.Error, name + ": query " + fault.Error()}
+	}
+	if other, ok := errors.AsType[*silence](err); ok {
+		return finding{rollout.Error, other.Error()}
 	}
 	return finding{rollout.Error, "Prometheus does not answer: " + err.Error()}
 }

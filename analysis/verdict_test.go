@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/headgate/headgate/analysis/provider"
 	"github.com/headgate/headgate/rollout"
 )
 
@@ -21,7 +22,7 @@ func TestAssess(t *testing.T) {
 		floor  = `{metrics: [{name: idle, query: "idle", condition: "> 20%"}]}`
 	)
 	down := reading{err: errors.New("dial: connect: connection refused")}
-	odd := reading{err: &queryFault{"is refused by Prometheus: found duplicate series"}}
+	odd := reading{err: provider.QueryFault("is refused by Prometheus: found duplicate series")}
 	nan, inf := math.NaN(), math.Inf(1)
 
 	tests := map[string]struct {

@@ -16,7 +16,8 @@ import (
 
 const (
 	yamlExample = `{interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
-	knownFields = "interval, startingStep, failureLimit, inconclusiveLimit, errorLimit, minRequests, metrics (name, query, condition)"
+	knownFields = "interval, startingStep, failureLimit, inconclusiveLimit, errorLimit, minRequests, " +
+		"metrics (name, provider, query, path, method, body, reduce, value, condition, cel)"
 )
 
 // maxStartingStep is the largest number of steps that a rollout may have. Steps count
@@ -39,8 +40,15 @@ type document struct {
 
 type documentMetric struct {
 	Name      string `json:"name"`
+	Provider  string `json:"provider"`
 	Query     string `json:"query"`
+	Path      string `json:"path"`
+	Method    string `json:"method"`
+	Body      string `json:"body"`
+	Reduce    string `json:"reduce"`
+	Value     string `json:"value"`
 	Condition string `json:"condition"`
+	CEL       string `json:"cel"`
 }
 
 func parseYAML(text string) (Analysis, error) {
@@ -128,7 +136,7 @@ func (d document) parseMetrics() ([]Metric, error) {
 		if !metricName.MatchString(written.Name) {
 			return nil, fmt.Errorf("metric name %q: use letters, digits, - _ and ., for example name: queue-length", written.Name)
 		}
-		m, err := newMetric(written.Name, strings.TrimSpace(written.Query), written.Condition)
+		m, err := written.parse()
 		if err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/headgate/headgate/analysis"
+	"github.com/headgate/headgate/analysis/provider/prometheus"
 	"github.com/headgate/headgate/rollout/spec"
 )
 
@@ -87,6 +88,9 @@ func text(t *testing.T, file string) string {
 	return string(content)
 }
 
+// providers are those of a manager that has only Prometheus.
+var providers = analysis.Providers{analysis.DefaultProvider: prometheus.None()}
+
 // What a user writes in an example parses, and what it names is there.
 func TestAnnotations(t *testing.T) {
 	for _, folder := range folders(t) {
@@ -101,6 +105,9 @@ func TestAnnotations(t *testing.T) {
 					t.Errorf("step %s: there is no suspended CronJob of that name", step)
 				}
 			}
+			if err := providers.Check(wanted.Analysis); err != nil {
+				t.Fatal(err)
+			}
 			judged, err := analysis.Parse(wanted.Analysis)
 			if err != nil {
 				t.Fatal(err)
@@ -112,7 +119,7 @@ func TestAnnotations(t *testing.T) {
 			if !ok {
 				t.Fatalf("there is no ConfigMap %s with the key analysis", judged.ConfigMap)
 			}
-			if err := analysis.Check(shared); err != nil {
+			if err := providers.Check(shared); err != nil {
 				t.Errorf("ConfigMap %s: %v", judged.ConfigMap, err)
 			}
 		})

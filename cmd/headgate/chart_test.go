@@ -2,19 +2,23 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"text/template"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -79,6 +83,7 @@ func helmFunctions(chart *template.Template) template.FuncMap {
 			}
 			return v
 		},
+		"sha256sum":  func(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) },
 		"quote":      func(v any) string { return strconv.Quote(fmt.Sprint(v)) },
 		"contains":   func(part, text string) bool { return strings.Contains(text, part) },
 		"trunc":      func(length int, text string) string { return text[:min(length, len(text))] },
@@ -270,5 +275,41 @@ func TestCanaryObjectsHaveTheOperatorsMetadata(t *testing.T) {
 				t.Errorf("labels %v, annotations %v, %v", cfg.CanaryLabels, cfg.CanaryAnnotations, err)
 			}
 		})
+	}
+}
+
+// What the chart writes into the file is what the manager reads, and the credentials are
+// beside it.
+func TestChartMountsProviders(t *testing.T) {
+	change := func(values map[string]any) {
+		values["providers"] = map[string]any{
+			"list":           []any{map[string]any{"name": "mimir", "type": "prometheus", "address": "http://mimir", "bearerTokenFile": "token"}},
+			"existingSecret": "credentials",
+		}
+	}
+	if got := managerEnv(t, "HEADGATE_PROVIDERS_FILE", change); got != "/etc/headgate/providers/providers.yaml" {
+		t.Errorf("HEADGATE_PROVIDERS_FILE is %q", got)
+	}
+	pod := renderAs[appsv1.Deployment](t, "deployment.yaml", "Deployment", change).Spec.Template
+	volume := pod.Spec.Volumes[0]
+	if got := pod.Spec.Containers[0].VolumeMounts[0]; got.Name != volume.Name || got.MountPath != "/etc/headgate/providers" {
+		t.Errorf("mounted %+v", got)
+	}
+	config := renderAs[corev1.ConfigMap](t, "deployment.yaml", "ConfigMap", change)
+	sources := volume.Projected.Sources
+	if len(sources) != 2 || sources[0].Secret.Name != "credentials" || sources[1].ConfigMap.Name != config.Name {
+		t.Errorf("sources %+v", sources)
+	}
+	file := filepath.Join(t.TempDir(), "providers.yaml")
+	if err := os.WriteFile(file, []byte(config.Data["providers.yaml"]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	providers, err := newProviders(Config{ProvidersFile: file, QueryTimeout: time.Second})
+	if err != nil || providers["mimir"] == nil {
+		t.Errorf("got %v, %v", providers, err)
+	}
+	plain := renderAs[appsv1.Deployment](t, "deployment.yaml", "Deployment", unchanged).Spec.Template
+	if len(plain.Spec.Volumes) > 0 || len(plain.Spec.Containers[0].VolumeMounts) > 0 {
+		t.Error("without providers there is a volume")
 	}
 }

@@ -35,6 +35,7 @@ type Config struct {
 	MetricsSource     analysis.Source `env:"HEADGATE_METRICS_SOURCE" example:"ingress-nginx"`
 	QueryTimeout      time.Duration   `env:"HEADGATE_QUERY_TIMEOUT" envDefault:"10s"`
 	NamespaceLabel    string          `env:"HEADGATE_NAMESPACE_LABEL" example:"namespace"`
+	ProvidersFile     string          `env:"HEADGATE_PROVIDERS_FILE" example:"/etc/headgate/providers/providers.yaml"`
 
 	IngressControllers   []string      `env:"HEADGATE_INGRESS_CONTROLLERS" envDefault:"k8s.io/ingress-nginx"`
 	AnnotationsPrefix    string        `env:"HEADGATE_ANNOTATIONS_PREFIX" envDefault:"nginx.ingress.kubernetes.io"`

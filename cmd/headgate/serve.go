@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"time"
 
-	promapi "github.com/prometheus/client_golang/api"
-	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
@@ -90,10 +88,14 @@ func newManager(ctx context.Context, restConfig *rest.Config, cfg Config) (ctrl.
 	if err := addProbes(ctx, mgr, keeper); err != nil {
 		return nil, fmt.Errorf("setting up the probes: %w", err)
 	}
-	if err := addWebhook(mgr, cfg); err != nil {
+	providers, err := newProviders(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := addWebhook(mgr, cfg, providers); err != nil {
 		return nil, fmt.Errorf("setting up the webhook: %w", err)
 	}
-	if err := addController(ctx, mgr, cfg); err != nil {
+	if err := addController(ctx, mgr, cfg, providers); err != nil {
 		return nil, fmt.Errorf("setting up the controller: %w", err)
 	}
 	if err := mgr.Add(releaser(releaseInterval)); err != nil {
@@ -143,20 +145,16 @@ func addProbes(ctx context.Context, mgr ctrl.Manager, keeper *certs.Keeper) erro
 	)
 }
 
-func addWebhook(mgr ctrl.Manager, cfg Config) error {
+func addWebhook(mgr ctrl.Manager, cfg Config, providers analysis.Providers) error {
 	handler := &webhook.Handler{
 		Manager:       "system:serviceaccount:" + cfg.Namespace + ":" + cfg.ServiceAccount,
-		CheckAnalysis: analysis.Check,
+		CheckAnalysis: providers.Check,
 		CheckGates:    cfg.GateAddresses.Check,
 	}
 	return handler.SetupWithManager(mgr)
 }
 
-func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
-	prometheus, err := newPrometheus(cfg.PrometheusAddress)
-	if err != nil {
-		return err
-	}
+func addController(ctx context.Context, mgr ctrl.Manager, cfg Config, providers analysis.Providers) error {
 	if err := ingress.SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
@@ -182,11 +180,7 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 			PreviewBelowOwnHosts: cfg.PreviewBelowOwnHosts,
 			Cache:                mgr.GetCache(),
 		}),
-		Judge: judge{analysis.New(prometheus, mgr.GetAPIReader(), analysis.Options{
-			Source:         cfg.MetricsSource,
-			Timeout:        cfg.QueryTimeout,
-			NamespaceLabel: cfg.NamespaceLabel,
-		})},
+		Judge:       judge{analysis.New(providers, mgr.GetAPIReader(), analysis.Options{Source: cfg.MetricsSource})},
 		Gates:       gate.New(cfg.GateAddresses),
 		Autoscalers: &autoscaler.Holder{Client: mgr.GetClient()},
 		Events:      mgr.GetEventRecorder("headgate"),
@@ -199,19 +193,6 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 		return err
 	}
 	return reconciler.SetupWithManager(ctx, mgr, cfg.MaxConcurrentReconciles)
-}
-
-// newPrometheus returns nil without an address. Every measurement is then an Error
-// that says so.
-func newPrometheus(address string) (promv1.API, error) {
-	if address == "" {
-		return nil, nil
-	}
-	c, err := promapi.NewClient(promapi.Config{Address: address})
-	if err != nil {
-		return nil, fmt.Errorf("HEADGATE_PROMETHEUS_ADDRESS=%q: %w", address, err)
-	}
-	return promv1.NewAPI(c), nil
 }
 
 // delayDone returns a context with the values of ctx that is done delay after ctx is

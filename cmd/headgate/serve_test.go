@@ -41,12 +41,3 @@ func TestLogLevels(t *testing.T) {
 		t.Errorf("debug hides V(1): %q", out.String())
 	}
 }
-
-func TestPrometheusIsOptional(t *testing.T) {
-	if api, err := newPrometheus(""); api != nil || err != nil {
-		t.Errorf("without an address: %v, %v", api, err)
-	}
-	if api, err := newPrometheus("http://prometheus:9090"); api == nil || err != nil {
-		t.Errorf("with an address: %v, %v", api, err)
-	}
-}

@@ -3,10 +3,12 @@ package queries
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/headgate/headgate/analysis"
+	promprovider "github.com/headgate/headgate/analysis/provider/prometheus"
 	"github.com/headgate/headgate/rollout"
 )
 
@@ -19,7 +21,8 @@ const (
 
 func measure(t *testing.T, p prometheus, text string) rollout.Measurement {
 	t.Helper()
-	resolved, err := analysis.New(p, nil, analysis.Options{Source: analysis.IngressNginx}).Resolve(t.Context(), "shop", text)
+	providers := analysis.Providers{analysis.DefaultProvider: promprovider.Of(p, 10*time.Second, "")}
+	resolved, err := analysis.New(providers, nil, analysis.Options{Source: analysis.IngressNginx}).Resolve(t.Context(), "shop", text)
 	if err != nil {
 		t.Fatal(err)
 	}
