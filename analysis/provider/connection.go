@@ -51,6 +51,15 @@ type TLS struct {
 // tenantHeader names the tenant for Mimir, Cortex, Loki and Thanos Receive.
 const tenantHeader = "X-Scope-OrgID"
 
+// AddHeaderFile adds a header of a provider's own, whose value is in a file.
+func (c *Connection) AddHeaderFile(name, file string) {
+	c.HeaderFiles = maps.Clone(c.HeaderFiles)
+	if c.HeaderFiles == nil {
+		c.HeaderFiles = map[string]string{}
+	}
+	c.HeaderFiles[name] = file
+}
+
 // Client sends requests to one provider. It is safe for concurrent use.
 type Client struct {
 	Address *url.URL // its path has no slash at its end

@@ -129,7 +129,7 @@ func TestClientErrors(t *testing.T) {
 		`{address: "http://me:s3cret@metrics:port"}`: "address is not a URL: write for example address: https://metrics.example.com",
 		"{address: 'http://metrics?key=s3cret'}": "address has a query or a fragment: " +
 			"write for example address: https://metrics.example.com/api",
-		"{address: http://m, addr: x}":            `unknown field "addr": docs/providers.md lists the fields of each type`,
+		"{address: http://m, addr: x}":             `unknown field "addr": docs/providers.md lists the fields of each type`,
 		"{address: http://m, bearerToken: s3cret}": `unknown field "bearerToken": docs/providers.md lists the fields of each type`,
 		"{address: http://m, basicAuth: {username: me}}": "basicAuth needs both fields: " +
 			"write for example basicAuth: {username: headgate, passwordFile: password}",

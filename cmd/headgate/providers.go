@@ -9,6 +9,11 @@ import (
 
 	"github.com/headgate/headgate/analysis"
 	"github.com/headgate/headgate/analysis/provider"
+	"github.com/headgate/headgate/analysis/provider/cloudwatch"
+	"github.com/headgate/headgate/analysis/provider/datadog"
+	"github.com/headgate/headgate/analysis/provider/graphite"
+	"github.com/headgate/headgate/analysis/provider/influxdb"
+	"github.com/headgate/headgate/analysis/provider/newrelic"
 	"github.com/headgate/headgate/analysis/provider/prometheus"
 	"github.com/headgate/headgate/analysis/provider/web"
 )
@@ -17,6 +22,11 @@ import (
 var providerTypes = map[string]func(provider.Entry) (analysis.Provider, error){
 	prometheusType: typed(prometheus.New),
 	"web":          typed(web.New),
+	"datadog":      typed(datadog.New),
+	"cloudwatch":   typed(cloudwatch.New),
+	"newrelic":     typed(newrelic.New),
+	"graphite":     typed(graphite.New),
+	"influxdb":     typed(influxdb.New),
 }
 
 const prometheusType = "prometheus"
