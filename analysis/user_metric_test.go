@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -126,6 +127,20 @@ func TestAProviderForSomeNamespaces(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// A ConfigMap is not checked when somebody writes it, and a provider may go away.
+func TestResolveAsksTheProviders(t *testing.T) {
+	reader := configMaps(map[string]string{"shared": `{metrics: [{name: up, query: "up(", condition: "> 0"}]}`})
+	judge := New(Providers{DefaultProvider: prometheus.None()}, reader, Options{})
+	for text, want := range map[string]string{
+		"configmap/shared": `configmap/shared: metric "up": query does not parse at 1:4: parse error: unclosed left parenthesis: `,
+		`{metrics: [{name: m, provider: gone, query: up, condition: "> 0"}]}`: `metric "m": unknown provider "gone": `,
+	} {
+		if _, err := judge.Resolve(t.Context(), "shop", text); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: got %v", text, err)
+		}
 	}
 }
 

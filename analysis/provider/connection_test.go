@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -117,6 +118,35 @@ func TestTLS(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+// The server gets the certificate of the files.
+func TestClientCertificate(t *testing.T) {
+	var got *x509.Certificate
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		got = r.TLS.PeerCertificates[0]
+	}))
+	s.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	dir := t.TempDir()
+	own := s.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(own.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "tls.crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: own.Certificate[0]})))
+	write(t, dir, "tls.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
+	c, err := clientOf(t, dir, "{address: "+s.URL+", tls: {caFile: tls.crt, certFile: tls.crt, keyFile: tls.key}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Send(t.Context(), Request{}); err != nil {
+		t.Fatal(err)
+	}
+	if got == nil || !got.Equal(s.Certificate()) {
+		t.Errorf("the server got another certificate: %v", got)
 	}
 }
 

@@ -97,6 +97,16 @@ func TestPathsThatLeadElsewhere(t *testing.T) {
 	}
 }
 
+// A value is one segment.
+func TestAValueWithASlash(t *testing.T) {
+	p := service(t, "/eval", func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s was asked", r.RequestURI) })
+	s := subject()
+	s.CanaryTrack = "a/b"
+	if _, err := p.Ask(t.Context(), provider.Question{Path: "/{{canary-track}}"}, s); err == nil {
+		t.Error("it was asked")
+	}
+}
+
 func TestAnswers(t *testing.T) {
 	for name, tt := range map[string]struct {
 		status int
