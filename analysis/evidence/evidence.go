@@ -1,0 +1,218 @@
+package evidence
+
+// Look is what happened between two looks at the counters, on both tracks: requests,
+// and those of them that were bad. Bad is what the metric says: answered with 5xx, or
+// slower than a limit. Every request is in one look only.
+type Look struct {
+	StableRequests, StableErrors int64
+	CanaryRequests, CanaryErrors int64
+}
+
+func (k Look) stable() Counts { return Counts{k.StableRequests, k.StableErrors} }
+func (k Look) canary() Counts { return Counts{k.CanaryRequests, k.CanaryErrors} }
+
+func (k Look) plus(more Look) Look {
+	return Look{
+		k.StableRequests + more.StableRequests, k.StableErrors + more.StableErrors,
+		k.CanaryRequests + more.CanaryRequests, k.CanaryErrors + more.CanaryErrors,
+	}
+}
+
+// Valid reports whether the numbers can be counts of requests and of the errors among
+// them. Counters that were read apart or that went backwards give others.
+func (k Look) Valid() bool { return k.stable().valid() && k.canary().valid() }
+
+// Counts are the requests of one track, and the errors among them.
+type Counts struct{ Requests, Errors int64 }
+
+func (c Counts) valid() bool { return c.Errors >= 0 && c.Errors <= c.Requests }
+
+// Share is the share of errors, 0 without requests.
+func (c Counts) Share() float64 {
+	if c.Requests == 0 {
+		return 0
+	}
+	return float64(c.Errors) / float64(c.Requests)
+}
+
+const (
+	reserve    = 0.5 // of the stake, for faults that begin late
+	grossStake = 0.2 // of the stake, for the warm-up
+)
+
+// Evidence is all that is known of one metric in one rollout. The zero value is ready to
+// use. A copy is independent of its original, and == compares.
+type Evidence struct {
+	total    Look // since the start
+	atWeight Look // since the weight was set
+	warm     int64
+
+	equal    mixture // against "the canary is no worse than stable"
+	margin   mixture // against "the canary is within the margin"
+	absolute mixture // against "the canary is within the bound"
+	stable   mixture // against "stable is within the bound"
+	gross    mixture // against "the canary is within the gross line", in the warm-up only
+	pass     mixture // against "the canary is beyond the limit", since the weight was set
+	clear    mixture // against "the canary is beyond the gross line", since the weight was set
+
+	level  level
+	clumps clumps
+
+	failed, passed, cleared bool
+}
+
+// level is stable's share of errors of late: older looks count less.
+type level struct{ requests, errors float64 }
+
+// share is never 0: half an error is added, and the requests that it would take.
+func (l level) share() float64 { return (l.errors + 0.5) / (l.requests + 500) }
+
+func (l *level) add(c Counts, keep float64) {
+	l.errors = l.errors*keep + float64(c.Errors)
+	l.requests = l.requests*keep + float64(c.Requests)
+}
+
+// History adds what stable did before the rollout, oldest first, one element for each
+// interval. An hour is enough. It says how high the share of errors is and whether
+// errors come in clumps; without it judging is right, but slower.
+func (e *Evidence) History(rule Rule, stable []Counts) {
+	rule = rule.withDefaults()
+	for _, c := range stable {
+		if c.valid() {
+			e.know(rule, c)
+		}
+	}
+}
+
+// know learns from stable. It comes after the judgement of a look: what a look is
+// judged by must not depend on its errors.
+func (e *Evidence) know(rule Rule, stable Counts) {
+	e.level.add(stable, rule.keep())
+	e.clumps.add(stable)
+}
+
+// NewWeight must be called after each change of the weight, with all looks before it
+// added: the evidence for the canary starts again, the evidence against it goes on.
+func (e *Evidence) NewWeight() {
+	e.pass, e.clear = mixture{}, mixture{}
+	e.passed, e.cleared = false, false
+	e.atWeight = Look{}
+}
+
+// Add judges the next look. A look that is not valid is left out.
+func (e *Evidence) Add(rule Rule, k Look) {
+	e.add(rule.withDefaults(), k, e.clumps.estimate())
+}
+
+func (e *Evidence) add(rule Rule, k Look, clump float64) {
+	if !k.Valid() {
+		return
+	}
+	e.total, e.atWeight = e.total.plus(k), e.atWeight.plus(k)
+	j := judgement{rule: rule, look: k, level: e.level.share(), damp: damping{clump, rule.Cap}}
+	if e.warmingUp(rule) {
+		e.warmUp(&j)
+	} else {
+		e.judge(&j)
+	}
+	e.clearing(&j)
+	e.know(rule, k.stable())
+	e.conclude(rule)
+}
+
+// judgement is one look and what it is judged by.
+type judgement struct {
+	rule  Rule
+	look  Look
+	level float64
+	damp  damping
+	logs  [maxParts]float64
+}
+
+// against multiplies evidence against "the canary is within the line".
+func (j *judgement) against(m *mixture, l line) {
+	if !m.begun() {
+		*m = newMixture(maxParts, reserve)
+	}
+	m.spend(j.rule.spent())
+	if j.look.CanaryRequests > 0 {
+		m.multiply(l.beyond(j.logs[:0], j.look, j.level), j.damp)
+	}
+}
+
+// stableAgainst is against with stable in the canary's place and an absolute line.
+func (j *judgement) stableAgainst(m *mixture, l line) {
+	swapped := *j
+	swapped.look = Look{CanaryRequests: j.look.StableRequests, CanaryErrors: j.look.StableErrors}
+	swapped.against(m, l)
+}
+
+// favour multiplies evidence against "the canary is beyond the line".
+func (j *judgement) favour(m *mixture, l line) {
+	if !m.begun() {
+		*m = newMixture(withinParts, 0)
+	}
+	if j.look.CanaryRequests > 0 {
+		m.multiply(l.within(j.logs[:0], j.look, j.level), j.damp)
+	}
+}
+
+func (e *Evidence) warmingUp(rule Rule) bool { return e.warm < rule.warmUpLooks() }
+
+// warmUp judges a look of the warm-up: by the gross line alone.
+func (e *Evidence) warmUp(j *judgement) {
+	if !e.gross.begun() {
+		e.gross = newMixture(maxParts, 0)
+	}
+	if j.look.CanaryRequests == 0 {
+		return
+	}
+	e.gross.multiply(j.rule.gross(j.level).beyond(j.logs[:0], j.look, j.level), j.damp)
+	if e.warm++; !e.warmingUp(j.rule) {
+		e.gross.freeze()
+	}
+}
+
+func (e *Evidence) judge(j *judgement) {
+	j.against(&e.equal, line{1, 0})
+	j.against(&e.margin, j.rule.margin())
+	j.favour(&e.pass, j.rule.limit())
+	if !j.rule.absolute() {
+		return
+	}
+	j.stableAgainst(&e.stable, line{0, j.rule.Bound})
+	j.against(&e.absolute, line{0, j.rule.Bound})
+	if e.stableUnhealthy(j.rule) {
+		// What goes wrong on both tracks is not the canary's fault, and must not be held
+		// against it when stable recovers: stable has more requests and recovers first.
+		e.absolute.limit(newMixture(maxParts, reserve))
+	}
+}
+
+func (e *Evidence) clearing(j *judgement) {
+	j.favour(&e.clear, j.rule.gross(j.level))
+}
+
+// against returns the evidence of the warm-up and of a mixture together.
+func (e *Evidence) against(m *mixture) float64 {
+	return grossStake*e.gross.value() + (1-grossStake)*m.value()
+}
+
+func (e *Evidence) stableUnhealthy(rule Rule) bool {
+	return rule.absolute() && e.stable.value() >= rule.equalThreshold()
+}
+
+// conclude remembers what was reached: a verdict stays when evidence falls again.
+func (e *Evidence) conclude(rule Rule) {
+	e.failed = e.failed || e.fails(rule)
+	e.passed = e.passed || e.pass.value() >= passThreshold
+	e.cleared = e.cleared || e.clear.value() >= passThreshold
+}
+
+func (e *Evidence) fails(rule Rule) bool {
+	equal := e.against(&e.equal) >= rule.equalThreshold()
+	if !rule.absolute() || e.stableUnhealthy(rule) {
+		return equal && e.against(&e.margin) >= rule.marginThreshold()
+	}
+	return e.against(&e.absolute) >= rule.equalThreshold() && (rule.Strict || equal)
+}

@@ -1,0 +1,117 @@
+package evidence
+
+import "math"
+
+// most bounds each part of a mixture, so that no number overflows and evidence can
+// fall again after a long time of errors.
+const most = 1e12
+
+// maxParts is how many alternatives a mixture has at most.
+const maxParts = 8
+
+// mixture is evidence that is spread over several alternatives, because nobody knows
+// how bad a bad canary is. It starts at 1. Its reserve is the part that has not been
+// bet yet: it moves to the alternatives over time, so that a fault that begins late
+// does not first have to undo all the evidence for health.
+//
+// size is the number of alternatives. The zero value has not begun: it is worth 1.
+type mixture struct {
+	parts   [maxParts]float64
+	reserve float64
+	size    int
+}
+
+func newMixture(size int, reserve float64) mixture {
+	m := mixture{reserve: reserve, size: size}
+	for i := range size {
+		m.parts[i] = (1 - reserve) / float64(size)
+	}
+	return m
+}
+
+func (m *mixture) begun() bool { return m.size > 0 }
+
+// value is the evidence.
+func (m *mixture) value() float64 {
+	if !m.begun() {
+		return 1
+	}
+	return m.sum() + m.reserve
+}
+
+func (m *mixture) sum() float64 {
+	sum := 0.0
+	for _, part := range m.parts[:m.size] {
+		sum += part
+	}
+	return sum
+}
+
+// spend moves the share of the reserve that one look may bet to the alternatives.
+func (m *mixture) spend(share float64) {
+	stake := share * m.reserve / float64(m.size)
+	m.reserve *= 1 - share
+	for i := range m.size {
+		m.parts[i] += stake
+	}
+}
+
+// multiply applies the logarithms of the factors of one look.
+func (m *mixture) multiply(logs []float64, damp damping) {
+	for i, log := range logs {
+		m.parts[i] = math.Min(m.parts[i]*damp.factor(log), most)
+	}
+}
+
+// freeze ends the mixture: only its sum is kept.
+func (m *mixture) freeze() {
+	if m.size > 1 {
+		*m = mixture{parts: [maxParts]float64{m.sum()}, size: 1}
+	}
+}
+
+// limit takes back what was gained: no part is worth more than when it began.
+func (m *mixture) limit(begin mixture) {
+	for i := range m.size {
+		m.parts[i] = math.Min(m.parts[i], begin.parts[i])
+	}
+}
+
+// damping keeps one look from deciding. Errors that come in clumps count as fewer
+// errors: the factor is raised to the power 1/clump. And no factor exceeds cap.
+type damping struct{ clump, cap float64 }
+
+func (d damping) factor(log float64) float64 {
+	return math.Min(math.Exp(log/d.clump), d.cap)
+}
+
+// worse holds how many times over its limit a bad canary may be, from hardly to wholly.
+var worse = [maxParts]float64{1.25, 1.5, 2, 3, 5, 10, 30, 100}
+
+// beyond appends to logs the logarithms of the factors against "the canary is within
+// the line". level is stable's expected share. It returns nil where the limit is 1 or
+// more: no canary can be beyond it.
+func (l line) beyond(logs []float64, k Look, level float64) []float64 {
+	limit := l.at(level)
+	if limit >= 1 {
+		return nil
+	}
+	for _, times := range worse {
+		logs = append(logs, l.logFactor(k, level, min(max(limit*times, limit*1.0001), 1)))
+	}
+	return logs
+}
+
+const withinParts = 3
+
+// within appends the logarithms of the factors against "the canary is beyond the
+// line": a canary that is twice as good as stable, one that is like stable, and one
+// half-way between stable and the line.
+func (l line) within(logs []float64, k Look, level float64) []float64 {
+	limit := l.at(level)
+	like := min(level, 0.9*limit)
+	for _, share := range [withinParts]float64{level / 2, like, (like + limit) / 2} {
+		logs = append(logs, l.logFactor(k, level, share))
+	}
+	return logs
+}
