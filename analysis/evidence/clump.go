@@ -16,8 +16,8 @@ const (
 	// priorPairs is how many pairs without any clumps the estimate starts with.
 	priorPairs = 20.0
 	// maxOutliers bounds how many of the largest values are left out, 1 in 100: exact up
-	// to 1,299 pairs. Later ones make the estimate larger, which is safe.
-	maxOutliers = 12
+	// to 1,099 pairs. Later ones make the estimate larger, which is safe.
+	maxOutliers = 10
 )
 
 // clumps estimates how many errors come together, from stable alone. Two neighbouring

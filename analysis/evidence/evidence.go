@@ -1,5 +1,7 @@
 package evidence
 
+import "time"
+
 // Look is what happened between two looks at the counters, on both tracks: requests,
 // and those of them that were bad. Bad is what the metric says: answered with 5xx, or
 // slower than a limit. Every request is in one look only.
@@ -35,10 +37,17 @@ func (c Counts) Share() float64 {
 	return float64(c.Errors) / float64(c.Requests)
 }
 
-const (
-	reserve    = 0.5 // of the stake, for faults that begin late
-	grossStake = 0.2 // of the stake, for the warm-up
-)
+// design holds the numbers of the test that no user sets.
+type design struct {
+	reserve     float64 // share of the stake that is kept for faults that begin late
+	passReserve float64 // the same of the evidence for the canary
+	gross       float64 // share of the stake on the gross line in the warm-up
+	warmUpGain  float64 // what the warm-up as a whole may multiply evidence by; 0: it does not count
+	evenStakes  bool    // share the stake evenly, whatever the traffic
+	clump       float64 // 0: estimate it
+}
+
+var standard = design{reserve: 0.4, passReserve: 0.2, gross: 0.1, warmUpGain: 3}
 
 // Evidence is all that is known of one metric in one rollout. The zero value is ready to
 // use. A copy is independent of its original, and == compares.
@@ -101,57 +110,85 @@ func (e *Evidence) NewWeight() {
 
 // Add judges the next look. A look that is not valid is left out.
 func (e *Evidence) Add(rule Rule, k Look) {
-	e.add(rule.withDefaults(), k, e.clumps.estimate())
+	if k.Valid() {
+		e.add(rule.withDefaults(), k, standard)
+	}
 }
 
-func (e *Evidence) add(rule Rule, k Look, clump float64) {
-	if !k.Valid() {
-		return
-	}
+func (e *Evidence) add(rule Rule, k Look, d design) {
 	e.total, e.atWeight = e.total.plus(k), e.atWeight.plus(k)
-	j := judgement{rule: rule, look: k, level: e.level.share(), damp: damping{clump, rule.Cap}}
+	j := judgement{design: d, rule: rule, look: k, level: e.level.share(), damp: damping{d.clump, rule.Cap}}
+	if d.clump == 0 {
+		j.damp.clump = e.clumps.estimate()
+	}
+	j.stableRequests, j.canaryRequests = e.expect(rule)
 	if e.warmingUp(rule) {
 		e.warmUp(&j)
 	} else {
 		e.judge(&j)
+		j.favour(&e.pass, rule.limit())
 	}
-	e.clearing(&j)
+	j.favour(&e.clear, rule.gross(j.level))
 	e.know(rule, k.stable())
-	e.conclude(rule)
+	e.conclude(rule, d)
 }
 
-// judgement is one look and what it is judged by.
+// expect returns how many requests stable and the canary are expected to get in an hour,
+// at the weight as it is.
+func (e *Evidence) expect(rule Rule) (stable, canary float64) {
+	stable = e.level.requests * (1 - rule.keep()) * (time.Hour.Seconds() / rule.Interval.Seconds())
+	if e.atWeight.StableRequests == 0 {
+		return stable, 0
+	}
+	return stable, stable * float64(e.atWeight.CanaryRequests) / float64(e.atWeight.StableRequests)
+}
+
+// judgement is one look and what it is judged by. Nothing in it depends on the errors of
+// the look.
 type judgement struct {
+	design
 	rule  Rule
 	look  Look
 	level float64
 	damp  damping
-	logs  [maxParts]float64
+
+	stableRequests, canaryRequests float64 // expected in an hour
+
+	logs, shares [maxParts]float64 // room for what is computed
 }
 
-// against multiplies evidence against "the canary is within the line".
-func (j *judgement) against(m *mixture, l line) {
-	if !m.begun() {
-		*m = newMixture(maxParts, reserve)
+// against multiplies evidence against "the canary is within the line", and returns what
+// it would be if it began now.
+func (j *judgement) against(m *mixture, l line) (fresh mixture) {
+	shares := evenBeyond
+	if !j.evenStakes {
+		shares = stakes(j.shares[:0], l.at(j.level), j.canaryRequests)
 	}
-	m.spend(j.rule.spent())
+	fresh = newMixture(shares, j.reserve)
+	if !m.begun() {
+		*m = fresh
+	}
+	m.spend(j.rule.spent(), shares)
 	if j.look.CanaryRequests > 0 {
 		m.multiply(l.beyond(j.logs[:0], j.look, j.level), j.damp)
 	}
+	return fresh
 }
 
-// stableAgainst is against with stable in the canary's place and an absolute line.
+// stableAgainst is against with stable in the canary's place. The line must be absolute.
 func (j *judgement) stableAgainst(m *mixture, l line) {
 	swapped := *j
 	swapped.look = Look{CanaryRequests: j.look.StableRequests, CanaryErrors: j.look.StableErrors}
+	swapped.canaryRequests = j.stableRequests
 	swapped.against(m, l)
 }
 
 // favour multiplies evidence against "the canary is beyond the line".
 func (j *judgement) favour(m *mixture, l line) {
 	if !m.begun() {
-		*m = newMixture(withinParts, 0)
+		*m = newMixture(evenWithin, j.passReserve)
 	}
+	m.spend(j.rule.spent(), evenWithin)
 	if j.look.CanaryRequests > 0 {
 		m.multiply(l.within(j.logs[:0], j.look, j.level), j.damp)
 	}
@@ -159,43 +196,53 @@ func (j *judgement) favour(m *mixture, l line) {
 
 func (e *Evidence) warmingUp(rule Rule) bool { return e.warm < rule.warmUpLooks() }
 
-// warmUp judges a look of the warm-up: by the gross line alone.
+// warmUp judges a look of the warm-up, which begins with the canary's first request: by
+// the gross line, and within limits by the others.
 func (e *Evidence) warmUp(j *judgement) {
 	if !e.gross.begun() {
-		e.gross = newMixture(maxParts, 0)
+		e.gross = newMixture(evenBeyond, 0)
 	}
-	if j.look.CanaryRequests == 0 {
+	if j.warmUpGain > 0 {
+		e.judge(j)
+	}
+	if j.look.CanaryRequests > 0 {
+		e.gross.multiply(j.rule.gross(j.level).beyond(j.logs[:0], j.look, j.level), j.damp)
+	} else if e.warm == 0 {
 		return
 	}
-	e.gross.multiply(j.rule.gross(j.level).beyond(j.logs[:0], j.look, j.level), j.damp)
 	if e.warm++; !e.warmingUp(j.rule) {
 		e.gross.freeze()
 	}
 }
 
+// judge multiplies the evidence of all lines but the gross one.
 func (e *Evidence) judge(j *judgement) {
-	j.against(&e.equal, line{1, 0})
-	j.against(&e.margin, j.rule.margin())
-	j.favour(&e.pass, j.rule.limit())
+	e.gain(j, &e.equal, line{1, 0}, false)
+	e.gain(j, &e.margin, j.rule.margin(), false)
 	if !j.rule.absolute() {
 		return
 	}
-	j.stableAgainst(&e.stable, line{0, j.rule.Bound})
-	j.against(&e.absolute, line{0, j.rule.Bound})
-	if e.stableUnhealthy(j.rule) {
-		// What goes wrong on both tracks is not the canary's fault, and must not be held
-		// against it when stable recovers: stable has more requests and recovers first.
-		e.absolute.limit(newMixture(maxParts, reserve))
+	bound := line{0, j.rule.Bound}
+	j.stableAgainst(&e.stable, bound)
+	// What goes wrong on both tracks is not the canary's fault, and must not be held against
+	// it when stable recovers: stable has more requests and recovers first.
+	e.gain(j, &e.absolute, bound, e.stableUnhealthy(j.rule))
+}
+
+// gain multiplies evidence. In the warm-up it gains little, and excused it gains nothing.
+func (e *Evidence) gain(j *judgement, m *mixture, l line, excused bool) {
+	fresh := j.against(m, l)
+	switch {
+	case excused:
+		m.limit(1, fresh)
+	case e.warmingUp(j.rule):
+		m.limit(j.warmUpGain, fresh)
 	}
 }
 
-func (e *Evidence) clearing(j *judgement) {
-	j.favour(&e.clear, j.rule.gross(j.level))
-}
-
 // against returns the evidence of the warm-up and of a mixture together.
-func (e *Evidence) against(m *mixture) float64 {
-	return grossStake*e.gross.value() + (1-grossStake)*m.value()
+func (e *Evidence) against(m *mixture, d design) float64 {
+	return d.gross*e.gross.value() + (1-d.gross)*m.value()
 }
 
 func (e *Evidence) stableUnhealthy(rule Rule) bool {
@@ -203,16 +250,16 @@ func (e *Evidence) stableUnhealthy(rule Rule) bool {
 }
 
 // conclude remembers what was reached: a verdict stays when evidence falls again.
-func (e *Evidence) conclude(rule Rule) {
-	e.failed = e.failed || e.fails(rule)
+func (e *Evidence) conclude(rule Rule, d design) {
+	e.failed = e.failed || e.fails(rule, d)
 	e.passed = e.passed || e.pass.value() >= passThreshold
 	e.cleared = e.cleared || e.clear.value() >= passThreshold
 }
 
-func (e *Evidence) fails(rule Rule) bool {
-	equal := e.against(&e.equal) >= rule.equalThreshold()
+func (e *Evidence) fails(rule Rule, d design) bool {
+	equal := e.against(&e.equal, d) >= rule.equalThreshold()
 	if !rule.absolute() || e.stableUnhealthy(rule) {
-		return equal && e.against(&e.margin) >= rule.marginThreshold()
+		return equal && e.against(&e.margin, d) >= rule.marginThreshold()
 	}
-	return e.against(&e.absolute) >= rule.equalThreshold() && (rule.Strict || equal)
+	return e.against(&e.absolute, d) >= rule.equalThreshold() && (rule.Strict || equal)
 }

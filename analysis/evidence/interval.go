@@ -100,7 +100,7 @@ func DifferenceBound(rule Rule, before Counts, looks []Look, alpha float64) floa
 }
 
 func differenceEvidence(rule Rule, l line, level level, looks []Look) float64 {
-	m := newMixture(maxParts, 0)
+	m := newMixture(evenBeyond, 0)
 	for _, k := range looks {
 		var logs [maxParts]float64
 		if k.Valid() && k.CanaryRequests > 0 {

@@ -21,10 +21,12 @@ type mixture struct {
 	size    int
 }
 
-func newMixture(size int, reserve float64) mixture {
-	m := mixture{reserve: reserve, size: size}
-	for i := range size {
-		m.parts[i] = (1 - reserve) / float64(size)
+// newMixture bets all but the reserve. stakes has a share for each alternative; their sum
+// is 1.
+func newMixture(stakes []float64, reserve float64) mixture {
+	m := mixture{reserve: reserve, size: len(stakes)}
+	for i, stake := range stakes {
+		m.parts[i] = (1 - reserve) * stake
 	}
 	return m
 }
@@ -48,11 +50,11 @@ func (m *mixture) sum() float64 {
 }
 
 // spend moves the share of the reserve that one look may bet to the alternatives.
-func (m *mixture) spend(share float64) {
-	stake := share * m.reserve / float64(m.size)
+func (m *mixture) spend(share float64, stakes []float64) {
+	spent := share * m.reserve
 	m.reserve *= 1 - share
-	for i := range m.size {
-		m.parts[i] += stake
+	for i, stake := range stakes {
+		m.parts[i] += spent * stake
 	}
 }
 
@@ -70,10 +72,10 @@ func (m *mixture) freeze() {
 	}
 }
 
-// limit takes back what was gained: no part is worth more than when it began.
-func (m *mixture) limit(begin mixture) {
+// limit takes back what was gained beyond so many times a fresh mixture.
+func (m *mixture) limit(times float64, fresh mixture) {
 	for i := range m.size {
-		m.parts[i] = math.Min(m.parts[i], begin.parts[i])
+		m.parts[i] = math.Min(m.parts[i], times*fresh.parts[i])
 	}
 }
 
@@ -87,6 +89,39 @@ func (d damping) factor(log float64) float64 {
 
 // worse holds how many times over its limit a bad canary may be, from hardly to wholly.
 var worse = [maxParts]float64{1.25, 1.5, 2, 3, 5, 10, 30, 100}
+
+// Stakes that do not depend on anything.
+var (
+	evenBeyond = []float64{1. / 8, 1. / 8, 1. / 8, 1. / 8, 1. / 8, 1. / 8, 1. / 8, 1. / 8}
+	evenWithin = []float64{1. / 3, 1. / 3, 1. / 3}
+)
+
+const (
+	plenty   = 32.0 // logarithm of evidence that an alternative earns easily
+	anyStake = 0.01 // of an alternative that earns nothing
+)
+
+// stakes appends how the stake is shared among the alternatives beyond a limit, where the
+// canary is expected to get so many requests in an hour. A canary that is t times over its
+// limit earns requests * limit * (t*ln(t) - t + 1) in that time, as a logarithm. One that
+// could not be shown in an hour gets a small share only. So a service with few requests
+// bets on faults that few requests can show, and one with many on all of them alike.
+//
+// Example: 360 requests and a limit of 0.1% earn 0.03 for twice the limit and 26 for 100
+// times. The shares are 1% and 39% of the stake.
+func stakes(stakes []float64, limit, requests float64) []float64 {
+	sum := 0.0
+	for _, times := range worse {
+		earns := requests * limit * (times*math.Log(times) - times + 1)
+		stake := math.Min(1, earns/plenty) + anyStake
+		stakes = append(stakes, stake)
+		sum += stake
+	}
+	for i := range stakes {
+		stakes[i] /= sum
+	}
+	return stakes
+}
 
 // beyond appends to logs the logarithms of the factors against "the canary is within
 // the line". level is stable's expected share. It returns nil where the limit is 1 or

@@ -27,7 +27,7 @@ var looksR3 = []Look{{900, 1, 100, 0}, {905, 0, 95, 2}, {880, 2, 120, 1}, {450, 
 
 func TestMeanOfAlternatives(t *testing.T) {
 	want := []float64{.657396228792, 7.6561387798, 6.76132386911, 38.2817487773, 124.693662827}
-	m := newMixture(maxParts, 0)
+	m := newMixture(evenBeyond, 0)
 	for i, k := range looksR3 {
 		var logs []float64
 		m.multiply(line{1, 0}.beyond(logs, k, 0.001), damping{1, math.Inf(1)})
@@ -90,7 +90,7 @@ func TestAbsolute(t *testing.T) {
 		errors, requests int64
 		want             float64
 	}{{3, 60, 4.07014286849}, {0, 300, .093471084706}, {12, 600, 2.89176661005}} {
-		m := newMixture(maxParts, 0)
+		m := newMixture(evenBeyond, 0)
 		var logs []float64
 		k := Look{CanaryRequests: c.requests, CanaryErrors: c.errors}
 		m.multiply(line{0, .01}.beyond(logs, k, .001), damping{1, math.Inf(1)})
@@ -179,7 +179,7 @@ func TestChanceOfEverFailing(t *testing.T) {
 			next[xc+1] += p * theta
 		}
 		for xc := range next {
-			m := newMixture(maxParts, 0)
+			m := newMixture(evenBeyond, 0)
 			k := Look{9000, int64(all - xc), 1000, int64(xc)}
 			m.multiply(line{1, 0}.beyond(nil, k, .001), damping{1, math.Inf(1)})
 			if m.value() >= 100 {
@@ -204,12 +204,15 @@ func TestWholeJudge(t *testing.T) {
 	equal := []float64{.838133283146, .821306102546, 3.47369848827, 6.09316449925, 55.1908249752, 499.113561413}
 	margin := []float64{.838133283146, .821306102546, 3.47770750655, 4.86945162408, 42.9813863168, 371.64060097}
 	pass := []float64{.265228899341, .202618212552, .0709267884093, .0376507648713}
+	// These values are of a test that ignores the normal lines in the warm-up and shares its
+	// stake evenly.
+	d := design{reserve: 0.5, gross: 0.2, evenStakes: true, clump: 1}
 	var e Evidence
 	e.History(rule, []Counts{{54000, 54}})
 	for i, k := range looksR16 {
-		e.add(rule, k, 1)
-		near(t, "R16", e.against(&e.equal), equal[i])
-		near(t, "R17", e.against(&e.margin), margin[i])
+		e.add(rule, k, d)
+		near(t, "R16", e.against(&e.equal, d), equal[i])
+		near(t, "R17", e.against(&e.margin, d), margin[i])
 		if i >= 2 {
 			near(t, "R18", e.pass.value(), pass[i-2])
 		}
@@ -220,11 +223,38 @@ func TestWholeJudge(t *testing.T) {
 
 	var clumped Evidence
 	clumped.History(rule, []Counts{{54000, 54}})
+	d.clump = 2.5
 	for _, k := range looksR16 {
-		clumped.add(rule, k, 2.5)
+		clumped.add(rule, k, d)
 	}
-	near(t, "R19 equal", clumped.against(&clumped.equal), 70.2926048679)
-	near(t, "R19 margin", clumped.against(&clumped.margin), 44.1673687886)
+	near(t, "R19 equal", clumped.against(&clumped.equal, d), 70.2926048679)
+	near(t, "R19 margin", clumped.against(&clumped.margin, d), 44.1673687886)
+}
+
+// The judge as it is: the warm-up counts a little, and the stake depends on the traffic.
+func TestStandardJudge(t *testing.T) {
+	rule := Rule{WarmUp: 2 * DefaultInterval}.withDefaults()
+	for _, c := range []struct {
+		clump         float64
+		equal, margin [6]float64
+	}{
+		{1,
+			[6]float64{1.98289006937, 1.98475449911, 15.9340408316, 30.3144636456, 299.120140515, 2845.72132885},
+			[6]float64{1.97252098749, 1.98348808915, 15.5859355745, 22.6358355065, 221.961074385, 2019.54697459}},
+		{2.5,
+			[6]float64{1.70487738085, 1.96318096703, 11.0580789441, 13.5330776567, 119.702952927, 410.109836294},
+			[6]float64{1.50266689507, 1.8977039865, 10.0924846423, 10.6505030303, 90.9680501589, 239.812433885}},
+	} {
+		d := standard
+		d.clump = c.clump
+		var e Evidence
+		e.History(rule, []Counts{{54000, 54}})
+		for i, k := range looksR16 {
+			e.add(rule, k, d)
+			near(t, "equal", e.against(&e.equal, d), c.equal[i])
+			near(t, "margin", e.against(&e.margin, d), c.margin[i])
+		}
+	}
 }
 
 func TestDifferenceBound(t *testing.T) {

@@ -68,7 +68,7 @@ type Test struct{ Evidence, Threshold float64 }
 // Reached reports whether the statement is refuted now.
 func (t Test) Reached() bool { return t.Threshold > 0 && t.Evidence >= t.Threshold }
 
-// Stable are the requests and errors of stable since the start.
+// StableCounts are the requests and errors of stable since the start.
 func (v Verdict) StableCounts() Counts { return v.Total.stable() }
 
 // CanaryCounts are the requests and errors of the canary since the start.
@@ -89,8 +89,8 @@ func (e *Evidence) Verdict(rule Rule) Verdict {
 	v := Verdict{
 		Outcome: e.outcome(rule),
 		Total:   e.total, AtWeight: e.atWeight, WarmingUp: e.warmingUp(rule),
-		Equal:      Test{e.against(&e.equal), rule.equalThreshold()},
-		Margin:     Test{e.against(&e.margin), rule.marginThreshold()},
+		Equal:      Test{e.against(&e.equal, standard), rule.equalThreshold()},
+		Margin:     Test{e.against(&e.margin, standard), rule.marginThreshold()},
 		Passing:    Test{e.pass.value(), passThreshold},
 		Clearing:   Test{e.clear.value(), passThreshold},
 		Clump:      e.clumps.estimate(),
@@ -98,7 +98,7 @@ func (e *Evidence) Verdict(rule Rule) Verdict {
 		Level:      e.level.share(),
 	}
 	if rule.absolute() {
-		v.Absolute = Test{e.against(&e.absolute), rule.equalThreshold()}
+		v.Absolute = Test{e.against(&e.absolute, standard), rule.equalThreshold()}
 		v.Stable = Test{e.stable.value(), rule.equalThreshold()}
 	}
 	return v
