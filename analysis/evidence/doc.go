@@ -38,8 +38,8 @@
 //     "within the margin" at least 20.
 //   - Pass: evidence for "within the margin", by the same formula with the sides changed, is
 //     at least 20. It starts again at each weight.
-//   - Cleared: the same for a gross line, 5 * stable + 5 points. About 60 requests without an
-//     error are enough.
+//   - Cleared: the same for a gross line, 5 * stable + 5 points, while the evidence against the
+//     canary is below 1. About 70 requests without an error are enough.
 //   - Undecided: nothing of that. No requests, no verdict.
 //
 // # What it survives

@@ -107,8 +107,8 @@ const (
 // could not be shown in an hour gets a small share only. So a service with few requests
 // bets on faults that few requests can show, and one with many on all of them alike.
 //
-// Example: 360 requests and a limit of 0.1% earn 0.03 for twice the limit and 26 for 100
-// times. The shares are 1% and 39% of the stake.
+// Example: with 360 requests and a limit of 0.1%, twice the limit earns 0.14 and 30 times
+// the limit 26. They get 0.7% and 39% of the stake.
 func stakes(stakes []float64, limit, requests float64) []float64 {
 	sum := 0.0
 	for _, times := range worse {

@@ -5,13 +5,13 @@ type Outcome int
 
 // The outcomes.
 const (
-	// Undecided: not even a disaster is excluded at this weight. There were too few
-	// requests. Keep the weight.
+	// Undecided: keep the weight. There were too few requests to exclude a disaster at this
+	// weight, or what was seen speaks against the canary, see Verdict.Suspicious.
 	Undecided Outcome = iota
-	// Cleared: a disaster is excluded at this weight, and nothing speaks for a failure. The
-	// weight may rise when its time is over.
+	// Cleared: a disaster is excluded at this weight, and what was seen speaks for the canary.
+	// The weight may rise when its time is over.
 	Cleared
-	// Pass: the canary is within the limit. The wait may end early.
+	// Pass: the canary is shown to be within the limit. The wait may end early.
 	Pass
 	// StableUnhealthy: stable is over the absolute bound itself, and the canary is not shown
 	// to be worse. Keep the weight.
@@ -44,6 +44,10 @@ type Verdict struct {
 	Total, AtWeight Look
 
 	WarmingUp bool // only a disaster can fail the canary yet
+
+	// Suspicious is true while evidence against the canary is above 1: not enough to fail it,
+	// but no reason to give it more traffic. It goes away as good looks follow.
+	Suspicious bool
 
 	// Evidence of each test, and what it must reach. Evidence begins at 1; against a true
 	// statement it reaches 100 at most once in 100 rollouts.
@@ -89,6 +93,7 @@ func (e *Evidence) Verdict(rule Rule) Verdict {
 	v := Verdict{
 		Outcome: e.outcome(rule),
 		Total:   e.total, AtWeight: e.atWeight, WarmingUp: e.warmingUp(rule),
+		Suspicious: e.suspicious(rule),
 		Equal:      Test{e.against(&e.equal, standard), rule.equalThreshold()},
 		Margin:     Test{e.against(&e.margin, standard), rule.marginThreshold()},
 		Passing:    Test{e.pass.value(), passThreshold},
@@ -110,6 +115,8 @@ func (e *Evidence) outcome(rule Rule) Outcome {
 		return Fail
 	case e.stableUnhealthy(rule):
 		return StableUnhealthy
+	case e.suspicious(rule):
+		return Undecided
 	case e.passed:
 		return Pass
 	case e.cleared:
@@ -117,4 +124,13 @@ func (e *Evidence) outcome(rule Rule) Outcome {
 	default:
 		return Undecided
 	}
+}
+
+func (e *Evidence) suspicious(rule Rule) bool {
+	const nothing = 1 + 1e-9 // more than rounding makes of 1
+	equal := e.against(&e.equal, standard) > nothing
+	if !rule.absolute() {
+		return equal && e.against(&e.margin, standard) > nothing
+	}
+	return e.against(&e.absolute, standard) > nothing && (rule.Strict || equal)
 }
