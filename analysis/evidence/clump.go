@@ -6,15 +6,18 @@ import (
 )
 
 const (
-	// unknownClump is taken until enough is known of stable: larger is slower, never wrong.
+	// unknownClump is the least that is taken until enough is known of stable: larger is
+	// slower, never wrong.
 	unknownClump = 4.0
 	// enoughPairs is how many pairs of looks with errors are enough, enoughLooks how many
 	// looks with or without errors. A stable that has hardly any errors never has enough
 	// pairs, and nothing in it comes in clumps either.
 	enoughPairs = 20
 	enoughLooks = 360
-	// priorPairs is how many pairs without any clumps the estimate starts with.
-	priorPairs = 20.0
+	// priorPairs is how many pairs without any clumps the estimate starts with. Few, because
+	// a service with few requests has few pairs: with 20, a healthy canary with half of 10
+	// requests per second and errors in clumps of 10 would fail in 5% of rollouts.
+	priorPairs = 2.0
 	// maxOutliers bounds how many of the largest values are left out, 1 in 100: exact up
 	// to 1,099 pairs. Later ones make the estimate larger, which is safe.
 	maxOutliers = 10
@@ -38,19 +41,19 @@ type clumps struct {
 // estimate returns the number of errors in a clump, at least 1.
 func (c *clumps) estimate() float64 {
 	if !c.known() {
-		return unknownClump
+		return max(unknownClump, c.mean(priorPairs))
 	}
-	return c.mean()
+	return c.mean(priorPairs)
 }
 
 func (c *clumps) known() bool { return c.pairs >= enoughPairs || c.looks >= enoughLooks }
 
-func (c *clumps) mean() float64 {
+func (c *clumps) mean(prior float64) float64 {
 	kept, dropped := c.sum, min(c.pairs/100, maxOutliers)
 	for _, value := range c.outliers[dropped:] {
 		kept += float64(value)
 	}
-	return math.Max(1, (priorPairs+kept)/(priorPairs+float64(c.pairs-dropped)))
+	return math.Max(1, (prior+kept)/(prior+float64(c.pairs-dropped)))
 }
 
 // add takes the next look of stable. One without requests breaks the chain of neighbours.

@@ -246,6 +246,11 @@ func TestClumpsAreFound(t *testing.T) {
 	if v := e.Verdict(Rule{}); v.Clump != unknownClump || v.ClumpKnown {
 		t.Errorf("after 10 looks: %v, known %v", v.Clump, v.ClumpKnown)
 	}
+	var young Evidence
+	young.History(Rule{}, []Counts{{1000, 10}, {1000, 0}, {1000, 10}, {1000, 0}})
+	if v := young.Verdict(Rule{}); !(v.Clump > unknownClump) || v.ClumpKnown {
+		t.Errorf("after the first clumps of 10 errors: %v, known %v", v.Clump, v.ClumpKnown)
+	}
 	e.History(Rule{}, slices.Repeat([]Counts{{1000, 10}, {1000, 0}}, 300))
 	if v := e.Verdict(Rule{}); !(v.Clump > 8 && v.Clump < 12) {
 		t.Errorf("10 errors in every second look are clumps of %v", v.Clump)
@@ -262,12 +267,13 @@ func TestOutliersAreLeftOut(t *testing.T) {
 		}
 		slices.Sort(values)
 		kept := values[:len(values)-len(values)/100]
-		sum := priorPairs
+		const prior = 20.0
+		sum := prior
 		for _, v := range kept {
 			sum += v
 		}
-		want := max(1, sum/(priorPairs+float64(len(kept))))
-		if got := c.mean(); math.Abs(got-want) > 1e-4*want {
+		want := max(1, sum/(prior+float64(len(kept))))
+		if got := c.mean(prior); math.Abs(got-want) > 1e-4*want {
 			t.Fatalf("the mean is %v, want %v", got, want)
 		}
 	})

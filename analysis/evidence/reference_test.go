@@ -125,7 +125,7 @@ func TestClumpEstimate(t *testing.T) {
 	for i := range errors {
 		c.add(Counts{requests[i], errors[i]})
 	}
-	if got := c.mean(); math.Abs(got-1.81539472473) > 1e-6 { // the values are kept with 7 digits
+	if got := c.mean(20); math.Abs(got-1.81539472473) > 1e-6 { // the values are kept with 7 digits
 		t.Errorf("R13 is %.12g", got)
 	}
 }
