@@ -13,7 +13,7 @@ PARTS   := etcd kube-apiserver kube-controller-manager traefik prometheus headga
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build the programs into bin/
@@ -76,6 +76,11 @@ SOAK ?= 2m
 bench: ## measure what a rollout costs, beside Argo Rollouts; SOAK=10m ARGS="-only first-weight", ARGS=--help
 	@$(PREPARE) -commands bench $(PARTS)
 	@bin/bench -soak $(SOAK) $(ARGS)
+
+.PHONY: bench-analysis
+bench-analysis: ## simulate how canaries are judged, beside other tools' rules; ARGS="-only healthy -runs 200", ARGS=--help
+	@go -C test build -o $(CURDIR)/bin/bench-analysis ./cmd/bench-analysis
+	@bin/bench-analysis $(ARGS)
 
 .PHONY: image
 image: ## build the container image

@@ -61,7 +61,7 @@ func (m *mixture) spend(share float64, stakes []float64) {
 // multiply applies the logarithms of the factors of one look.
 func (m *mixture) multiply(logs []float64, damp damping) {
 	for i, log := range logs {
-		m.parts[i] = math.Min(m.parts[i]*damp.factor(log), most)
+		m.parts[i] = min(m.parts[i]*damp.factor(log), most)
 	}
 }
 
@@ -75,7 +75,7 @@ func (m *mixture) freeze() {
 // limit takes back what was gained beyond so many times a fresh mixture.
 func (m *mixture) limit(times float64, fresh mixture) {
 	for i := range m.size {
-		m.parts[i] = math.Min(m.parts[i], times*fresh.parts[i])
+		m.parts[i] = min(m.parts[i], times*fresh.parts[i])
 	}
 }
 
@@ -84,7 +84,7 @@ func (m *mixture) limit(times float64, fresh mixture) {
 type damping struct{ clump, cap float64 }
 
 func (d damping) factor(log float64) float64 {
-	return math.Min(math.Exp(log/d.clump), d.cap)
+	return min(math.Exp(log/d.clump), d.cap)
 }
 
 // worse holds how many times over its limit a bad canary may be, from hardly to wholly.
@@ -96,24 +96,31 @@ var (
 	evenWithin = []float64{1. / 3, 1. / 3, 1. / 3}
 )
 
+// earns is how much an alternative earns for each error that a canary on its limit has, as
+// a logarithm: t*ln(t) - t + 1 where it is t times over the limit.
+var earns = func() (earns [maxParts]float64) {
+	for i, times := range worse {
+		earns[i] = times*math.Log(times) - times + 1
+	}
+	return earns
+}()
+
 const (
 	plenty   = 32.0 // logarithm of evidence that an alternative earns easily
 	anyStake = 0.01 // of an alternative that earns nothing
 )
 
 // stakes appends how the stake is shared among the alternatives beyond a limit, where the
-// canary is expected to get so many requests in an hour. A canary that is t times over its
-// limit earns requests * limit * (t*ln(t) - t + 1) in that time, as a logarithm. One that
-// could not be shown in an hour gets a small share only. So a service with few requests
-// bets on faults that few requests can show, and one with many on all of them alike.
+// canary is expected to get so many requests in an hour. One that could not be shown in an
+// hour gets a small share only. So a service with few requests bets on faults that few
+// requests can show, and one with many on all of them alike.
 //
 // Example: with 360 requests and a limit of 0.1%, twice the limit earns 0.14 and 30 times
 // the limit 26. They get 0.7% and 39% of the stake.
 func stakes(stakes []float64, limit, requests float64) []float64 {
 	sum := 0.0
-	for _, times := range worse {
-		earns := requests * limit * (times*math.Log(times) - times + 1)
-		stake := math.Min(1, earns/plenty) + anyStake
+	for _, earns := range earns {
+		stake := min(1, requests*limit*earns/plenty) + anyStake
 		stakes = append(stakes, stake)
 		sum += stake
 	}
