@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -107,6 +108,17 @@ func TestOutcomes(t *testing.T) {
 			rule: Rule{Bound: 0.015},
 			add:  func(e *Evidence, r Rule) Outcome { return add(e, r, hour, Look{100, 2, 100, 2}) }, want: StableUnhealthy,
 		},
+		"over a bound, stable has too few requests to tell": {
+			rule: Rule{Bound: 0.01},
+			add:  func(e *Evidence, r Rule) Outcome { return add(e, r, warm+6, Look{1, 0, 1000, 30}) }, want: Undecided,
+		},
+		"over a strict bound, stable has too few requests to tell": {
+			rule: Rule{Bound: 0.01, Strict: true},
+			add:  func(e *Evidence, r Rule) Outcome { return add(e, r, warm+6, Look{1, 0, 1000, 30}) }, want: Fail,
+		},
+		"worse than stable and within the margin": {
+			add: func(e *Evidence, r Rule) Outcome { return add(e, r, hour, Look{90_000, 900, 10_000, 112}) }, want: Pass,
+		},
 		"over a bound and worse than stable": {
 			rule: Rule{Bound: 0.01},
 			add:  func(e *Evidence, r Rule) Outcome { return add(e, r, hour, bad) }, want: Fail,
@@ -168,6 +180,9 @@ func TestNewWeight(t *testing.T) {
 	if after.Equal != before.Equal || after.Margin != before.Margin || after.Total != before.Total {
 		t.Errorf("evidence against the canary is lost: %+v, want %+v", after, before)
 	}
+	if got := add(&e, rule, 1, good); got != Undecided {
+		t.Errorf("after one look at the new weight, the outcome is %v", got)
+	}
 	add(&e, rule, 10, bad)
 	e.NewWeight()
 	if got := add(&e, rule, 720, good); got != Fail {
@@ -218,11 +233,32 @@ func TestInvalidLooksAreLeftOut(t *testing.T) {
 	var e Evidence
 	for _, k := range []Look{{-1, 0, 1, 0}, {1, 2, 1, 0}, {1, 0, 1, 2}, {1, 0, 1, -1}} {
 		e.Add(Rule{}, k)
-		e.History(Rule{}, []Counts{k.stable()})
 	}
-	e.History(Rule{}, []Counts{{1, 2}})
-	if e.total != (Look{}) || e.equal.begun() {
+	e.History(Rule{}, []Counts{{1, 2}, {-1, 0}, {1, -1}})
+	if e != (Evidence{}) {
 		t.Errorf("evidence is %+v", e)
+	}
+}
+
+// The warm-up takes a minute from the first request on, whatever the traffic.
+func TestWarmUp(t *testing.T) {
+	rule := Rule{}
+	e := known(rule)
+	for _, c := range []struct {
+		look  Look
+		times int
+		want  bool
+	}{{none, 100, true}, {good, 1, true}, {none, 10, true}, {none, 1, false}} {
+		if add(&e, rule, c.times, c.look); e.Verdict(rule).WarmingUp != c.want {
+			t.Errorf("after %d times %v: warming up %v, want %v", c.times, c.look, !c.want, c.want)
+		}
+	}
+}
+
+// Where the limit is 1 or more, no canary is beyond it, and none can be bet on.
+func TestNobodyIsBeyondAll(t *testing.T) {
+	if logs := (line{1.2, 0}).beyond(nil, Look{900, 800, 100, 100}, 0.9); logs != nil {
+		t.Errorf("the factors are %v", logs)
 	}
 }
 
@@ -260,7 +296,11 @@ func TestClumpsAreFound(t *testing.T) {
 // The largest values are left out, 1 in 100, as if all of them were kept and sorted.
 func TestOutliersAreLeftOut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		values := rapid.SliceOfN(rapid.Float64Range(0, 1000), 1, 1099).Draw(t, "values")
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		values := make([]float64, rapid.IntRange(1, 1099).Draw(t, "pairs"))
+		for i := range values {
+			values[i] = 100 * random.ExpFloat64()
+		}
 		var c clumps
 		for _, v := range values {
 			c.note(v)
