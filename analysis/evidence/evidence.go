@@ -73,7 +73,7 @@ type Evidence struct {
 // level is stable's share of errors of late: older looks count less.
 type level struct{ requests, errors float64 }
 
-// share is never 0: half an error is added, and the requests that it would take.
+// share is never 0: it is 0.1% while nothing is known, and half an error too many later.
 func (l level) share() float64 { return (l.errors + 0.5) / (l.requests + 500) }
 
 func (l *level) add(c Counts, keep float64) {
@@ -215,7 +215,7 @@ func (e *Evidence) warmUp(j *judgement) {
 	}
 }
 
-// judge multiplies the evidence of all lines but the gross one.
+// judge multiplies the evidence against the canary, of all lines but the gross one.
 func (e *Evidence) judge(j *judgement) {
 	e.gain(j, &e.equal, line{1, 0}, false)
 	e.gain(j, &e.margin, j.rule.margin(), false)

@@ -85,7 +85,7 @@ func (l ratioLikelihood) log(logRatio float64) float64 {
 
 // DifferenceBound returns how many points the canary's share of errors is above stable's
 // at least, 0.01 for one point, or 0 if that is not shown. before is what stable did
-// before the looks. It is for display.
+// before the looks. It is for display: looks that were added up give about the same.
 func DifferenceBound(rule Rule, before Counts, looks []Look, alpha float64) float64 {
 	rule = rule.withDefaults()
 	var start level

@@ -45,16 +45,19 @@ func TestBadVersionsAreFound(t *testing.T) {
 // Whole releases: the good are promoted, the bad are not, and without requests nobody is.
 func TestReleases(t *testing.T) {
 	const runs = 50
+	promoted := func(r ReleaseResult) int { return r.Promoted }
+	rolledBack := func(r ReleaseResult) int { return r.RolledBack }
+	held := func(r ReleaseResult) int { return r.Held }
 	for _, c := range []struct {
 		name string
 		Service
 		end func(r ReleaseResult) int
 	}{
-		{"good", Service{Kind: Burst, Traffic: 100, Base: 0.001}, func(r ReleaseResult) int { return r.Promoted }},
-		{"bad", Service{Kind: Plain, Traffic: 100, Base: 0.001, Rise: 0.01}, func(r ReleaseResult) int { return r.RolledBack }},
-		{"few requests, 5 more points", Service{Kind: Plain, Traffic: 1, Base: 0.001, Rise: 0.05}, func(r ReleaseResult) int { return r.RolledBack }},
-		{"no requests", Service{Kind: Plain, Traffic: 0, Base: 0.001}, func(r ReleaseResult) int { return r.Held }},
-		{"hardly any requests", Service{Kind: Plain, Traffic: 0.01, Base: 0.001}, func(r ReleaseResult) int { return r.Held }},
+		{"good", Service{Kind: Burst, Traffic: 100, Base: 0.001}, promoted},
+		{"bad", Service{Kind: Plain, Traffic: 100, Base: 0.001, Rise: 0.01}, rolledBack},
+		{"few requests, 5 more points", Service{Kind: Plain, Traffic: 1, Base: 0.001, Rise: 0.05}, rolledBack},
+		{"no requests", Service{Kind: Plain, Traffic: 0, Base: 0.001}, held},
+		{"hardly any requests", Service{Kind: Plain, Traffic: 0.01, Base: 0.001}, held},
 	} {
 		if r := releases(c.Service, standard, runs, 1); c.end(r) < runs {
 			t.Errorf("%s: %s", c.name, r.text())
