@@ -117,7 +117,7 @@ func TestOutcomes(t *testing.T) {
 			add:  func(e *Evidence, r Rule) Outcome { return add(e, r, warm+6, Look{1, 0, 1000, 30}) }, want: Fail,
 		},
 		"worse than stable and within the margin": {
-			add: func(e *Evidence, r Rule) Outcome { return add(e, r, hour, Look{90_000, 900, 10_000, 112}) }, want: Pass,
+			add: func(e *Evidence, r Rule) Outcome { return add(e, r, hour, Look{90_000, 900, 10_000, 119}) }, want: Cleared,
 		},
 		"over a bound and worse than stable": {
 			rule: Rule{Bound: 0.01},
@@ -375,7 +375,7 @@ func TestFalseAlarmsOfLimits(t *testing.T) {
 		{"5%, more than 3", FailureLimitAlarm(120, 3, 0.05), 0.86, 0.01},
 		{"5%, 3 in a row", ConsecutiveLimitAlarm(120, 3, 0.05), 0.014, 0.001},
 		{"5%, 5 in a row", ConsecutiveLimitAlarm(120, 5, 0.05), 0.00003, 0.00001},
-		{"any reading", FailureLimitAlarm(120, -1, 0.01), 1, 1e-12},
+		{"any reading", FailureLimitAlarm(120, -2, 0.01), 1, 1e-12},
 		{"all readings", ConsecutiveLimitAlarm(3, 3, 0.5), 0.125, 1e-12},
 	} {
 		if math.Abs(c.got-c.want) > c.unit/2*1.001 {

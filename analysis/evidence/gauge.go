@@ -13,11 +13,8 @@ import "math"
 // rollouts.
 func FailureLimitAlarm(readings, limit int, chance float64) float64 {
 	// The sum of the tail, because 1 - P(at most limit) has no digits where it is small.
-	if limit < 0 {
-		return 1
-	}
 	alarm := 0.0
-	for failed := limit + 1; failed <= readings; failed++ {
+	for failed := max(limit+1, 0); failed <= readings; failed++ {
 		ways := -logBeta(float64(failed+1), float64(readings-failed+1)) - math.Log(float64(readings+1))
 		alarm += math.Exp(ways + times(float64(failed), math.Log(chance)) + times(float64(readings-failed), math.Log1p(-chance)))
 	}
