@@ -47,7 +47,7 @@ type design struct {
 	clump       float64 // 0: estimate it
 }
 
-var standard = design{reserve: 0.4, passReserve: 0.2, gross: 0.1, warmUpGain: 3}
+var standard = design{reserve: 0.4, passReserve: 0.2, gross: 0.15, warmUpGain: 3}
 
 // Evidence is all that is known of one metric in one rollout. The zero value is ready to
 // use. A copy is independent of its original, and == compares.
@@ -200,7 +200,11 @@ func (e *Evidence) warmingUp(rule Rule) bool { return e.warm < rule.warmUpLooks(
 // the gross line, and within limits by the others.
 func (e *Evidence) warmUp(j *judgement) {
 	if !e.gross.begun() {
-		e.gross = newMixture(evenBeyond, 0)
+		shares := grossBeyond
+		if j.evenStakes {
+			shares = evenBeyond
+		}
+		e.gross = newMixture(shares, 0)
 	}
 	if j.warmUpGain > 0 {
 		e.judge(j)

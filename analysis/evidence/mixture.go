@@ -94,6 +94,8 @@ var worse = [maxParts]float64{1.25, 1.5, 2, 3, 5, 10, 30, 100}
 var (
 	evenBeyond = []float64{1. / 8, 1. / 8, 1. / 8, 1. / 8, 1. / 8, 1. / 8, 1. / 8, 1. / 8}
 	evenWithin = []float64{1. / 3, 1. / 3, 1. / 3}
+	// The gross line is 5 points or more: 30 times over it is more than all requests.
+	grossBeyond = []float64{0.2, 0.2, 0.2, 0.2, 0.1, 0.1, 0, 0}
 )
 
 // earns is how much an alternative earns for each error that a canary on its limit has, as

@@ -158,8 +158,8 @@ func (s *stream) jitter() float64 {
 // track draws the requests of one track and the errors among them.
 func (s *stream) track(mean, share float64) (requests, errors int64) {
 	if s.Kind == Cluster {
-		requests = s.poisson(mean)
-		return requests, min(requests, clump*s.poisson(mean*share/clump))
+		errors = clump * s.poisson(mean*share/clump)
+		return errors + s.poisson(mean*(1-share)), errors
 	}
 	errors = s.poisson(mean * share)
 	return errors + s.poisson(mean*(1-share)), errors
