@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/headgate/headgate/analysis/evidence"
 	"github.com/headgate/headgate/rollout"
 )
 
@@ -55,7 +57,8 @@ type Metric struct {
 	Asked     Asked     // the zero value for a built-in metric
 	Condition Condition // the zero value for a metric with a CEL expression
 
-	builtIn builtInMetric // nil for a question of the user's
+	builtIn  builtInMetric // nil for a question of the user's and for a comparison
+	compared *comparison   // nil: the metric has a condition
 }
 
 // Check returns the error of Parse, or nil for an empty text, which means that there
@@ -70,18 +73,17 @@ func Check(text string) error {
 	return err
 }
 
-// Parse reads one of three forms: conditions on built-in metrics, separated by commas
-// or line breaks; YAML; or configmap/NAME. YAML always has a colon and conditions
-// never do. Every error quotes the part that is wrong and shows a valid example.
+// Parse reads one of three forms: a line of conditions and comparisons, see parseLine;
+// YAML; or configmap/NAME. Every error quotes the part that is wrong and shows a valid example.
 func Parse(text string) (Analysis, error) {
 	text = strings.TrimSpace(text)
 	if name, ok := strings.CutPrefix(text, referencePrefix); ok {
 		return parseReference(name)
 	}
-	if strings.Contains(text, ":") {
-		return parseYAML(text)
+	if isLine(text) {
+		return parseLine(text)
 	}
-	return parseConditions(text)
+	return parseYAML(text)
 }
 
 func parseReference(name string) (Analysis, error) {
@@ -89,25 +91,6 @@ func parseReference(name string) (Analysis, error) {
 		return Analysis{}, fmt.Errorf("%q is not the name of a ConfigMap: write for example configmap/web-analysis", name)
 	}
 	return Analysis{ConfigMap: name}, nil
-}
-
-func parseConditions(text string) (Analysis, error) {
-	var metrics []Metric
-	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' }) {
-		if part = strings.TrimSpace(part); part == "" {
-			continue
-		}
-		at := strings.IndexAny(part, "<>=!")
-		if at < 0 {
-			return Analysis{}, fmt.Errorf("%q has no condition: write for example %s", part, lineExample)
-		}
-		m, err := newMetric(strings.TrimSpace(part[:at]), part[at:])
-		if err != nil {
-			return Analysis{}, err
-		}
-		metrics = append(metrics, m)
-	}
-	return newAnalysis(rollout.AnalysisPlan{Interval: DefaultInterval}, metrics, nil)
 }
 
 // newAnalysis adds to plan what follows from metrics. minRequests is nil where the
@@ -120,18 +103,64 @@ func newAnalysis(plan rollout.AnalysisPlan, metrics []Metric, minRequests *int) 
 		return Analysis{}, fmt.Errorf("%d metrics are named, want at most %d: join several into one query",
 			len(metrics), maxMetrics)
 	}
+	if name := comparedTwice(metrics); name != "" {
+		return Analysis{}, fmt.Errorf("metric %q is compared with stable twice: write it once (auto is errors, p99 and p50)", name)
+	}
+	shareFalseAlarm(metrics)
 	plan.NeedsTraffic = !slices.ContainsFunc(metrics, Metric.ignoresTraffic)
 	a := Analysis{Plan: plan, Metrics: metrics}
 	switch {
 	case minRequests != nil:
 		a.MinRequests = *minRequests
-	case slices.ContainsFunc(metrics, Metric.needsTraffic):
+	case slices.ContainsFunc(metrics, func(m Metric) bool { return m.compared == nil && m.needsTraffic() }):
 		a.MinRequests = DefaultMinRequests
 	}
 	return a, nil
 }
 
 // newMetric returns a built-in metric.
+// defaultInterval is that of an annotation that sets none. Comparisons look at raw
+// counters and need no window.
+func defaultInterval(metrics []Metric) time.Duration {
+	if len(metrics) > 0 && !slices.ContainsFunc(metrics, func(m Metric) bool { return m.compared == nil }) {
+		return lookInterval
+	}
+	return DefaultInterval
+}
+
+// comparedTwice is the name of a metric that is compared twice, or "".
+func comparedTwice(metrics []Metric) string {
+	seen := map[string]bool{}
+	for _, m := range metrics {
+		if m.compared != nil && seen[m.Name] {
+			return m.Name
+		}
+		seen[m.Name] = seen[m.Name] || m.compared != nil
+	}
+	return ""
+}
+
+// shareFalseAlarm splits the accepted rate of false alarms over all comparisons: a
+// healthy version is to be rolled back so often by all of them together.
+func shareFalseAlarm(metrics []Metric) {
+	n := 0
+	for _, m := range metrics {
+		if m.compared != nil {
+			n++
+		}
+	}
+	for _, m := range metrics {
+		if m.compared == nil {
+			continue
+		}
+		rule := &m.compared.rule
+		if rule.Metrics = n; rule.Ratio == 0 {
+			rule.Ratio, rule.Points = evidence.DefaultRatio, evidence.DefaultPoints
+		}
+		rule.FalseAlarm = cmp.Or(rule.FalseAlarm, evidence.DefaultFalseAlarm)
+	}
+}
+
 func newMetric(name, condition string) (Metric, error) {
 	c, err := ParseCondition(condition)
 	if err != nil {
@@ -146,7 +175,9 @@ func newMetric(name, condition string) (Metric, error) {
 
 // needsTraffic says that m counts requests. What a user's query counts is not known,
 // so a user's query is measured without traffic too.
-func (m Metric) needsTraffic() bool { return m.builtIn != nil && m.builtIn.needsTraffic() }
+func (m Metric) needsTraffic() bool {
+	return m.compared != nil || m.builtIn != nil && m.builtIn.needsTraffic()
+}
 
 func (m Metric) ignoresTraffic() bool { return !m.needsTraffic() }
 

@@ -132,7 +132,7 @@ func TestParseErrors(t *testing.T) {
 		number = `want an operator (< <= > >= == !=) and a number with an optional unit (%, ms, s): write for example "<= 500ms"`
 		query  = `write for example sum(rate(http_requests_total{namespace="{{namespace}}", code=~"5.."}[{{window}}]))`
 		fields = "the fields are interval, startingStep, failureLimit, inconclusiveLimit, errorLimit, minRequests, " +
-			"metrics (name, provider, query, path, method, body, reduce, value, condition, cel)"
+			"metrics (name, provider, query, path, method, body, reduce, value, condition, cel, margin, falseAlarm)"
 		builtins = "the built-in metrics are error-rate, p50, p90, p95, p99, success-rate; another metric needs a query: " +
 			`write for example {metrics: [{name: queue-length, query: "max(queue_length)", condition: "< 100"}]}`
 		vars = "the variables are canary-deployment, canary-ingress, canary-pods, canary-replicaset, canary-service, canary-track, " +
@@ -141,8 +141,8 @@ func TestParseErrors(t *testing.T) {
 	tests := map[string]struct{ text, want string }{
 		"nothing":                  {"", "no metric is named: " + line},
 		"only separators":          {",\n,", "no metric is named: " + line},
-		"a name alone":             {"success-rate", `"success-rate" has no condition: ` + line},
-		"the second part is wrong": {"p99 < 1s, fast", `"fast" has no condition: ` + line},
+		"a name alone":             {"success-rate", `"success-rate" has no condition: ` + line + "; or auto"},
+		"the second part is wrong": {"p99 < 1s, fast", `"fast" has no condition: ` + line + "; or auto"},
 		"an unknown metric":        {"succes-rate >= 99%", `unknown metric "succes-rate": ` + builtins},
 		"no metric before a bound": {">= 99%", `unknown metric "": ` + builtins},
 		"an unknown operator":      {"p99 =< 500ms", `metric "p99": condition "=< 500ms": ` + number},

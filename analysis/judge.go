@@ -3,6 +3,7 @@ package analysis
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,9 @@ type Options struct {
 	// Source is where built-in metrics come from. If it is set, every measurement
 	// at a weight above 0 also finds out whether the router ignores the canary.
 	Source Source
+
+	// Now is the present time. nil: time.Now.
+	Now func() time.Time
 }
 
 // Judge measures canaries. It is safe for concurrent use.
@@ -37,8 +41,13 @@ type Judge struct {
 // New returns a Judge that asks providers and reads ConfigMaps through reader. Pass a
 // reader without a cache: one with a cache would watch every ConfigMap of the cluster.
 func New(providers Providers, reader client.Reader, o Options) *Judge {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	return &Judge{providers: providers, reader: reader, options: o}
 }
+
+func (j *Judge) now() time.Time { return j.options.Now() }
 
 // Resolved is an analysis as its annotation and its ConfigMap were when Resolve read
 // them. A later edit changes neither its plan nor its conditions.
@@ -84,7 +93,16 @@ func (r *Resolved) Measure(ctx context.Context, s rollout.Subject) rollout.Measu
 	if err != nil {
 		return errorMeasurement(err)
 	}
-	return assess(a, s, r.judge.options.Source, r.judge.ask(ctx, q, s))
+	findings, ignored := assess(a, s, r.judge.options.Source, r.judge.ask(ctx, q, s))
+	record := ""
+	if slices.ContainsFunc(a.Metrics, func(m Metric) bool { return m.compared != nil }) {
+		var compared []finding
+		compared, record = r.judge.compare(ctx, a, s)
+		findings = append(findings, compared...)
+	}
+	m := combine(findings)
+	m.Ignored, m.Evidence = ignored, record
+	return m
 }
 
 func errorMeasurement(err error) rollout.Measurement {

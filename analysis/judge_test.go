@@ -372,7 +372,7 @@ func TestPlan(t *testing.T) {
 		},
 		"a ConfigMap in error": {
 			text:    "configmap/wrong",
-			wantErr: `configmap/wrong: "fast" has no condition: write for example success-rate >= 99%, p99 <= 500ms`,
+			wantErr: `configmap/wrong: "fast" has no condition: write for example success-rate >= 99%, p99 <= 500ms; or auto`,
 		},
 		"a ConfigMap of ConfigMap": {
 			text: "configmap/loop",

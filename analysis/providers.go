@@ -47,7 +47,7 @@ func (ps Providers) Check(text string) error {
 // check returns the first error of a question to its provider.
 func (ps Providers) check(a Analysis) error {
 	for _, m := range a.Metrics {
-		if m.builtIn != nil {
+		if m.builtIn != nil || m.compared != nil {
 			continue
 		}
 		p, err := ps.named(m.providerName())

@@ -30,6 +30,10 @@ func questionsFor(a Analysis, s rollout.Subject, o Options) (questions, error) {
 	series, known := o.Source.series()
 	var q questions
 	for _, m := range a.Metrics {
+		if m.compared != nil {
+			q.metrics = append(q.metrics, nil)
+			continue
+		}
 		asked := &question{Question: m.question(), metric: m}
 		if m.builtIn != nil {
 			if !known {

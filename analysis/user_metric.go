@@ -44,8 +44,39 @@ func (m Metric) question() provider.Question {
 	return provider.Question{Query: a.Query, Path: a.Path, Method: a.Method, Body: a.Body, Reduce: a.Reduce}
 }
 
-// parse returns the metric that the user wrote.
-func (d documentMetric) parse() (Metric, error) {
+// parse returns the metric that the user wrote, or the several that its name stands for.
+func (d documentMetric) parse() ([]Metric, error) {
+	bare := documentMetric{Name: d.Name, Margin: d.Margin, FalseAlarm: d.FalseAlarm}
+	switch {
+	case d == bare && isComparison(d.Name):
+		return parseItem(d.Name + ": " + d.options())
+	case d.Margin != "" || d.FalseAlarm != "":
+		return nil, fmt.Errorf("metric %q: margin and falseAlarm belong to auto, errors, latency or a percentile without a condition: "+
+			"write for example %s", d.Name, `{name: errors, margin: 20% + 0.05%}`)
+	case strings.Contains(d.Condition, "stable"):
+		bare.Condition = d.Condition
+		if d != bare {
+			return nil, fmt.Errorf("metric %q: a query cannot be compared with stable: write a query that compares", d.Name)
+		}
+		return parseItem(d.Name + d.Condition)
+	}
+	m, err := d.parseOne()
+	return []Metric{m}, err
+}
+
+// options are those of a line.
+func (d documentMetric) options() string {
+	text := ""
+	if d.Margin != "" {
+		text += "margin " + d.Margin + " "
+	}
+	if d.FalseAlarm != "" {
+		text += "false-alarm " + d.FalseAlarm
+	}
+	return text
+}
+
+func (d documentMetric) parseOne() (Metric, error) {
 	asked := Asked{
 		Provider: d.Provider, Query: strings.TrimSpace(d.Query), Path: strings.TrimSpace(d.Path),
 		Method: d.Method, Body: d.Body, Reduce: provider.Reduce(d.Reduce),

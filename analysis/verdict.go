@@ -58,11 +58,11 @@ const (
 	ignoredCanaryMinExpected = 5
 )
 
-// assess evaluates every metric of a and combines the findings. src is where the
-// numbers of requests are from.
-func assess(a Analysis, s rollout.Subject, src Source, got answers) rollout.Measurement {
-	findings := findIgnoredCanary(s.Weight, got.stableOnly)
-	ignored := len(findings) > 0 && got.stableOnly.err == nil
+// assess evaluates every metric of a that has a condition. src is where the numbers of
+// requests are from. ignored: the router ignores the canary.
+func assess(a Analysis, s rollout.Subject, src Source, got answers) (findings []finding, ignored bool) {
+	findings = findIgnoredCanary(s.Weight, got.stableOnly)
+	ignored = len(findings) > 0 && got.stableOnly.err == nil
 	enough := true
 	if a.MinRequests > 0 {
 		tooFew := findTooFewRequests(a.MinRequests, s, src, got)
@@ -71,13 +71,11 @@ func assess(a Analysis, s rollout.Subject, src Source, got answers) rollout.Meas
 	}
 	for i, m := range a.Metrics {
 		// With three requests, two failures do not yet prove a success rate of 33%.
-		if enough || !m.needsTraffic() {
+		if m.compared == nil && (enough || !m.needsTraffic()) {
 			findings = append(findings, m.evaluate(got.metrics[i]))
 		}
 	}
-	m := combine(findings)
-	m.Ignored = ignored
-	return m
+	return findings, ignored
 }
 
 // findIgnoredCanary reports a router that ignores the canary. That proves nothing

@@ -191,7 +191,7 @@ func TestAssess(t *testing.T) {
 			if tt.weight != 0 {
 				s.Weight = max(tt.weight, 0)
 			}
-			if diff := cmp.Diff(tt.want, assess(a, s, tt.source, tt.answers)); diff != "" {
+			if diff := cmp.Diff(tt.want, assessed(a, s, tt.source, tt.answers)); diff != "" {
 				t.Errorf("measurement (-want +got):\n%s", diff)
 			}
 		})
@@ -199,7 +199,7 @@ func TestAssess(t *testing.T) {
 }
 
 func TestNothingMeasuredIsNoPass(t *testing.T) {
-	if got := assess(Analysis{}, subject(), "", answers{}); got.Verdict != rollout.Inconclusive {
+	if got := assessed(Analysis{}, subject(), "", answers{}); got.Verdict != rollout.Inconclusive {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -247,8 +247,16 @@ func TestPassOnlyIfEveryMetricPassed(t *testing.T) {
 			pass = pass && holds
 			a.Metrics, r.metrics = append(a.Metrics, m), append(r.metrics, one)
 		}
-		if got := assess(a, subject(), IngressNginx, r); (got.Verdict == rollout.Pass) != pass || got.Message == "" {
+		if got := assessed(a, subject(), IngressNginx, r); (got.Verdict == rollout.Pass) != pass || got.Message == "" {
 			t.Fatalf("got %+v, want a Pass: %v", got, pass)
 		}
 	})
+}
+
+// assessed is the measurement of an analysis without comparisons.
+func assessed(a Analysis, s rollout.Subject, src Source, got answers) rollout.Measurement {
+	findings, ignored := assess(a, s, src, got)
+	m := combine(findings)
+	m.Ignored = ignored
+	return m
 }

@@ -17,7 +17,7 @@ import (
 const (
 	yamlExample = `{interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
 	knownFields = "interval, startingStep, failureLimit, inconclusiveLimit, errorLimit, minRequests, " +
-		"metrics (name, provider, query, path, method, body, reduce, value, condition, cel)"
+		"metrics (name, provider, query, path, method, body, reduce, value, condition, cel, margin, falseAlarm)"
 )
 
 // maxStartingStep is the largest number of steps that a rollout may have. Steps count
@@ -49,6 +49,9 @@ type documentMetric struct {
 	Value     string `json:"value"`
 	Condition string `json:"condition"`
 	CEL       string `json:"cel"`
+
+	Margin     string `json:"margin"`
+	FalseAlarm string `json:"falseAlarm"`
 }
 
 func parseYAML(text string) (Analysis, error) {
@@ -56,14 +59,14 @@ func parseYAML(text string) (Analysis, error) {
 	if err := yaml.UnmarshalStrict([]byte(text), &d); err != nil {
 		return Analysis{}, explainYAML(err)
 	}
-	interval, err := parseInterval(d.Interval)
-	if err != nil {
-		return Analysis{}, err
-	}
 	if err := d.checkLimits(); err != nil {
 		return Analysis{}, err
 	}
 	metrics, err := d.parseMetrics()
+	if err != nil {
+		return Analysis{}, err
+	}
+	interval, err := parseInterval(d.Interval, defaultInterval(metrics))
 	if err != nil {
 		return Analysis{}, err
 	}
@@ -95,9 +98,9 @@ func explainYAML(err error) error {
 	return fmt.Errorf("%s: write for example %s (put quotes around a condition)", strings.Join(strings.Fields(err.Error()), " "), yamlExample)
 }
 
-func parseInterval(text string) (time.Duration, error) {
+func parseInterval(text string, otherwise time.Duration) (time.Duration, error) {
 	if text == "" {
-		return DefaultInterval, nil
+		return otherwise, nil
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil {
@@ -136,11 +139,11 @@ func (d document) parseMetrics() ([]Metric, error) {
 		if !metricName.MatchString(written.Name) {
 			return nil, fmt.Errorf("metric name %q: use letters, digits, - _ and ., for example name: queue-length", written.Name)
 		}
-		m, err := written.parse()
+		parsed, err := written.parse()
 		if err != nil {
 			return nil, err
 		}
-		metrics = append(metrics, m)
+		metrics = append(metrics, parsed...)
 	}
 	return metrics, nil
 }

@@ -23,6 +23,10 @@ type Measurement struct {
 	// Ignored says that the router ignores the canary: stable received so many
 	// requests that the canary should have some, and it has none.
 	Ignored bool
+
+	// Evidence is what the judge wants to find in Subject.Evidence next time. "": what was
+	// there before.
+	Evidence string
 }
 
 // AnalysisPlan is what the decision needs to know of the headgate.dev/analysis
@@ -71,4 +75,6 @@ type Subject struct {
 	Weight           int           // the weight in force, 0..100
 	Matched          bool          // requests that match a header or cookie come besides
 	Window           time.Duration // how far the measurement may look back
+	Since            time.Time     // since when that weight is in force
+	Evidence         string        // of the last measurement of this rollout; "": there was none
 }

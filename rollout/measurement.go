@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -39,13 +40,20 @@ func (p *pass) nextMeasurement(s State) time.Time {
 		!p.Traffic.isAt(s.Weight, s.Match) || !p.measurable(s) {
 		return time.Time{}
 	}
-	from := s.InForce
-	for _, t := range []time.Time{p.Traffic.Since.Add(p.Settle), s.Tally.At} {
-		if t.After(from) {
-			from = t
-		}
+	from := p.MeasuredSince(s)
+	if s.Tally.At.After(from) {
+		from = s.Tally.At
 	}
 	return from.Add(p.Plan.Interval)
+}
+
+// MeasuredSince is since when the traffic of s can be measured: its weight is in force,
+// and nobody has edited the routes since.
+func (o Observation) MeasuredSince(s State) time.Time {
+	if since := o.Traffic.Since.Add(o.Settle); since.After(s.InForce) {
+		return since
+	}
+	return s.InForce
 }
 
 // judged says whether going on from the present step of s needs a Pass. While the
@@ -75,6 +83,7 @@ func (p *pass) countMeasurement() *Decision {
 	}
 	m, told := *p.Measurement, p.state.Tally.Told
 	p.state.Tally.count(m, p.Now)
+	p.state.Evidence = cmp.Or(m.Evidence, p.state.Evidence)
 	p.state.Tally.Told = m.Verdict
 	because, message := p.verdictEnds(m)
 	// One note per change, not one per measurement: the tenth Pass is no news, nor is

@@ -17,6 +17,8 @@ import (
 //     anew this is stored.
 //   - the pod template of the canary is seen for the first time again.
 //   - a step that has just begun, and that nobody was told of, begins again.
+//   - the judge asks again about what it saw since the last write, and comes to the same
+//     evidence.
 func (p *pass) inMemory(d Decision) bool {
 	if p.Canary == nil || p.Canary.StateErr != nil {
 		return false
@@ -32,6 +34,7 @@ func (p *pass) inMemory(d Decision) bool {
 	if d.Reason == "" && !s.Skipped && s.Weight == stored.Weight && p.justBegun(s) {
 		stored.Step, stored.StepSince, stored.Skipped = s.Step, s.StepSince, s.Skipped
 	}
+	stored.Evidence = s.Evidence
 	was, err := stored.Encode()
 	is, err2 := s.Encode()
 	return err == nil && err2 == nil && was == is

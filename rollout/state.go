@@ -90,6 +90,9 @@ type State struct {
 	Why     reason.Reason `json:"why,omitempty"` // it ended early
 	Message string        `json:"message,omitempty"`
 
+	// Evidence is what the judge knows of the rollout. Only the judge reads it.
+	Evidence string `json:"evidence,omitempty"`
+
 	// DrainSince is when the canary routes were first seen to be gone.
 	DrainSince time.Time `json:"drainSince,omitzero"`
 }

@@ -24,6 +24,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Question is what one metric asks, as the user wrote it: its texts are templates with
@@ -140,4 +141,16 @@ func CheckQuery(q Question, language, example string, series bool) error {
 		return err
 	}
 	return CheckTemplate(q.Query)
+}
+
+// Series is one series of an answer about a range of time.
+type Series struct {
+	Labels map[string]string
+	Points []Point // in the order of time
+}
+
+// Point is the value of a series at one time.
+type Point struct {
+	At    time.Time
+	Value float64
 }

@@ -316,6 +316,8 @@ func (s *snapshot) subject() rollout.Subject {
 		Weight:           s.Canary.State.Weight,
 		Matched:          !s.Canary.State.Match.None(),
 		Window:           s.Plan.Interval,
+		Since:            s.MeasuredSince(s.Canary.State),
+		Evidence:         s.Canary.State.Evidence,
 	}
 	if keys := slices.Sorted(maps.Keys(s.target.Track)); len(keys) > 0 {
 		key := keys[0] // any of them has another value on canary pods

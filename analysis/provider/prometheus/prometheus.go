@@ -133,3 +133,40 @@ func explain(err error, timeout time.Duration) error {
 	}
 	return provider.Explain(err, timeout)
 }
+
+// Range evaluates a query that Headgate wrote at from, from+step and so on until to. The
+// same range is asked with the same words, so its answer is the same too.
+func (p *Provider) Range(ctx context.Context, query string, from, to time.Time, step time.Duration) ([]provider.Series, error) {
+	if p.api == nil {
+		return nil, provider.NotConfigured("no Prometheus is configured: set HEADGATE_PROMETHEUS_ADDRESS")
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	value, warnings, _, err := p.api.QueryRange(ctx, query, promv1.Range{Start: from, End: to, Step: step}, promv1.WithTimeout(p.timeout))
+	if err != nil {
+		return nil, explain(err, p.timeout)
+	}
+	if len(warnings) > 0 {
+		return nil, fmt.Errorf("the answer may be incomplete: %s", warnings[0])
+	}
+	matrix, ok := value.(model.Matrix)
+	if !ok {
+		return nil, fmt.Errorf("unexpected answer of type %T", value)
+	}
+	series := make([]provider.Series, 0, len(matrix))
+	for _, stream := range matrix {
+		series = append(series, seriesOf(stream))
+	}
+	return series, nil
+}
+
+func seriesOf(stream *model.SampleStream) provider.Series {
+	s := provider.Series{Labels: map[string]string{}, Points: make([]provider.Point, 0, len(stream.Values))}
+	for name, value := range stream.Metric {
+		s.Labels[string(name)] = string(value)
+	}
+	for _, pair := range stream.Values {
+		s.Points = append(s.Points, provider.Point{At: pair.Timestamp.Time(), Value: float64(pair.Value)})
+	}
+	return s
+}

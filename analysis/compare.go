@@ -1,0 +1,167 @@
+package analysis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/headgate/headgate/analysis/evidence"
+	"github.com/headgate/headgate/analysis/provider"
+	"github.com/headgate/headgate/rollout"
+)
+
+// scrapeLag is how long a sample may take to arrive in Prometheus after its time.
+const scrapeLag = time.Second
+
+// maxLooks is how many looks one measurement takes, more than there are in five hours.
+// Prometheus answers about at most 11,000 times.
+const maxLooks = 4000
+
+// ranger is a Provider that can tell how counters stood at many times.
+type ranger interface {
+	Range(ctx context.Context, query string, from, to time.Time, step time.Duration) ([]provider.Series, error)
+}
+
+// comparing is one measurement by comparison.
+type comparing struct {
+	ranger
+	series  sourceSeries
+	subject rollout.Subject
+	record  record
+	grid    grid // of the looks that are not in the evidence yet
+}
+
+// compare judges every comparison of a by what happened since the last measurement. The
+// text is the record to be stored, "" where nothing is to be stored.
+func (j *Judge) compare(ctx context.Context, a Analysis, s rollout.Subject) ([]finding, string) {
+	c, err := j.beginComparing(s)
+	if err != nil {
+		return []finding{unanswered("comparison", err)}, ""
+	}
+	var findings []finding
+	for _, m := range a.Metrics {
+		if m.compared == nil {
+			continue
+		}
+		found, err := c.judge(ctx, m)
+		if err != nil {
+			return []finding{unanswered(m.Name, err)}, "" // every metric looks at the same intervals, or none does
+		}
+		findings = append(findings, found...)
+	}
+	c.record.At = c.grid.to()
+	text, err := c.record.encode()
+	if err != nil {
+		return []finding{{rollout.Error, "the evidence cannot be stored: " + err.Error()}}, ""
+	}
+	return findings, text
+}
+
+func (j *Judge) beginComparing(s rollout.Subject) (*comparing, error) {
+	series, known := j.options.Source.series()
+	if !known {
+		return nil, &silence{errNoSource().Error()}
+	}
+	p, err := j.providers.named(DefaultProvider)
+	if err != nil {
+		return nil, explainSilence(DefaultProvider, err)
+	}
+	asked, ok := p.(ranger)
+	if !ok {
+		return nil, &silence{"the provider prometheus does not answer about the past"}
+	}
+	c := &comparing{ranger: asked, series: series, subject: s, record: decodeRecord(s.Evidence)}
+	c.record.beginWeight(s.Since)
+	c.grid = gridBetween(c.record.At, j.now().Add(-scrapeLag), lookInterval)
+	c.grid.size = max(0, min(c.grid.size, maxLooks))
+	return c, nil
+}
+
+// judge adds to the evidence of m what happened since the last measurement. It finds
+// nothing for a metric that another one judges already.
+func (c *comparing) judge(ctx context.Context, m Metric) ([]finding, error) {
+	known, err := c.metric(ctx, m)
+	switch {
+	case errors.Is(err, errNoHistory):
+		return []finding{{rollout.Inconclusive, m.Name + ": not yet known, " + err.Error()}}, nil
+	case err != nil || known.Limit == sameLimit:
+		return nil, err
+	}
+	if c.grid.size > 0 {
+		answer, err := c.Range(ctx, m.compared.query(c.series, c.subject, known.Limit), c.grid.from, c.grid.to(), c.grid.step)
+		if err != nil {
+			return nil, explainSilence(DefaultProvider, err)
+		}
+		for _, k := range m.compared.looks(answer, c.grid, c.series, known.Limit) {
+			if k != (evidence.Look{}) { // a scrape may be rarer than a look
+				known.Evidence.Add(m.compared.rule, k)
+			}
+		}
+	}
+	v := known.Evidence.Verdict(m.compared.rule)
+	return append(findWrongShare(c.subject, v), m.compared.describe(m.Name, known.Limit, v)), nil
+}
+
+// sameLimit is the limit of a metric for which the histogram has no other bound than
+// that of another metric, which judges for both.
+const sameLimit = "="
+
+// metric returns what is known of m. What stable did in the hour before the first look
+// says which answers are slow, how many errors are usual, and whether they come in
+// clumps.
+func (c *comparing) metric(ctx context.Context, m Metric) (*judged, error) {
+	if known := c.record.Metrics[m.Name]; known != nil && known.Comparison == m.compared.fingerprint() {
+		return known, nil
+	}
+	before := gridBetween(c.grid.from.Add(-history), c.grid.from, lookInterval)
+	answer, err := c.Range(ctx, m.compared.query(c.series, c.subject, ""), before.from, before.to(), before.step)
+	if err != nil {
+		return nil, explainSilence(DefaultProvider, err)
+	}
+	begun := &judged{Comparison: m.compared.fingerprint()}
+	if m.compared.needsLimit() {
+		if begun.Limit, err = m.compared.chooseLimit(answer, before); err != nil {
+			return nil, err
+		}
+		if c.record.limits(m.Name)[begun.Limit] {
+			begun.Limit = sameLimit
+		}
+	}
+	var stable []evidence.Counts
+	for _, k := range m.compared.looks(answer, before, c.series, begun.Limit) {
+		stable = append(stable, evidence.Counts{Requests: k.StableRequests, Errors: k.StableErrors})
+	}
+	begun.Evidence.History(m.compared.rule, stable)
+	c.record.Metrics[m.Name] = begun
+	return begun, nil
+}
+
+// The share of the canary does not fit the weight where it is below half of it or above
+// twice, and chance cannot be the cause: it is more than wrongShareDeviations standard
+// deviations away.
+//
+// Example: weight 10, 1,000 requests: 100 are expected, with a standard deviation of 9.5.
+// 49 do not fit, and neither do 201.
+const wrongShareDeviations = 5
+
+// findWrongShare says that the canary receives another share of the traffic than the
+// weight says: sessions are pinned, or another Ingress sends traffic around the split.
+func findWrongShare(s rollout.Subject, v evidence.Verdict) []finding {
+	weight := float64(s.Weight) / 100
+	requests := float64(v.AtWeight.StableRequests + v.AtWeight.CanaryRequests)
+	if s.Matched || s.Weight <= 0 || requests == 0 {
+		return nil
+	}
+	share := v.CanaryTraffic()
+	away := (share - weight) * (share - weight) * requests
+	fits := share >= weight/2 && (share <= 2*weight || share <= (1+weight)/2)
+	if s.Weight == 100 {
+		fits, away = share >= 0.9, requests
+	}
+	if fits || away < wrongShareDeviations*wrongShareDeviations*max(weight*(1-weight), 0.01) {
+		return nil
+	}
+	return []finding{{rollout.Inconclusive, fmt.Sprintf("the canary receives %s of the traffic at weight %d%%: "+
+		"look for sessions that a cookie pins, and for another Ingress or client that uses the Services", percent(share), s.Weight)}}
+}

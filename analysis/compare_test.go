@@ -1,0 +1,267 @@
+package analysis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/headgate/headgate/analysis/provider"
+	"github.com/headgate/headgate/rollout"
+)
+
+// traffic is what a Prometheus saw of an ingress controller: counters that have grown
+// since long before noon, at so many requests in a second. It answers Range only.
+type traffic struct {
+	stable, canary         float64 // requests in a second
+	stableShare, badShare  float64 // of errors
+	chosen                 map[string][]float64
+	silent                 bool
+	seed                   uint64
+	slowStable, slowCanary float64 // share of answers slower than 0.3 s
+}
+
+func (*traffic) Check(provider.Question) error { return nil }
+
+func (*traffic) Ask(context.Context, provider.Question, rollout.Subject) (provider.Answer, error) {
+	return provider.Answer{}, nil
+}
+
+// count is how many requests there were up to at, and how many of them were chosen by
+// chance: the same at each asking.
+func (f *traffic) count(track string, perSecond, share float64, at time.Time) (total, chosen float64) {
+	key := fmt.Sprint(track, share)
+	if f.chosen[key] == nil {
+		rng, sum := rand.New(rand.NewPCG(f.seed, uint64(len(track)))), 0.0
+		for range int(3 * history / time.Second) {
+			for range int(perSecond) {
+				if rng.Float64() < share {
+					sum++
+				}
+			}
+			f.chosen[key] = append(f.chosen[key], sum)
+		}
+	}
+	second := int(at.Sub(noon.Add(-2*history)) / time.Second)
+	return perSecond * float64(second+1), f.chosen[key][second]
+}
+
+func (f *traffic) Range(_ context.Context, query string, from, to time.Time, step time.Duration) ([]provider.Series, error) {
+	if f.chosen == nil {
+		f.chosen = map[string][]float64{}
+	}
+	if f.silent {
+		return nil, errors.New("connection refused")
+	}
+	if strings.Contains(query, "_bucket") {
+		return append(f.series("stable", f.stable, f.slowStable, from, to, step, "le", "+Inf", "0.3"),
+			f.series("canary", f.canary, f.slowCanary, from, to, step, "le", "+Inf", "0.3")...), nil
+	}
+	return append(f.series("stable", f.stable, f.stableShare, from, to, step, "code", "200", "503"),
+		f.series("canary", f.canary, f.badShare, from, to, step, "code", "200", "503")...), nil
+}
+
+func (f *traffic) series(track string, perSecond, share float64, from, to time.Time, step time.Duration, label, good, bad string) []provider.Series {
+	all := provider.Series{Labels: map[string]string{"instance": "a", trackLabel: track, label: good}}
+	chosen := provider.Series{Labels: map[string]string{"instance": "a", trackLabel: track, label: bad}}
+	for at := from; !at.After(to); at = at.Add(step) {
+		n, x := f.count(track, perSecond, share, at)
+		if track == "canary" && at.Before(noon) {
+			continue
+		}
+		if label == "le" {
+			x = n - x
+		} else {
+			n -= x
+		}
+		all.Points = append(all.Points, provider.Point{At: at, Value: n})
+		chosen.Points = append(chosen.Points, provider.Point{At: at, Value: x})
+	}
+	return []provider.Series{all, chosen}
+}
+
+// watch measures every 5 s for so long, and returns the last measurement.
+func watch(t *testing.T, f *traffic, text string, d time.Duration) (last rollout.Measurement, after time.Duration) {
+	t.Helper()
+	now := noon
+	j := New(Providers{DefaultProvider: f}, nil, Options{Source: Traefik, Now: func() time.Time { return now }})
+	r, err := j.Resolve(t.Context(), "shop", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := subject()
+	s.Weight, s.Since = 10, noon
+	for now = noon.Add(6 * time.Second); now.Before(noon.Add(d)); now = now.Add(lookInterval) {
+		last = r.Measure(t.Context(), s)
+		if s.Evidence = last.Evidence; last.Verdict == rollout.Fail {
+			break
+		}
+	}
+	return last, now.Sub(noon)
+}
+
+func TestErrorsAreCompared(t *testing.T) {
+	tests := map[string]struct {
+		f    traffic
+		want rollout.Verdict
+		says string
+	}{
+		"healthy":                {traffic{stable: 90, canary: 10, stableShare: .01, badShare: .01}, rollout.Pass, "errors: canary "},
+		"both are bad":           {traffic{stable: 90, canary: 10, stableShare: .3, badShare: .3}, rollout.Pass, "nothing speaks against it"},
+		"the canary is worse":    {traffic{stable: 90, canary: 10, stableShare: .001, badShare: .1}, rollout.Fail, "worse than 1.2 * stable + 0.05 points"},
+		"no request":             {traffic{stable: 90}, rollout.Inconclusive, "no request at this weight"},
+		"too few":                {traffic{stable: 90, canary: 1}, rollout.Inconclusive, "the canary receives 1.1% of the traffic at weight 10%"},
+		"nobody answers":         {traffic{silent: true}, rollout.Error, "Prometheus does not answer: connection refused"},
+		"all the traffic is its": {traffic{stable: 10, canary: 90}, rollout.Inconclusive, "the canary receives 90% of the traffic at weight 10%"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m, after := watch(t, &tt.f, "errors: margin 20% + 0.05%", 2*time.Minute)
+			if m.Verdict != tt.want || !strings.Contains(m.Message, tt.says) {
+				t.Errorf("after %s %s: %s; want %s: %s", after, m.Verdict, m.Message, tt.want, tt.says)
+			}
+		})
+	}
+}
+
+func TestLatencyIsCompared(t *testing.T) {
+	for name, tt := range map[string]struct {
+		canary float64
+		want   rollout.Verdict
+		says   string
+	}{
+		"as fast":  {.005, rollout.Pass, "p99: canary"},
+		"a slower": {.2, rollout.Fail, "answers slower than 300ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &traffic{stable: 90, canary: 10, slowStable: .005, slowCanary: tt.canary}
+			m, after := watch(t, f, "p99 <= 1.2 * stable", 3*time.Minute)
+			if m.Verdict != tt.want || !strings.Contains(m.Message, tt.says) {
+				t.Errorf("after %s %s: %s; want %s: %s", after, m.Verdict, m.Message, tt.want, tt.says)
+			}
+		})
+	}
+}
+
+// A manager that has lost the evidence, or that measures rarely, comes to the same
+// evidence as one that measured all the time: bit for bit.
+func TestEvidenceIsTheSameHoweverOftenItIsAsked(t *testing.T) {
+	f := &traffic{stable: 90, canary: 10, stableShare: .01, badShare: .02, slowStable: .005, slowCanary: .01}
+	now := noon
+	j := New(Providers{DefaultProvider: f}, nil, Options{Source: Traefik, Now: func() time.Time { return now }})
+	r, err := j.Resolve(t.Context(), "shop", "auto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	measure := func(every time.Duration, loses bool) string {
+		s := subject()
+		s.Weight, s.Since = 10, noon.Add(time.Second)
+		kept := ""
+		for now = noon.Add(7 * time.Second); !now.After(noon.Add(97 * time.Second)); now = now.Add(every) {
+			s.Evidence = r.Measure(t.Context(), s).Evidence
+			if now.Sub(noon) < 30*time.Second {
+				kept = s.Evidence
+			}
+			if loses && now.Sub(noon) > 60*time.Second {
+				s.Evidence, loses = kept, false
+			}
+		}
+		return s.Evidence
+	}
+	want := measure(5*time.Second, false)
+	for name, got := range map[string]string{
+		"measured once":                    measure(90*time.Second, false),
+		"every 15 s":                       measure(15*time.Second, false),
+		"a restart forgets half a minute":  measure(5*time.Second, true),
+		"a restart, and measured each 10s": measure(10*time.Second, true),
+	} {
+		if got != want || got == "" {
+			t.Errorf("%s:\n%s\nwant\n%s", name, got, want)
+		}
+	}
+}
+
+// The same intervals count at each weight, and no interval in which the weight changed.
+func TestWeightChangeIsLeftOut(t *testing.T) {
+	f := &traffic{stable: 90, canary: 10}
+	now := noon.Add(31 * time.Second)
+	j := New(Providers{DefaultProvider: f}, nil, Options{Source: Traefik, Now: func() time.Time { return now }})
+	r, _ := j.Resolve(t.Context(), "shop", "errors")
+	s := subject()
+	s.Weight, s.Since = 10, noon
+	s.Evidence = r.Measure(t.Context(), s).Evidence
+	now, s.Since, s.Weight = now.Add(20*time.Second), noon.Add(38*time.Second), 25
+	got := r.Measure(t.Context(), s)
+	// 30 s at weight 10 and 10 s at weight 25, with 10 requests of the canary in each second.
+	if want := "errors: canary 0% errors of 400, stable 0% of 3,600"; !strings.HasPrefix(got.Message, "the canary receives 10%") && !strings.HasPrefix(got.Message, want) {
+		t.Errorf("%s, want %s", got.Message, want)
+	}
+	if rec := decodeRecord(got.Evidence); !rec.At.Equal(noon.Add(50*time.Second)) || !rec.Since.Equal(s.Since) {
+		t.Errorf("the record is about %s since %s", rec.At, rec.Since)
+	}
+}
+
+func TestParseLine(t *testing.T) {
+	tests := map[string]string{
+		"auto":                       "errors 1.2+0.0005 0.01/3, p99 1.2*0.99 1.2+0.0005 0.01/3, p50 1*0.5 1.2+0.0005 0.01/3",
+		"errors: margin 50% + 0.1%":  "errors 1.5+0.001 0.01/1",
+		"errors: margin 10%":         "errors 1.1+0 0.01/1",
+		"errors: false-alarm 0.5%":   "errors 1.2+0.0005 0.005/1",
+		"error-rate <= 2 * stable":   "errors 2+0 0.01/1",
+		"p99 <= 1.5 * stable":        "p99 1.5*0.99 1.2+0.0005 0.01/1",
+		"errors <= 1.2*stable+0.05%": "errors 1.2+0.0005 0.01/1",
+		"errors: margin 20% + 0.05%, p99 <= 1.2 * stable, success-rate >= 99%": "errors 1.2+0.0005 0.01/2, " +
+			"p99 1.2*0.99 1.2+0.0005 0.01/2, success-rate >= 99%",
+		`{metrics: [{name: errors, margin: 30% + 1%, falseAlarm: 2%}, {name: p50, condition: "<= 1.1 * stable"}]}`: "errors 1.3+0.01 0.02/2, " +
+			"p50 1.1*0.5 1.2+0.0005 0.01/2",
+	}
+	for text, want := range tests {
+		t.Run(text, func(t *testing.T) {
+			a, err := Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, m := range a.Metrics {
+				if m.compared == nil {
+					got = append(got, fmt.Sprintf("%s %s", m.Name, m.Condition))
+					continue
+				}
+				got = append(got, strings.Replace(fmt.Sprintf("%s %s", m.Name, m.compared.fingerprint()), "0*0 ", "", 1))
+			}
+			if got := strings.Join(got, ", "); got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
+func TestParseLineErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"errors: margin":                                     `metric "errors": unknown option "margin"`,
+		"errors: margin 20% + 0.05":                          `metric "errors": unknown option "+ 0.05"`,
+		"errors: margin 1% margin 2%":                        "margin is there twice",
+		"errors: false-alarm 50%":                            "the rate of false alarms is 0.5",
+		"p99 <= 0.9 * stable":                                "0.9 * stable is better than stable",
+		"p99 <= 1.2 * stable + 1%":                           "a percentage is for errors",
+		"success-rate >= 1 * stable":                         `condition ">= 1 * stable"`,
+		"auto, errors":                                       `metric "errors" is compared with stable twice`,
+		"auto, p99 <= 1.2 * stable":                          `metric "p99" is compared with stable twice`,
+		`{metrics: [{name: queue, query: up, margin: 20%}]}`: "margin and falseAlarm belong to",
+		`{metrics: [{name: errors, query: up, condition: "<= 1.2 * stable"}]}`:     "a query cannot be compared with stable",
+		`{metrics: [{name: queue-length, condition: "<= 1.2 * stable"}]}`:          "cannot be compared with stable",
+		`{metrics: [{name: success-rate, margin: 20%, condition: ">= 99%"}]}`:      "margin and falseAlarm belong to",
+		`{metrics: [{name: errors, margin: "20% and a bit"}]}`:                     "unknown option",
+		`{metrics: [{name: errors, falseAlarm: "1"}]}`:                             "unknown option",
+		`{interval: 5s, metrics: [{name: p99, margin: 20% + 0.05%, cel: "true"}]}`: "margin and falseAlarm belong to",
+	} {
+		t.Run(text, func(t *testing.T) {
+			if _, err := Parse(text); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "write") && !strings.Contains(err.Error(), "want") && !strings.Contains(err.Error(), "twice") {
+				t.Errorf("got %v\nwant %s, and an example", err, want)
+			}
+		})
+	}
+}

@@ -1,0 +1,165 @@
+package analysis
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/headgate/headgate/analysis/evidence"
+	"github.com/headgate/headgate/rollout"
+)
+
+// The names of comparisons. autoName and latencyName stand for several.
+const (
+	autoName    = "auto"
+	errorsName  = "errors"
+	latencyName = "latency"
+)
+
+const comparisonExample = "errors: margin 20% + 0.05%, p99 <= 1.2 * stable"
+
+// beginsOptions is a comparison with options, the only thing with a colon that a line may
+// have.
+var beginsOptions = regexp.MustCompile(`(?m)(^|,)\s*(auto|errors|latency|p[0-9]+)\s*:`)
+
+// isLine says whether text is a line of conditions and comparisons, and not YAML.
+func isLine(text string) bool {
+	return !strings.Contains(beginsOptions.ReplaceAllString(text, ""), ":")
+}
+
+// parseLine reads conditions and comparisons, separated by commas or line breaks:
+//
+//	line       = item { ("," | line break) item }
+//	item       = comparison [ ":" { option } ] | name relative | name condition
+//	comparison = "auto" | "errors" | "latency" | percentile
+//	relative   = ("<" | "<=") number "*" "stable" [ "+" percentage ]
+//	option     = "margin" percentage [ "+" percentage ] | "false-alarm" percentage
+func parseLine(text string) (Analysis, error) {
+	var metrics []Metric
+	for _, item := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' }) {
+		if item = strings.TrimSpace(item); item == "" {
+			continue
+		}
+		parsed, err := parseItem(item)
+		if err != nil {
+			return Analysis{}, err
+		}
+		metrics = append(metrics, parsed...)
+	}
+	return newAnalysis(rollout.AnalysisPlan{Interval: defaultInterval(metrics)}, metrics, nil)
+}
+
+func parseItem(item string) ([]Metric, error) {
+	if name, options, _ := strings.Cut(item, ":"); isComparison(strings.TrimSpace(name)) {
+		rule, err := parseOptions(options)
+		if err != nil {
+			return nil, fmt.Errorf("metric %q: %w", strings.TrimSpace(name), err)
+		}
+		return comparisons(strings.TrimSpace(name), rule), nil
+	}
+	at := strings.IndexAny(item, "<>=!")
+	if at < 0 {
+		return nil, fmt.Errorf("%q has no condition: write for example %s; or %s", item, lineExample, autoName)
+	}
+	name, condition := strings.TrimSpace(item[:at]), item[at:]
+	if strings.Contains(condition, "stable") {
+		m, err := parseRelative(name, condition)
+		return []Metric{m}, err
+	}
+	m, err := newMetric(name, condition)
+	return []Metric{m}, err
+}
+
+func isComparison(name string) bool {
+	_, percentile := quantileOf(name)
+	return name == autoName || name == errorsName || name == latencyName || percentile
+}
+
+// quantileOf is 0.99 for p99. It is one of those that are built in.
+func quantileOf(name string) (quantile float64, ok bool) {
+	for _, m := range knownMetrics {
+		if p, is := m.(percentile); is && p.name() == name {
+			return float64(p.percent) / 100, true
+		}
+	}
+	return 0, false
+}
+
+// comparisons are the metrics that a name stands for. latency looks at two places of the
+// distribution: a shift of all answers shows at the median, and a new slow path at p99.
+func comparisons(name string, rule evidence.Rule) []Metric {
+	switch name {
+	case autoName:
+		return append(comparisons(errorsName, rule), comparisons(latencyName, rule)...)
+	case latencyName:
+		return append(comparisons("p99", rule), comparisons("p50", rule)...)
+	case errorsName:
+		return []Metric{{Name: errorsName, compared: &comparison{rule: rule}}}
+	}
+	quantile, _ := quantileOf(name) // isComparison knows it
+	times := evidence.DefaultRatio
+	if quantile <= 0.5 {
+		times = 1
+	}
+	return []Metric{{Name: name, compared: &comparison{quantile: quantile, times: times, rule: rule}}}
+}
+
+var relativeSyntax = regexp.MustCompile(`^<=?\s*([0-9]+(?:\.[0-9]+)?)\s*\*\s*stable(?:\s*\+\s*([0-9]+(?:\.[0-9]+)?)%)?$`)
+
+// parseRelative reads "<= 1.2 * stable" of a percentile, and "<= 1.2 * stable + 0.05%" of
+// errors.
+func parseRelative(name, condition string) (Metric, error) {
+	parts := relativeSyntax.FindStringSubmatch(strings.TrimSpace(condition))
+	if parts == nil {
+		return Metric{}, fmt.Errorf("metric %q: condition %q: write for example %s", name, strings.TrimSpace(condition), comparisonExample)
+	}
+	times, _ := strconv.ParseFloat(parts[1], 64) // the syntax allows nothing else
+	share, _ := strconv.ParseFloat(cmp.Or(parts[2], "0")+"e-2", 64)
+	if times < 1 {
+		return Metric{}, fmt.Errorf("metric %q: %s * stable is better than stable: write for example %s", name, parts[1], comparisonExample)
+	}
+	if quantile, ok := quantileOf(name); ok {
+		if parts[2] != "" {
+			return Metric{}, fmt.Errorf("metric %q: a percentage is for errors: write for example %s <= 1.2 * stable", name, name)
+		}
+		return Metric{Name: name, compared: &comparison{quantile: quantile, times: times}}, nil
+	}
+	if name != errorsName && name != (errorRate{}).name() {
+		return Metric{}, fmt.Errorf("metric %q cannot be compared with stable: write for example %s", name, comparisonExample)
+	}
+	rule := evidence.Rule{Ratio: times, Points: share}
+	return Metric{Name: errorsName, compared: &comparison{rule: rule}}, rule.Check()
+}
+
+var optionSyntax = regexp.MustCompile(
+	`^\s*(?:(margin)\s+([0-9]+(?:\.[0-9]+)?)%(?:\s*\+\s*([0-9]+(?:\.[0-9]+)?)%)?|(false-alarm)\s+([0-9]+(?:\.[0-9]+)?)%)(?:\s+|$)`)
+
+// parseOptions reads options one after the other.
+func parseOptions(text string) (evidence.Rule, error) {
+	var rule evidence.Rule
+	var seen []string
+	for text = strings.TrimSpace(text); text != ""; {
+		parts := optionSyntax.FindStringSubmatch(text)
+		if parts == nil {
+			return rule, fmt.Errorf("unknown option %q: the options are margin and false-alarm: write for example %s", text, comparisonExample)
+		}
+		text = text[len(parts[0]):]
+		name := parts[1] + parts[4]
+		if slices.Contains(seen, name) {
+			return rule, fmt.Errorf("%s is there twice", name)
+		}
+		seen = append(seen, name)
+		switch name {
+		case "margin":
+			ratio, _ := strconv.ParseFloat(parts[2]+"e-2", 64)
+			rule.Ratio = 1 + ratio
+			rule.Points, _ = strconv.ParseFloat(cmp.Or(parts[3], "0")+"e-2", 64)
+		case "false-alarm":
+			rule.FalseAlarm, _ = strconv.ParseFloat(parts[5]+"e-2", 64)
+		}
+	}
+	return rule, rule.Check()
+}
