@@ -21,6 +21,10 @@ const (
 	OnPurposeHeader = "X-On-Purpose"
 )
 
+// FailPath is answered 500 on purpose by every version, as where the database of all of
+// them is down.
+const FailPath = "/fail"
+
 // service answers requests as its config says.
 type service struct {
 	config
@@ -51,13 +55,13 @@ func handler(c config) http.Handler {
 	return mux
 }
 
-func (s service) answer(w http.ResponseWriter, _ *http.Request) {
+func (s service) answer(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	time.Sleep(s.latency)
 	code := http.StatusOK
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set(VersionHeader, s.version)
-	if rand.Float64() < s.errorRate {
+	if r.URL.Path == FailPath || rand.Float64() < s.errorRate {
 		code = http.StatusInternalServerError
 		w.Header().Set(OnPurposeHeader, "1")
 	}
