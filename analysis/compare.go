@@ -73,7 +73,7 @@ func (j *Judge) beginComparing(s rollout.Subject) (*comparing, error) {
 	}
 	c := &comparing{ranger: asked, series: series, subject: s, record: decodeRecord(s.Evidence)}
 	c.record.beginWeight(s.Since)
-	c.grid = gridBetween(c.record.At, j.now().Add(-scrapeLag), lookInterval)
+	c.grid = gridBetween(c.record.At, j.now().Add(-scrapeLag))
 	c.grid.size = max(0, min(c.grid.size, maxLooks))
 	return c, nil
 }
@@ -114,7 +114,7 @@ func (c *comparing) metric(ctx context.Context, m Metric) (*judged, error) {
 	if known := c.record.Metrics[m.Name]; known != nil && known.Comparison == m.compared.fingerprint() {
 		return known, nil
 	}
-	before := gridBetween(c.grid.from.Add(-history), c.grid.from, lookInterval)
+	before := gridBetween(c.grid.from.Add(-history), c.grid.from)
 	answer, err := c.Range(ctx, m.compared.query(c.series, c.subject, ""), before.from, before.to(), before.step)
 	if err != nil {
 		return nil, explainSilence(DefaultProvider, err)

@@ -64,7 +64,9 @@ func (f *traffic) Range(_ context.Context, query string, from, to time.Time, ste
 		f.series("canary", f.canary, f.badShare, from, to, step, "code", "200", "503")...), nil
 }
 
-func (f *traffic) series(track string, perSecond, share float64, from, to time.Time, step time.Duration, label, good, bad string) []provider.Series {
+func (f *traffic) series(
+	track string, perSecond, share float64, from, to time.Time, step time.Duration, label, good, bad string,
+) []provider.Series {
 	all := provider.Series{Labels: map[string]string{"instance": "a", trackLabel: track, label: good}}
 	chosen := provider.Series{Labels: map[string]string{"instance": "a", trackLabel: track, label: bad}}
 	for at := from; !at.After(to); at = at.Add(step) {
@@ -109,9 +111,11 @@ func TestErrorsAreCompared(t *testing.T) {
 		want rollout.Verdict
 		says string
 	}{
-		"healthy":                {traffic{stable: 90, canary: 10, stableShare: .01, badShare: .01}, rollout.Pass, "errors: canary "},
-		"both are bad":           {traffic{stable: 90, canary: 10, stableShare: .3, badShare: .3}, rollout.Pass, "nothing speaks against it"},
-		"the canary is worse":    {traffic{stable: 90, canary: 10, stableShare: .001, badShare: .1}, rollout.Fail, "worse than 1.2 * stable + 0.05 points"},
+		"healthy":      {traffic{stable: 90, canary: 10, stableShare: .01, badShare: .01}, rollout.Pass, "errors: canary "},
+		"both are bad": {traffic{stable: 90, canary: 10, stableShare: .3, badShare: .3}, rollout.Pass, "nothing speaks against it"},
+		"the canary is worse": {
+			traffic{stable: 90, canary: 10, stableShare: .001, badShare: .1}, rollout.Fail, "worse than 1.2 * stable + 0.05 points",
+		},
 		"no request":             {traffic{stable: 90}, rollout.Inconclusive, "no request at this weight"},
 		"too few":                {traffic{stable: 90, canary: 1}, rollout.Inconclusive, "the canary receives 1.1% of the traffic at weight 10%"},
 		"nobody answers":         {traffic{silent: true}, rollout.Error, "Prometheus does not answer: connection refused"},
@@ -186,7 +190,7 @@ func TestEvidenceIsTheSameHoweverOftenItIsAsked(t *testing.T) {
 
 // The same intervals count at each weight, and no interval in which the weight changed.
 func TestWeightChangeIsLeftOut(t *testing.T) {
-	f := &traffic{stable: 90, canary: 10}
+	f := &traffic{stable: 85, canary: 15}
 	now := noon.Add(31 * time.Second)
 	j := New(Providers{DefaultProvider: f}, nil, Options{Source: Traefik, Now: func() time.Time { return now }})
 	r, _ := j.Resolve(t.Context(), "shop", "errors")
@@ -195,8 +199,8 @@ func TestWeightChangeIsLeftOut(t *testing.T) {
 	s.Evidence = r.Measure(t.Context(), s).Evidence
 	now, s.Since, s.Weight = now.Add(20*time.Second), noon.Add(38*time.Second), 25
 	got := r.Measure(t.Context(), s)
-	// 30 s at weight 10 and 10 s at weight 25, with 10 requests of the canary in each second.
-	if want := "errors: canary 0% errors of 400, stable 0% of 3,600"; !strings.HasPrefix(got.Message, "the canary receives 10%") && !strings.HasPrefix(got.Message, want) {
+	// 30 s at weight 10 and 10 s at weight 25, with 15 requests of the canary in each second.
+	if want := "errors: canary 0% errors of 600, stable 0% of 3,400"; !strings.HasPrefix(got.Message, want) {
 		t.Errorf("%s, want %s", got.Message, want)
 	}
 	if rec := decodeRecord(got.Evidence); !rec.At.Equal(noon.Add(50*time.Second)) || !rec.Since.Equal(s.Since) {
@@ -259,8 +263,8 @@ func TestParseLineErrors(t *testing.T) {
 		`{interval: 5s, metrics: [{name: p99, margin: 20% + 0.05%, cel: "true"}]}`: "margin and falseAlarm belong to",
 	} {
 		t.Run(text, func(t *testing.T) {
-			if _, err := Parse(text); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "write") && !strings.Contains(err.Error(), "want") && !strings.Contains(err.Error(), "twice") {
-				t.Errorf("got %v\nwant %s, and an example", err, want)
+			if _, err := Parse(text); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v\nwant %s", err, want)
 			}
 		})
 	}

@@ -42,12 +42,12 @@ type grid struct {
 
 // gridBetween is the grid from the first time that is not before from to the last that
 // is not after to. Its size is below 0 where there is none.
-func gridBetween(from, to time.Time, step time.Duration) grid {
-	first := from.Truncate(step)
+func gridBetween(from, to time.Time) grid {
+	first := from.Truncate(lookInterval)
 	if first.Before(from) {
-		first = first.Add(step)
+		first = first.Add(lookInterval)
 	}
-	return grid{from: first, step: step, size: int(math.Floor(float64(to.Sub(first)) / float64(step)))}
+	return grid{from: first, step: lookInterval, size: int(math.Floor(float64(to.Sub(first)) / float64(lookInterval)))}
 }
 
 func (g grid) to() time.Time { return g.from.Add(time.Duration(g.size) * g.step) }

@@ -97,7 +97,7 @@ func TestGridBetween(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			g := gridBetween(noon.Add(tt.from), noon.Add(tt.to), lookInterval)
+			g := gridBetween(noon.Add(tt.from), noon.Add(tt.to))
 			if !g.from.Equal(noon.Add(tt.first)) || g.size != tt.size {
 				t.Errorf("from %s, size %d; want %s, %d", g.from.Sub(noon), g.size, tt.first, tt.size)
 			}
@@ -113,7 +113,11 @@ func bucket(le, values string) provider.Series {
 }
 
 func TestChooseLimit(t *testing.T) {
-	buckets := []provider.Series{bucket("0.1", "0 500"), bucket("0.3", "0 992"), bucket("1.2", "0 999"), bucket("5.0", "0 1000"), bucket("+Inf", "0 1000")}
+	buckets := []provider.Series{
+		bucket("0.1", "0 500"), bucket("0.3", "0 992"), bucket("1.2", "0 999"), bucket("5.0", "0 1000"), bucket("+Inf", "0 1000"),
+	}
+	slow := []provider.Series{bucket("1.2", "0 5"), bucket("+Inf", "0 900")}
+	g := grid{from: noon, step: lookInterval, size: 1}
 	tests := map[string]struct {
 		c      comparison
 		series []provider.Series
@@ -123,17 +127,18 @@ func TestChooseLimit(t *testing.T) {
 		"at the median":            {comparison{quantile: .5, times: 1}, buckets, "0.1"},
 		"exactly at p99":           {comparison{quantile: .99, times: 1}, buckets, "0.3"},
 		"above every bound":        {comparison{quantile: .99, times: 5}, buckets, "5.0"},
-		"most are in the last one": {comparison{quantile: .99, times: 1.2}, []provider.Series{bucket("1.2", "0 5"), bucket("+Inf", "0 900")}, "1.2"},
+		"most are in the last one": {comparison{quantile: .99, times: 1.2}, slow, "1.2"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := tt.c.chooseLimit(tt.series, grid{from: noon, step: lookInterval, size: 1})
+			got, err := tt.c.chooseLimit(tt.series, g)
 			if err != nil || got != tt.want {
 				t.Errorf("got %q, %v; want %q", got, err, tt.want)
 			}
 		})
 	}
-	if limit, err := (comparison{quantile: .99, times: 1.2}).chooseLimit([]provider.Series{bucket("+Inf", "0 99")}, grid{from: noon, step: lookInterval, size: 1}); err == nil {
+	few := []provider.Series{bucket("+Inf", "0 99")}
+	if limit, err := (comparison{quantile: .99, times: 1.2}).chooseLimit(few, g); err == nil {
 		t.Errorf("99 requests are enough for %q", limit)
 	}
 }

@@ -47,7 +47,7 @@ func (r *record) beginWeight(since time.Time) {
 		return
 	}
 	r.Since = since
-	r.At = gridBetween(since, since, lookInterval).from
+	r.At = gridBetween(since, since).from
 	for _, m := range r.Metrics {
 		m.Evidence.NewWeight()
 	}
