@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headgate/headgate/analysis/evidence"
 	"github.com/headgate/headgate/analysis/provider"
 	"github.com/headgate/headgate/rollout"
 )
@@ -267,5 +268,53 @@ func TestParseLineErrors(t *testing.T) {
 				t.Errorf("got %v\nwant %s", err, want)
 			}
 		})
+	}
+}
+
+// measured is the record after one measurement of text at now.
+func measured(t *testing.T, f *traffic, text string, s rollout.Subject, now time.Time) (rollout.Measurement, record) {
+	t.Helper()
+	j := New(Providers{DefaultProvider: f}, nil, Options{Source: Traefik, Now: func() time.Time { return now }})
+	r, err := j.Resolve(t.Context(), "shop", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := r.Measure(t.Context(), s)
+	return m, decodeRecord(m.Evidence)
+}
+
+func TestWhatTheRecordKeeps(t *testing.T) {
+	f := &traffic{stable: 90, canary: 10, stableShare: .01, badShare: .01, slowStable: .005, slowCanary: .005}
+	s := subject()
+	s.Weight, s.Since = 10, noon
+	m, first := measured(t, f, "auto", s, noon.Add(61*time.Second))
+	if m.Verdict != rollout.Pass {
+		t.Fatalf("%s: %s", m.Verdict, m.Message)
+	}
+	if v := first.Metrics[errorsName].Evidence.Verdict(evidence.Rule{}); !v.ClumpKnown {
+		t.Error("the hour before the rollout does not tell whether errors come in clumps")
+	}
+	if p99, p50 := first.Metrics["p99"].Limit, first.Metrics["p50"].Limit; p99 != "0.3" || p50 != sameLimit {
+		t.Errorf("the limits are %q and %q: the histogram has one bound", p99, p50)
+	}
+	s.Evidence = m.Evidence
+
+	s.Weight, s.Since = 20, noon.Add(62*time.Second)
+	if m, _ := measured(t, f, "auto", s, noon.Add(66*time.Second)); m.Verdict != rollout.Inconclusive {
+		t.Errorf("a Pass of the weight before counts: %s", m.Message)
+	}
+
+	s.Weight, s.Since = 10, noon
+	m, changed := measured(t, f, "errors: margin 50%", s, noon.Add(71*time.Second))
+	if canary := changed.Metrics[errorsName].Evidence.Verdict(evidence.Rule{Ratio: 1.5}).CanaryCounts(); canary.Requests != 100 {
+		t.Errorf("evidence for another margin counts: %s", m.Message)
+	}
+
+	quiet := &traffic{}
+	s.Evidence = ""
+	_, early := measured(t, quiet, "errors", s, noon.Add(6*time.Second))
+	_, late := measured(t, quiet, "errors", s, noon.Add(61*time.Second))
+	if early.Metrics[errorsName].Evidence != late.Metrics[errorsName].Evidence {
+		t.Error("looks at nothing change the evidence")
 	}
 }

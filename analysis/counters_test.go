@@ -137,7 +137,7 @@ func TestChooseLimit(t *testing.T) {
 			}
 		})
 	}
-	few := []provider.Series{bucket("+Inf", "0 99")}
+	few := []provider.Series{bucket("1.2", "0 99"), bucket("+Inf", "0 99")}
 	if limit, err := (comparison{quantile: .99, times: 1.2}).chooseLimit(few, g); err == nil {
 		t.Errorf("99 requests are enough for %q", limit)
 	}

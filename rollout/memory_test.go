@@ -84,6 +84,11 @@ func TestInMemory(t *testing.T) {
 			o.Traffic.Weight = 90
 		}, false},
 		"the template of the canary, seen for the first time": {func(o *rollout.Observation) { o.Canary.Template = "1f" }, true},
+		"what the judge knows": {func(o *rollout.Observation) {
+			pass(o)
+			o.Measurement.Evidence = "new"
+			o.Canary.Stored.Tally.Last, o.Canary.Stored.Evidence = rollout.Pass, "old"
+		}, true},
 		"a command":                           {func(o *rollout.Observation) { o.Command = &spec.Command{Verb: spec.VerbPause} }, false},
 		"a wait for pods that has just begun": {starting, true},
 		"a wait for pods that somebody watches": {func(o *rollout.Observation) {
@@ -111,5 +116,19 @@ func TestInMemory(t *testing.T) {
 				t.Errorf("in memory: %+v, want %v", d.Canary, c.want)
 			}
 		})
+	}
+}
+
+// What the judge knows stays from one weight to the next, and a measurement without an
+// answer does not lose it.
+func TestEvidenceIsKept(t *testing.T) {
+	for said, want := range map[string]string{"new": "new", "": "old"} {
+		o := running()
+		o.Canary.State.Evidence = "old"
+		o.Measurement = &rollout.Measurement{Verdict: rollout.Pass, Evidence: said}
+		d := rollout.Next(o)
+		if got := d.Canary.State.Evidence; got != want {
+			t.Errorf("after a measurement with evidence %q the state has %q, want %q", said, got, want)
+		}
 	}
 }
