@@ -39,7 +39,7 @@ type prometheus struct {
 func newPrometheus(t *testing.T, descriptions ...string) prometheus {
 	t.Helper()
 	language := parser.NewParser(parser.Options{})
-	p := prometheus{engine: promql.NewEngine(promql.EngineOpts{MaxSamples: 1000, Timeout: time.Minute, Parser: language})}
+	p := prometheus{engine: promql.NewEngine(promql.EngineOpts{MaxSamples: 1_000_000, Timeout: time.Minute, Parser: language})}
 	t.Cleanup(func() { _ = p.engine.Close() })
 	for _, description := range descriptions {
 		name, values, err := language.ParseSeriesDesc(description)
@@ -77,6 +77,32 @@ func (p prometheus) Query(
 	}
 	warnings, infos := result.Warnings.AsStrings(query, 0, 0)
 	return values, warnings, infos, nil
+}
+
+func (p prometheus) QueryRange(
+	ctx context.Context, query string, r promv1.Range, _ ...promv1.Option,
+) (model.Value, promv1.Warnings, promv1.Infos, error) {
+	prepared, err := p.engine.NewRangeQuery(ctx, p.storage(), nil, query, r.Start, r.End, r.Step)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer prepared.Close()
+	result := prepared.Exec(ctx)
+	answer, err := result.Matrix()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	matrix := model.Matrix{}
+	for _, series := range answer {
+		stream := &model.SampleStream{Metric: model.Metric{}}
+		series.Metric.Range(func(l labels.Label) { stream.Metric[model.LabelName(l.Name)] = model.LabelValue(l.Value) })
+		for _, point := range series.Floats {
+			stream.Values = append(stream.Values, model.SamplePair{Timestamp: model.Time(point.T), Value: model.SampleValue(point.F)})
+		}
+		matrix = append(matrix, stream)
+	}
+	warnings, infos := result.Warnings.AsStrings(query, 0, 0)
+	return matrix, warnings, infos, nil
 }
 
 func (p prometheus) storage() storage.Queryable {
