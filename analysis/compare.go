@@ -30,14 +30,15 @@ type comparing struct {
 	subject rollout.Subject
 	record  record
 	grid    grid // of the looks that are not in the evidence yet
+	numbers []rollout.Compared
 }
 
-// compare judges every comparison of a by what happened since the last measurement. The
-// text is the record to be stored, "" where nothing is to be stored.
-func (j *Judge) compare(ctx context.Context, a Analysis, s rollout.Subject) ([]finding, string) {
+// compare judges every comparison of a by what happened since the last measurement, and
+// puts into measured what is to be stored and shown.
+func (j *Judge) compare(ctx context.Context, a Analysis, s rollout.Subject, measured *rollout.Measurement) []finding {
 	c, err := j.beginComparing(s)
 	if err != nil {
-		return []finding{unanswered("comparison", err)}, ""
+		return []finding{unanswered("comparison", err)}
 	}
 	var findings []finding
 	for _, m := range a.Metrics {
@@ -46,16 +47,17 @@ func (j *Judge) compare(ctx context.Context, a Analysis, s rollout.Subject) ([]f
 		}
 		found, err := c.judge(ctx, m)
 		if err != nil {
-			return []finding{unanswered(m.Name, err)}, "" // every metric looks at the same intervals, or none does
+			return []finding{unanswered(m.Name, err)} // every metric looks at the same intervals, or none does
 		}
 		findings = append(findings, found...)
 	}
 	c.record.At = c.grid.to()
 	text, err := c.record.encode()
 	if err != nil {
-		return []finding{{rollout.Error, "the evidence cannot be stored: " + err.Error()}}, ""
+		return []finding{{rollout.Error, "the evidence cannot be stored: " + err.Error()}}
 	}
-	return findings, text
+	measured.Evidence, measured.Compared = text, c.numbers
+	return findings
 }
 
 func (j *Judge) beginComparing(s rollout.Subject) (*comparing, error) {
@@ -100,6 +102,11 @@ func (c *comparing) judge(ctx context.Context, m Metric) ([]finding, error) {
 		}
 	}
 	v := known.Evidence.Verdict(m.compared.rule)
+	c.numbers = append(c.numbers, rollout.Compared{
+		Metric: m.Name, CanaryShare: v.CanaryCounts().Share(), StableShare: v.StableCounts().Share(),
+		AgainstEqual:  rollout.Evidence{Is: v.Equal.Evidence, Needs: v.Equal.Threshold},
+		AgainstMargin: rollout.Evidence{Is: v.Margin.Evidence, Needs: v.Margin.Threshold},
+	})
 	return append(findWrongShare(c.subject, v), m.compared.describe(m.Name, known.Limit, v)), nil
 }
 

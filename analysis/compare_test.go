@@ -297,6 +297,9 @@ func TestWhatTheRecordKeeps(t *testing.T) {
 	if p99, p50 := first.Metrics["p99"].Limit, first.Metrics["p50"].Limit; p99 != "0.3" || p50 != sameLimit {
 		t.Errorf("the limits are %q and %q: the histogram has one bound", p99, p50)
 	}
+	if len(m.Compared) != 2 || m.Compared[0].CanaryShare == 0 || m.Compared[0].AgainstEqual.Needs < 100 {
+		t.Errorf("the numbers of the comparisons are %+v", m.Compared)
+	}
 	s.Evidence = m.Evidence
 
 	s.Weight, s.Since = 20, noon.Add(62*time.Second)

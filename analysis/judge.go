@@ -94,14 +94,12 @@ func (r *Resolved) Measure(ctx context.Context, s rollout.Subject) rollout.Measu
 		return errorMeasurement(err)
 	}
 	findings, ignored := assess(a, s, r.judge.options.Source, r.judge.ask(ctx, q, s))
-	record := ""
+	var numbers rollout.Measurement
 	if slices.ContainsFunc(a.Metrics, func(m Metric) bool { return m.compared != nil }) {
-		var compared []finding
-		compared, record = r.judge.compare(ctx, a, s)
-		findings = append(findings, compared...)
+		findings = append(findings, r.judge.compare(ctx, a, s, &numbers)...)
 	}
 	m := combine(findings)
-	m.Ignored, m.Evidence = ignored, record
+	m.Ignored, m.Evidence, m.Compared = ignored, numbers.Evidence, numbers.Compared
 	return m
 }
 

@@ -27,7 +27,25 @@ type Measurement struct {
 	// Evidence is what the judge wants to find in Subject.Evidence next time. "": what was
 	// there before.
 	Evidence string
+
+	// Compared are the numbers of each comparison with stable, for Headgate's own metrics.
+	Compared []Compared
 }
+
+// Compared are the numbers of one comparison of the canary with stable.
+type Compared struct {
+	Metric string // "errors", "p99"
+
+	// CanaryShare and StableShare are the shares of bad answers since the rollout began, from
+	// 0 to 1.
+	CanaryShare, StableShare float64
+
+	// Evidence against the canary begins at 1. It fails where both tests reach what they need.
+	AgainstEqual, AgainstMargin Evidence
+}
+
+// Evidence is how much speaks against a statement, and how much is needed.
+type Evidence struct{ Is, Needs float64 }
 
 // AnalysisPlan is what the decision needs to know of the headgate.dev/analysis
 // annotation. Only package analysis knows the queries.

@@ -15,12 +15,16 @@ type Metrics struct {
 	phase        *prometheus.GaugeVec
 	transitions  *prometheus.CounterVec
 	measurements *prometheus.CounterVec
+	share        *prometheus.GaugeVec
+	evidence     *prometheus.GaugeVec
+	needed       *prometheus.GaugeVec
 }
 
 // NewMetrics registers the metrics with reg. It panics if they are registered
 // already, as prometheus.MustRegister does.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	of := []string{"namespace", "deployment"}
+	against := []string{"namespace", "deployment", "metric", "against"}
 	m := &Metrics{
 		weight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "headgate_rollout_weight",
@@ -36,8 +40,20 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		measurements: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "headgate_measurements_total", Help: "Measurements taken, by verdict.",
 		}, []string{"verdict"}),
+		share: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "headgate_comparison_share",
+			Help: "Share of bad answers since the rollout began, 0 to 1, of a track: stable or canary.",
+		}, append(of, "metric", "track")),
+		evidence: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "headgate_comparison_evidence",
+			Help: "Evidence against a canary that is no worse than stable (equal), or within the margin (margin). It begins at 1.",
+		}, against),
+		needed: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "headgate_comparison_evidence_needed",
+			Help: "What headgate_comparison_evidence must reach, both times, for a Fail.",
+		}, against),
 	}
-	reg.MustRegister(m.weight, m.phase, m.transitions, m.measurements)
+	reg.MustRegister(m.weight, m.phase, m.transitions, m.measurements, m.share, m.evidence, m.needed)
 	return m
 }
 
@@ -52,7 +68,11 @@ func (m *Metrics) record(key types.NamespacedName, o rollout.Observation, d roll
 	m.phase.DeletePartialMatch(seriesOf(key))
 	if d.Phase == "" {
 		m.weight.DeletePartialMatch(seriesOf(key))
+		m.forgetComparisons(key)
 		return
+	}
+	if o.Measurement != nil {
+		m.showComparisons(key, o.Measurement.Compared)
 	}
 	m.phase.WithLabelValues(key.Namespace, key.Name, string(d.Phase)).Set(1)
 	weight := d.Routes.Weight
@@ -74,6 +94,26 @@ func (m *Metrics) forget(key types.NamespacedName) {
 	if m != nil {
 		m.weight.DeletePartialMatch(seriesOf(key))
 		m.phase.DeletePartialMatch(seriesOf(key))
+		m.forgetComparisons(key)
+	}
+}
+
+// showComparisons shows the numbers of the last comparisons. A measurement without an answer
+// leaves those before it.
+func (m *Metrics) showComparisons(key types.NamespacedName, comparisons []rollout.Compared) {
+	for _, c := range comparisons {
+		m.share.WithLabelValues(key.Namespace, key.Name, c.Metric, "canary").Set(c.CanaryShare)
+		m.share.WithLabelValues(key.Namespace, key.Name, c.Metric, "stable").Set(c.StableShare)
+		for against, e := range map[string]rollout.Evidence{"equal": c.AgainstEqual, "margin": c.AgainstMargin} {
+			m.evidence.WithLabelValues(key.Namespace, key.Name, c.Metric, against).Set(e.Is)
+			m.needed.WithLabelValues(key.Namespace, key.Name, c.Metric, against).Set(e.Needs)
+		}
+	}
+}
+
+func (m *Metrics) forgetComparisons(key types.NamespacedName) {
+	for _, gauge := range []*prometheus.GaugeVec{m.share, m.evidence, m.needed} {
+		gauge.DeletePartialMatch(seriesOf(key))
 	}
 }
 
