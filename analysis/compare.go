@@ -31,6 +31,7 @@ type comparing struct {
 	record  record
 	grid    grid // of the looks that are not in the evidence yet
 	numbers []rollout.Compared
+	shown   bool // every comparison so far has shown that the canary is well
 }
 
 // compare judges every comparison of a by what happened since the last measurement, and
@@ -56,7 +57,7 @@ func (j *Judge) compare(ctx context.Context, a Analysis, s rollout.Subject, meas
 	if err != nil {
 		return []finding{{rollout.Error, "the evidence cannot be stored: " + err.Error()}}
 	}
-	measured.Evidence, measured.Compared = text, c.numbers
+	measured.Evidence, measured.Compared, measured.Shown = text, c.numbers, c.shown
 	return findings
 }
 
@@ -73,7 +74,7 @@ func (j *Judge) beginComparing(s rollout.Subject) (*comparing, error) {
 	if !ok {
 		return nil, &silence{"the provider prometheus does not answer about the past"}
 	}
-	c := &comparing{ranger: asked, series: series, subject: s, record: decodeRecord(s.Evidence)}
+	c := &comparing{ranger: asked, series: series, subject: s, record: decodeRecord(s.Evidence), shown: true}
 	c.record.beginWeight(s.Since)
 	c.grid = gridBetween(c.record.At, j.now().Add(-scrapeLag))
 	c.grid.size = max(0, min(c.grid.size, maxLooks))
@@ -86,6 +87,7 @@ func (c *comparing) judge(ctx context.Context, m Metric) ([]finding, error) {
 	known, err := c.metric(ctx, m)
 	switch {
 	case errors.Is(err, errNoHistory):
+		c.shown = false
 		return []finding{{rollout.Inconclusive, m.Name + ": not yet known, " + err.Error()}}, nil
 	case err != nil || known.Limit == sameLimit:
 		return nil, err
@@ -102,6 +104,7 @@ func (c *comparing) judge(ctx context.Context, m Metric) ([]finding, error) {
 		}
 	}
 	v := known.Evidence.Verdict(m.compared.rule)
+	c.shown = c.shown && v.Outcome == evidence.Pass
 	c.numbers = append(c.numbers, rollout.Compared{
 		Metric: m.Name, CanaryShare: v.CanaryCounts().Share(), StableShare: v.StableCounts().Share(),
 		AgainstEqual:  rollout.Evidence{Is: v.Equal.Evidence, Needs: v.Equal.Threshold},

@@ -262,6 +262,7 @@ func TestParseLineErrors(t *testing.T) {
 		`{metrics: [{name: errors, margin: "20% and a bit"}]}`:                     "unknown option",
 		`{metrics: [{name: errors, falseAlarm: "1"}]}`:                             "unknown option",
 		`{interval: 5s, metrics: [{name: p99, margin: 20% + 0.05%, cel: "true"}]}`: "margin and falseAlarm belong to",
+		`{endWaits: true, metrics: [{name: p99, condition: "<= 500ms"}]}`:          "endWaits is for comparisons",
 	} {
 		t.Run(text, func(t *testing.T) {
 			if _, err := Parse(text); err == nil || !strings.Contains(err.Error(), want) {
@@ -300,7 +301,13 @@ func TestWhatTheRecordKeeps(t *testing.T) {
 	if len(m.Compared) != 2 || m.Compared[0].CanaryShare == 0 || m.Compared[0].AgainstEqual.Needs < 100 {
 		t.Errorf("the numbers of the comparisons are %+v", m.Compared)
 	}
+	if m.Shown {
+		t.Error("a minute cannot show that the canary is within the margin")
+	}
 	s.Evidence = m.Evidence
+	if m, _ := measured(t, f, "auto", s, noon.Add(50*time.Minute)); m.Verdict != rollout.Pass || !m.Shown {
+		t.Errorf("50 minutes do not show that the canary is well: %s", m.Message)
+	}
 
 	s.Weight, s.Since = 20, noon.Add(62*time.Second)
 	if m, _ := measured(t, f, "auto", s, noon.Add(66*time.Second)); m.Verdict != rollout.Inconclusive {

@@ -100,6 +100,7 @@ func (r *Resolved) Measure(ctx context.Context, s rollout.Subject) rollout.Measu
 	}
 	m := combine(findings)
 	m.Ignored, m.Evidence, m.Compared = ignored, numbers.Evidence, numbers.Compared
+	m.Shown = m.Verdict == rollout.Pass && numbers.Shown
 	return m
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 
 const (
 	yamlExample = `{interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
-	knownFields = "interval, startingStep, failureLimit, inconclusiveLimit, errorLimit, minRequests, " +
+	knownFields = "interval, startingStep, endWaits, failureLimit, inconclusiveLimit, errorLimit, minRequests, " +
 		"metrics (name, provider, query, path, method, body, reduce, value, condition, cel, margin, falseAlarm)"
 )
 
@@ -31,6 +32,7 @@ var metricName = regexp.MustCompile(`^[a-zA-Z0-9]([-a-zA-Z0-9_.]{0,61}[a-zA-Z0-9
 type document struct {
 	Interval          string           `json:"interval"`
 	StartingStep      int              `json:"startingStep"`
+	EndWaits          bool             `json:"endWaits"`
 	FailureLimit      int              `json:"failureLimit"`
 	InconclusiveLimit int              `json:"inconclusiveLimit"`
 	ErrorLimit        int              `json:"errorLimit"`
@@ -70,9 +72,14 @@ func parseYAML(text string) (Analysis, error) {
 	if err != nil {
 		return Analysis{}, err
 	}
+	if d.EndWaits && slices.ContainsFunc(metrics, func(m Metric) bool { return m.compared == nil }) {
+		return Analysis{}, errors.New("endWaits is for comparisons with stable, which can show that a canary is well: " +
+			"write for example {endWaits: true, metrics: [{name: auto}]}")
+	}
 	return newAnalysis(rollout.AnalysisPlan{
 		Interval:          interval,
 		StartingStep:      d.StartingStep,
+		EndWaits:          d.EndWaits,
 		FailureLimit:      d.FailureLimit,
 		InconclusiveLimit: d.InconclusiveLimit,
 		ErrorLimit:        d.ErrorLimit,

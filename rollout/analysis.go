@@ -20,6 +20,10 @@ type Measurement struct {
 	Verdict Verdict
 	Message string
 
+	// Shown says of a Pass that every metric is shown to be within its margin, so that more
+	// time would tell nothing new. Without that, a Pass says that nothing speaks against it.
+	Shown bool
+
 	// Ignored says that the router ignores the canary: stable received so many
 	// requests that the canary should have some, and it has none.
 	Ignored bool
@@ -71,6 +75,9 @@ type AnalysisPlan struct {
 	// is held for ever.
 	InconclusiveLimit int
 	ErrorLimit        int
+
+	// EndWaits lets a Pass that is shown (Measurement.Shown) end the wait of a step.
+	EndWaits bool
 }
 
 // Subject names what is measured. The controller fills it in; its fields are the

@@ -103,7 +103,7 @@ func (p *pass) countMeasurement() *Decision {
 // count adds one measurement. Failures count over the whole rollout; Inconclusive and
 // Error count in a row.
 func (t *Tally) count(m Measurement, at time.Time) {
-	t.At, t.Last = at, m.Verdict
+	t.At, t.Last, t.Shown = at, m.Verdict, m.Verdict == Pass && m.Shown
 	switch {
 	case m.Ignored && t.Ignored.IsZero():
 		t.Ignored = at

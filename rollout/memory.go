@@ -44,7 +44,7 @@ func (p *pass) inMemory(d Decision) bool {
 func (t *Tally) learn(is Tally, plan *AnalysisPlan) {
 	t.At = is.At
 	if is.Last == Pass {
-		t.Last, t.Told = is.Last, is.Told
+		t.Last, t.Told, t.Shown = is.Last, is.Told, is.Shown
 	}
 	if plan != nil && plan.InconclusiveLimit == 0 {
 		t.Inconclusive = is.Inconclusive

@@ -132,3 +132,31 @@ func TestEvidenceIsKept(t *testing.T) {
 		}
 	}
 }
+
+// A Pass that is shown ends the wait of the step where the user allows it. A Pass that is
+// not shown, or that is older than the routes, does not.
+func TestAShownPassEndsAWait(t *testing.T) {
+	for name, c := range map[string]struct {
+		allowed, shown bool
+		change         func(*rollout.Observation)
+		want           reason.Reason
+	}{
+		"shown":                 {true, true, nil, reason.CanaryStarting},
+		"not shown":             {true, false, nil, reason.Waiting},
+		"not allowed":           {false, true, nil, reason.Waiting},
+		"edited routes":         {true, true, func(o *rollout.Observation) { o.Traffic.Since = o.Now }, reason.Waiting},
+		"of the step before it": {true, true, func(o *rollout.Observation) { o.Canary.State.StepSince = o.Now }, reason.Waiting},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := running()
+			o.Plan.EndWaits = c.allowed
+			o.Canary.State.Tally = rollout.Tally{At: o.Now.Add(-time.Second), Last: rollout.Pass, Told: rollout.Pass, Shown: c.shown}
+			if c.change != nil {
+				c.change(&o)
+			}
+			if d := rollout.Next(o); d.Reason != c.want {
+				t.Errorf("%s: %s, want %s", d.Reason, d.Message, c.want)
+			}
+		})
+	}
+}

@@ -102,6 +102,7 @@ type State struct {
 type Tally struct {
 	At           time.Time `json:"at,omitzero"`
 	Last         Verdict   `json:"last,omitempty"`
+	Shown        bool      `json:"shown,omitempty"` // the last one was a Pass that was shown
 	Failures     int       `json:"failures,omitempty"`
 	Inconclusive int       `json:"inconclusive,omitempty"` // in a row
 	Errors       int       `json:"errors,omitempty"`       // in a row

@@ -111,13 +111,20 @@ type waitStep struct{ changesNothing }
 
 func (waitStep) await(p *pass, step spec.Step) *Decision {
 	over := p.waitSince().Add(step.Duration)
-	if !over.After(p.Now) {
+	if !over.After(p.Now) || p.endsWait() {
 		return nil
 	}
 	until := p.state.StepSince.Add(step.Duration) // it stays the same when the weight is written
 	d := p.waitAtStep(reason.Waiting, "until "+until.Format(time.TimeOnly)+" UTC")
 	d.Again = Earliest(d.Again, over)
 	return d
+}
+
+// endsWait says whether the analysis has shown, at the present weight, that the wait would
+// tell nothing new.
+func (p *pass) endsWait() bool {
+	t := p.state.Tally
+	return p.Plan != nil && p.Plan.EndWaits && p.state.hasTraffic() && t.Shown && t.At.After(p.state.StepSince) && !t.At.Before(p.Traffic.Since)
 }
 
 // waitSince is when the wait of the present step began: with the write of the weight
