@@ -97,11 +97,10 @@ func (c *comparing) judge(ctx context.Context, m Metric) ([]finding, error) {
 		if err != nil {
 			return nil, explainSilence(DefaultProvider, err)
 		}
-		for _, k := range m.compared.looks(answer, c.grid, c.series, known.Limit) {
-			if k != (evidence.Look{}) { // a scrape may be rarer than a look
-				known.Evidence.Add(m.compared.rule, k)
-			}
+		if err := c.beginAlone(ctx, m, known); err != nil {
+			return nil, err
 		}
+		known.add(m.compared.rule, m.compared.looks(answer, c.grid, c.series, known.Limit))
 	}
 	v := known.Evidence.Verdict(m.compared.rule)
 	c.shown = c.shown && v.Outcome == evidence.Pass
@@ -110,7 +109,33 @@ func (c *comparing) judge(ctx context.Context, m Metric) ([]finding, error) {
 		AgainstEqual:  rollout.Evidence{Is: v.Equal.Evidence, Needs: v.Equal.Threshold},
 		AgainstMargin: rollout.Evidence{Is: v.Margin.Evidence, Needs: v.Margin.Threshold},
 	})
-	return append(findWrongShare(c.subject, v), m.compared.describe(m.Name, known.Limit, v)), nil
+	found := m.compared.describe(m.Name, known.Limit, v)
+	if known.Alone != nil && found.verdict != rollout.Fail {
+		found = m.compared.describeAlone(m.Name, known)
+	}
+	return append(findWrongShare(c.subject, v), found), nil
+}
+
+// beginAlone is for a canary that has all the traffic from now on.
+func (c *comparing) beginAlone(ctx context.Context, m Metric, known *judged) error {
+	if c.subject.Weight < 100 || known.Alone != nil {
+		return nil
+	}
+	before := gridBetween(c.grid.from.Add(-history), c.grid.from)
+	answer, err := c.Range(ctx, m.compared.query(c.series, c.subject, known.Limit), before.from, before.to(), before.step)
+	if err != nil {
+		return explainSilence(DefaultProvider, err)
+	}
+	known.Alone = newAlone(m.compared.rule, stableOf(m.compared.looks(answer, before, c.series, known.Limit)))
+	return nil
+}
+
+func stableOf(looks []evidence.Look) []evidence.Counts {
+	counts := make([]evidence.Counts, len(looks))
+	for i, k := range looks {
+		counts[i] = evidence.Counts{Requests: k.StableRequests, Errors: k.StableErrors}
+	}
+	return counts
 }
 
 // sameLimit is the limit of a metric for which the histogram has no other bound than
@@ -138,11 +163,7 @@ func (c *comparing) metric(ctx context.Context, m Metric) (*judged, error) {
 			begun.Limit = sameLimit
 		}
 	}
-	var stable []evidence.Counts
-	for _, k := range m.compared.looks(answer, before, c.series, begun.Limit) {
-		stable = append(stable, evidence.Counts{Requests: k.StableRequests, Errors: k.StableErrors})
-	}
-	begun.Evidence.History(m.compared.rule, stable)
+	begun.Evidence.History(m.compared.rule, stableOf(m.compared.looks(answer, before, c.series, begun.Limit)))
 	c.record.Metrics[m.Name] = begun
 	return begun, nil
 }

@@ -23,6 +23,7 @@ type traffic struct {
 	silent                 bool
 	seed                   uint64
 	slowStable, slowCanary float64 // share of answers slower than 0.3 s
+	stableEnds             bool    // stable has no request after noon
 }
 
 func (*traffic) Check(provider.Question) error { return nil }
@@ -72,6 +73,9 @@ func (f *traffic) series(
 	chosen := provider.Series{Labels: map[string]string{"instance": "a", trackLabel: track, label: bad}}
 	for at := from; !at.After(to); at = at.Add(step) {
 		n, x := f.count(track, perSecond, share, at)
+		if track == "stable" && f.stableEnds && at.After(noon) {
+			n, x = f.count(track, perSecond, share, noon)
+		}
 		if track == "canary" && at.Before(noon) {
 			continue
 		}
@@ -326,5 +330,42 @@ func TestWhatTheRecordKeeps(t *testing.T) {
 	_, late := measured(t, quiet, "errors", s, noon.Add(61*time.Second))
 	if early.Metrics[errorsName].Evidence != late.Metrics[errorsName].Evidence {
 		t.Error("looks at nothing change the evidence")
+	}
+}
+
+// A canary with all the traffic has no stable beside it: only a disaster, by what stable
+// did before, fails it. Blue-green switches to this weight at once.
+func TestCanaryWithAllTheTraffic(t *testing.T) {
+	for name, tt := range map[string]struct {
+		text string
+		bad  float64
+		want rollout.Verdict
+		says string
+	}{
+		"as good as stable was": {"errors", .01, rollout.Pass, "and it has all the traffic: less than 10."},
+		"a little worse":        {"errors", .04, rollout.Pass, "and it has all the traffic: less than 10."},
+		"a disaster":            {"errors", .5, rollout.Fail, "more than 10."},
+		"as slow as stable was": {"p50", .4, rollout.Pass, "less than 69.8"},
+		"much slower":           {"p50", .99, rollout.Fail, "more than 69.8"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &traffic{stable: 100, canary: 100, stableShare: .01, badShare: tt.bad, slowStable: .4, slowCanary: tt.bad, stableEnds: true}
+			now := noon
+			j := New(Providers{DefaultProvider: f}, nil, Options{Source: Traefik, Now: func() time.Time { return now }})
+			r, err := j.Resolve(t.Context(), "shop", tt.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := subject()
+			s.Weight, s.Since = 100, noon
+			var m rollout.Measurement
+			for now = noon.Add(6 * time.Second); now.Before(noon.Add(40 * time.Second)); now = now.Add(lookInterval) {
+				m = r.Measure(t.Context(), s)
+				s.Evidence = m.Evidence
+			}
+			if m.Verdict != tt.want || !strings.Contains(m.Message, tt.says) {
+				t.Errorf("%s: %s; want %s: %s", m.Verdict, m.Message, tt.want, tt.says)
+			}
+		})
 	}
 }

@@ -139,13 +139,35 @@ func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
 	return keys
 }
 
+// describeAlone says what a canary with all the traffic does, by the line of a disaster.
+func (c comparison) describeAlone(name string, known *judged) finding {
+	v := known.Alone.Evidence.Verdict(known.Alone.rule(c.rule))
+	canary := v.CanaryCounts()
+	text := fmt.Sprintf("%s: canary %s %s of %s, and it has all the traffic", name, percent(canary.Share()), c.what(known.Limit),
+		thousands(canary.Requests))
+	limit := percent(known.Alone.Bound)
+	switch v.Outcome {
+	case evidence.Fail:
+		return finding{rollout.Fail, text + ": more than " + limit + ", which is far more than stable had before"}
+	case evidence.Pass, evidence.Cleared:
+		return finding{rollout.Pass, text + ": less than " + limit}
+	case evidence.Undecided, evidence.StableUnhealthy:
+	}
+	return finding{rollout.Inconclusive, text + ": not yet known whether that is less than " + limit}
+}
+
+// what is counted, in plural.
+func (c comparison) what(limit string) string {
+	if !c.needsLimit() {
+		return "errors"
+	}
+	seconds, _ := strconv.ParseFloat(limit, 64) // it is the label of a bound
+	return "answers slower than " + time.Duration(seconds*float64(time.Second)).String()
+}
+
 // describe says what was counted, and what follows from it.
 func (c comparison) describe(name, limit string, v evidence.Verdict) finding {
-	what := "errors"
-	if c.needsLimit() {
-		seconds, _ := strconv.ParseFloat(limit, 64) // it is the label of a bound
-		what = "answers slower than " + time.Duration(seconds*float64(time.Second)).String()
-	}
+	what := c.what(limit)
 	stable, canary := v.StableCounts(), v.CanaryCounts()
 	text := fmt.Sprintf("%s: canary %s %s of %s, stable %s of %s", name, percent(canary.Share()), what,
 		thousands(canary.Requests), percent(stable.Share()), thousands(stable.Requests))

@@ -176,11 +176,11 @@ func TestMeasureWithoutAnAnswer(t *testing.T) {
 		"503":         {status(503), "Prometheus does not answer: server error: 503"},
 		"502":         {status(502), "Prometheus does not answer: server error: 502"},
 		"not allowed": {status(403), "Prometheus does not answer: client error: 403"},
-		"timeout":     {hanging.URL, "Prometheus does not answer: timed out after 50ms"},
+		"timeout":     {hanging.URL, "Prometheus does not answer: timed out after 1s"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			j := New(prometheusAt(t, tt.address, 50*time.Millisecond, ""), nil, Options{Source: Traefik})
+			j := New(prometheusAt(t, tt.address, time.Second, ""), nil, Options{Source: Traefik})
 			got := measure(t, j, "success-rate >= 99%, p99 <= 500ms", subject())
 			if diff := cmp.Diff(rollout.Measurement{Verdict: rollout.Error, Message: tt.want}, got); diff != "" {
 				t.Errorf("measurement (-want +got):\n%s", diff)

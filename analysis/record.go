@@ -21,6 +21,51 @@ type judged struct {
 	Comparison string            `json:"comparison"`      // fingerprint of the comparison that the evidence is for
 	Limit      string            `json:"limit,omitempty"` // label of the bound above which an answer is slow
 	Evidence   evidence.Evidence `json:"evidence"`
+	Alone      *alone            `json:"alone,omitempty"` // nil: stable has traffic
+}
+
+// alone is what is known of a canary that has all the traffic: there is no stable to
+// compare it with at the same moment, and a comparison alone would never fail it. It is
+// compared with what stable did before, by a line that only a disaster crosses: the
+// moments differ, so a smaller difference says nothing.
+type alone struct {
+	Bound    float64           `json:"bound"` // share of bad answers
+	Evidence evidence.Evidence `json:"evidence"`
+}
+
+// The line that only a disaster crosses, as in package evidence: with 1% of bad answers
+// of stable it is 10%. It is never more than half-way from stable's share to 1: with 40%
+// of answers over a median it is 70%.
+const (
+	disasterRatio  = 5
+	disasterPoints = 0.05
+)
+
+// newAlone fixes the line by what stable did until now.
+func newAlone(r evidence.Rule, stable []evidence.Counts) *alone {
+	var before evidence.Evidence
+	before.History(r, stable)
+	level := before.Verdict(r).Level
+	return &alone{Bound: min(disasterRatio*level+disasterPoints, (1+level)/2), Evidence: before}
+}
+
+// rule is that of a canary alone.
+func (a alone) rule(r evidence.Rule) evidence.Rule {
+	r.Bound, r.Strict, r.WarmUp = a.Bound, true, evidence.NoWarmUp
+	return r
+}
+
+// add adds looks to the evidence. A scrape may be rarer than a look: then there is nothing
+// in it.
+func (j *judged) add(r evidence.Rule, looks []evidence.Look) {
+	for _, k := range looks {
+		if k == (evidence.Look{}) {
+			continue
+		}
+		if j.Evidence.Add(r, k); j.Alone != nil {
+			j.Alone.Evidence.Add(j.Alone.rule(r), evidence.Look{CanaryRequests: k.CanaryRequests, CanaryErrors: k.CanaryErrors})
+		}
+	}
 }
 
 // decodeRecord reads a record. One that cannot be read, or "", is an empty record: the
