@@ -91,3 +91,21 @@ func TestAutoRaisesNoFalseAlarm(t *testing.T) {
 	s.onlyServes("v11")
 	s.load.Stop()
 }
+
+// With all the traffic there is no stable to compare with. What it did before is enough to
+// see a disaster.
+func TestAutoFindsADisasterAfterASwitch(t *testing.T) {
+	t.Parallel()
+	s := newService(t, map[string]string{
+		spec.AnnotationStrategy: "blue-green", spec.AnnotationSteps: "0%, 100%, 3m", spec.AnnotationAnalysis: "auto",
+	})
+	s.await(20*time.Second, reason.Ready)
+	s.ship("v2", map[string]string{"ERROR_RATE": "0.5"})
+	message := s.await(2*time.Minute, reason.AnalysisFailed)
+	if !strings.Contains(message, "and it has all the traffic: more than") {
+		t.Errorf("the condition does not say what was found: %s", message)
+	}
+	t.Log(message)
+	s.onlyAnswers(s.load, "v1")
+	s.over()
+}
