@@ -100,9 +100,9 @@ func (c *comparing) judge(ctx context.Context, m Metric) ([]finding, error) {
 		if err := c.beginAlone(ctx, m, known); err != nil {
 			return nil, err
 		}
-		known.add(m.compared.rule, m.compared.looks(answer, c.grid, c.series, known.Limit))
+		known.add(known.rule(m.compared.rule), m.compared.looks(answer, c.grid, c.series, known.Limit))
 	}
-	v := known.Evidence.Verdict(m.compared.rule)
+	v := known.Evidence.Verdict(known.rule(m.compared.rule))
 	c.shown = c.shown && v.Outcome == evidence.Pass
 	c.numbers = append(c.numbers, rollout.Compared{
 		Metric: m.Name, CanaryShare: v.CanaryCounts().Share(), StableShare: v.StableCounts().Share(),
@@ -126,14 +126,17 @@ func (c *comparing) beginAlone(ctx context.Context, m Metric, known *judged) err
 	if err != nil {
 		return explainSilence(DefaultProvider, err)
 	}
-	known.Alone = newAlone(m.compared.rule, stableOf(m.compared.looks(answer, before, c.series, known.Limit)))
+	known.Alone = newAlone(known.rule(m.compared.rule), stableOf(m.compared.looks(answer, before, c.series, known.Limit)))
 	return nil
 }
 
+// stableOf are the counts of stable in the looks that have any.
 func stableOf(looks []evidence.Look) []evidence.Counts {
-	counts := make([]evidence.Counts, len(looks))
-	for i, k := range looks {
-		counts[i] = evidence.Counts{Requests: k.StableRequests, Errors: k.StableErrors}
+	var counts []evidence.Counts
+	for _, k := range looks {
+		if k.StableRequests > 0 {
+			counts = append(counts, evidence.Counts{Requests: k.StableRequests, Errors: k.StableErrors})
+		}
 	}
 	return counts
 }
@@ -163,7 +166,9 @@ func (c *comparing) metric(ctx context.Context, m Metric) (*judged, error) {
 			begun.Limit = sameLimit
 		}
 	}
-	begun.Evidence.History(m.compared.rule, stableOf(m.compared.looks(answer, before, c.series, begun.Limit)))
+	looks := m.compared.looks(answer, before, c.series, begun.Limit)
+	begun.Every = looksPerScrape(looks)
+	begun.Evidence.History(begun.rule(m.compared.rule), stableOf(looks))
 	c.record.Metrics[m.Name] = begun
 	return begun, nil
 }

@@ -141,7 +141,7 @@ func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
 
 // describeAlone says what a canary with all the traffic does, by the line of a disaster.
 func (c comparison) describeAlone(name string, known *judged) finding {
-	v := known.Alone.Evidence.Verdict(known.Alone.rule(c.rule))
+	v := known.Alone.Evidence.Verdict(known.Alone.rule(known.rule(c.rule)))
 	canary := v.CanaryCounts()
 	text := fmt.Sprintf("%s: canary %s %s of %s, and it has all the traffic", name, percent(canary.Share()), c.what(known.Limit),
 		thousands(canary.Requests))

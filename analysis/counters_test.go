@@ -83,6 +83,32 @@ func TestLooksOf(t *testing.T) {
 	}
 }
 
+func TestLooksPerScrape(t *testing.T) {
+	something, nothing := look(1, 0, 0, 0), evidence.Look{}
+	for name, tt := range map[string]struct {
+		pattern []evidence.Look
+		want    int
+	}{
+		"each has requests":  {[]evidence.Look{something}, 1},
+		"a scrape each 15 s": {[]evidence.Look{nothing, something, nothing}, 3},
+		"a scrape each 30 s": {[]evidence.Look{something, nothing, nothing, nothing, nothing, nothing}, 6},
+		"none has":           {[]evidence.Look{nothing}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var looks []evidence.Look
+			for range 100 {
+				looks = append(looks, tt.pattern...)
+			}
+			if got := looksPerScrape(looks); got != tt.want {
+				t.Errorf("%d, want %d", got, tt.want)
+			}
+		})
+	}
+	if got := looksPerScrape([]evidence.Look{something, something, nothing, nothing}); got != 1 {
+		t.Errorf("requests that ended: %d, want 1", got)
+	}
+}
+
 func TestGridBetween(t *testing.T) {
 	tests := map[string]struct {
 		from, to time.Duration // after noon

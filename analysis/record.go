@@ -19,6 +19,7 @@ type record struct {
 // judged is what is known of one metric.
 type judged struct {
 	Comparison string            `json:"comparison"`      // fingerprint of the comparison that the evidence is for
+	Every      int               `json:"every"`           // how many looks are between two scrapes
 	Limit      string            `json:"limit,omitempty"` // label of the bound above which an answer is slow
 	Evidence   evidence.Evidence `json:"evidence"`
 	Alone      *alone            `json:"alone,omitempty"` // nil: stable has traffic
@@ -47,6 +48,35 @@ func newAlone(r evidence.Rule, stable []evidence.Counts) *alone {
 	before.History(r, stable)
 	level := before.Verdict(r).Level
 	return &alone{Bound: min(disasterRatio*level+disasterPoints, (1+level)/2), Evidence: before}
+}
+
+// rule is r for looks that are as far apart as scrapes.
+func (j *judged) rule(r evidence.Rule) evidence.Rule {
+	r.Interval = time.Duration(j.Every) * lookInterval
+	return r
+}
+
+// maxEvery is how many looks are between two scrapes at most: a minute.
+const maxEvery = int(time.Minute / lookInterval)
+
+// looksPerScrape tells from looks how rarely there is something in them: scrapes are
+// rarer than looks, or requests are. 1: there is something in each.
+//
+// Example: Prometheus scrapes every 30 s, so of 720 looks in an hour 120 have requests: 6.
+func looksPerScrape(looks []evidence.Look) int {
+	seen, first, last := 0, 0, 0
+	for i, k := range looks {
+		if k != (evidence.Look{}) {
+			if seen++; seen == 1 {
+				first = i
+			}
+			last = i
+		}
+	}
+	if seen < 2 {
+		return 1
+	}
+	return max(1, min((last-first+(seen-1)/2)/(seen-1), maxEvery))
 }
 
 // rule is that of a canary alone.
