@@ -66,13 +66,9 @@ func (j *Judge) beginComparing(s rollout.Subject) (*comparing, error) {
 	if !known {
 		return nil, &silence{errNoSource().Error()}
 	}
-	p, err := j.providers.named(DefaultProvider)
+	asked, err := j.providers.rangerFor(s)
 	if err != nil {
 		return nil, explainSilence(DefaultProvider, err)
-	}
-	asked, ok := p.(ranger)
-	if !ok {
-		return nil, &silence{"the provider prometheus does not answer about the past"}
 	}
 	c := &comparing{ranger: asked, series: series, subject: s, record: decodeRecord(s.Evidence), shown: true}
 	c.record.beginWeight(s.Since)

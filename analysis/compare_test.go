@@ -369,3 +369,21 @@ func TestCanaryWithAllTheTraffic(t *testing.T) {
 		})
 	}
 }
+
+// The namespaces that the operator has confined Prometheus to hold for comparisons too.
+func TestComparisonsOfAConfinedProvider(t *testing.T) {
+	for namespace, want := range map[string]rollout.Verdict{"shop": rollout.Pass, "bank": rollout.Error} {
+		f := &traffic{stable: 90, canary: 10}
+		providers := Providers{DefaultProvider: InNamespaces(f, []string{namespace})}
+		j := New(providers, nil, Options{Source: Traefik, Now: func() time.Time { return noon.Add(time.Minute) }})
+		r, err := j.Resolve(t.Context(), "shop", "errors")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := subject()
+		s.Weight, s.Since = 10, noon
+		if m := r.Measure(t.Context(), s); m.Verdict != want {
+			t.Errorf("for namespace %s: %s: %s, want %s", namespace, m.Verdict, m.Message, want)
+		}
+	}
+}

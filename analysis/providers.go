@@ -90,11 +90,36 @@ type confined struct {
 }
 
 func (c confined) Ask(ctx context.Context, q provider.Question, s rollout.Subject) (provider.Answer, error) {
-	if !slices.Contains(c.namespaces, s.Namespace) {
-		return provider.Answer{}, provider.Faultf("is not allowed: the operator has set up this provider for the namespaces %s",
-			strings.Join(c.namespaces, ", "))
+	if err := c.refuses(s); err != nil {
+		return provider.Answer{}, err
 	}
 	return c.Provider.Ask(ctx, q, s)
+}
+
+func (c confined) refuses(s rollout.Subject) error {
+	if slices.Contains(c.namespaces, s.Namespace) {
+		return nil
+	}
+	return provider.Faultf("is not allowed: the operator has set up this provider for the namespaces %s", strings.Join(c.namespaces, ", "))
+}
+
+// rangerFor returns the provider that tells how counters of s stood in the past.
+func (ps Providers) rangerFor(s rollout.Subject) (ranger, error) {
+	p, err := ps.named(DefaultProvider)
+	if err != nil {
+		return nil, err
+	}
+	if c, is := p.(confined); is {
+		if err := c.refuses(s); err != nil {
+			return nil, err
+		}
+		p = c.Provider
+	}
+	asked, ok := p.(ranger)
+	if !ok {
+		return nil, errors.New("it does not tell how counters stood in the past")
+	}
+	return asked, nil
 }
 
 // silence is an error whose text is complete: it names the provider or the metric itself.
