@@ -221,9 +221,12 @@ func TestParseLine(t *testing.T) {
 		"errors: false-alarm 0.5%":   "errors 1.2+0.0005 0.005/1",
 		"error-rate <= 2 * stable":   "errors 2+0 0.01/1",
 		"p99 <= 1.5 * stable":        "p99 1.5*0.99 1.2+0.0005 0.01/1",
+		"errors: at-most 1%":         "errors 1.2+0.0005 0.01/1 at most 0.01",
+		"errors: at-most 1% strict":  "errors 1.2+0.0005 0.01/1 at most 0.01 strict",
 		"errors <= 1.2*stable+0.05%": "errors 1.2+0.0005 0.01/1",
 		"errors: margin 20% + 0.05%, p99 <= 1.2 * stable, success-rate >= 99%": "errors 1.2+0.0005 0.01/2, " +
 			"p99 1.2*0.99 1.2+0.0005 0.01/2, success-rate >= 99%",
+		`{metrics: [{name: errors, atMost: 1%, strict: true}]}`: "errors 1.2+0.0005 0.01/1 at most 0.01 strict",
 		`{metrics: [{name: errors, margin: 30% + 1%, falseAlarm: 2%}, {name: p50, condition: "<= 1.1 * stable"}]}`: "errors 1.3+0.01 0.02/2, " +
 			"p50 1.1*0.5 1.2+0.0005 0.01/2",
 	}
@@ -259,13 +262,13 @@ func TestParseLineErrors(t *testing.T) {
 		"success-rate >= 1 * stable":                         `condition ">= 1 * stable"`,
 		"auto, errors":                                       `metric "errors" is compared with stable twice`,
 		"auto, p99 <= 1.2 * stable":                          `metric "p99" is compared with stable twice`,
-		`{metrics: [{name: queue, query: up, margin: 20%}]}`: "margin and falseAlarm belong to",
+		`{metrics: [{name: queue, query: up, margin: 20%}]}`: "margin, falseAlarm, atMost and strict belong to",
 		`{metrics: [{name: errors, query: up, condition: "<= 1.2 * stable"}]}`:     "a query cannot be compared with stable",
 		`{metrics: [{name: queue-length, condition: "<= 1.2 * stable"}]}`:          "cannot be compared with stable",
-		`{metrics: [{name: success-rate, margin: 20%, condition: ">= 99%"}]}`:      "margin and falseAlarm belong to",
+		`{metrics: [{name: success-rate, margin: 20%, condition: ">= 99%"}]}`:      "margin, falseAlarm, atMost and strict belong to",
 		`{metrics: [{name: errors, margin: "20% and a bit"}]}`:                     "unknown option",
 		`{metrics: [{name: errors, falseAlarm: "1"}]}`:                             "unknown option",
-		`{interval: 5s, metrics: [{name: p99, margin: 20% + 0.05%, cel: "true"}]}`: "margin and falseAlarm belong to",
+		`{interval: 5s, metrics: [{name: p99, margin: 20% + 0.05%, cel: "true"}]}`: "margin, falseAlarm, atMost and strict belong to",
 		`{endWaits: true, metrics: [{name: p99, condition: "<= 500ms"}]}`:          "endWaits is for comparisons",
 	} {
 		t.Run(text, func(t *testing.T) {
@@ -345,6 +348,7 @@ func TestCanaryWithAllTheTraffic(t *testing.T) {
 		"as good as stable was": {"errors", .01, rollout.Pass, "and it has all the traffic: less than 10."},
 		"a little worse":        {"errors", .04, rollout.Pass, "and it has all the traffic: less than 10."},
 		"a disaster":            {"errors", .5, rollout.Fail, "more than 10."},
+		"over a strict limit":   {"errors: at-most 2% strict", .04, rollout.Fail, "more than 2%"},
 		"as slow as stable was": {"p50", .4, rollout.Pass, "less than 69.8"},
 		"much slower":           {"p50", .99, rollout.Fail, "more than 69.8"},
 	} {
@@ -385,5 +389,39 @@ func TestComparisonsOfAConfinedProvider(t *testing.T) {
 		if m := r.Measure(t.Context(), s); m.Verdict != want {
 			t.Errorf("for namespace %s: %s: %s, want %s", namespace, m.Verdict, m.Message, want)
 		}
+	}
+}
+
+// A limit of its own counts where stable is within it. Where stable is over it too, that
+// is said, and only a comparison can fail the canary.
+func TestAtMost(t *testing.T) {
+	tests := map[string]struct {
+		text string
+		f    traffic
+		want rollout.Verdict
+		says string
+	}{
+		"within": {
+			"errors: at-most 2%", traffic{stable: 90, canary: 10, stableShare: .002, badShare: .005}, rollout.Pass, "not more than 2%",
+		},
+		"over": {
+			"errors: at-most 2%", traffic{stable: 90, canary: 10, stableShare: .002, badShare: .3}, rollout.Fail,
+			"more than 2%, and worse than stable",
+		},
+		"strict": {
+			"errors: at-most 2% strict", traffic{stable: 90, canary: 10, stableShare: .002, badShare: .3}, rollout.Fail, "more than 2%; a",
+		},
+		"stable is over it too": {
+			"errors: at-most 2%", traffic{stable: 90, canary: 10, stableShare: .3, badShare: .3}, rollout.Inconclusive,
+			"stable is unhealthy as well",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m, after := watch(t, &tt.f, tt.text, 3*time.Minute)
+			if m.Verdict != tt.want || !strings.Contains(m.Message, tt.says) {
+				t.Errorf("after %s %s: %s; want %s: %s", after, m.Verdict, m.Message, tt.want, tt.says)
+			}
+		})
 	}
 }

@@ -42,7 +42,14 @@ func (c comparison) needsLimit() bool { return c.quantile > 0 }
 
 // fingerprint tells this comparison from any other.
 func (c comparison) fingerprint() string {
-	return fmt.Sprintf("%g*%g %g+%g %g/%d", c.times, c.quantile, c.rule.Ratio, c.rule.Points, c.rule.FalseAlarm, c.rule.Metrics)
+	text := fmt.Sprintf("%g*%g %g+%g %g/%d", c.times, c.quantile, c.rule.Ratio, c.rule.Points, c.rule.FalseAlarm, c.rule.Metrics)
+	if c.rule.Bound > 0 {
+		text += fmt.Sprintf(" at most %g", c.rule.Bound)
+	}
+	if c.rule.Strict {
+		text += " strict"
+	}
+	return text
 }
 
 // query is the PromQL for the counters of both tracks.
@@ -188,10 +195,12 @@ func (c comparison) verdictOf(v evidence.Verdict) rollout.Verdict {
 func (c comparison) because(v evidence.Verdict) string {
 	switch {
 	case v.Outcome == evidence.Fail:
-		return fmt.Sprintf(": worse than %g * stable + %s points; a healthy version would show this less than once in %.0f rollouts",
-			c.rule.Ratio, points(c.rule.Points), float64(max(c.rule.Metrics, 1))/c.rule.FalseAlarm)
+		return fmt.Sprintf(": %s; a healthy version would show this less than once in %.0f rollouts",
+			c.crossed(), float64(max(c.rule.Metrics, 1))/c.rule.FalseAlarm)
 	case v.Outcome == evidence.StableUnhealthy:
 		return ": stable is unhealthy as well, and the canary is not shown to be worse"
+	case v.Outcome == evidence.Pass && c.rule.Bound > 0:
+		return ": not more than " + percent(c.rule.Bound)
 	case v.Outcome == evidence.Pass:
 		return fmt.Sprintf(": not worse than %g * stable + %s points", c.rule.Ratio, points(c.rule.Points))
 	case v.Outcome == evidence.Cleared:
@@ -202,6 +211,17 @@ func (c comparison) because(v evidence.Verdict) string {
 		return ": not yet known, it looks worse than stable"
 	}
 	return ": not yet known, too few requests at this weight"
+}
+
+// crossed is what a canary that fails has crossed.
+func (c comparison) crossed() string {
+	switch {
+	case c.rule.Strict:
+		return "more than " + percent(c.rule.Bound)
+	case c.rule.Bound > 0:
+		return "more than " + percent(c.rule.Bound) + ", and worse than stable"
+	}
+	return fmt.Sprintf("worse than %g * stable + %s points", c.rule.Ratio, points(c.rule.Points))
 }
 
 // percent is a share with two digits, or more where it is small: 0.0123 is 1.2%.

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -36,7 +37,8 @@ func isLine(text string) bool {
 //	item       = comparison [ ":" { option } ] | name relative | name condition
 //	comparison = "auto" | "errors" | "latency" | percentile
 //	relative   = ("<" | "<=") number "*" "stable" [ "+" percentage ]
-//	option     = "margin" percentage [ "+" percentage ] | "false-alarm" percentage
+//	option     = "margin" percentage [ "+" percentage ] | "false-alarm" percentage |
+//	             "at-most" percentage | "strict"
 func parseLine(text string) (Analysis, error) {
 	var metrics []Metric
 	for _, item := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' }) {
@@ -134,8 +136,10 @@ func parseRelative(name, condition string) (Metric, error) {
 	return Metric{Name: errorsName, compared: &comparison{rule: rule}}, rule.Check()
 }
 
-var optionSyntax = regexp.MustCompile(
-	`^\s*(?:(margin)\s+([0-9]+(?:\.[0-9]+)?)%(?:\s*\+\s*([0-9]+(?:\.[0-9]+)?)%)?|(false-alarm)\s+([0-9]+(?:\.[0-9]+)?)%)(?:\s+|$)`)
+var optionSyntax = regexp.MustCompile(`^\s*(?:` +
+	`(margin)\s+([0-9]+(?:\.[0-9]+)?)%(?:\s*\+\s*([0-9]+(?:\.[0-9]+)?)%)?|` +
+	`(false-alarm|at-most)\s+([0-9]+(?:\.[0-9]+)?)%|` +
+	`(strict))(?:\s+|$)`)
 
 // parseOptions reads options one after the other.
 func parseOptions(text string) (evidence.Rule, error) {
@@ -144,10 +148,11 @@ func parseOptions(text string) (evidence.Rule, error) {
 	for text = strings.TrimSpace(text); text != ""; {
 		parts := optionSyntax.FindStringSubmatch(text)
 		if parts == nil {
-			return rule, fmt.Errorf("unknown option %q: the options are margin and false-alarm: write for example %s", text, comparisonExample)
+			return rule, fmt.Errorf("unknown option %q: the options are margin, false-alarm, at-most and strict: write for example %s",
+				text, comparisonExample)
 		}
 		text = text[len(parts[0]):]
-		name := parts[1] + parts[4]
+		name := parts[1] + parts[4] + parts[6]
 		if slices.Contains(seen, name) {
 			return rule, fmt.Errorf("%s is there twice", name)
 		}
@@ -159,7 +164,14 @@ func parseOptions(text string) (evidence.Rule, error) {
 			rule.Points, _ = strconv.ParseFloat(cmp.Or(parts[3], "0")+"e-2", 64)
 		case "false-alarm":
 			rule.FalseAlarm, _ = strconv.ParseFloat(parts[5]+"e-2", 64)
+		case "at-most":
+			rule.Bound, _ = strconv.ParseFloat(parts[5]+"e-2", 64)
+		case "strict":
+			rule.Strict = true
 		}
+	}
+	if rule.Strict && rule.Bound == 0 {
+		return rule, errors.New("strict belongs to at-most: write for example errors: at-most 1% strict")
 	}
 	return rule, rule.Check()
 }

@@ -47,7 +47,11 @@ func newAlone(r evidence.Rule, stable []evidence.Counts) *alone {
 	var before evidence.Evidence
 	before.History(r, stable)
 	level := before.Verdict(r).Level
-	return &alone{Bound: min(disasterRatio*level+disasterPoints, (1+level)/2), Evidence: before}
+	bound := min(disasterRatio*level+disasterPoints, (1+level)/2)
+	if r.Strict {
+		bound = r.Bound
+	}
+	return &alone{Bound: bound, Evidence: before}
 }
 
 // rule is r for looks that are as far apart as scrapes.

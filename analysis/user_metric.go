@@ -46,12 +46,13 @@ func (m Metric) question() provider.Question {
 
 // parse returns the metric that the user wrote, or the several that its name stands for.
 func (d documentMetric) parse() ([]Metric, error) {
-	bare := documentMetric{Name: d.Name, Margin: d.Margin, FalseAlarm: d.FalseAlarm}
+	bare := documentMetric{Name: d.Name, Margin: d.Margin, FalseAlarm: d.FalseAlarm, AtMost: d.AtMost, Strict: d.Strict}
 	switch {
 	case d == bare && isComparison(d.Name):
 		return parseItem(d.Name + ": " + d.options())
-	case d.Margin != "" || d.FalseAlarm != "":
-		return nil, fmt.Errorf("metric %q: margin and falseAlarm belong to auto, errors, latency or a percentile without a condition: "+
+	case d.options() != "":
+		return nil, fmt.Errorf("metric %q: margin, falseAlarm, atMost and strict belong to auto, errors, latency "+
+			"or a percentile without a condition: "+
 			"write for example %s", d.Name, `{name: errors, margin: 20% + 0.05%}`)
 	case strings.Contains(d.Condition, "stable"):
 		bare.Condition = d.Condition
@@ -67,11 +68,13 @@ func (d documentMetric) parse() ([]Metric, error) {
 // options are those of a line.
 func (d documentMetric) options() string {
 	text := ""
-	if d.Margin != "" {
-		text += "margin " + d.Margin + " "
+	for _, o := range []struct{ name, value string }{{"margin", d.Margin}, {"false-alarm", d.FalseAlarm}, {"at-most", d.AtMost}} {
+		if o.value != "" {
+			text += o.name + " " + o.value + " "
+		}
 	}
-	if d.FalseAlarm != "" {
-		text += "false-alarm " + d.FalseAlarm
+	if d.Strict {
+		text += "strict"
 	}
 	return text
 }

@@ -18,7 +18,7 @@ import (
 const (
 	yamlExample = `{interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
 	knownFields = "interval, startingStep, endWaits, failureLimit, inconclusiveLimit, errorLimit, minRequests, " +
-		"metrics (name, provider, query, path, method, body, reduce, value, condition, cel, margin, falseAlarm)"
+		"metrics (name, provider, query, path, method, body, reduce, value, condition, cel, margin, falseAlarm, atMost, strict)"
 )
 
 // maxStartingStep is the largest number of steps that a rollout may have. Steps count
@@ -54,6 +54,8 @@ type documentMetric struct {
 
 	Margin     string `json:"margin"`
 	FalseAlarm string `json:"falseAlarm"`
+	AtMost     string `json:"atMost"`
+	Strict     bool   `json:"strict"`
 }
 
 func parseYAML(text string) (Analysis, error) {
