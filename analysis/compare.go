@@ -62,10 +62,7 @@ func (j *Judge) compare(ctx context.Context, a Analysis, s rollout.Subject, meas
 }
 
 func (j *Judge) beginComparing(s rollout.Subject) (*comparing, error) {
-	series, known := j.options.Source.series()
-	if !known {
-		return nil, &silence{errNoSource().Error()}
-	}
+	series, _ := j.options.Source.series() // own counters need none
 	asked, err := j.providers.rangerFor(s)
 	if err != nil {
 		return nil, explainSilence(DefaultProvider, err)
@@ -89,11 +86,11 @@ func (c *comparing) judge(ctx context.Context, m Metric) ([]finding, error) {
 		return nil, err
 	}
 	if c.grid.size > 0 {
-		answer, err := c.Range(ctx, m.compared.query(c.series, c.subject, known.Limit), c.grid.from, c.grid.to(), c.grid.step)
-		if err != nil {
-			return nil, explainSilence(DefaultProvider, err)
-		}
 		if err := c.beginAlone(ctx, m, known); err != nil {
+			return nil, err
+		}
+		answer, err := c.ask(ctx, m, c.grid, known.Limit)
+		if err != nil {
 			return nil, err
 		}
 		known.add(known.rule(m.compared.rule), m.compared.looks(answer, c.grid, c.series, known.Limit))
@@ -109,7 +106,23 @@ func (c *comparing) judge(ctx context.Context, m Metric) ([]finding, error) {
 	if known.Alone != nil && found.verdict != rollout.Fail {
 		found = m.compared.describeAlone(m.Name, known)
 	}
+	if m.compared.own != nil { // what it counts need not be split as requests are
+		return []finding{found}, nil
+	}
 	return append(findWrongShare(c.subject, v), found), nil
+}
+
+// ask returns how the counters of m stood at each time of g. limit "": all bounds.
+func (c *comparing) ask(ctx context.Context, m Metric, g grid, limit string) ([]provider.Series, error) {
+	query, err := m.compared.query(c.ranger, c.series, c.subject, limit)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := c.Range(ctx, query, g.from, g.to(), g.step)
+	if err != nil {
+		return nil, explainSilence(DefaultProvider, err)
+	}
+	return answer, nil
 }
 
 // beginAlone is for a canary that has all the traffic from now on.
@@ -118,9 +131,9 @@ func (c *comparing) beginAlone(ctx context.Context, m Metric, known *judged) err
 		return nil
 	}
 	before := gridBetween(c.grid.from.Add(-history), c.grid.from)
-	answer, err := c.Range(ctx, m.compared.query(c.series, c.subject, known.Limit), before.from, before.to(), before.step)
+	answer, err := c.ask(ctx, m, before, known.Limit)
 	if err != nil {
-		return explainSilence(DefaultProvider, err)
+		return err
 	}
 	known.Alone = newAlone(known.rule(m.compared.rule), stableOf(m.compared.looks(answer, before, c.series, known.Limit)))
 	return nil
@@ -149,9 +162,9 @@ func (c *comparing) metric(ctx context.Context, m Metric) (*judged, error) {
 		return known, nil
 	}
 	before := gridBetween(c.grid.from.Add(-history), c.grid.from)
-	answer, err := c.Range(ctx, m.compared.query(c.series, c.subject, ""), before.from, before.to(), before.step)
+	answer, err := c.ask(ctx, m, before, "")
 	if err != nil {
-		return nil, explainSilence(DefaultProvider, err)
+		return nil, err
 	}
 	begun := &judged{Comparison: m.compared.fingerprint()}
 	if m.compared.needsLimit() {

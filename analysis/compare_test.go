@@ -269,6 +269,12 @@ func TestParseLineErrors(t *testing.T) {
 		`{metrics: [{name: errors, margin: "20% and a bit"}]}`:                     "unknown option",
 		`{metrics: [{name: errors, falseAlarm: "1"}]}`:                             "unknown option",
 		`{interval: 5s, metrics: [{name: p99, margin: 20% + 0.05%, cel: "true"}]}`: "margin, falseAlarm, atMost and strict belong to",
+		`{metrics: [{name: tasks, total: 'a{t="{{track}}"}'}]}`:                    "want total, and good or bad",
+		`{metrics: [{name: tasks, good: 'a{t="{{track}}"}'}]}`:                     "want total, and good or bad",
+		`{metrics: [{name: tasks, total: a, good: b, bad: c}]}`:                    "want total, and good or bad",
+		`{metrics: [{name: tasks, total: a, good: b, condition: "> 1"}]}`:          "total belongs to good or bad",
+		`{metrics: [{name: errors, total: a, good: b}]}`:                           "that of a built-in comparison",
+		`{metrics: [{name: tasks, total: a, good: b, margin: "1"}]}`:               "unknown option",
 		`{endWaits: true, metrics: [{name: p99, condition: "<= 500ms"}]}`:          "endWaits is for comparisons",
 	} {
 		t.Run(text, func(t *testing.T) {

@@ -35,6 +35,8 @@ type comparison struct {
 	// A quantile of 0 counts answers with 5xx.
 	quantile, times float64
 
+	own *ownCounters // nil: the counters of the ingress controller
+
 	rule evidence.Rule
 }
 
@@ -49,25 +51,41 @@ func (c comparison) fingerprint() string {
 	if c.rule.Strict {
 		text += " strict"
 	}
+	if c.own != nil {
+		text += fmt.Sprintf(" %+v", *c.own)
+	}
 	return text
 }
 
 // query is the PromQL for the counters of both tracks.
-func (c comparison) query(series sourceSeries, s rollout.Subject, limit string) string {
+func (c comparison) query(r ranger, series sourceSeries, s rollout.Subject, limit string) (string, error) {
+	if c.own != nil {
+		p, err := selectorsOf(r)
+		if err != nil {
+			return "", err
+		}
+		return c.own.query(p, s)
+	}
+	if series == nil {
+		return "", &silence{errNoSource().Error()}
+	}
 	if !c.needsLimit() {
-		return countersQuery(series.requestCounter(), "", series.statusLabel(), s, series)
+		return countersQuery(series.requestCounter(), "", series.statusLabel(), s, series), nil
 	}
 	further := ""
 	if limit != "" {
 		further = fmt.Sprintf(`,le=~"%s"`, strings.ReplaceAll(limit, ".", `\\.`)+`|\\+Inf`)
 	}
-	return countersQuery(series.durationBuckets(), further, "le", s, series)
+	return countersQuery(series.durationBuckets(), further, "le", s, series), nil
 }
 
 // classify tells what each series of the answer counts. A bucket counts the answers that
 // took at most its bound, so the bad ones are those of the last bucket less those of the
 // limit's: looks subtracts them.
 func (c comparison) classify(series sourceSeries, limit string) classify {
+	if c.own != nil {
+		return c.own.classify
+	}
 	if !c.needsLimit() {
 		return func(labels map[string]string) (requests, bad bool) {
 			return true, strings.HasPrefix(labels[series.statusLabel()], "5")
@@ -86,10 +104,8 @@ func isInf(le string) bool {
 // looks returns what happened between each two times of g.
 func (c comparison) looks(answer []provider.Series, g grid, series sourceSeries, limit string) []evidence.Look {
 	looks := looksOf(answer, g, c.classify(series, limit))
-	if c.needsLimit() {
-		for i, k := range looks {
-			looks[i].StableErrors, looks[i].CanaryErrors = k.StableRequests-k.StableErrors, k.CanaryRequests-k.CanaryErrors
-		}
+	if c.needsLimit() || c.own != nil && c.own.good {
+		goodToBad(looks)
 	}
 	return looks
 }
@@ -165,6 +181,9 @@ func (c comparison) describeAlone(name string, known *judged) finding {
 
 // what is counted, in plural.
 func (c comparison) what(limit string) string {
+	if c.own != nil {
+		return "bad ones"
+	}
 	if !c.needsLimit() {
 		return "errors"
 	}

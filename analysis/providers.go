@@ -47,11 +47,15 @@ func (ps Providers) Check(text string) error {
 // check returns the first error of a question to its provider.
 func (ps Providers) check(a Analysis) error {
 	for _, m := range a.Metrics {
-		if m.builtIn != nil || m.compared != nil {
+		if m.builtIn != nil || m.compared != nil && m.compared.own == nil {
 			continue
 		}
 		p, err := ps.named(m.providerName())
-		if err == nil {
+		switch {
+		case err != nil:
+		case m.compared != nil:
+			err = m.compared.own.check(unconfined(p))
+		default:
 			err = p.Check(m.question())
 		}
 		if err != nil {
@@ -103,6 +107,14 @@ func (c confined) refuses(s rollout.Subject) error {
 	return provider.Faultf("is not allowed: the operator has set up this provider for the namespaces %s", strings.Join(c.namespaces, ", "))
 }
 
+// unconfined is p for every namespace.
+func unconfined(p Provider) Provider {
+	if c, is := p.(confined); is {
+		return c.Provider
+	}
+	return p
+}
+
 // rangerFor returns the provider that tells how counters of s stood in the past.
 func (ps Providers) rangerFor(s rollout.Subject) (ranger, error) {
 	p, err := ps.named(DefaultProvider)
@@ -113,9 +125,8 @@ func (ps Providers) rangerFor(s rollout.Subject) (ranger, error) {
 		if err := c.refuses(s); err != nil {
 			return nil, err
 		}
-		p = c.Provider
 	}
-	asked, ok := p.(ranger)
+	asked, ok := unconfined(p).(ranger)
 	if !ok {
 		return nil, errors.New("it does not tell how counters stood in the past")
 	}

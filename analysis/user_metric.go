@@ -48,6 +48,9 @@ func (m Metric) question() provider.Question {
 func (d documentMetric) parse() ([]Metric, error) {
 	bare := documentMetric{Name: d.Name, Margin: d.Margin, FalseAlarm: d.FalseAlarm, AtMost: d.AtMost, Strict: d.Strict}
 	switch {
+	case d.Total != "" || d.Good != "" || d.Bad != "":
+		m, err := d.comparesOwn()
+		return []Metric{m}, err
 	case d == bare && isComparison(d.Name):
 		return parseItem(d.Name + ": " + d.options())
 	case d.options() != "":

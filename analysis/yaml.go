@@ -18,7 +18,7 @@ import (
 const (
 	yamlExample = `{interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
 	knownFields = "interval, startingStep, endWaits, failureLimit, inconclusiveLimit, errorLimit, minRequests, " +
-		"metrics (name, provider, query, path, method, body, reduce, value, condition, cel, margin, falseAlarm, atMost, strict)"
+		"metrics (name, provider, query, path, method, body, reduce, value, condition, cel, margin, falseAlarm, atMost, strict, total, good, bad)"
 )
 
 // maxStartingStep is the largest number of steps that a rollout may have. Steps count
@@ -56,6 +56,10 @@ type documentMetric struct {
 	FalseAlarm string `json:"falseAlarm"`
 	AtMost     string `json:"atMost"`
 	Strict     bool   `json:"strict"`
+
+	Total string `json:"total"`
+	Good  string `json:"good"`
+	Bad   string `json:"bad"`
 }
 
 func parseYAML(text string) (Analysis, error) {

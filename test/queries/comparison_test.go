@@ -41,8 +41,14 @@ func comparisonSeries(canaryErrors string) []string {
 // compare measures at the end, after five minutes at weight 10.
 func compare(t *testing.T, text string, series []string) rollout.Measurement {
 	t.Helper()
+	return compareIn(t, text, series, "")
+}
+
+func compareIn(t *testing.T, text string, series []string, namespaceLabel string) rollout.Measurement {
+	t.Helper()
 	end := time.Unix(0, 0).Add(moment)
-	providers := analysis.Providers{analysis.DefaultProvider: promprovider.Of(newPrometheus(t, series...), 10*time.Second, "")}
+	prom := promprovider.Of(newPrometheus(t, series...), 10*time.Second, namespaceLabel)
+	providers := analysis.Providers{analysis.DefaultProvider: prom}
 	judge := analysis.New(providers, nil, analysis.Options{Source: analysis.IngressNginx, Now: func() time.Time { return end }})
 	resolved, err := judge.Resolve(t.Context(), "shop", text)
 	if err != nil {
@@ -51,8 +57,64 @@ func compare(t *testing.T, text string, series []string) rollout.Measurement {
 	return resolved.Measure(t.Context(), rollout.Subject{
 		Namespace: "shop", Deployment: "web", CanaryDeployment: "web-canary",
 		Service: "web", CanaryService: "web-canary", ServicePort: "80", Ingress: "web",
+		TrackLabel: "app", StableTrack: "web", CanaryTrack: "web-canary",
 		Weight: 10, Window: window, Since: end.Add(-5 * time.Minute),
 	})
+}
+
+// Two counters of the pods. A pod of another namespace has the same labels, and is not
+// counted: selectors are confined.
+func TestOwnCounters(t *testing.T) {
+	const text = `
+metrics:
+- name: tasks
+  total: tasks_ended_total{app="{{track}}"}
+  good: tasks_completed_total{app="{{track}}"}
+`
+	counters := func(completed string) []string {
+		return []string{
+			`tasks_ended_total{namespace="shop",instance="a",app="web"} 900+20x40`,
+			`tasks_completed_total{namespace="shop",instance="a",app="web"} 800+19x40`,
+			`tasks_ended_total{namespace="shop",instance="b",app="web-canary"} _x20 0+20x20`,
+			`tasks_completed_total{namespace="shop",instance="b",app="web-canary"} ` + completed,
+			`tasks_ended_total{namespace="bank",instance="c",app="web-canary"} 0+500x40`,
+		}
+	}
+	tests := map[string]struct {
+		completed string
+		want      rollout.Verdict
+		says      string
+	}{
+		"as many are completed": {"_x20 0+19x20", rollout.Pass, "tasks: canary 5% bad ones of 380, stable 5% of 380"},
+		"fewer are completed":   {"_x20 0+8x20", rollout.Fail, "tasks: canary 60% bad ones of 380, stable 5% of 380: worse"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := compareIn(t, text, counters(tt.completed), "namespace")
+			if got.Verdict != tt.want || !strings.HasPrefix(got.Message, tt.says) {
+				t.Errorf("%s: %s\nwant %s: %s", got.Verdict, got.Message, tt.want, tt.says)
+			}
+		})
+	}
+}
+
+func TestOwnCountersAreSelectors(t *testing.T) {
+	p := promprovider.Of(newPrometheus(t), time.Second, "namespace")
+	providers := analysis.Providers{analysis.DefaultProvider: p}
+	for total, want := range map[string]string{
+		`ended{app="{{track}}"}`:              "",
+		`ended{app="x"}`:                      "has no {{track}}",
+		`rate(ended{app="{{track}}"}[1m])`:    "is more than a selector",
+		`ended{app="{{track}}"} offset 1m`:    "is more than a selector",
+		`ended{app="{{track}}"}[1m]`:          "is more than a selector",
+		`ended{app="{{track}}", x="{{who}}"}`: "unknown variable",
+		`ended{app="{{track}}"`:               "does not parse",
+	} {
+		err := providers.Check(fmt.Sprintf("metrics: [{name: tasks, total: '%s', good: 'good{app=\"{{track}}\"}'}]", total))
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", total, err, want)
+		}
+	}
 }
 
 // The five minutes have 20 scrapes, of which the first is the baseline and the last one

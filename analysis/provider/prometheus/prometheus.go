@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/api"
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/headgate/headgate/analysis/provider"
 	"github.com/headgate/headgate/rollout"
@@ -102,6 +103,30 @@ func (p *Provider) queryFor(q provider.Question, s rollout.Subject) (string, err
 		return query, err
 	}
 	return confine(query, p.namespaceLabel, s.Namespace)
+}
+
+// CheckSelector says whether a template is a selector of counters and nothing more.
+func (p *Provider) CheckSelector(template string) error {
+	if len(template) > provider.MaxText {
+		return fmt.Errorf("the selector has %d bytes, want at most %d", len(template), provider.MaxText)
+	}
+	text, err := provider.StandIn(template)
+	if err != nil {
+		return err
+	}
+	expr, err := parsePromQL(text)
+	if err != nil {
+		return fmt.Errorf("%s does not parse at %w", template, err)
+	}
+	if selector, ok := expr.(*parser.VectorSelector); !ok || selector.OriginalOffset != 0 || selector.Timestamp != nil || selector.StartOrEnd != 0 {
+		return fmt.Errorf("%s is more than a selector: write the name of a counter and labels, without rate() or sum()", template)
+	}
+	return nil
+}
+
+// Selector fills in the variables of a selector for s, and confines it as a query is.
+func (p *Provider) Selector(template string, s rollout.Subject) (string, error) {
+	return p.queryFor(provider.Question{Query: template}, s)
 }
 
 // numbersOf returns the numbers in value. It refuses histogram samples: their Value
