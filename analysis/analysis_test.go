@@ -132,7 +132,8 @@ func TestParseErrors(t *testing.T) {
 		number = `want an operator (< <= > >= == !=) and a number with an optional unit (%, ms, s): write for example "<= 500ms"`
 		query  = `write for example sum(rate(http_requests_total{namespace="{{namespace}}", code=~"5.."}[{{window}}]))`
 		fields = "the fields are interval, startingStep, endWaits, failureLimit, inconclusiveLimit, errorLimit, minRequests, " +
-			"metrics (name, provider, query, path, method, body, reduce, value, condition, cel, margin, falseAlarm, atMost, strict, total, good, bad)"
+			"metrics (name, provider, query, path, method, body, reduce, value, condition, cel, " +
+			"margin, falseAlarm, atMost, strict, total, good, bad)"
 		builtins = "the built-in metrics are error-rate, p50, p90, p95, p99, success-rate; another metric needs a query: " +
 			`write for example {metrics: [{name: queue-length, query: "max(queue_length)", condition: "< 100"}]}`
 		vars = "the variables are canary-deployment, canary-ingress, canary-pods, canary-replicaset, canary-service, canary-track, " +

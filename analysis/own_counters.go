@@ -18,7 +18,8 @@ const countsLabel = "headgate_counts"
 // asked twice, once for each track.
 const trackVariable = "{{track}}"
 
-const ownExample = `{name: tasks, total: 'tasks_ended_total{{{track-label}}="{{track}}"}', good: 'tasks_completed_total{{{track-label}}="{{track}}"}'}`
+const ownExample = `{name: tasks, total: 'tasks_ended_total{{{track-label}}="{{track}}"}', ` +
+	`good: 'tasks_completed_total{{{track-label}}="{{track}}"}'}`
 
 // ownCounters are two counters that the user's pods have: of all events, and of the good
 // or of the bad ones among them. Both must count an event at the same moment.

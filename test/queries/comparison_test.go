@@ -130,7 +130,9 @@ func TestComparisonsOfIngressNginx(t *testing.T) {
 		"a warm-up of four scrapes":  {"errors", "_x20 0+1x20", rollout.Fail, "errors: canary 2.44% errors of 779, stable 0% of 6,840: worse"},
 		"its first error, late":      {"errors", "_x38 1 1 1", rollout.Pass, "errors: canary 0.13% errors of 761, stable 0% of 6,840"},
 		"the latency":                {"p99 <= 1.2 * stable", "_x41", rollout.Pass, "p99: canary 0% answers slower than 500ms of 760"},
-		"the latency of the middle":  {"p50 <= 1 * stable", "_x41", rollout.Pass, "p50: canary 2.5% answers slower than 100ms of 760, stable 1.67% of 5,700"},
+		"the latency of the middle": {
+			"p50 <= 1 * stable", "_x41", rollout.Pass, "p50: canary 2.5% answers slower than 100ms of 760, stable 1.67% of 5,700",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -118,7 +118,8 @@ func (p *Provider) CheckSelector(template string) error {
 	if err != nil {
 		return fmt.Errorf("%s does not parse at %w", template, err)
 	}
-	if selector, ok := expr.(*parser.VectorSelector); !ok || selector.OriginalOffset != 0 || selector.Timestamp != nil || selector.StartOrEnd != 0 {
+	selector, ok := expr.(*parser.VectorSelector)
+	if !ok || selector.OriginalOffset != 0 || selector.Timestamp != nil || selector.StartOrEnd != 0 {
 		return fmt.Errorf("%s is more than a selector: write the name of a counter and labels, without rate() or sum()", template)
 	}
 	return nil
