@@ -124,7 +124,8 @@ func (waitStep) await(p *pass, step spec.Step) *Decision {
 // tell nothing new.
 func (p *pass) endsWait() bool {
 	t := p.state.Tally
-	return p.Plan != nil && p.Plan.EndWaits && p.state.hasTraffic() && t.Shown && t.At.After(p.state.StepSince) && !t.At.Before(p.Traffic.Since)
+	isOfNow := t.At.After(p.state.StepSince) && !t.At.Before(p.Traffic.Since)
+	return p.Plan != nil && p.Plan.EndWaits && p.state.hasTraffic() && t.Shown && isOfNow
 }
 
 // waitSince is when the wait of the present step began: with the write of the weight
