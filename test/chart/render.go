@@ -3,6 +3,7 @@
 package chart
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"path"
@@ -28,12 +29,12 @@ type Release struct {
 
 // Render returns the objects of the chart in a directory, as YAML, in the order in which
 // Helm installs them. It refuses values that the chart's schema refuses.
-func Render(dir string, r Release) (string, error) {
+func Render(ctx context.Context, dir string, r Release) (string, error) {
 	chart, err := loader.LoadDir(dir)
 	if err != nil {
 		return "", fmt.Errorf("load chart %s: %w", dir, err)
 	}
-	files, err := r.render(chart)
+	files, err := r.render(ctx, chart)
 	if err != nil {
 		return "", fmt.Errorf("render chart %s: %w", dir, err)
 	}
@@ -53,7 +54,7 @@ func Render(dir string, r Release) (string, error) {
 }
 
 // render returns each template's output under the template's name.
-func (r Release) render(chart *v2.Chart) (map[string]string, error) {
+func (r Release) render(ctx context.Context, chart *v2.Chart) (map[string]string, error) {
 	values := map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(r.Set)) {
 		if err := strvals.ParseInto(name+"="+r.Set[name], values); err != nil {
@@ -77,5 +78,5 @@ func (r Release) render(chart *v2.Chart) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return engine.Engine{}.Render(chart, all)
+	return engine.Engine{}.RenderWithContext(ctx, chart, all)
 }

@@ -23,7 +23,7 @@ func release(set map[string]string) chart.Release {
 }
 
 func TestObjectsComeInTheOrderInWhichTheyAreInstalled(t *testing.T) {
-	rendered, err := chart.Render(dir, release(map[string]string{"replicas": "2"}))
+	rendered, err := chart.Render(t.Context(), dir, release(map[string]string{"replicas": "2"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestWhatHelmRefusesIsRefused(t *testing.T) {
 		"a cluster that is too old":             {old, "the chart wants Kubernetes >=1.31.0-0, not v1.30.0"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := chart.Render(dir, test.release)
+			_, err := chart.Render(t.Context(), dir, test.release)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error = %v, want one with %q", err, test.want)
 			}
@@ -83,7 +83,7 @@ func TestHelmPrintsTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := chart.Render(dir, release(set))
+		got, err := chart.Render(t.Context(), dir, release(set))
 		if err != nil {
 			t.Fatal(err)
 		}

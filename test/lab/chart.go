@@ -22,7 +22,7 @@ func (l *Lab) renderChart(ctx context.Context, values map[string]string) ([]*uns
 	if err != nil {
 		return nil, err
 	}
-	rendered, err := chart.Render(filepath.Join(root, "charts", "headgate"), chart.Release{
+	rendered, err := chart.Render(ctx, filepath.Join(root, "charts", "headgate"), chart.Release{
 		Name: "headgate", Namespace: HeadgateNamespace, KubeVersion: parts.Version(parts.APIServer), Set: values,
 	})
 	if err != nil {

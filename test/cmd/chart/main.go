@@ -2,10 +2,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 
 	"helm.sh/helm/v4/pkg/chart/v2/lint"
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
@@ -40,7 +42,7 @@ func run(args []string) error {
 	case len(args) == 4 && args[0] == "package":
 		return archive(args[1], args[2], args[3])
 	}
-	return errors.New("wrong arguments\n" + usage)
+	return errors.New("wrong arguments: " + strings.TrimSpace(usage))
 }
 
 // check does what "helm lint --strict" does.
@@ -59,9 +61,9 @@ func check(dir string) error {
 // render renders the chart with its defaults, and with what is off by default.
 func render(dir string) error {
 	r := chart.Release{Name: "headgate", Namespace: "headgate-system", KubeVersion: parts.Version(parts.APIServer)}
-	_, err := chart.Render(dir, r)
+	_, err := chart.Render(context.Background(), dir, r)
 	r.Set = map[string]string{"replicas": "1", "metrics.serviceMonitor.enabled": "true", "prometheus.address": "http://prometheus:9090"}
-	_, full := chart.Render(dir, r)
+	_, full := chart.Render(context.Background(), dir, r)
 	return errors.Join(err, full)
 }
 
