@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -62,12 +61,8 @@ func (r *Reconciler) observeGaps(ctx context.Context, s *snapshot) error {
 	return r.observeScaleDown(ctx, s)
 }
 
-// startChecks remembers problems of checkStart. The zero value is ready to use. After
-// a restart of the process it is empty, which costs one check.
-type startChecks struct {
-	mu    sync.Mutex
-	found map[types.NamespacedName]startProblem
-}
+// startChecks remembers problems of checkStart. A restart costs one check.
+type startChecks struct{ perDeployment[startProblem] }
 
 // startProblem is a problem, what it was found about, and until when it is believed.
 type startProblem struct {
@@ -77,25 +72,12 @@ type startProblem struct {
 }
 
 func (c *startChecks) recall(key types.NamespacedName, s *snapshot) (startProblem, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	found, ok := c.found[key]
+	found, ok := c.get(key)
 	return found, ok && found.about == s.subjectOfStart() && found.until.After(s.Now)
 }
 
 func (c *startChecks) remember(key types.NamespacedName, s *snapshot) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.found == nil {
-		c.found = map[types.NamespacedName]startProblem{}
-	}
-	c.found[key] = startProblem{s.Start.Problem, s.subjectOfStart(), s.startCheckAt}
-}
-
-func (c *startChecks) forget(key types.NamespacedName) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.found, key)
+	c.set(key, startProblem{s.Start.Problem, s.subjectOfStart(), s.startCheckAt})
 }
 
 // subjectOfStart changes whenever somebody may have corrected what checkStart found: a

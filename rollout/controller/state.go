@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -129,11 +128,8 @@ func (r *Reconciler) writeState(ctx context.Context, s *snapshot, d rollout.Deci
 }
 
 // memory holds what need not be stored of the states of rollouts; see
-// rollout.CanaryGoal.InMemory. The zero value is ready to use.
-type memory struct {
-	mu    sync.Mutex
-	known map[types.NamespacedName]remembered
-}
+// rollout.CanaryGoal.InMemory.
+type memory struct{ perDeployment[remembered] }
 
 // remembered is the state that is known beyond the stored one.
 type remembered struct {
@@ -143,30 +139,17 @@ type remembered struct {
 }
 
 func (m *memory) remember(s *snapshot, stored string, state rollout.State) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.known == nil {
-		m.known = map[types.NamespacedName]remembered{}
-	}
-	m.known[client.ObjectKeyFromObject(s.dep)] = remembered{s.canaryDep.UID, stored, state}
+	m.set(client.ObjectKeyFromObject(s.dep), remembered{s.canaryDep.UID, stored, state})
 }
 
 // recall returns the state that is known beyond the stored one, as long as nobody has
 // stored another.
 func (m *memory) recall(s *snapshot) rollout.State {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	known, ok := m.known[client.ObjectKeyFromObject(s.dep)]
+	known, ok := m.get(client.ObjectKeyFromObject(s.dep))
 	if stored, err := s.storedText(); ok && err == nil && known.stored == stored && known.canary == s.canaryDep.UID {
 		return known.state
 	}
 	return s.Canary.Stored
-}
-
-func (m *memory) forget(key types.NamespacedName) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.known, key)
 }
 
 // forgetState returns the order to delete the state of a canary that is gone. None: there
@@ -194,32 +177,12 @@ func encodeConditions(version string, conditions []condition) (client.Patch, err
 	return client.RawPatch(types.StrategicMergePatchType, patch), nil
 }
 
-// messages holds one message of each Deployment. The zero value is ready to use. A
-// restart loses it, and with it at most an event.
-type messages struct {
-	mu sync.Mutex
-	of map[types.NamespacedName]string
-}
-
-func (m *messages) set(key types.NamespacedName, message string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.of == nil {
-		m.of = map[types.NamespacedName]string{}
-	}
-	m.of[key] = message
-}
+// messages holds one message of each Deployment. If a restart loses it, an event may come
+// twice.
+type messages struct{ perDeployment[string] }
 
 // is says whether message is the one that was set last.
 func (m *messages) is(key types.NamespacedName, message string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	was, ok := m.of[key]
+	was, ok := m.get(key)
 	return ok && was == message
-}
-
-func (m *messages) forget(key types.NamespacedName) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.of, key)
 }
