@@ -112,30 +112,35 @@ func newAnalysis(plan rollout.AnalysisPlan, metrics []Metric, minRequests *int) 
 	switch {
 	case minRequests != nil:
 		a.MinRequests = *minRequests
-	case slices.ContainsFunc(metrics, func(m Metric) bool { return m.compared == nil && m.needsTraffic() }):
+	case slices.ContainsFunc(metrics, func(m Metric) bool { return !m.isComparison() && m.needsTraffic() }):
 		a.MinRequests = DefaultMinRequests
 	}
 	return a, nil
 }
 
-// newMetric returns a built-in metric.
 // defaultInterval is that of an annotation that sets none. Comparisons look at raw
 // counters and need no window.
 func defaultInterval(metrics []Metric) time.Duration {
-	if len(metrics) > 0 && !slices.ContainsFunc(metrics, func(m Metric) bool { return m.compared == nil }) {
+	if len(metrics) > 0 && onlyComparisons(metrics) {
 		return lookInterval
 	}
 	return DefaultInterval
 }
 
+func onlyComparisons(metrics []Metric) bool { return len(comparisonsAmong(metrics)) == len(metrics) }
+
+func comparisonsAmong(metrics []Metric) []Metric {
+	return slices.DeleteFunc(slices.Clone(metrics), func(m Metric) bool { return !m.isComparison() })
+}
+
 // comparedTwice is the name of a metric that is compared twice, or "".
 func comparedTwice(metrics []Metric) string {
 	seen := map[string]bool{}
-	for _, m := range metrics {
-		if m.compared != nil && seen[m.Name] {
+	for _, m := range comparisonsAmong(metrics) {
+		if seen[m.Name] {
 			return m.Name
 		}
-		seen[m.Name] = seen[m.Name] || m.compared != nil
+		seen[m.Name] = true
 	}
 	return ""
 }
@@ -143,24 +148,17 @@ func comparedTwice(metrics []Metric) string {
 // shareFalseAlarm splits the accepted rate of false alarms over all comparisons: a
 // healthy version is to be rolled back so often by all of them together.
 func shareFalseAlarm(metrics []Metric) {
-	n := 0
-	for _, m := range metrics {
-		if m.compared != nil {
-			n++
-		}
-	}
-	for _, m := range metrics {
-		if m.compared == nil {
-			continue
-		}
+	among := comparisonsAmong(metrics)
+	for _, m := range among {
 		rule := &m.compared.rule
-		if rule.Metrics = n; rule.Ratio == 0 {
+		if rule.Metrics = len(among); rule.Ratio == 0 {
 			rule.Ratio, rule.Points = evidence.DefaultRatio, evidence.DefaultPoints
 		}
 		rule.FalseAlarm = cmp.Or(rule.FalseAlarm, evidence.DefaultFalseAlarm)
 	}
 }
 
+// newMetric returns a built-in metric with a condition.
 func newMetric(name, condition string) (Metric, error) {
 	c, err := ParseCondition(condition)
 	if err != nil {
@@ -173,10 +171,13 @@ func newMetric(name, condition string) (Metric, error) {
 	return m, m.builtIn.checkBound(c)
 }
 
+// isComparison says that m is judged beside stable, and not by a condition.
+func (m Metric) isComparison() bool { return m.compared != nil }
+
 // needsTraffic says that m counts requests. What a user's query counts is not known,
 // so a user's query is measured without traffic too.
 func (m Metric) needsTraffic() bool {
-	return m.compared != nil || m.builtIn != nil && m.builtIn.needsTraffic()
+	return m.isComparison() || m.builtIn != nil && m.builtIn.needsTraffic()
 }
 
 func (m Metric) ignoresTraffic() bool { return !m.needsTraffic() }

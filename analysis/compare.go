@@ -18,14 +18,21 @@ const scrapeLag = time.Second
 // Prometheus answers about at most 11,000 times.
 const maxLooks = 4000
 
-// ranger is a Provider that can tell how counters stood at many times.
-type ranger interface {
+// counterProvider is a Provider of counters.
+type counterProvider interface {
+	// Range evaluates a query that Headgate wrote at from, from+step and so on until to.
 	Range(ctx context.Context, query string, from, to time.Time, step time.Duration) ([]provider.Series, error)
+
+	// CheckSelector says whether a template is a selector and nothing more.
+	CheckSelector(template string) error
+
+	// Selector fills in the variables of a template, and confines it to the namespace of s.
+	Selector(template string, s rollout.Subject) (string, error)
 }
 
 // comparing is one measurement by comparison.
 type comparing struct {
-	ranger
+	counterProvider
 	series  sourceSeries
 	subject rollout.Subject
 	record  record
@@ -42,10 +49,7 @@ func (j *Judge) compare(ctx context.Context, a Analysis, s rollout.Subject, meas
 		return []finding{unanswered("comparison", err)}
 	}
 	var findings []finding
-	for _, m := range a.Metrics {
-		if m.compared == nil {
-			continue
-		}
+	for _, m := range comparisonsAmong(a.Metrics) {
 		found, err := c.judge(ctx, m)
 		if err != nil {
 			return []finding{unanswered(m.Name, err)} // every metric looks at the same intervals, or none does
@@ -63,11 +67,11 @@ func (j *Judge) compare(ctx context.Context, a Analysis, s rollout.Subject, meas
 
 func (j *Judge) beginComparing(s rollout.Subject) (*comparing, error) {
 	series, _ := j.options.Source.series() // own counters need none
-	asked, err := j.providers.rangerFor(s)
+	asked, err := j.providers.countersOf(s)
 	if err != nil {
 		return nil, explainSilence(DefaultProvider, err)
 	}
-	c := &comparing{ranger: asked, series: series, subject: s, record: decodeRecord(s.Evidence), shown: true}
+	c := &comparing{counterProvider: asked, series: series, subject: s, record: decodeRecord(s.Evidence), shown: true}
 	c.record.beginWeight(s.Since)
 	c.grid = gridBetween(c.record.At, j.now().Add(-scrapeLag))
 	c.grid.size = max(0, min(c.grid.size, maxLooks))
@@ -114,7 +118,7 @@ func (c *comparing) judge(ctx context.Context, m Metric) ([]finding, error) {
 
 // ask returns how the counters of m stood at each time of g. limit "": all bounds.
 func (c *comparing) ask(ctx context.Context, m Metric, g grid, limit string) ([]provider.Series, error) {
-	query, err := m.compared.query(c.ranger, c.series, c.subject, limit)
+	query, err := m.compared.query(c.counterProvider, c.series, c.subject, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -125,13 +129,19 @@ func (c *comparing) ask(ctx context.Context, m Metric, g grid, limit string) ([]
 	return answer, nil
 }
 
+// past is ask about the hour before the looks that are not in the evidence yet.
+func (c *comparing) past(ctx context.Context, m Metric, limit string) ([]provider.Series, grid, error) {
+	before := gridBetween(c.grid.from.Add(-history), c.grid.from)
+	answer, err := c.ask(ctx, m, before, limit)
+	return answer, before, err
+}
+
 // beginAlone is for a canary that has all the traffic from now on.
 func (c *comparing) beginAlone(ctx context.Context, m Metric, known *judged) error {
 	if c.subject.Weight < 100 || known.Alone != nil {
 		return nil
 	}
-	before := gridBetween(c.grid.from.Add(-history), c.grid.from)
-	answer, err := c.ask(ctx, m, before, known.Limit)
+	answer, before, err := c.past(ctx, m, known.Limit)
 	if err != nil {
 		return err
 	}
@@ -161,8 +171,7 @@ func (c *comparing) metric(ctx context.Context, m Metric) (*judged, error) {
 	if known := c.record.Metrics[m.Name]; known != nil && known.Comparison == m.compared.fingerprint() {
 		return known, nil
 	}
-	before := gridBetween(c.grid.from.Add(-history), c.grid.from)
-	answer, err := c.ask(ctx, m, before, "")
+	answer, before, err := c.past(ctx, m, "")
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // traffic is what a Prometheus saw of an ingress controller: counters that have grown
-// since long before noon, at so many requests in a second. It answers Range only.
+// since long before noon, at so many requests in a second.
 type traffic struct {
 	stable, canary         float64 // requests in a second
 	stableShare, badShare  float64 // of errors
@@ -31,6 +31,10 @@ func (*traffic) Check(provider.Question) error { return nil }
 func (*traffic) Ask(context.Context, provider.Question, rollout.Subject) (provider.Answer, error) {
 	return provider.Answer{}, nil
 }
+
+func (*traffic) CheckSelector(string) error { return nil }
+
+func (*traffic) Selector(template string, _ rollout.Subject) (string, error) { return template, nil }
 
 // count is how many requests there were up to at, and how many of them were chosen by
 // chance: the same at each asking.

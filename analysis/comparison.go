@@ -1,9 +1,9 @@
 package analysis
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -58,12 +58,8 @@ func (c comparison) fingerprint() string {
 }
 
 // query is the PromQL for the counters of both tracks.
-func (c comparison) query(r ranger, series sourceSeries, s rollout.Subject, limit string) (string, error) {
+func (c comparison) query(p counterProvider, series sourceSeries, s rollout.Subject, limit string) (string, error) {
 	if c.own != nil {
-		p, err := selectorsOf(r)
-		if err != nil {
-			return "", err
-		}
 		return c.own.query(p, s)
 	}
 	if series == nil {
@@ -135,7 +131,7 @@ func (c comparison) chooseLimit(answer []provider.Series, g grid) (string, error
 	if all < minHistory {
 		return "", errNoHistory
 	}
-	bounds := sortedKeys(labels)
+	bounds := slices.Sorted(maps.Keys(labels))
 	at := slices.IndexFunc(bounds, func(b float64) bool { return float64(totals[b]) >= c.quantile*float64(all) })
 	limit := bounds[at]
 	for _, bound := range bounds[at:] {
@@ -151,15 +147,6 @@ func (c comparison) chooseLimit(answer []provider.Series, g grid) (string, error
 		limit = bounds[len(bounds)-2]
 	}
 	return labels[limit], nil
-}
-
-func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
-	keys := make([]K, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // describeAlone says what a canary with all the traffic does, by the line of a disaster.

@@ -95,7 +95,7 @@ func (r *Resolved) Measure(ctx context.Context, s rollout.Subject) rollout.Measu
 	}
 	findings, ignored := assess(a, s, r.judge.options.Source, r.judge.ask(ctx, q, s))
 	var numbers rollout.Measurement
-	if slices.ContainsFunc(a.Metrics, func(m Metric) bool { return m.compared != nil }) {
+	if slices.ContainsFunc(a.Metrics, Metric.isComparison) {
 		findings = append(findings, r.judge.compare(ctx, a, s, &numbers)...)
 	}
 	m := combine(findings)

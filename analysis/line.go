@@ -55,7 +55,7 @@ func parseLine(text string) (Analysis, error) {
 }
 
 func parseItem(item string) ([]Metric, error) {
-	if name, options, _ := strings.Cut(item, ":"); isComparison(strings.TrimSpace(name)) {
+	if name, options, _ := strings.Cut(item, ":"); namesComparison(strings.TrimSpace(name)) {
 		rule, err := parseOptions(options)
 		if err != nil {
 			return nil, fmt.Errorf("metric %q: %w", strings.TrimSpace(name), err)
@@ -75,7 +75,7 @@ func parseItem(item string) ([]Metric, error) {
 	return []Metric{m}, err
 }
 
-func isComparison(name string) bool {
+func namesComparison(name string) bool {
 	_, percentile := quantileOf(name)
 	return name == autoName || name == errorsName || name == latencyName || percentile
 }
@@ -101,7 +101,7 @@ func comparisons(name string, rule evidence.Rule) []Metric {
 	case errorsName:
 		return []Metric{{Name: errorsName, compared: &comparison{rule: rule}}}
 	}
-	quantile, _ := quantileOf(name) // isComparison knows it
+	quantile, _ := quantileOf(name) // namesComparison knows it
 	times := evidence.DefaultRatio
 	if quantile <= 0.5 {
 		times = 1

@@ -1,12 +1,10 @@
 package analysis
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/headgate/headgate/analysis/evidence"
-	"github.com/headgate/headgate/analysis/provider"
 	"github.com/headgate/headgate/rollout"
 )
 
@@ -40,7 +38,7 @@ func (d documentMetric) comparesOwn() (Metric, error) {
 			d.Name, ownExample)
 	case d.Total == "" || (d.Good == "") == (d.Bad == ""):
 		return Metric{}, fmt.Errorf("metric %q: want total, and good or bad: write for example %s", d.Name, ownExample)
-	case isComparison(d.Name):
+	case namesComparison(d.Name):
 		return Metric{}, fmt.Errorf("metric %q: the name is that of a built-in comparison: choose another one", d.Name)
 	}
 	rule, err := parseOptions(d.options())
@@ -52,29 +50,16 @@ func (d documentMetric) comparesOwn() (Metric, error) {
 }
 
 // check says whether both are selectors that can be asked.
-func (o ownCounters) check(p Provider) error {
+func (o ownCounters) check(p counterProvider) error {
 	for _, selector := range []string{o.total, o.part} {
 		if !strings.Contains(selector, trackVariable) {
 			return fmt.Errorf("%s has no {{track}}, which tells stable from canary: write for example %s", selector, ownExample)
 		}
-		checker, ok := p.(selectors)
-		if !ok {
-			return errors.New("the provider prometheus has no counters")
-		}
-		if err := checker.CheckSelector(forTrack(selector, stableTrack)); err != nil {
+		if err := p.CheckSelector(forTrack(selector, stableTrack)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// selectors is a Provider with counters that a user can select.
-type selectors interface {
-	// CheckSelector says whether a template is a selector and nothing more.
-	CheckSelector(template string) error
-
-	// Selector fills in the variables of a template, and confines it to the namespace of s.
-	Selector(template string, s rollout.Subject) (string, error)
 }
 
 // forTrack is selector with the variable of one track.
@@ -83,7 +68,7 @@ func forTrack(selector, track string) string {
 }
 
 // query is countersQuery for own counters.
-func (o ownCounters) query(p selectors, s rollout.Subject) (string, error) {
+func (o ownCounters) query(p counterProvider, s rollout.Subject) (string, error) {
 	var sides []string
 	for _, track := range []string{stableTrack, canaryTrack} {
 		for _, counter := range []struct{ counts, selector string }{{"all", o.total}, {"part", o.part}} {
@@ -108,13 +93,4 @@ func goodToBad(looks []evidence.Look) {
 	for i, k := range looks {
 		looks[i].StableErrors, looks[i].CanaryErrors = k.StableRequests-k.StableErrors, k.CanaryRequests-k.CanaryErrors
 	}
-}
-
-// selectorsOf returns the selectors of a ranger.
-func selectorsOf(r ranger) (selectors, error) {
-	p, ok := r.(selectors)
-	if !ok {
-		return nil, provider.Faultf("cannot be asked: the provider prometheus has no counters")
-	}
-	return p, nil
 }

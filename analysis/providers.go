@@ -47,22 +47,30 @@ func (ps Providers) Check(text string) error {
 // check returns the first error of a question to its provider.
 func (ps Providers) check(a Analysis) error {
 	for _, m := range a.Metrics {
-		if m.builtIn != nil || m.compared != nil && m.compared.own == nil {
+		if m.builtIn != nil || m.isComparison() && m.compared.own == nil {
 			continue
 		}
 		p, err := ps.named(m.providerName())
-		switch {
-		case err != nil:
-		case m.compared != nil:
-			err = m.compared.own.check(unconfined(p))
-		default:
-			err = p.Check(m.question())
+		if err == nil {
+			err = m.check(p)
 		}
 		if err != nil {
 			return fmt.Errorf("metric %q: %w", m.Name, err)
 		}
 	}
 	return nil
+}
+
+// check says whether p understands what the user asks of it.
+func (m Metric) check(p Provider) error {
+	if !m.isComparison() {
+		return p.Check(m.question())
+	}
+	counters, err := countersIn(p)
+	if err != nil {
+		return err
+	}
+	return m.compared.own.check(counters)
 }
 
 func (ps Providers) named(name string) (Provider, error) {
@@ -107,16 +115,8 @@ func (c confined) refuses(s rollout.Subject) error {
 	return provider.Faultf("is not allowed: the operator has set up this provider for the namespaces %s", strings.Join(c.namespaces, ", "))
 }
 
-// unconfined is p for every namespace.
-func unconfined(p Provider) Provider {
-	if c, is := p.(confined); is {
-		return c.Provider
-	}
-	return p
-}
-
-// rangerFor returns the provider that tells how counters of s stood in the past.
-func (ps Providers) rangerFor(s rollout.Subject) (ranger, error) {
+// countersOf returns the provider of the counters of s.
+func (ps Providers) countersOf(s rollout.Subject) (counterProvider, error) {
 	p, err := ps.named(DefaultProvider)
 	if err != nil {
 		return nil, err
@@ -126,11 +126,19 @@ func (ps Providers) rangerFor(s rollout.Subject) (ranger, error) {
 			return nil, err
 		}
 	}
-	asked, ok := unconfined(p).(ranger)
-	if !ok {
-		return nil, errors.New("it does not tell how counters stood in the past")
+	return countersIn(p)
+}
+
+// countersIn returns p, for every namespace, as a provider of counters.
+func countersIn(p Provider) (counterProvider, error) {
+	if c, is := p.(confined); is {
+		p = c.Provider
 	}
-	return asked, nil
+	counters, ok := p.(counterProvider)
+	if !ok {
+		return nil, errors.New("the provider prometheus has no counters")
+	}
+	return counters, nil
 }
 
 // silence is an error whose text is complete: it names the provider or the metric itself.

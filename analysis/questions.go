@@ -30,7 +30,7 @@ func questionsFor(a Analysis, s rollout.Subject, o Options) (questions, error) {
 	series, known := o.Source.series()
 	var q questions
 	for _, m := range a.Metrics {
-		if m.compared != nil {
+		if m.isComparison() {
 			q.metrics = append(q.metrics, nil)
 			continue
 		}

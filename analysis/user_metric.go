@@ -51,7 +51,7 @@ func (d documentMetric) parse() ([]Metric, error) {
 	case d.Total != "" || d.Good != "" || d.Bad != "":
 		m, err := d.comparesOwn()
 		return []Metric{m}, err
-	case d == bare && isComparison(d.Name):
+	case d == bare && namesComparison(d.Name):
 		return parseItem(d.Name + ": " + d.options())
 	case d.options() != "":
 		return nil, fmt.Errorf("metric %q: margin, falseAlarm, atMost and strict belong to auto, errors, latency "+

@@ -71,7 +71,7 @@ func assess(a Analysis, s rollout.Subject, src Source, got answers) (findings []
 	}
 	for i, m := range a.Metrics {
 		// With three requests, two failures do not yet prove a success rate of 33%.
-		if m.compared == nil && (enough || !m.needsTraffic()) {
+		if !m.isComparison() && (enough || !m.needsTraffic()) {
 			findings = append(findings, m.evaluate(got.metrics[i]))
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -78,7 +77,7 @@ func parseYAML(text string) (Analysis, error) {
 	if err != nil {
 		return Analysis{}, err
 	}
-	if d.EndWaits && slices.ContainsFunc(metrics, func(m Metric) bool { return m.compared == nil }) {
+	if d.EndWaits && !onlyComparisons(metrics) {
 		return Analysis{}, errors.New("endWaits is for comparisons with stable, which can show that a canary is well: " +
 			"write for example {endWaits: true, metrics: [{name: auto}]}")
 	}
