@@ -34,24 +34,15 @@ type alone struct {
 	Evidence evidence.Evidence `json:"evidence"`
 }
 
-// The line that only a disaster crosses, as in package evidence: with 1% of bad answers
-// of stable it is 10%. It is never more than half-way from stable's share to 1: with 40%
-// of answers over a median it is 70%.
-const (
-	disasterRatio  = 5
-	disasterPoints = 0.05
-)
-
 // newAlone fixes the line by what stable did until now.
 func newAlone(r evidence.Rule, stable []evidence.Counts) *alone {
 	var before evidence.Evidence
 	before.History(r, stable)
-	level := before.Verdict(r).Level
-	bound := min(disasterRatio*level+disasterPoints, (1+level)/2)
+	a := &alone{Bound: evidence.DisasterBound(before.Verdict(r).Level), Evidence: before}
 	if r.Strict {
-		bound = r.Bound
+		a.Bound = r.Bound
 	}
-	return &alone{Bound: bound, Evidence: before}
+	return a
 }
 
 // rule is r for looks that are as far apart as scrapes.

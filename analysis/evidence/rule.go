@@ -124,13 +124,24 @@ func (r Rule) limit() line {
 	return r.margin()
 }
 
+// disaster is the line that only a disaster crosses.
+var disaster = line{5, 0.05}
+
+func halfway(level float64) float64 { return (1 + level) / 2 }
+
+// DisasterBound is a Bound that only a disaster crosses, for a canary that has no stable
+// beside it: 5 times stable's level + 5 points, and at most half-way from the level to 1.
+// With a level of 1% it is 10%, with one of 40% it is 70%.
+func DisasterBound(level float64) float64 { return min(disaster.at(level), halfway(level)) }
+
 // gross is the line of a disaster: 5 * stable + 5 points, and the bound on top if there
 // is one. Where stable has many errors already, for example half of all requests over a
 // median, it is half-way from stable's level to 1. It is never below the margin.
 func (r Rule) gross(level float64) line {
-	l := line{5, 0.05 + r.Bound}
-	if halfway := (1 + level) / 2; l.at(level) > halfway {
-		l.ratio = (halfway - l.points) / level
+	l := disaster
+	l.points += r.Bound
+	if limit := halfway(level); l.at(level) > limit {
+		l.ratio = (limit - l.points) / level
 	}
 	return line{max(l.ratio, r.Ratio), max(l.points, r.Points)}
 }
