@@ -2,30 +2,14 @@ package bench
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"time"
-)
 
-// The lines in a page between which WritePage puts the report.
-const (
-	pageBegin = "<!-- last run: bench -page -->\n"
-	pageEnd   = "<!-- /last run -->\n"
+	"github.com/headgate/headgate/test/bench/page"
 )
 
 // WritePage replaces the report in a page by r.
-func (r *Report) WritePage(file string) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	before, rest, begins := strings.Cut(string(text), pageBegin)
-	_, after, ends := strings.Cut(rest, pageEnd)
-	if !begins || !ends {
-		return fmt.Errorf("%s has no lines %q and %q, between which the report belongs", file, pageBegin, pageEnd)
-	}
-	return os.WriteFile(file, []byte(before+pageBegin+r.markdown()+pageEnd+after), 0o644)
-}
+func (r *Report) WritePage(file string) error { return page.Replace(file, "bench", r.markdown()) }
 
 func (r *Report) markdown() string {
 	var b strings.Builder

@@ -2,9 +2,10 @@ package analysis
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
+
+	"github.com/headgate/headgate/test/bench/page"
 )
 
 // Report is the result of a run; its JSON is for scripts.
@@ -179,22 +180,7 @@ func (r *Report) Text() string {
 	return b.String()
 }
 
-// The lines in a page between which WritePage puts the report.
-const (
-	pageBegin = "<!-- last run: bench-analysis -page -->\n"
-	pageEnd   = "<!-- /last run -->\n"
-)
-
 // WritePage replaces the report in a page by r.
 func (r *Report) WritePage(file string) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	before, rest, begins := strings.Cut(string(text), pageBegin)
-	_, after, ends := strings.Cut(rest, pageEnd)
-	if !begins || !ends {
-		return fmt.Errorf("%s has no lines %q and %q, between which the report belongs", file, pageBegin, pageEnd)
-	}
-	return os.WriteFile(file, []byte(before+pageBegin+r.Text()+pageEnd+after), 0o644)
+	return page.Replace(file, "bench-analysis", r.Text())
 }
