@@ -24,6 +24,21 @@ func (s *service) moreLoad(path string, rate int, d time.Duration) *load.Load {
 	return load.Start(ctx, load.Options{URL: shared.Ingress.URL() + path, Host: s.Host(), Rate: rate})
 }
 
+// isFound waits until the new version is rolled back, and checks that the condition says
+// why and that nobody gets an answer of it any more.
+func (s *service) isFound(within time.Duration, says ...string) {
+	s.Helper()
+	message := s.await(within, reason.AnalysisFailed)
+	for _, text := range says {
+		if !strings.Contains(message, text) {
+			s.Errorf("the condition does not say what was found: %s", message)
+		}
+	}
+	s.Log(message)
+	s.onlyAnswers(s.load, "v1")
+	s.over()
+}
+
 // A burst of errors that hits both versions says nothing about the new one. Any bound on
 // the canary alone would roll it back: a third of its answers are errors.
 func TestAutoPromotesThroughABurst(t *testing.T) {
@@ -48,13 +63,7 @@ func TestAutoFindsOneMorePoint(t *testing.T) {
 	s.moreLoad("/", 80, 8*time.Minute)
 	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", map[string]string{"ERROR_RATE": "0.01"})
-	message := s.await(6*time.Minute, reason.AnalysisFailed)
-	if !strings.Contains(message, "errors: canary ") || !strings.Contains(message, "worse than 1.2 * stable + 0.05 points") {
-		t.Errorf("the condition does not say what was found: %s", message)
-	}
-	t.Log(message)
-	s.onlyAnswers(s.load, "v1")
-	s.over()
+	s.isFound(6*time.Minute, "errors: canary ", "worse than 1.2 * stable + 0.05 points")
 }
 
 // The ingress controller's histogram has bounds at 0.1 and 0.3 s: a version that takes
@@ -64,13 +73,7 @@ func TestAutoFindsASlowVersion(t *testing.T) {
 	s := newService(t, map[string]string{spec.AnnotationSteps: "25%, 2m, 100%", spec.AnnotationAnalysis: "auto"})
 	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", map[string]string{"LATENCY": "200ms"})
-	message := s.await(2*time.Minute, reason.AnalysisFailed)
-	if !strings.Contains(message, "answers slower than 100ms") {
-		t.Errorf("the condition does not say what was found: %s", message)
-	}
-	t.Log(message)
-	s.onlyAnswers(s.load, "v1")
-	s.over()
+	s.isFound(2*time.Minute, "answers slower than 100ms")
 }
 
 // Ten healthy versions in a row, and a canary pod of every other one is deleted: none is
@@ -101,11 +104,5 @@ func TestAutoFindsADisasterAfterASwitch(t *testing.T) {
 	})
 	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", map[string]string{"ERROR_RATE": "0.5"})
-	message := s.await(2*time.Minute, reason.AnalysisFailed)
-	if !strings.Contains(message, "and it has all the traffic: more than") {
-		t.Errorf("the condition does not say what was found: %s", message)
-	}
-	t.Log(message)
-	s.onlyAnswers(s.load, "v1")
-	s.over()
+	s.isFound(2*time.Minute, "and it has all the traffic: more than")
 }
