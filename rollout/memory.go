@@ -7,8 +7,8 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// inMemory says whether s differs from what is stored only in what changes no decision
-// where it is lost: it need not be written. After a restart
+// inMemory says whether the state of d differs from what is stored only in what changes no
+// decision where it is lost: it need not be written. After a restart
 //
 //   - a Pass is measured once more, and the time of a measurement is that of an earlier
 //     one: a new one is due sooner, and one that is older than it was never counts more.

@@ -117,8 +117,8 @@ func TestOwnCountersAreSelectors(t *testing.T) {
 	}
 }
 
-// The five minutes have 20 scrapes, of which the first is the baseline and the last one
-// comes in the last second: 19 intervals, with 360 requests of stable and 40 of the canary.
+// The five minutes have 20 scrapes. The first is the baseline, and the last one comes in
+// the last second. That leaves 19 intervals, with 360 requests of stable and 40 of the canary.
 func TestComparisonsOfIngressNginx(t *testing.T) {
 	tests := map[string]struct {
 		text, canaryErrors string

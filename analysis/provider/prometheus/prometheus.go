@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/api"
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/headgate/headgate/analysis/provider"
 	"github.com/headgate/headgate/rollout"
@@ -103,26 +102,6 @@ func (p *Provider) queryFor(q provider.Question, s rollout.Subject) (string, err
 		return query, err
 	}
 	return confine(query, p.namespaceLabel, s.Namespace)
-}
-
-// CheckSelector says whether a template is a selector of counters and nothing more.
-func (p *Provider) CheckSelector(template string) error {
-	if len(template) > provider.MaxText {
-		return fmt.Errorf("the selector has %d bytes, want at most %d", len(template), provider.MaxText)
-	}
-	text, err := provider.StandIn(template)
-	if err != nil {
-		return err
-	}
-	expr, err := parsePromQL(text)
-	if err != nil {
-		return fmt.Errorf("%s does not parse at %w", template, err)
-	}
-	selector, ok := expr.(*parser.VectorSelector)
-	if !ok || selector.OriginalOffset != 0 || selector.Timestamp != nil || selector.StartOrEnd != 0 {
-		return fmt.Errorf("%s is more than a selector: write the name of a counter and labels, without rate() or sum()", template)
-	}
-	return nil
 }
 
 // Selector fills in the variables of a selector for s, and confines it as a query is.

@@ -35,6 +35,26 @@ func checkQuery(query string) error {
 	return nil
 }
 
+// CheckSelector says whether a template is a selector of counters and nothing more.
+func (p *Provider) CheckSelector(template string) error {
+	if len(template) > provider.MaxText {
+		return fmt.Errorf("the selector has %d bytes, want at most %d", len(template), provider.MaxText)
+	}
+	text, err := provider.StandIn(template)
+	if err != nil {
+		return err
+	}
+	expr, err := parsePromQL(text)
+	if err != nil {
+		return fmt.Errorf("%s does not parse at %w", template, err)
+	}
+	selector, ok := expr.(*parser.VectorSelector)
+	if !ok || selector.OriginalOffset != 0 || selector.Timestamp != nil || selector.StartOrEnd != 0 {
+		return fmt.Errorf("%s is more than a selector: write the name of a counter and labels, without rate() or sum()", template)
+	}
+	return nil
+}
+
 // confine adds label="value" to every selector of a query: x{a="b"} becomes
 // x{a="b",ns="shop"}. A selector that already asks for another value then matches
 // nothing.

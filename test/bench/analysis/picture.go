@@ -8,8 +8,8 @@ import (
 	"github.com/headgate/headgate/analysis/evidence"
 )
 
-// The story of the picture: a service with 100 requests per second, of which the canary has
-// 10%. At minute 5, both versions have a burst of errors for a minute. From minute 10 on, the
+// The story of the picture: a service has 100 requests per second, and the canary gets
+// 10% of them. At minute 5, both versions have a burst of errors for a minute. From minute 10 on, the
 // bad canary fails 1 more request in 100. Until then, both canaries are the same.
 var (
 	pictured = Service{Kind: Burst, Traffic: 100, Base: 0.001}

@@ -30,7 +30,7 @@ const (
 type tally struct {
 	mu       sync.Mutex
 	began    time.Time
-	sizes    map[string]int64    // by import path, of what was expected and not yet seen
+	sizes    map[string]int64    // by import path: packages that are still to be compiled
 	below    map[string]*big.Int // by import path: a bit for the package itself and for each that it needs
 	expected int                 // packages
 	seen     int                 // packages
