@@ -564,6 +564,10 @@ func (k *oracle) wroteStable(p *pass, before, after stableSeen) {
 	if before.Hold != "" && after.Hold == "" {
 		k.released = before.Template
 	}
+	promoted := after.Reason == reason.Promoted && before.message != after.message
+	if promoted && after.Hold != "" && strings.HasPrefix(after.message, "rollout "+after.Hold+":") {
+		k.w.fail("the condition says %q, and the template is still held", after.message)
+	}
 	if after.Reason == reason.BypassFound && before.Reason != after.Reason && k.released == after.Template {
 		k.w.fail("%s went out without a canary, it says, but Headgate released it", after.Template)
 	}

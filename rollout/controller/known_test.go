@@ -112,8 +112,8 @@ func TestATemplateThatWentOutUnseenIsReportedOnce(t *testing.T) {
 	}
 }
 
-// The template is on record before it goes, and the release does not fail because of
-// the record.
+// The template is on record before it goes, the condition tells of it after, and the
+// release does not fail because of the record.
 func TestAReleaseIsOnRecordFirst(t *testing.T) {
 	s := newFixture(t)
 	s.canaryDep = nil
@@ -124,7 +124,7 @@ func TestAReleaseIsOnRecordFirst(t *testing.T) {
 	if err := s.apply(t.Context(), s.snapshot, d); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"patch status of web", "patch web"}
+	want := []string{"patch status of web", "patch web", "patch status of web"}
 	if diff := cmp.Diff(want, s.ledger.writes); diff != "" {
 		t.Errorf("writes (-want +got):\n%s", diff)
 	}

@@ -42,14 +42,16 @@ func (s *snapshot) isNews(d rollout.Decision) bool {
 
 // tellEarly returns the conditions of d for a write that comes before the rest of d is
 // done. A refusal of the rest takes the place of that condition. The event comes once the
-// rest is done. None: they are there, or are to come last. More traffic is told when it
-// is written: before, a person would read of a weight that is not there yet.
+// rest is done. None: they are there, or are to come last. More traffic, and the end of a
+// rollout, are told when they are written: before, a person would read of a weight that
+// is not there yet, or of a promotion while kubectl still refuses to undo it.
 func (r *Reconciler) tellEarly(s *snapshot, d rollout.Decision) []condition {
 	if !s.early || s.told {
 		return nil
 	}
 	conditions := append(s.recordConditions(d), s.forgetState()...)
-	if s.isNews(d) && !d.Routes.Adds(s.Traffic) {
+	ends := d.Hold == rollout.Release && d.Phase == ""
+	if s.isNews(d) && !d.Routes.Adds(s.Traffic) && !ends {
 		s.told = true
 		r.untold.set(client.ObjectKeyFromObject(s.dep), d.Message)
 		conditions = append(conditions, s.outcomeCondition(d))
