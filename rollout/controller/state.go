@@ -62,9 +62,11 @@ func (s *snapshot) observeState() (rollout.State, error) {
 	}
 	state, err := decodeState("annotation "+spec.AnnotationState, s.canaryDep.Annotations[spec.AnnotationState])
 	phase := spec.Phase(s.dep.Annotations[spec.AnnotationPhase])
-	if err == nil && state.Mode == rollout.ModeProgressing && (phase == spec.RolledBack || phase == spec.Promoting) {
+	old := phase == spec.RolledBack || phase == spec.Promoting
+	if err == nil && text == "" && state.Mode == rollout.ModeProgressing && old {
 		// The canary never had this state together with this phase: somebody removed the
-		// condition, and what failed would begin anew.
+		// condition, and what failed would begin anew. If the condition names another canary,
+		// a person deleted that one, and the phase is still that of its time.
 		return rollout.State{}, fmt.Errorf("condition %s is gone, and the phase is %s", spec.ConditionState, phase)
 	}
 	return state, err
