@@ -58,7 +58,7 @@ type Metric struct {
 	Condition Condition // the zero value for a metric with a CEL expression
 
 	builtIn  builtInMetric // nil for a question of the user's and for a comparison
-	compared *comparison   // nil: the metric has a condition
+	compared *comparison   // nil: the metric has a condition, which its number must satisfy
 }
 
 // Check returns the error of Parse, or nil for an empty text, which means that there
@@ -104,7 +104,7 @@ func newAnalysis(plan rollout.AnalysisPlan, metrics []Metric, minRequests *int) 
 			len(metrics), maxMetrics)
 	}
 	if name := comparedTwice(metrics); name != "" {
-		return Analysis{}, fmt.Errorf("metric %q is compared with stable twice: write it once (auto is errors, p99 and p50)", name)
+		return Analysis{}, fmt.Errorf("metric %q is there twice: write it once (auto is errors, p99 and p50)", name)
 	}
 	shareFalseAlarm(metrics)
 	plan.NeedsTraffic = !slices.ContainsFunc(metrics, Metric.ignoresTraffic)
@@ -137,10 +137,10 @@ func comparisonsAmong(metrics []Metric) []Metric {
 func comparedTwice(metrics []Metric) string {
 	seen := map[string]bool{}
 	for _, m := range comparisonsAmong(metrics) {
-		if seen[m.Name] {
-			return m.Name
+		if seen[m.key()] {
+			return m.key()
 		}
-		seen[m.Name] = true
+		seen[m.key()] = true
 	}
 	return ""
 }
@@ -158,17 +158,34 @@ func shareFalseAlarm(metrics []Metric) {
 	}
 }
 
-// newMetric returns a built-in metric with a condition.
-func newMetric(name, condition string) (Metric, error) {
+// newMetric returns a built-in metric with a condition. A rule is for a limit, see limited.
+func newMetric(name, condition string, rule evidence.Rule) (Metric, error) {
 	c, err := ParseCondition(condition)
 	if err != nil {
 		return Metric{}, fmt.Errorf("metric %q: %w", name, err)
 	}
-	m := Metric{Name: name, Condition: c}
-	if m.builtIn, err = builtInNamed(name); err != nil {
+	metric, err := builtInNamed(name)
+	if err != nil {
 		return Metric{}, err
 	}
-	return m, m.builtIn.checkBound(c)
+	if err := metric.checkBound(c); err != nil {
+		return Metric{}, err
+	}
+	if compared, ok := limited(metric, c, rule); ok {
+		return Metric{Name: name, compared: compared}, nil
+	}
+	if rule != (evidence.Rule{}) {
+		return Metric{}, fmt.Errorf("metric %q: options belong to a limit, and %q is none: write for example %s", name, c, limitExample)
+	}
+	return Metric{Name: name, Condition: c, builtIn: metric}, nil
+}
+
+// key tells m from other comparisons: p99 may be compared with stable and have a limit.
+func (m Metric) key() string {
+	if m.compared != nil && m.compared.asked != (Condition{}) {
+		return m.Name + " " + m.compared.asked.String()
+	}
+	return m.Name
 }
 
 // isComparison says that m is judged beside stable, and not by a condition.

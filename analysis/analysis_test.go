@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/headgate/headgate/analysis/evidence"
 	"github.com/headgate/headgate/analysis/provider/prometheus"
 	"github.com/headgate/headgate/rollout"
 )
@@ -25,35 +26,47 @@ func TestParse(t *testing.T) {
 		want Analysis
 	}{
 		"One line names built-in metrics and gets every default": {
-			text: "success-rate >= 99%, p99 <= 500ms",
+			text: "success-rate >= 100%, p99 > 1ms",
 			want: Analysis{
 				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true},
 				MinRequests: 10,
 				Metrics: []Metric{
-					{Name: "success-rate", Condition: condition(t, ">= 99%"), builtIn: successRate{}},
-					{Name: "p99", Condition: condition(t, "<= 500ms"), builtIn: percentile{99}},
+					{Name: "success-rate", Condition: condition(t, ">= 100%"), builtIn: successRate{}},
+					{Name: "p99", Condition: condition(t, "> 1ms"), builtIn: percentile{99}},
+				},
+			},
+		},
+		"A limit is judged by counting": {
+			text: "success-rate >= 99%, p99 < 0.5s: false-alarm 0.1% strict",
+			want: Analysis{
+				Plan: rollout.AnalysisPlan{Interval: 5 * time.Second, NeedsTraffic: true},
+				Metrics: []Metric{
+					{Name: "success-rate", compared: &comparison{asked: condition(t, ">= 99%"),
+						rule: evidence.Rule{Ratio: 1.2, Points: .0005, Bound: .01, FalseAlarm: .01, Metrics: 2}}},
+					{Name: "p99", compared: &comparison{asked: condition(t, "< 0.5s"), quantile: .99, seconds: .5,
+						rule: evidence.Rule{Ratio: 1.2, Points: .0005, Bound: .01, Strict: true, FalseAlarm: .001, Metrics: 2}}},
 				},
 			},
 		},
 		"A line break separates like a comma, and a trailing one is nothing": {
-			text: "\n error-rate<1%\np50 < 0.2s,\n",
+			text: "\n error-rate>1%\np50 > 0.2s,\n",
 			want: Analysis{
 				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true},
 				MinRequests: 10,
 				Metrics: []Metric{
-					{Name: "error-rate", Condition: condition(t, "< 1%"), builtIn: errorRate{}},
-					{Name: "p50", Condition: condition(t, "< 0.2s"), builtIn: percentile{50}},
+					{Name: "error-rate", Condition: condition(t, "> 1%"), builtIn: errorRate{}},
+					{Name: "p50", Condition: condition(t, "> 0.2s"), builtIn: percentile{50}},
 				},
 			},
 		},
 		"The same metric may have two bounds": {
-			text: "p50 > 1ms, p50 < 1s",
+			text: "p50 > 1ms, p50 != 1s",
 			want: Analysis{
 				Plan:        rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true},
 				MinRequests: 10,
 				Metrics: []Metric{
 					{Name: "p50", Condition: condition(t, "> 1ms"), builtIn: percentile{50}},
-					{Name: "p50", Condition: condition(t, "< 1s"), builtIn: percentile{50}},
+					{Name: "p50", Condition: condition(t, "!= 1s"), builtIn: percentile{50}},
 				},
 			},
 		},
@@ -70,7 +83,7 @@ metrics:
   query: max(queue_length{namespace="{{namespace}}"})
   condition: "< 100"
 - name: p95
-  condition: "<= 1s"
+  condition: "> 1ms"
 `,
 			want: Analysis{
 				Plan: rollout.AnalysisPlan{
@@ -79,7 +92,7 @@ metrics:
 				MinRequests: 50,
 				Metrics: []Metric{
 					{Name: "queue", Asked: Asked{Query: `max(queue_length{namespace="{{namespace}}"})`}, Condition: condition(t, "< 100")},
-					{Name: "p95", Condition: condition(t, "<= 1s"), builtIn: percentile{95}},
+					{Name: "p95", Condition: condition(t, "> 1ms"), builtIn: percentile{95}},
 				},
 			},
 		},
@@ -98,10 +111,10 @@ metrics:
 			},
 		},
 		"A minimum of 0 requests is not the default": {
-			text: `{minRequests: 0, metrics: [{name: p99, condition: "<= 1s"}]}`,
+			text: `{minRequests: 0, metrics: [{name: p99, condition: "> 1s"}]}`,
 			want: Analysis{
 				Plan:    rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true},
-				Metrics: []Metric{{Name: "p99", Condition: condition(t, "<= 1s"), builtIn: percentile{99}}},
+				Metrics: []Metric{{Name: "p99", Condition: condition(t, "> 1s"), builtIn: percentile{99}}},
 			},
 		},
 		"A reference": {
@@ -115,7 +128,7 @@ metrics:
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(Condition{}, Metric{}, Asked{}, percentile{})); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(Condition{}, Metric{}, Asked{}, percentile{}, comparison{})); diff != "" {
 				t.Errorf("Parse (-want +got):\n%s", diff)
 			}
 		})
@@ -169,7 +182,8 @@ func TestParseErrors(t *testing.T) {
 			"configmap/other/web",
 			`"other/web" is not the name of a ConfigMap: write for example configmap/web-analysis`,
 		},
-		"a colon in a line":           {"success-rate: >= 99%", "yaml: did not find expected comment or line break: " + doc + quotes},
+		"a colon in a line": {"success-rate: >= 99%", `metric "success-rate": unknown option ">= 99%": ` +
+			"the options are margin, false-alarm, at-most and strict: write for example " + comparisonExample + "; or " + limitExample},
 		"an unknown field":            {"intervall: 30s", `unknown field "intervall": ` + fields},
 		"an unknown field of metrics": {"metrics: [{nam: p99}]", `unknown field "nam": ` + fields},
 		"a field twice": {
@@ -284,7 +298,7 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("Parse(%q) = %+v", text, a)
 		}
 		for _, m := range a.Metrics {
-			if m.Condition == (Condition{}) && m.Asked.cel == nil {
+			if m.Condition == (Condition{}) && m.Asked.cel == nil && m.compared == nil {
 				t.Errorf("Parse(%q): metric %q has no condition", text, m.Name)
 			}
 		}

@@ -116,9 +116,11 @@ func (m percentile) checkBound(c Condition) error {
 	return nil
 }
 
-// query takes the percentage as PromQL's quantile: 50 is 0.5, 99 is 0.99.
+// quantile is the percentage as PromQL has it: 50 is 0.5, 99 is 0.99.
+func (m percentile) quantile() float64 { return float64(m.percent) / 100 }
+
 func (m percentile) query(series sourceSeries, s rollout.Subject) string {
-	return canaryDuration(series, s, fmt.Sprint(float64(m.percent)/100))
+	return canaryDuration(series, s, fmt.Sprint(m.quantile()))
 }
 
 func (percentile) needsTraffic() bool { return true }

@@ -83,9 +83,9 @@ func (j *Judge) beginComparing(s rollout.Subject) (*comparing, error) {
 func (c *comparing) judge(ctx context.Context, m Metric) ([]finding, error) {
 	known, err := c.metric(ctx, m)
 	switch {
-	case errors.Is(err, errNoHistory):
+	case isUnknown(err):
 		c.shown = false
-		return []finding{{rollout.Inconclusive, m.Name + ": not yet known, " + err.Error()}}, nil
+		return []finding{{rollout.Inconclusive, m.key() + ": not yet known, " + err.Error()}}, nil
 	case err != nil || known.Limit == sameLimit:
 		return nil, err
 	}
@@ -102,11 +102,14 @@ func (c *comparing) judge(ctx context.Context, m Metric) ([]finding, error) {
 	v := known.Evidence.Verdict(known.rule(m.compared.rule))
 	c.shown = c.shown && v.Outcome == evidence.Pass
 	c.numbers = append(c.numbers, rollout.Compared{
-		Metric: m.Name, CanaryShare: v.CanaryCounts().Share(), StableShare: v.StableCounts().Share(),
+		Metric: m.key(), CanaryShare: v.CanaryCounts().Share(), StableShare: v.StableCounts().Share(),
 		AgainstEqual:  rollout.Evidence{Is: v.Equal.Evidence, Needs: v.Equal.Threshold},
 		AgainstMargin: rollout.Evidence{Is: v.Margin.Evidence, Needs: v.Margin.Threshold},
 	})
 	found := m.compared.describe(m.Name, known.Limit, v)
+	if v.AtWeight.CanaryRequests == 0 && found.verdict == rollout.Inconclusive {
+		found.text += c.whyNone(v)
+	}
 	if known.Alone != nil && found.verdict != rollout.Fail {
 		found = m.compared.describeAlone(m.Name, known)
 	}
@@ -114,6 +117,18 @@ func (c *comparing) judge(ctx context.Context, m Metric) ([]finding, error) {
 		return []finding{found}, nil
 	}
 	return append(findWrongShare(c.subject, v), found), nil
+}
+
+// whyNone is what may keep requests from the canary, or from the metrics.
+func (c *comparing) whyNone(v evidence.Verdict) string {
+	text := ""
+	if c.subject.Weight == 0 {
+		text = "; " + onlyMatching
+	}
+	if v.AtWeight.StableRequests == 0 {
+		text += "; " + noneInMetrics(c.series)
+	}
+	return text
 }
 
 // ask returns how the counters of m stood at each time of g. limit "": all bounds.
@@ -149,6 +164,11 @@ func (c *comparing) beginAlone(ctx context.Context, m Metric, known *judged) err
 	return nil
 }
 
+func isUnknown(err error) bool {
+	_, is := errors.AsType[unknown](err)
+	return is
+}
+
 // stableOf are the counts of stable in the looks that have any.
 func stableOf(looks []evidence.Look) []evidence.Counts {
 	var counts []evidence.Counts
@@ -168,7 +188,7 @@ const sameLimit = "="
 // says which answers are slow, how many errors are usual, and whether they come in
 // clumps.
 func (c *comparing) metric(ctx context.Context, m Metric) (*judged, error) {
-	if known := c.record.Metrics[m.Name]; known != nil && known.Comparison == m.compared.fingerprint() {
+	if known := c.record.Metrics[m.key()]; known != nil && known.Comparison == m.compared.fingerprint() {
 		return known, nil
 	}
 	answer, before, err := c.past(ctx, m, "")
@@ -180,14 +200,14 @@ func (c *comparing) metric(ctx context.Context, m Metric) (*judged, error) {
 		if begun.Limit, err = m.compared.chooseLimit(answer, before); err != nil {
 			return nil, err
 		}
-		if c.record.limits(m.Name)[begun.Limit] {
+		if m.compared.times > 0 && c.record.limits(m.key())[begun.Limit] {
 			begun.Limit = sameLimit
 		}
 	}
 	looks := m.compared.looks(answer, before, c.series, begun.Limit)
 	begun.Every = looksPerScrape(looks)
 	begun.Evidence.History(begun.rule(m.compared.rule), stableOf(looks))
-	c.record.Metrics[m.Name] = begun
+	c.record.Metrics[m.key()] = begun
 	return begun, nil
 }
 

@@ -126,6 +126,7 @@ func TestErrorsAreCompared(t *testing.T) {
 			traffic{stable: 90, canary: 10, stableShare: .001, badShare: .1}, rollout.Fail, "worse than 1.2 * stable + 0.05 points",
 		},
 		"no request":             {traffic{stable: 90}, rollout.Inconclusive, "no request at this weight"},
+		"no request at all":      {traffic{}, rollout.Inconclusive, "no request at this weight; stable has none in the metrics either"},
 		"too few":                {traffic{stable: 90, canary: 1}, rollout.Inconclusive, "the canary receives 1.1% of the traffic at weight 10%"},
 		"nobody answers":         {traffic{silent: true}, rollout.Error, "Prometheus does not answer: connection refused"},
 		"all the traffic is its": {traffic{stable: 10, canary: 90}, rollout.Inconclusive, "the canary receives 90% of the traffic at weight 10%"},
@@ -228,8 +229,13 @@ func TestParseLine(t *testing.T) {
 		"errors: at-most 1%":         "errors 1.2+0.0005 0.01/1 at most 0.01",
 		"errors: at-most 1% strict":  "errors 1.2+0.0005 0.01/1 at most 0.01 strict",
 		"errors <= 1.2*stable+0.05%": "errors 1.2+0.0005 0.01/1",
-		"errors: margin 20% + 0.05%, p99 <= 1.2 * stable, success-rate >= 99%": "errors 1.2+0.0005 0.01/2, " +
-			"p99 1.2*0.99 1.2+0.0005 0.01/2, success-rate >= 99%",
+		"errors: margin 20% + 0.05%, p99 <= 1.2 * stable, success-rate >= 99%": "errors 1.2+0.0005 0.01/3, " +
+			"p99 1.2*0.99 1.2+0.0005 0.01/3, success-rate 1.2+0.0005 0.01/3 at most 0.01",
+		"error-rate < 0.1%: strict": "error-rate 1.2+0.0005 0.01/1 at most 0.001 strict",
+		"p50 <= 1s":                 "p50 0*0.5 1.2+0.0005 0.01/1 at most 0.5 1s",
+		"p99 <= 500ms, p99":         "p99 0*0.99 1.2+0.0005 0.01/2 at most 0.01 0.5s, p99 1.2*0.99 1.2+0.0005 0.01/2",
+		`{metrics: [{name: success-rate, condition: ">= 99.9%", strict: true, falseAlarm: 0.1%}]}`: "success-rate " +
+			"1.2+0.0005 0.001/1 at most 0.001 strict",
 		`{metrics: [{name: errors, atMost: 1%, strict: true}]}`: "errors 1.2+0.0005 0.01/1 at most 0.01 strict",
 		`{metrics: [{name: errors, margin: 30% + 1%, falseAlarm: 2%}, {name: p50, condition: "<= 1.1 * stable"}]}`: "errors 1.3+0.01 0.02/2, " +
 			"p50 1.1*0.5 1.2+0.0005 0.01/2",
@@ -264,14 +270,20 @@ func TestParseLineErrors(t *testing.T) {
 		"p99 <= 0.9 * stable":                                "0.9 * stable is better than stable",
 		"p99 <= 1.2 * stable + 1%":                           "a percentage is for errors",
 		"success-rate >= 1 * stable":                         `condition ">= 1 * stable"`,
-		"auto, errors":                                       `metric "errors" is compared with stable twice`,
-		"auto, p99 <= 1.2 * stable":                          `metric "p99" is compared with stable twice`,
+		"auto, errors":                                       `metric "errors" is there twice`,
+		"auto, p99 <= 1.2 * stable":                          `metric "p99" is there twice`,
 		`{metrics: [{name: queue, query: up, margin: 20%}]}`: "margin, falseAlarm, atMost and strict belong to",
-		`{metrics: [{name: errors, query: up, condition: "<= 1.2 * stable"}]}`:     "a query cannot be compared with stable",
-		`{metrics: [{name: queue-length, condition: "<= 1.2 * stable"}]}`:          "cannot be compared with stable",
-		`{metrics: [{name: success-rate, margin: 20%, condition: ">= 99%"}]}`:      "margin, falseAlarm, atMost and strict belong to",
-		`{metrics: [{name: errors, margin: "20% and a bit"}]}`:                     "unknown option",
-		`{metrics: [{name: errors, falseAlarm: "1"}]}`:                             "unknown option",
+		`{metrics: [{name: errors, query: up, condition: "<= 1.2 * stable"}]}`: "a query cannot be compared with stable",
+		`{metrics: [{name: queue-length, condition: "<= 1.2 * stable"}]}`:      "cannot be compared with stable",
+		`{metrics: [{name: success-rate, margin: 20%, condition: ">= 99%"}]}`:  "a condition has its limit in itself",
+		"p99 <= 1s: at-most 1%":                                "a condition has its limit in itself",
+		"p99 <= 1.2 * stable: strict":                          "a condition has its limit in itself",
+		"p99 <= 1s, p99 <= 1s":                                 `metric "p99 <= 1s" is there twice`,
+		"success-rate > 100%: strict":                          "options belong to a limit",
+		"errors: strict":                                       "strict belongs to a limit",
+		"success-rate >= 99%: every hour":                      `unknown option "every hour"`,
+		`{metrics: [{name: errors, margin: "20% and a bit"}]}`: "unknown option",
+		`{metrics: [{name: errors, falseAlarm: "1"}]}`:         "unknown option",
 		`{interval: 5s, metrics: [{name: p99, margin: 20% + 0.05%, cel: "true"}]}`: "margin, falseAlarm, atMost and strict belong to",
 		`{metrics: [{name: tasks, total: 'a{t="{{track}}"}'}]}`:                    "want total, and good or bad",
 		`{metrics: [{name: tasks, good: 'a{t="{{track}}"}'}]}`:                     "want total, and good or bad",
@@ -279,7 +291,7 @@ func TestParseLineErrors(t *testing.T) {
 		`{metrics: [{name: tasks, total: a, good: b, condition: "> 1"}]}`:          "total belongs to good or bad",
 		`{metrics: [{name: errors, total: a, good: b}]}`:                           "that of a built-in comparison",
 		`{metrics: [{name: tasks, total: a, good: b, margin: "1"}]}`:               "unknown option",
-		`{endWaits: true, metrics: [{name: p99, condition: "<= 500ms"}]}`:          "endWaits is for comparisons",
+		`{endWaits: true, metrics: [{name: p99, condition: "> 500ms"}]}`:           "endWaits is for comparisons",
 	} {
 		t.Run(text, func(t *testing.T) {
 			if _, err := Parse(text); err == nil || !strings.Contains(err.Error(), want) {
@@ -359,8 +371,11 @@ func TestCanaryWithAllTheTraffic(t *testing.T) {
 		"a little worse":        {"errors", .04, rollout.Pass, "and it has all the traffic: less than 10."},
 		"a disaster":            {"errors", .5, rollout.Fail, "more than 10."},
 		"over a strict limit":   {"errors: at-most 2% strict", .04, rollout.Fail, "more than 2%"},
-		"as slow as stable was": {"p50", .4, rollout.Pass, "less than 69.8"},
-		"much slower":           {"p50", .99, rollout.Fail, "more than 69.8"},
+		"over the user's limit": {"success-rate >= 98%", .04, rollout.Fail, "success-rate 95.8%, want >= 98%: canary 4.2% errors of 3,500, " +
+			"and it has all the traffic: more than 2%"},
+		"a limit that stable did not keep": {"success-rate >= 99.5%", .04, rollout.Pass, "less than 10."},
+		"as slow as stable was":            {"p50", .4, rollout.Pass, "less than 69.8"},
+		"much slower":                      {"p50", .99, rollout.Fail, "more than 69.8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &traffic{stable: 100, canary: 100, stableShare: .01, badShare: tt.bad, slowStable: .4, slowCanary: tt.bad, stableEnds: true}
@@ -427,6 +442,48 @@ func TestAtMost(t *testing.T) {
 		},
 	}
 	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m, after := watch(t, &tt.f, tt.text, 3*time.Minute)
+			if m.Verdict != tt.want || !strings.Contains(m.Message, tt.says) {
+				t.Errorf("after %s %s: %s; want %s: %s", after, m.Verdict, m.Message, tt.want, tt.says)
+			}
+		})
+	}
+}
+
+// A condition on a built-in metric that sets a limit is judged by counting, beside stable.
+func TestLimits(t *testing.T) {
+	for name, tt := range map[string]struct {
+		text string
+		f    traffic
+		want rollout.Verdict
+		says string
+	}{
+		"within": {
+			"success-rate >= 99%", traffic{stable: 90, canary: 10, stableShare: .001, badShare: .001}, rollout.Pass,
+			"success-rate 100%, want >= 99%: canary 0% errors of",
+		},
+		"over": {
+			"success-rate >= 99%", traffic{stable: 90, canary: 10, stableShare: .001, badShare: .05}, rollout.Fail,
+			"more than 1%, and worse than stable; a healthy version would show this less than once in 100 rollouts",
+		},
+		"a burst that hits both": {
+			"error-rate < 1%", traffic{stable: 90, canary: 10, stableShare: .2, badShare: .2}, rollout.Inconclusive, "stable is unhealthy as well",
+		},
+		"slow": {
+			"p99 <= 300ms", traffic{stable: 90, canary: 10, slowStable: .001, slowCanary: .2}, rollout.Fail,
+			"p99, want <= 300ms: canary 2",
+		},
+		"fast, and stable had no request before": {
+			"p99 <= 300ms", traffic{stable: 0, canary: 10, slowCanary: .001}, rollout.Inconclusive, "the canary receives 100% of the traffic",
+		},
+		"a limit beyond the histogram": {
+			"p99 <= 6s", traffic{stable: 90, canary: 10}, rollout.Inconclusive, "p99 <= 6s: not yet known, the histogram",
+		},
+		"a limit beside a comparison": {
+			"p99 <= 300ms, p99", traffic{stable: 90, canary: 10, slowStable: .001, slowCanary: .001}, rollout.Pass, "; p99: canary",
+		},
+	} {
 		t.Run(name, func(t *testing.T) {
 			m, after := watch(t, &tt.f, tt.text, 3*time.Minute)
 			if m.Verdict != tt.want || !strings.Contains(m.Message, tt.says) {

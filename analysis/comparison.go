@@ -35,6 +35,11 @@ type comparison struct {
 	// A quantile of 0 counts answers with 5xx.
 	quantile, times float64
 
+	// asked is a limit of the user's, ">= 99%" of success-rate, and seconds that of a
+	// percentile. It takes the place of times. The zero values: there is none.
+	asked   Condition
+	seconds float64
+
 	own *ownCounters // nil: the counters of the ingress controller
 
 	rule evidence.Rule
@@ -53,6 +58,9 @@ func (c comparison) fingerprint() string {
 	}
 	if c.own != nil {
 		text += fmt.Sprintf(" %+v", *c.own)
+	}
+	if c.seconds > 0 {
+		text += fmt.Sprintf(" %gs", c.seconds)
 	}
 	return text
 }
@@ -106,14 +114,47 @@ func (c comparison) looks(answer []provider.Series, g grid, series sourceSeries,
 	return looks
 }
 
-var errNoHistory = errors.New("stable has too few requests in the metrics to tell which answers are slow")
+// unknown is why it is not known yet which answers are slow.
+type unknown string
 
-// chooseLimit returns the label of the first bound of stable's histogram at or above
-// times * its quantile. Between two bounds nothing is known.
+func (u unknown) Error() string { return string(u) }
+
+// chooseLimit returns the label of a bound of the histogram: an answer above it is slow.
+func (c comparison) chooseLimit(answer []provider.Series, g grid) (string, error) {
+	if c.seconds > 0 {
+		return c.boundAbove(answer)
+	}
+	return c.boundOfStable(answer, g)
+}
+
+// boundAbove returns the label of the first bound at or above the limit that the user set.
+// Between two bounds nothing is known.
+func (c comparison) boundAbove(answer []provider.Series) (string, error) {
+	last, label, above := 0.0, "", math.Inf(1)
+	for _, s := range answer {
+		bound, err := strconv.ParseFloat(s.Labels["le"], 64)
+		if err != nil || math.IsInf(bound, 1) {
+			continue
+		}
+		if last = max(last, bound); bound >= c.seconds && bound < above {
+			above, label = bound, s.Labels["le"]
+		}
+	}
+	switch {
+	case last == 0:
+		return "", unknown("no request is in the metrics")
+	case label == "":
+		return "", unknown(fmt.Sprintf("the histogram of the ingress controller ends at %gs: ask for a limit within it", last))
+	}
+	return label, nil
+}
+
+// boundOfStable returns the label of the first bound of stable's histogram at or above
+// times * its quantile.
 //
 // Example: 1.2 * p99, bounds 0.1, 0.3, 1.2, +Inf; 99% of the answers took at most 0.3 s,
 // and fewer at most 0.1 s. 1.2 * 0.3 = 0.36, so the limit is 1.2.
-func (c comparison) chooseLimit(answer []provider.Series, g grid) (string, error) {
+func (c comparison) boundOfStable(answer []provider.Series, g grid) (string, error) {
 	totals, labels := map[float64]int64{}, map[float64]string{}
 	for _, s := range answer {
 		bound, err := strconv.ParseFloat(s.Labels["le"], 64)
@@ -129,7 +170,7 @@ func (c comparison) chooseLimit(answer []provider.Series, g grid) (string, error
 	}
 	all := totals[math.Inf(1)]
 	if all < minHistory {
-		return "", errNoHistory
+		return "", unknown("stable has too few requests in the metrics to tell which answers are slow")
 	}
 	bounds := slices.Sorted(maps.Keys(labels))
 	at := slices.IndexFunc(bounds, func(b float64) bool { return float64(totals[b]) >= c.quantile*float64(all) })
@@ -153,17 +194,34 @@ func (c comparison) chooseLimit(answer []provider.Series, g grid) (string, error
 func (c comparison) describeAlone(name string, known *judged) finding {
 	v := known.Alone.Evidence.Verdict(known.Alone.rule(known.rule(c.rule)))
 	canary := v.CanaryCounts()
-	text := fmt.Sprintf("%s: canary %s %s of %s, and it has all the traffic", name, percent(canary.Share()), c.what(known.Limit),
-		thousands(canary.Requests))
+	text := fmt.Sprintf("%s: canary %s %s of %s, and it has all the traffic", c.title(name, canary), percent(canary.Share()),
+		c.what(known.Limit), thousands(canary.Requests))
 	limit := percent(known.Alone.Bound)
 	switch v.Outcome {
 	case evidence.Fail:
-		return finding{rollout.Fail, text + ": more than " + limit + ", which is far more than stable had before"}
+		return finding{rollout.Fail, text + ": more than " + limit + c.worseThanBefore(known.Alone.Bound)}
 	case evidence.Pass, evidence.Cleared:
 		return finding{rollout.Pass, text + ": less than " + limit}
 	case evidence.Undecided, evidence.StableUnhealthy:
 	}
 	return finding{rollout.Inconclusive, text + ": not yet known whether that is less than " + limit}
+}
+
+// worseThanBefore says what a line of a disaster means. The limit of the user's is no such
+// line.
+func (c comparison) worseThanBefore(bound float64) string {
+	if bound == c.rule.Bound {
+		return ""
+	}
+	return ", which is far more than stable had before"
+}
+
+// title begins a message about the metric.
+func (c comparison) title(name string, canary evidence.Counts) string {
+	if c.asked == (Condition{}) {
+		return name
+	}
+	return c.describeLimit(name, canary.Share(), canary.Requests)
 }
 
 // what is counted, in plural.
@@ -182,7 +240,7 @@ func (c comparison) what(limit string) string {
 func (c comparison) describe(name, limit string, v evidence.Verdict) finding {
 	what := c.what(limit)
 	stable, canary := v.StableCounts(), v.CanaryCounts()
-	text := fmt.Sprintf("%s: canary %s %s of %s, stable %s of %s", name, percent(canary.Share()), what,
+	text := fmt.Sprintf("%s: canary %s %s of %s, stable %s of %s", c.title(name, canary), percent(canary.Share()), what,
 		thousands(canary.Requests), percent(stable.Share()), thousands(stable.Requests))
 	return finding{c.verdictOf(v), text + c.because(v)}
 }

@@ -154,6 +154,8 @@ func TestChooseLimit(t *testing.T) {
 		"exactly at p99":           {comparison{quantile: .99, times: 1}, buckets, "0.3"},
 		"above every bound":        {comparison{quantile: .99, times: 5}, buckets, "5.0"},
 		"most are in the last one": {comparison{quantile: .99, times: 1.2}, slow, "1.2"},
+		"a limit between bounds":   {comparison{quantile: .99, seconds: .5}, buckets, "1.2"},
+		"a limit that is a bound":  {comparison{quantile: .99, seconds: 5}, buckets, "5.0"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -166,5 +168,11 @@ func TestChooseLimit(t *testing.T) {
 	few := []provider.Series{bucket("1.2", "0 99"), bucket("+Inf", "0 99")}
 	if limit, err := (comparison{quantile: .99, times: 1.2}).chooseLimit(few, g); err == nil {
 		t.Errorf("99 requests are enough for %q", limit)
+	}
+	for want, series := range map[string][]provider.Series{"the histogram of the ingress controller ends at 5s": buckets, "no request": nil} {
+		_, err := comparison{quantile: .99, seconds: 6}.chooseLimit(series, g)
+		if err == nil || !isUnknown(err) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }

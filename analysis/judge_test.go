@@ -197,7 +197,7 @@ func TestMeasureWithoutSettings(t *testing.T) {
 	}{
 		"no Prometheus": {New(nil, nil, Options{Source: Traefik}), "p99 <= 1s",
 			"no Prometheus is configured: set HEADGATE_PROMETHEUS_ADDRESS"},
-		"no source for a built-in metric": {New(prom, nil, Options{}), "p99 <= 1s",
+		"no source for a built-in metric": {New(prom, nil, Options{}), "p99 > 1s",
 			`metric "p99": no metrics source is configured: set HEADGATE_METRICS_SOURCE to ingress-nginx or traefik`},
 		"no source for a minimum": {New(prom, nil, Options{}), `{minRequests: 5, metrics: [{name: up, query: up, condition: "> 0"}]}`,
 			"minRequests: no metrics source is configured: set HEADGATE_METRICS_SOURCE to ingress-nginx or traefik"},
@@ -227,23 +227,23 @@ func TestMeasureAsksExactly(t *testing.T) {
 		want    []string
 	}{
 		"a built-in metric, the requests and the share": {
-			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", weight: 10, window: s.Window,
+			options: Options{Source: IngressNginx}, text: "success-rate >= 100%", weight: 10, window: s.Window,
 			want: []string{successRate{}.query(series, s), canaryRequests(series, s), stableOnlyRequests(series, s)},
 		},
 		"no share without a weight: nobody may be sending the header": {
-			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", matched: true, window: s.Window,
+			options: Options{Source: IngressNginx}, text: "success-rate >= 100%", matched: true, window: s.Window,
 			want: []string{successRate{}.query(series, s), canaryRequests(series, s)},
 		},
 		"the share again, once there is a weight besides the header": {
-			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", weight: 10, matched: true, window: s.Window,
+			options: Options{Source: IngressNginx}, text: "success-rate >= 100%", weight: 10, matched: true, window: s.Window,
 			want: []string{successRate{}.query(series, s), canaryRequests(series, s), stableOnlyRequests(series, s)},
 		},
 		"nothing of the router's while no request can come": {
-			options: Options{Source: IngressNginx}, text: "success-rate >= 99%", window: s.Window,
+			options: Options{Source: IngressNginx}, text: "success-rate >= 100%", window: s.Window,
 		},
 		"a user's query alone while no request can come": {
 			options: Options{Source: IngressNginx}, window: s.Window,
-			text: `{minRequests: 50, metrics: [{name: p99, condition: "<= 1s"}, {name: up, query: "up", condition: "> 0"}]}`,
+			text: `{minRequests: 50, metrics: [{name: p99, condition: "> 1s"}, {name: up, query: "up", condition: "> 0"}]}`,
 			want: []string{"up"},
 		},
 		"a user's query and the share": {
@@ -274,7 +274,7 @@ func TestMeasureAsksExactly(t *testing.T) {
 }
 
 func TestMeasureBeforeThereIsTraffic(t *testing.T) {
-	const mixed = `{metrics: [{name: success-rate, condition: ">= 99%"}, {name: idle, query: "idle", condition: "> 20%"}]}`
+	const mixed = `{metrics: [{name: success-rate, condition: ">= 100%"}, {name: idle, query: "idle", condition: "> 20%"}]}`
 	few := "too few requests: the canary received 0 in 1m30s, want >= 10; at weight 0%, only requests that match its header or cookie reach it"
 	tests := map[string]struct {
 		text    string
@@ -316,7 +316,7 @@ func TestMeasureAsksFourAtATime(t *testing.T) {
 	prometheus := newBarrier(maxConcurrent)
 	s := httptest.NewServer(prometheus)
 	t.Cleanup(s.Close)
-	text := strings.Repeat("p99 <= 1s,", 10)
+	text := strings.Repeat("p99 > 1s,", 10)
 	measure(t, New(prometheusAt(t, s.URL, 10*time.Second, ""), nil, Options{Source: Traefik}), text, subject())
 	if prometheus.most != maxConcurrent || prometheus.all != 12 {
 		t.Errorf("%d of %d queries ran at once, want %d of 12", prometheus.most, prometheus.all, maxConcurrent)
@@ -359,8 +359,8 @@ func TestPlan(t *testing.T) {
 		want          *rollout.AnalysisPlan
 	}{
 		"no analysis":           {text: " "},
-		"a line":                {text: lineExample, want: &rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true}},
-		"a line in a ConfigMap": {text: "configmap/line", want: &rollout.AnalysisPlan{Interval: 30 * time.Second, NeedsTraffic: true}},
+		"a line":                {text: lineExample, want: &rollout.AnalysisPlan{Interval: 5 * time.Second, NeedsTraffic: true}},
+		"a line in a ConfigMap": {text: "configmap/line", want: &rollout.AnalysisPlan{Interval: 5 * time.Second, NeedsTraffic: true}},
 		"YAML in a ConfigMap": {
 			text: "configmap/yaml",
 			want: &rollout.AnalysisPlan{Interval: time.Minute, FailureLimit: 2, NeedsTraffic: true},

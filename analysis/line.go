@@ -2,7 +2,6 @@ package analysis
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -20,11 +19,14 @@ const (
 	latencyName = "latency"
 )
 
-const comparisonExample = "errors: margin 20% + 0.05%, p99 <= 1.2 * stable"
+const (
+	comparisonExample = "errors: margin 20% + 0.05%, p99 <= 1.2 * stable"
+	limitExample      = "success-rate >= 99%: false-alarm 0.1% strict"
+)
 
-// beginsOptions is a comparison with options, the only thing with a colon that a line may
+// beginsOptions is a metric with options, the only thing with a colon that a line may
 // have.
-var beginsOptions = regexp.MustCompile(`(?m)(^|,)\s*(auto|errors|latency|p[0-9]+)\s*:`)
+var beginsOptions = regexp.MustCompile(`(?m)(^|,)\s*(auto|errors|latency|success-rate|error-rate|p[0-9]+)\s*([<>][^,:\n]*)?:`)
 
 // isLine says whether text is a line of conditions and comparisons, and not YAML.
 func isLine(text string) bool {
@@ -34,7 +36,8 @@ func isLine(text string) bool {
 // parseLine reads conditions and comparisons, separated by commas or line breaks:
 //
 //	line       = item { ("," | line break) item }
-//	item       = comparison [ ":" { option } ] | name relative | name condition
+//	item       = comparison [ ":" { option } ] | name relative [ ":" { option } ] |
+//	             name condition [ ":" { option } ]
 //	comparison = "auto" | "errors" | "latency" | percentile
 //	relative   = ("<" | "<=") number "*" "stable" [ "+" percentage ]
 //	option     = "margin" percentage [ "+" percentage ] | "false-alarm" percentage |
@@ -55,24 +58,40 @@ func parseLine(text string) (Analysis, error) {
 }
 
 func parseItem(item string) ([]Metric, error) {
-	if name, options, _ := strings.Cut(item, ":"); namesComparison(strings.TrimSpace(name)) {
-		rule, err := parseOptions(options)
-		if err != nil {
-			return nil, fmt.Errorf("metric %q: %w", strings.TrimSpace(name), err)
-		}
-		return comparisons(strings.TrimSpace(name), rule), nil
+	asked, options, _ := strings.Cut(item, ":")
+	name := strings.TrimSpace(asked)
+	at := strings.IndexAny(asked, "<>=!")
+	if at >= 0 {
+		name = strings.TrimSpace(asked[:at])
 	}
-	at := strings.IndexAny(item, "<>=!")
-	if at < 0 {
+	rule, err := parseOptions(options)
+	if err != nil {
+		return nil, fmt.Errorf("metric %q: %w", name, err)
+	}
+	switch {
+	case at < 0 && namesComparison(name):
+		if rule.Strict && rule.Bound == 0 {
+			return nil, fmt.Errorf("metric %q: strict belongs to a limit: write for example errors: at-most 1%% strict", name)
+		}
+		return comparisons(name, rule), nil
+	case at < 0:
 		return nil, fmt.Errorf("%q has no condition: write for example %s; or %s", item, lineExample, autoName)
 	}
-	name, condition := strings.TrimSpace(item[:at]), item[at:]
-	if strings.Contains(condition, "stable") {
-		m, err := parseRelative(name, condition)
-		return []Metric{m}, err
-	}
-	m, err := newMetric(name, condition)
+	m, err := parseCondition(name, asked[at:], rule)
 	return []Metric{m}, err
+}
+
+// parseCondition reads a condition with options. One on stable has its margin in itself,
+// and a limit has no other.
+func parseCondition(name, condition string, rule evidence.Rule) (Metric, error) {
+	relative := strings.Contains(condition, "stable")
+	switch {
+	case rule.Ratio > 0, rule.Bound > 0, relative && rule.Strict:
+		return Metric{}, fmt.Errorf("metric %q: a condition has its limit in itself: write for example %s", name, limitExample)
+	case relative:
+		return parseRelative(name, condition, rule)
+	}
+	return newMetric(name, condition, rule)
 }
 
 func namesComparison(name string) bool {
@@ -84,7 +103,7 @@ func namesComparison(name string) bool {
 func quantileOf(name string) (quantile float64, ok bool) {
 	for _, m := range knownMetrics {
 		if p, is := m.(percentile); is && p.name() == name {
-			return float64(p.percent) / 100, true
+			return p.quantile(), true
 		}
 	}
 	return 0, false
@@ -113,7 +132,7 @@ var relativeSyntax = regexp.MustCompile(`^<=?\s*([0-9]+(?:\.[0-9]+)?)\s*\*\s*sta
 
 // parseRelative reads "<= 1.2 * stable" of a percentile, and "<= 1.2 * stable + 0.05%" of
 // errors.
-func parseRelative(name, condition string) (Metric, error) {
+func parseRelative(name, condition string, rule evidence.Rule) (Metric, error) {
 	parts := relativeSyntax.FindStringSubmatch(strings.TrimSpace(condition))
 	if parts == nil {
 		return Metric{}, fmt.Errorf("metric %q: condition %q: write for example %s", name, strings.TrimSpace(condition), comparisonExample)
@@ -127,12 +146,12 @@ func parseRelative(name, condition string) (Metric, error) {
 		if parts[2] != "" {
 			return Metric{}, fmt.Errorf("metric %q: a percentage is for errors: write for example %s <= 1.2 * stable", name, name)
 		}
-		return Metric{Name: name, compared: &comparison{quantile: quantile, times: times}}, nil
+		return Metric{Name: name, compared: &comparison{quantile: quantile, times: times, rule: rule}}, nil
 	}
 	if name != errorsName && name != (errorRate{}).name() {
 		return Metric{}, fmt.Errorf("metric %q cannot be compared with stable: write for example %s", name, comparisonExample)
 	}
-	rule := evidence.Rule{Ratio: times, Points: share}
+	rule.Ratio, rule.Points = times, share
 	return Metric{Name: errorsName, compared: &comparison{rule: rule}}, rule.Check()
 }
 
@@ -148,8 +167,8 @@ func parseOptions(text string) (evidence.Rule, error) {
 	for text = strings.TrimSpace(text); text != ""; {
 		parts := optionSyntax.FindStringSubmatch(text)
 		if parts == nil {
-			return rule, fmt.Errorf("unknown option %q: the options are margin, false-alarm, at-most and strict: write for example %s",
-				text, comparisonExample)
+			return rule, fmt.Errorf("unknown option %q: the options are margin, false-alarm, at-most and strict: write for example %s; or %s",
+				text, comparisonExample, limitExample)
 		}
 		text = text[len(parts[0]):]
 		name := parts[1] + parts[4] + parts[6]
@@ -169,9 +188,6 @@ func parseOptions(text string) (evidence.Rule, error) {
 		case "strict":
 			rule.Strict = true
 		}
-	}
-	if rule.Strict && rule.Bound == 0 {
-		return rule, errors.New("strict belongs to at-most: write for example errors: at-most 1% strict")
 	}
 	return rule, rule.Check()
 }

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/headgate/headgate/analysis/evidence"
@@ -34,12 +35,13 @@ type alone struct {
 	Evidence evidence.Evidence `json:"evidence"`
 }
 
-// newAlone fixes the line by what stable did until now.
+// newAlone fixes the line by what stable did until now. The user's own limit is the line
+// if stable kept it.
 func newAlone(r evidence.Rule, stable []evidence.Counts) *alone {
 	var before evidence.Evidence
 	before.History(r, stable)
 	a := &alone{Bound: evidence.DisasterBound(before.Verdict(r).Level), Evidence: before}
-	if r.Strict {
+	if r.Strict || r.Bound > 0 && before.Verdict(r).Level <= r.Bound { // stable kept the limit
 		a.Bound = r.Bound
 	}
 	return a
@@ -123,11 +125,12 @@ func (r *record) beginWeight(since time.Time) {
 	}
 }
 
-// limits are those that other metrics than name have.
-func (r *record) limits(name string) map[string]bool {
+// limits are those that other metrics than key have that are compared with stable. A metric
+// with a limit of the user's has a condition in its key.
+func (r *record) limits(key string) map[string]bool {
 	taken := map[string]bool{}
 	for other, m := range r.Metrics {
-		if other != name {
+		if other != key && !strings.Contains(other, " ") {
 			taken[m.Limit] = true
 		}
 	}

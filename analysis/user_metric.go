@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/headgate/headgate/analysis/evidence"
 	"github.com/headgate/headgate/analysis/expression"
 	"github.com/headgate/headgate/analysis/provider"
 	"github.com/headgate/headgate/rollout"
@@ -46,23 +47,20 @@ func (m Metric) question() provider.Question {
 
 // parse returns the metric that the user wrote, or the several that its name stands for.
 func (d documentMetric) parse() ([]Metric, error) {
-	bare := documentMetric{Name: d.Name, Margin: d.Margin, FalseAlarm: d.FalseAlarm, AtMost: d.AtMost, Strict: d.Strict}
+	bare := documentMetric{
+		Name: d.Name, Condition: d.Condition, Margin: d.Margin, FalseAlarm: d.FalseAlarm, AtMost: d.AtMost, Strict: d.Strict,
+	}
 	switch {
 	case d.Total != "" || d.Good != "" || d.Bad != "":
 		m, err := d.comparesOwn()
 		return []Metric{m}, err
-	case d == bare && namesComparison(d.Name):
-		return parseItem(d.Name + ": " + d.options())
+	case d == bare && (namesComparison(d.Name) || d.Condition != ""):
+		return parseItem(d.Name + d.Condition + ": " + d.options())
 	case d.options() != "":
-		return nil, fmt.Errorf("metric %q: margin, falseAlarm, atMost and strict belong to auto, errors, latency "+
-			"or a percentile without a condition: "+
-			"write for example %s", d.Name, `{name: errors, margin: 20% + 0.05%}`)
+		return nil, fmt.Errorf("metric %q: margin, falseAlarm, atMost and strict belong to auto, errors, latency, success-rate, error-rate "+
+			"or a percentile: write for example %s", d.Name, `{name: errors, margin: 20% + 0.05%}`)
 	case strings.Contains(d.Condition, "stable"):
-		bare.Condition = d.Condition
-		if d != bare {
-			return nil, fmt.Errorf("metric %q: a query cannot be compared with stable: write a query that compares", d.Name)
-		}
-		return parseItem(d.Name + d.Condition)
+		return nil, fmt.Errorf("metric %q: a query cannot be compared with stable: write a query that compares", d.Name)
 	}
 	m, err := d.parseOne()
 	return []Metric{m}, err
@@ -88,7 +86,7 @@ func (d documentMetric) parseOne() (Metric, error) {
 		Method: d.Method, Body: d.Body, Reduce: provider.Reduce(d.Reduce),
 	}
 	if asked == (Asked{}) && d.Value == "" && d.CEL == "" {
-		return newMetric(d.Name, d.Condition)
+		return newMetric(d.Name, d.Condition, evidence.Rule{})
 	}
 	if asked.Provider == "" && asked.Query == "" && asked.Path == "" {
 		return Metric{}, fmt.Errorf("metric %q: method, body, reduce, value and cel belong to a query or a path: write for example %s",

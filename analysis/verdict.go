@@ -110,15 +110,25 @@ func findTooFewRequests(minimum int, s rollout.Subject, src Source, got answers)
 	text := fmt.Sprintf("too few requests: the canary received %.0f in %s, want >= %d",
 		math.Floor(received), promDuration(s.Window), minimum)
 	if s.Weight == 0 {
-		text += "; at weight 0%, only requests that match its header or cookie reach it"
+		text += "; " + onlyMatching
 	}
 	if got.neitherReceived() {
-		text += "; stable has none in the metrics either"
-		if series, known := src.series(); known && series.leftOut() != "" {
-			text += ": " + series.leftOut()
-		}
+		series, _ := src.series()
+		text += "; " + noneInMetrics(series)
 	}
 	return []finding{{rollout.Inconclusive, text}}
+}
+
+const onlyMatching = "at weight 0%, only requests that match its header or cookie reach it"
+
+// noneInMetrics says that stable has no request either, and which the source leaves out.
+// series may be nil.
+func noneInMetrics(series sourceSeries) string {
+	text := "stable has none in the metrics either"
+	if series != nil && series.leftOut() != "" {
+		text += ": " + series.leftOut()
+	}
+	return text
 }
 
 // total is 0 where there are no samples: in PromQL, a sum over no series is empty.

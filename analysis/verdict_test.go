@@ -15,6 +15,30 @@ import (
 
 func has(samples ...float64) reading { return reading{samples: samples} }
 
+// inWindow is text with every limit judged by its window, as those conditions are that
+// set no limit.
+func inWindow(t *testing.T, text string) Analysis {
+	t.Helper()
+	a, err := Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range a.Metrics {
+		if m.compared == nil {
+			continue
+		}
+		metric, err := builtInNamed(m.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Metrics[i] = Metric{Name: m.Name, Condition: m.compared.asked, builtIn: metric}
+		if !strings.Contains(text, "minRequests") {
+			a.MinRequests = DefaultMinRequests
+		}
+	}
+	return a
+}
+
 func TestAssess(t *testing.T) {
 	const (
 		rate   = "success-rate >= 99%"
@@ -183,10 +207,7 @@ func TestAssess(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			a, err := Parse(tt.text)
-			if err != nil {
-				t.Fatal(err)
-			}
+			a := inWindow(t, tt.text)
 			s := subject()
 			if tt.weight != 0 {
 				s.Weight = max(tt.weight, 0)

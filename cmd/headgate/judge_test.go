@@ -17,7 +17,7 @@ func TestNoAnalysisIsNil(t *testing.T) {
 		t.Errorf("with a text that does not parse: %v, %v", got, err)
 	}
 	got, err := j.Resolve(t.Context(), "shop", "p99 <= 500ms")
-	if err != nil || got == nil || got.Plan().Interval != 30*time.Second {
+	if err != nil || got == nil || got.Plan().Interval != 5*time.Second {
 		t.Errorf("with a condition: %v, %v", got, err)
 	}
 }

@@ -136,7 +136,7 @@ func (s *service) tell(command string, want reason.Reason) reason.Reason {
 func TestAnnotationsEditedInTheMiddle(t *testing.T) {
 	t.Parallel()
 	const (
-		patient = "{interval: 3s, minRequests: 1000000, metrics: [{name: success-rate, condition: '>= 99%'}]}"
+		patient = "{interval: 3s, minRequests: 1000000, metrics: [{name: success-rate, condition: '>= 100%'}]}"
 		gloomy  = "{interval: 3s, metrics: [{name: mood, query: 'vector(0)', condition: '>= 1'}]}"
 	)
 	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, 1s, 100%", spec.AnnotationAnalysis: patient})

@@ -42,7 +42,7 @@ func TestBadVersionIsRolledBack(t *testing.T) {
 	s.ship("v2", map[string]string{"ERROR_RATE": "0.2"})
 	message := s.await(2*time.Minute, reason.AnalysisFailed)
 	s.onlyAnswers(s.load, "v1") // the verdict is not told before the traffic is taken away
-	if !strings.Contains(message, "success-rate") || !strings.Contains(message, "want >= 99%") {
+	if !strings.Contains(message, "success-rate") || !strings.Contains(message, "want >= 100%") {
 		t.Errorf("the condition does not say what was measured: %s", message)
 	}
 	canary := s.canary()

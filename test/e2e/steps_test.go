@@ -114,7 +114,7 @@ func TestStartingStep(t *testing.T) {
 	t.Parallel()
 	s := newService(t, map[string]string{
 		spec.AnnotationSteps:    "25%, 5s, 50%, 5s, 75%",
-		spec.AnnotationAnalysis: "{interval: 3s, startingStep: 2, metrics: [{name: success-rate, condition: '>= 99%'}]}",
+		spec.AnnotationAnalysis: "{interval: 3s, startingStep: 2, metrics: [{name: success-rate, condition: '>= 100%'}]}",
 	})
 	s.await(20*time.Second, reason.Ready)
 	s.ship("v2", map[string]string{"ERROR_RATE": "0.3", "STARTUP_DELAY": "2s"})

@@ -129,7 +129,16 @@ func TestComparisonsOfIngressNginx(t *testing.T) {
 		"errors of a bad canary":     {"errors", "_x20 0+8x20", rollout.Fail, "errors: canary 16.67% errors of 912, stable 0% of 6,840: worse"},
 		"a warm-up of four scrapes":  {"errors", "_x20 0+1x20", rollout.Fail, "errors: canary 2.44% errors of 779, stable 0% of 6,840: worse"},
 		"its first error, late":      {"errors", "_x38 1 1 1", rollout.Pass, "errors: canary 0.13% errors of 761, stable 0% of 6,840"},
-		"the latency":                {"p99 <= 1.2 * stable", "_x41", rollout.Pass, "p99: canary 0% answers slower than 500ms of 760"},
+		"a limit that is kept": {
+			"success-rate >= 99%", "_x41", rollout.Pass, "success-rate 100%, want >= 99%: canary 0% errors of 760, stable 0% of 6,840: nothing",
+		},
+		"a limit that is broken": {
+			"success-rate >= 99%", "_x20 0+8x20", rollout.Fail, "success-rate 83.33%, want >= 99%: canary 16.67% errors of 912, stable 0% of 6,840: more",
+		},
+		"a limit between two bounds": {
+			"p99 <= 400ms", "_x41", rollout.Pass, "p99, want <= 400ms: canary 0% answers slower than 500ms of 760, stable 0",
+		},
+		"the latency": {"p99 <= 1.2 * stable", "_x41", rollout.Pass, "p99: canary 0% answers slower than 500ms of 760"},
 		"the latency of the middle": {
 			"p50 <= 1 * stable", "_x41", rollout.Pass, "p50: canary 2.5% answers slower than 100ms of 760, stable 1.67% of 5,700",
 		},

@@ -120,8 +120,8 @@ func TestFirstSlowRequest(t *testing.T) {
 		`,exported_namespace="shop",exported_service="web",canary="shop-web-canary-80",le="%s"} %s`
 	p := newPrometheus(t, "up{"+target+"} 1x40",
 		fmt.Sprintf(buckets, "1", "_x40 0"), fmt.Sprintf(buckets, "2", "_x40 1"), fmt.Sprintf(buckets, "+Inf", "_x40 1"))
-	got := measure(t, p, `{minRequests: 0, metrics: [{name: p99, condition: "<= 1s"}]}`)
-	if diff := cmp.Diff(rollout.Measurement{Verdict: rollout.Fail, Message: "p99 1.99s, want <= 1s"}, got); diff != "" {
+	got := measure(t, p, `{minRequests: 0, metrics: [{name: p99, condition: "> 2s"}]}`)
+	if diff := cmp.Diff(rollout.Measurement{Verdict: rollout.Fail, Message: "p99 1.99s, want > 2s"}, got); diff != "" {
 		t.Errorf("measurement (-want +got):\n%s", diff)
 	}
 }
@@ -142,7 +142,7 @@ func TestNeitherVersionHasRequests(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := measure(t, newPrometheus(t, append(tt.series, "up{"+target+"} 1x40")...), "success-rate >= 99%")
+			got := measure(t, newPrometheus(t, append(tt.series, "up{"+target+"} 1x40")...), "success-rate >= 100%")
 			if diff := cmp.Diff(rollout.Measurement{Verdict: rollout.Inconclusive, Message: tt.want}, got); diff != "" {
 				t.Errorf("measurement (-want +got):\n%s", diff)
 			}

@@ -24,7 +24,7 @@ import (
 var optIn = map[string]string{
 	spec.AnnotationStrategy: "canary",
 	spec.AnnotationSteps:    "10%, 10s, 25%, 10s, 50%, 10s, 100%, 10s",
-	spec.AnnotationAnalysis: "{interval: 5s, metrics: [{name: success-rate, condition: '>= 99%'}]}",
+	spec.AnnotationAnalysis: "auto",
 }
 
 // story is the demo, beginning with the user's first apply.
@@ -115,8 +115,8 @@ func (s *story) goodVersion(ctx context.Context, pods map[string]bool) error {
 }
 
 func (s *story) badVersion(ctx context.Context) error {
-	s.out.chapter("v3: a bad version, healthy to every probe, 5% of its answers are 500s")
-	f, err := s.ship(ctx, "v3", map[string]string{"ERROR_RATE": "0.05"})
+	s.out.chapter("v3: a bad version, healthy to every probe, 20% of its answers are 500s")
+	f, err := s.ship(ctx, "v3", map[string]string{"ERROR_RATE": "0.2"})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,49 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/headgate/headgate/analysis/evidence"
+)
+
+// limited returns the comparison that judges a condition on a built-in metric, if that
+// sets a limit for the share of bad answers: success-rate >= 99% allows 1% of errors, and
+// p99 <= 500ms allows 1% of answers that take longer. It is false for any other condition,
+// such as p50 > 1ms or success-rate >= 100%: such a one is judged by its window.
+func limited(metric builtInMetric, c Condition, rule evidence.Rule) (*comparison, bool) {
+	compared := &comparison{asked: c}
+	switch metric := metric.(type) {
+	case successRate:
+		if c.operator == ">=" || c.operator == ">" {
+			rule.Bound = complement(c.bound)
+		}
+	case errorRate:
+		if c.isUpperBound() {
+			rule.Bound = c.bound
+		}
+	case percentile:
+		if c.isUpperBound() && c.bound > 0 {
+			compared.quantile, compared.seconds = metric.quantile(), c.bound
+			rule.Bound = complement(metric.quantile())
+		}
+	}
+	compared.rule = rule
+	return compared, rule.Bound > 0 && rule.Bound < 1
+}
+
+// complement is 1 - share as a person would write it: 1 - 0.99 is 0.010000000000000009.
+func complement(share float64) float64 { return math.Round((1-share)*1e12) / 1e12 }
+
+// describeLimit begins the message about a metric with a limit: "success-rate 98.1%, want
+// >= 99%". Of a percentile only the share that is too slow is known.
+func (c comparison) describeLimit(name string, canaryShare float64, requests int64) string {
+	if c.needsLimit() || requests == 0 {
+		return fmt.Sprintf("%s, want %s", name, c.asked)
+	}
+	value := canaryShare
+	if name == (successRate{}).name() {
+		value = complement(canaryShare)
+	}
+	return fmt.Sprintf("%s %s, want %s", name, c.asked.Render(value), c.asked)
+}
