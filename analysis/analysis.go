@@ -11,6 +11,7 @@ import (
 
 	"github.com/headgate/headgate/analysis/evidence"
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // The defaults of fields that an annotation does not set.
@@ -54,8 +55,8 @@ type Analysis struct {
 // has a query that the user wrote.
 type Metric struct {
 	Name      string
-	Asked     Asked     // the zero value for a built-in metric
-	Condition Condition // the zero value for a metric with a CEL expression
+	Asked     Asked          // the zero value for a built-in metric
+	Condition spec.Condition // the zero value for a metric with a CEL expression
 
 	builtIn  builtInMetric // nil for a question of the user's and for a comparison
 	compared *comparison   // nil: the metric has a condition, which its number must satisfy
@@ -160,7 +161,7 @@ func shareFalseAlarm(metrics []Metric) {
 
 // newMetric returns a built-in metric with a condition. A rule is for a limit, see limited.
 func newMetric(name, condition string, rule evidence.Rule) (Metric, error) {
-	c, err := ParseCondition(condition)
+	c, err := spec.ParseCondition(condition)
 	if err != nil {
 		return Metric{}, fmt.Errorf("metric %q: %w", name, err)
 	}
@@ -182,7 +183,7 @@ func newMetric(name, condition string, rule evidence.Rule) (Metric, error) {
 
 // key tells m from other comparisons: p99 may be compared with stable and have a limit.
 func (m Metric) key() string {
-	if m.compared != nil && m.compared.asked != (Condition{}) {
+	if m.compared != nil && m.compared.asked != (spec.Condition{}) {
 		return m.Name + " " + m.compared.asked.String()
 	}
 	return m.Name

@@ -10,10 +10,11 @@ import (
 	"github.com/headgate/headgate/analysis/evidence"
 	"github.com/headgate/headgate/analysis/provider/prometheus"
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
-func condition(t interface{ Fatal(...any) }, text string) Condition {
-	c, err := ParseCondition(text)
+func condition(t interface{ Fatal(...any) }, text string) spec.Condition {
+	c, err := spec.ParseCondition(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +129,7 @@ metrics:
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(Condition{}, Metric{}, Asked{}, percentile{}, comparison{})); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(spec.Condition{}, Metric{}, Asked{}, percentile{}, comparison{})); diff != "" {
 				t.Errorf("Parse (-want +got):\n%s", diff)
 			}
 		})
@@ -298,7 +299,7 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("Parse(%q) = %+v", text, a)
 		}
 		for _, m := range a.Metrics {
-			if m.Condition == (Condition{}) && m.Asked.cel == nil && m.compared == nil {
+			if m.Condition == (spec.Condition{}) && m.Asked.cel == nil && m.compared == nil {
 				t.Errorf("Parse(%q): metric %q has no condition", text, m.Name)
 			}
 		}

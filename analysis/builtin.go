@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // builtInMetric is all that Headgate must know of a metric that needs no query.
@@ -16,7 +17,7 @@ type builtInMetric interface {
 	// checkBound refuses a condition that is surely a mistake: "p99 <= 500" would be
 	// 500 seconds and pass always, "success-rate >= 99" a ratio of 99, which is
 	// 9900%, and fail always.
-	checkBound(c Condition) error
+	checkBound(c spec.Condition) error
 
 	// query is the PromQL for the canary. It yields a number in the base unit, or
 	// nothing or NaN where there was no request.
@@ -71,7 +72,7 @@ type successRate struct{}
 
 func (successRate) name() string { return "success-rate" }
 
-func (m successRate) checkBound(c Condition) error {
+func (m successRate) checkBound(c spec.Condition) error {
 	return checkRatio(m, c, "success-rate >= 99%")
 }
 
@@ -89,7 +90,7 @@ type errorRate struct{}
 
 func (errorRate) name() string { return "error-rate" }
 
-func (m errorRate) checkBound(c Condition) error {
+func (m errorRate) checkBound(c spec.Condition) error {
 	return checkRatio(m, c, "error-rate <= 1%")
 }
 
@@ -109,8 +110,8 @@ type percentile struct{ percent int }
 
 func (m percentile) name() string { return fmt.Sprintf("p%d", m.percent) }
 
-func (m percentile) checkBound(c Condition) error {
-	if c.unit != "ms" && c.unit != "s" || c.bound < 0 {
+func (m percentile) checkBound(c spec.Condition) error {
+	if c.Unit() != "ms" && c.Unit() != "s" || c.Bound() < 0 {
 		return fmt.Errorf("metric %q: want a time of 0 or more, in ms or s, not %q: write for example %[1]s <= 500ms", m.name(), c)
 	}
 	return nil
@@ -133,8 +134,8 @@ func (m percentile) docs() metricDocs {
 }
 
 // checkRatio accepts bounds from 0 to 1, which is 0% to 100%.
-func checkRatio(m builtInMetric, c Condition, example string) error {
-	if c.unit == "ms" || c.unit == "s" || c.bound < 0 || c.bound > 1 {
+func checkRatio(m builtInMetric, c spec.Condition, example string) error {
+	if c.Unit() == "ms" || c.Unit() == "s" || c.Bound() < 0 || c.Bound() > 1 {
 		return fmt.Errorf("metric %q: want a bound between 0%% and 100%%, not %q: write for example %s", m.name(), c, example)
 	}
 	return nil

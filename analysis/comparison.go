@@ -13,6 +13,7 @@ import (
 	"github.com/headgate/headgate/analysis/evidence"
 	"github.com/headgate/headgate/analysis/provider"
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 const (
@@ -37,7 +38,7 @@ type comparison struct {
 
 	// asked is a limit of the user's, ">= 99%" of success-rate, and seconds that of a
 	// percentile. It takes the place of times. The zero values: there is none.
-	asked   Condition
+	asked   spec.Condition
 	seconds float64
 
 	own *ownCounters // nil: the counters of the ingress controller
@@ -218,7 +219,7 @@ func (c comparison) worseThanBefore(bound float64) string {
 
 // title begins a message about the metric.
 func (c comparison) title(name string, canary evidence.Counts) string {
-	if c.asked == (Condition{}) {
+	if c.asked == (spec.Condition{}) {
 		return name
 	}
 	return c.describeLimit(name, canary.Share(), canary.Requests)

@@ -2,7 +2,7 @@
 // such as Prometheus about a canary and returns a verdict.
 //
 //	annotation, or its ConfigMap
-//	   │ Parse          pure      analysis.go, yaml.go, user_metric.go, condition.go
+//	   │ Parse          pure      analysis.go, yaml.go, user_metric.go
 //	   ▼
 //	Analysis ──────────────────►  its plan (interval and limits) goes to package rollout
 //	   │ questionsFor   pure      questions.go, with builtin.go, series.go

@@ -5,26 +5,27 @@ import (
 	"math"
 
 	"github.com/headgate/headgate/analysis/evidence"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // limited returns the comparison that judges a condition on a built-in metric, if that
 // sets a limit for the share of bad answers: success-rate >= 99% allows 1% of errors, and
 // p99 <= 500ms allows 1% of answers that take longer. It is false for any other condition,
 // such as p50 > 1ms or success-rate >= 100%: such a one is judged by its window.
-func limited(metric builtInMetric, c Condition, rule evidence.Rule) (*comparison, bool) {
+func limited(metric builtInMetric, c spec.Condition, rule evidence.Rule) (*comparison, bool) {
 	compared := &comparison{asked: c}
 	switch metric := metric.(type) {
 	case successRate:
-		if c.operator == ">=" || c.operator == ">" {
-			rule.Bound = complement(c.bound)
+		if c.IsLowerBound() {
+			rule.Bound = complement(c.Bound())
 		}
 	case errorRate:
-		if c.isUpperBound() {
-			rule.Bound = c.bound
+		if c.IsUpperBound() {
+			rule.Bound = c.Bound()
 		}
 	case percentile:
-		if c.isUpperBound() && c.bound > 0 {
-			compared.quantile, compared.seconds = metric.quantile(), c.bound
+		if c.IsUpperBound() && c.Bound() > 0 {
+			compared.quantile, compared.seconds = metric.quantile(), c.Bound()
 			rule.Bound = complement(metric.quantile())
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/headgate/headgate/analysis/expression"
 	"github.com/headgate/headgate/analysis/provider"
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 const (
@@ -124,7 +125,7 @@ func (m *Metric) compile(d documentMetric) (err error) {
 	case scope == expression.Document:
 		return errors.New("a condition needs a number: write for example value: body.score, or cel: body.ready instead of the condition")
 	}
-	m.Condition, err = ParseCondition(d.Condition)
+	m.Condition, err = spec.ParseCondition(d.Condition)
 	return err
 }
 

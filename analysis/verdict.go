@@ -174,7 +174,7 @@ func (m Metric) evaluate(r reading) finding {
 // the smallest. samples is how many samples the answer had in all.
 func (m Metric) describeWorst(numbers []float64, samples int) string {
 	worst := slices.Min(numbers)
-	if m.Condition.isUpperBound() {
+	if m.Condition.IsUpperBound() {
 		worst = slices.Max(numbers)
 	}
 	text := fmt.Sprintf("%s %s, want %s", m.Name, m.Condition.Render(worst), m.Condition)

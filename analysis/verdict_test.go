@@ -256,7 +256,7 @@ func TestPassOnlyIfEveryMetricPassed(t *testing.T) {
 		pass := r.stableOnly.err == nil && total(r.stableOnly) < 100 &&
 			(minimum == 0 || r.canaryRequests.err == nil && total(r.canaryRequests) >= 10)
 		for range rapid.IntRange(1, 3).Draw(t, "metrics") {
-			m := Metric{Name: "m", Condition: Condition{operator: ">=", number: "0.6", bound: 0.6}}
+			m := Metric{Name: "m", Condition: condition(t, ">= 0.6")}
 			if rapid.Bool().Draw(t, "built in") {
 				m.builtIn = successRate{}
 			}

@@ -1,4 +1,4 @@
-package analysis
+package spec
 
 import (
 	"math"
@@ -8,6 +8,14 @@ import (
 
 	"pgregory.net/rapid"
 )
+
+func condition(t interface{ Fatal(...any) }, text string) Condition {
+	c, err := ParseCondition(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
 
 func TestConditionHolds(t *testing.T) {
 	tests := map[string]struct {

@@ -1,4 +1,4 @@
-package analysis
+package spec
 
 import (
 	"fmt"
@@ -73,8 +73,17 @@ func (c Condition) compare(value, bound float64) bool {
 	return false
 }
 
-// isUpperBound says that a larger value is worse.
-func (c Condition) isUpperBound() bool { return c.operator == "<" || c.operator == "<=" }
+// Unit is the unit as written: "", %, ms or s.
+func (c Condition) Unit() string { return c.unit }
+
+// Bound is the number to compare with: a ratio, seconds or a bare number.
+func (c Condition) Bound() float64 { return c.bound }
+
+// IsUpperBound says that a larger value is worse.
+func (c Condition) IsUpperBound() bool { return c.operator == "<" || c.operator == "<=" }
+
+// IsLowerBound says that a smaller value is worse.
+func (c Condition) IsLowerBound() bool { return c.operator == ">" || c.operator == ">=" }
 
 // String is the condition with one space, as in ">= 99%".
 func (c Condition) String() string { return c.operator + " " + c.number + c.unit }
