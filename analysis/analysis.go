@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/utils/ptr"
 
 	"github.com/headgate/headgate/analysis/evidence"
 	"github.com/headgate/headgate/rollout"
@@ -60,6 +61,7 @@ type Metric struct {
 
 	builtIn  builtInMetric // nil for a question of the user's and for a comparison
 	compared *comparison   // nil: the metric has a condition, which its number must satisfy
+	settings settings
 }
 
 // Check returns the error of Parse, or nil for an empty text, which means that there
@@ -94,9 +96,18 @@ func parseReference(name string) (Analysis, error) {
 	return Analysis{ConfigMap: name}, nil
 }
 
-// newAnalysis adds to plan what follows from metrics. minRequests is nil where the
-// user did not write it.
-func newAnalysis(plan rollout.AnalysisPlan, metrics []Metric, minRequests *int) (Analysis, error) {
+// forAll are settings of an analysis that hold for each metric without its own. The zero
+// value: the user wrote none.
+type forAll struct {
+	interval     time.Duration
+	failureLimit *int
+	minRequests  *int
+	inconclusive int // where something else than a rollback follows
+	then         outcome
+}
+
+// newAnalysis adds to plan what follows from metrics.
+func newAnalysis(plan rollout.AnalysisPlan, metrics []Metric, all forAll) (Analysis, error) {
 	if len(metrics) == 0 {
 		return Analysis{}, fmt.Errorf("no metric is named: write for example %s", lineExample)
 	}
@@ -108,24 +119,53 @@ func newAnalysis(plan rollout.AnalysisPlan, metrics []Metric, minRequests *int) 
 		return Analysis{}, fmt.Errorf("metric %q is there twice: write it once (auto is errors, p99 and p50)", name)
 	}
 	shareFalseAlarm(metrics)
+	all.complete(metrics)
+	plan.Interval = shareInterval(metrics)
 	plan.NeedsTraffic = !slices.ContainsFunc(metrics, Metric.ignoresTraffic)
 	a := Analysis{Plan: plan, Metrics: metrics}
 	switch {
-	case minRequests != nil:
-		a.MinRequests = *minRequests
+	case all.minRequests != nil:
+		a.MinRequests = *all.minRequests
 	case slices.ContainsFunc(metrics, func(m Metric) bool { return !m.isComparison() && m.needsTraffic() }):
 		a.MinRequests = DefaultMinRequests
 	}
 	return a, nil
 }
 
-// defaultInterval is that of an annotation that sets none. Comparisons look at raw
-// counters and need no window.
-func defaultInterval(metrics []Metric) time.Duration {
-	if len(metrics) > 0 && onlyComparisons(metrics) {
-		return lookInterval
+// complete gives metrics the settings that they do not have themselves. A number about which
+// nothing is known fails after three in a row: one of 120 readings that breaks its limit by
+// chance once in 100 would roll back 70% of the healthy versions, and three in a row 0.01%.
+func (all forAll) complete(metrics []Metric) {
+	for i := range metrics {
+		m := &metrics[i]
+		s := &m.settings
+		usual := DefaultInterval
+		if m.isComparison() {
+			usual = lookInterval
+		}
+		s.interval = cmp.Or(s.interval, all.interval, usual)
+		if s.inconclusive == 0 {
+			s.inconclusive, s.then = all.inconclusive, cmp.Or(s.then, all.then)
+		}
+		if m.isOwn() && s.failures == nil && s.consecutive == nil && all.failureLimit == nil {
+			s.consecutive = ptr.To(defaultConsecutive)
+		}
 	}
-	return DefaultInterval
+}
+
+// shareInterval returns the shortest interval of metrics. It leaves those that have a
+// longer one.
+func shareInterval(metrics []Metric) time.Duration {
+	shortest := metrics[0].settings.interval
+	for _, m := range metrics {
+		shortest = min(shortest, m.settings.interval)
+	}
+	for i := range metrics {
+		if s := &metrics[i].settings; s.interval == shortest || metrics[i].isComparison() {
+			s.interval = 0
+		}
+	}
+	return shortest
 }
 
 func onlyComparisons(metrics []Metric) bool { return len(comparisonsAmong(metrics)) == len(metrics) }
@@ -191,6 +231,15 @@ func (m Metric) key() string {
 
 // isComparison says that m is judged beside stable, and not by a condition.
 func (m Metric) isComparison() bool { return m.compared != nil }
+
+// isOwn says that m is a question of the user's about a number.
+func (m Metric) isOwn() bool { return m.builtIn == nil && m.compared == nil }
+
+// hasTally says that it matters what earlier measurements of m said.
+func (m Metric) hasTally() bool { return m.settings != settings{} }
+
+// isDelayed says that m is not measured from the beginning of the rollout.
+func (m Metric) isDelayed() bool { return m.settings.initialDelay > 0 }
 
 // needsTraffic says that m counts requests. What a user's query counts is not known,
 // so a user's query is measured without traffic too.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/utils/ptr"
 
 	"github.com/headgate/headgate/analysis/evidence"
 	"github.com/headgate/headgate/analysis/provider/prometheus"
@@ -20,6 +21,9 @@ func condition(t interface{ Fatal(...any) }, text string) spec.Condition {
 	}
 	return c
 }
+
+// threeInARow are the settings of a question of the user's without any.
+var threeInARow = settings{consecutive: ptr.To(2)}
 
 func TestParse(t *testing.T) {
 	tests := map[string]struct {
@@ -101,14 +105,16 @@ metrics:
 			text: `{metrics: [{name: up, query: "min(up)", condition: "== 1"}]}`,
 			want: Analysis{
 				Plan:    rollout.AnalysisPlan{Interval: 30 * time.Second},
-				Metrics: []Metric{{Name: "up", Asked: Asked{Query: "min(up)"}, Condition: condition(t, "== 1")}},
+				Metrics: []Metric{{Name: "up", Asked: Asked{Query: "min(up)"}, Condition: condition(t, "== 1"), settings: threeInARow}},
 			},
 		},
 		"A query replaces the built-in metric of that name and its unit": {
 			text: `{metrics: [{name: p99, query: "max(p99_millis)", condition: "<= 500"}]}`,
 			want: Analysis{
-				Plan:    rollout.AnalysisPlan{Interval: 30 * time.Second},
-				Metrics: []Metric{{Name: "p99", Asked: Asked{Query: "max(p99_millis)"}, Condition: condition(t, "<= 500")}},
+				Plan: rollout.AnalysisPlan{Interval: 30 * time.Second},
+				Metrics: []Metric{{
+					Name: "p99", Asked: Asked{Query: "max(p99_millis)"}, Condition: condition(t, "<= 500"), settings: threeInARow,
+				}},
 			},
 		},
 		"A minimum of 0 requests is not the default": {
@@ -129,7 +135,7 @@ metrics:
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(spec.Condition{}, Metric{}, Asked{}, percentile{}, comparison{})); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(spec.Condition{}, Metric{}, Asked{}, percentile{}, comparison{}, settings{})); diff != "" {
 				t.Errorf("Parse (-want +got):\n%s", diff)
 			}
 		})
@@ -140,14 +146,12 @@ var onlyPrometheus = Providers{DefaultProvider: prometheus.None()}
 
 func TestParseErrors(t *testing.T) {
 	const (
-		line   = "write for example success-rate >= 99%, p99 <= 500ms"
-		doc    = `write for example {interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
-		quotes = " (put quotes around a condition)"
-		number = `want an operator (< <= > >= == !=) and a number with an optional unit (%, ms, s): write for example "<= 500ms"`
-		query  = `write for example sum(rate(http_requests_total{namespace="{{namespace}}", code=~"5.."}[{{window}}]))`
-		fields = "the fields are interval, startingStep, endWaits, failureLimit, inconclusiveLimit, errorLimit, minRequests, " +
-			"metrics (name, provider, query, path, method, body, reduce, value, condition, cel, " +
-			"margin, falseAlarm, atMost, strict, total, good, bad)"
+		line     = "write for example success-rate >= 99%, p99 <= 500ms"
+		doc      = `write for example {interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
+		quotes   = " (put quotes around a condition)"
+		number   = `want an operator (< <= > >= == !=) and a number with an optional unit (%, ms, s): write for example "<= 500ms"`
+		query    = `write for example sum(rate(http_requests_total{namespace="{{namespace}}", code=~"5.."}[{{window}}]))`
+		fields   = "the fields are " + knownFields
 		builtins = "the built-in metrics are error-rate, p50, p90, p95, p99, success-rate; another metric needs a query: " +
 			`write for example {metrics: [{name: queue-length, query: "max(queue_length)", condition: "< 100"}]}`
 		vars = "the variables are canary-deployment, canary-ingress, canary-pods, canary-replicaset, canary-service, canary-track, " +

@@ -31,7 +31,7 @@ func TestABuiltInMetricMayNeedNoTraffic(t *testing.T) {
 	prom, asked := server(t, map[string]string{"pods_ready": vector("0.5")})
 	s := subject()
 	s.Weight = 0
-	resolved, err := New(prom, nil, Options{Source: Traefik}).Resolve(t.Context(), "shop", "pods-ready >= 99%, success-rate >= 99%")
+	resolved, err := New(prom, nil, Options{Source: Traefik}).Resolve(t.Context(), "shop", "pods-ready >= 99%, success-rate >= 100%")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,25 +43,24 @@ type comparing struct {
 
 // compare judges every comparison of a by what happened since the last measurement, and
 // puts into measured what is to be stored and shown.
-func (j *Judge) compare(ctx context.Context, a Analysis, s rollout.Subject, measured *rollout.Measurement) []finding {
+func (j *Judge) compare(
+	ctx context.Context, a Analysis, s rollout.Subject, rec *record, settle func(Metric, finding) finding, measured *rollout.Measurement,
+) []finding {
 	c, err := j.beginComparing(s)
 	if err != nil {
 		return []finding{unanswered("comparison", err)}
 	}
 	var findings []finding
 	for _, m := range comparisonsAmong(a.Metrics) {
-		found, err := c.judge(ctx, m)
+		found, err := c.judge(ctx, m, settle)
 		if err != nil {
 			return []finding{unanswered(m.Name, err)} // every metric looks at the same intervals, or none does
 		}
 		findings = append(findings, found...)
 	}
 	c.record.At = c.grid.to()
-	text, err := c.record.encode()
-	if err != nil {
-		return []finding{{rollout.Error, "the evidence cannot be stored: " + err.Error()}}
-	}
-	measured.Evidence, measured.Compared, measured.Shown = text, c.numbers, c.shown
+	rec.At, rec.Metrics = c.record.At, c.record.Metrics
+	measured.Compared, measured.Shown = c.numbers, c.shown
 	return findings
 }
 
@@ -80,12 +79,12 @@ func (j *Judge) beginComparing(s rollout.Subject) (*comparing, error) {
 
 // judge adds to the evidence of m what happened since the last measurement. It finds
 // nothing for a metric that another one judges already.
-func (c *comparing) judge(ctx context.Context, m Metric) ([]finding, error) {
+func (c *comparing) judge(ctx context.Context, m Metric, settle func(Metric, finding) finding) ([]finding, error) {
 	known, err := c.metric(ctx, m)
 	switch {
 	case isUnknown(err):
 		c.shown = false
-		return []finding{{rollout.Inconclusive, m.key() + ": not yet known, " + err.Error()}}, nil
+		return []finding{settle(m, finding{rollout.Inconclusive, m.key() + ": not yet known, " + err.Error()})}, nil
 	case err != nil || known.Limit == sameLimit:
 		return nil, err
 	}
@@ -113,6 +112,11 @@ func (c *comparing) judge(ctx context.Context, m Metric) ([]finding, error) {
 	if known.Alone != nil && found.verdict != rollout.Fail {
 		found = m.compared.describeAlone(m.Name, known)
 	}
+	if least := m.settings.minRequests; found.verdict == rollout.Pass && v.AtWeight.CanaryRequests < int64(least) {
+		found = finding{rollout.Inconclusive, fmt.Sprintf("%s; too few requests at this weight: %d, want >= %d", found.text,
+			v.AtWeight.CanaryRequests, least)}
+	}
+	found = settle(m, found)
 	if m.compared.own != nil { // what it counts need not be split as requests are
 		return []finding{found}, nil
 	}

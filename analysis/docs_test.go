@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"regexp"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/headgate/headgate/analysis/evidence"
 	"github.com/headgate/headgate/analysis/provider"
 )
 
@@ -49,6 +51,35 @@ func TestDocsListWhatIsBuiltIn(t *testing.T) {
 	for name, table := range map[string]string{"built-in metrics": metrics, "metrics sources": sources} {
 		t.Run(name, func(t *testing.T) { checkTable(t, name, table) })
 	}
+}
+
+// A row of Fail by chance, in an hour with a measurement every 30 s.
+func TestDocsTellFalseAlarms(t *testing.T) {
+	table := "| breaks by chance | the first Fail | 2 in a row | 3 in a row | 5 in a row | more than 3 in all | more than 5 in all |\n" +
+		"|---|---|---|---|---|---|---|\n"
+	const readings = 120
+	for _, chance := range []float64{.001, .01, .05} {
+		table += "| 1 of " + fmt.Sprint(math.Round(1/chance)) + " |"
+		for _, alarm := range []float64{
+			evidence.FailureLimitAlarm(readings, 0, chance), evidence.ConsecutiveLimitAlarm(readings, 2, chance),
+			evidence.ConsecutiveLimitAlarm(readings, 3, chance), evidence.ConsecutiveLimitAlarm(readings, 5, chance),
+			evidence.FailureLimitAlarm(readings, 3, chance), evidence.FailureLimitAlarm(readings, 5, chance),
+		} {
+			table += " " + alarmText(alarm*100) + " |"
+		}
+		table += "\n"
+	}
+	checkTable(t, "false alarms", table)
+}
+
+func alarmText(percent float64) string {
+	switch {
+	case percent < .001:
+		return "below 0.001%"
+	case percent < 10:
+		return fmt.Sprintf("%.2g%%", percent)
+	}
+	return fmt.Sprintf("%.3g%%", percent)
 }
 
 // checkTable compares the generated part of the page that has this name.

@@ -89,19 +89,44 @@ func (r *Resolved) Measure(ctx context.Context, s rollout.Subject) rollout.Measu
 	if s.Window < time.Second {
 		s.Window = a.Plan.Interval
 	}
-	q, err := questionsFor(a, s, r.judge.options)
+	rec, now := decodeRecord(s.Evidence), r.judge.now()
+	rec.beginWeight(s.Since)
+	due, standing := a.split(&rec, now)
+	q, err := questionsFor(due, s, r.judge.options)
 	if err != nil {
 		return errorMeasurement(err)
 	}
-	findings, ignored := assess(a, s, r.judge.options.Source, r.judge.ask(ctx, q, s))
+	settle := func(m Metric, found finding) finding { return rec.settle(m, rec.count(m, found, now)) }
+	findings, ignored := assess(due, s, r.judge.options.Source, r.judge.ask(ctx, q, s), settle)
+	findings = append(findings, standing...)
 	var numbers rollout.Measurement
 	if slices.ContainsFunc(a.Metrics, Metric.isComparison) {
-		findings = append(findings, r.judge.compare(ctx, a, s, &numbers)...)
+		findings = append(findings, r.judge.compare(ctx, a, s, &rec, settle, &numbers)...)
 	}
 	m := combine(findings)
-	m.Ignored, m.Evidence, m.Compared = ignored, numbers.Evidence, numbers.Compared
+	m.Ignored, m.Compared, m.Kept, m.WouldFail = ignored, numbers.Compared, rec.changed, clip(strings.Join(rec.wouldFail, "; "))
 	m.Shown = m.Verdict == rollout.Pass && numbers.Shown
+	if s.Evidence != "" || len(rec.Metrics)+len(rec.Tallies) > 0 || slices.ContainsFunc(a.Metrics, Metric.isDelayed) {
+		if m.Evidence, err = rec.encode(); err != nil {
+			return errorMeasurement(fmt.Errorf("the evidence cannot be stored: %w", err))
+		}
+	}
 	return m
+}
+
+// split returns the part of a that is to be measured now, with every comparison, and what
+// stands of the rest.
+func (a Analysis) split(rec *record, now time.Time) (due Analysis, standing []finding) {
+	due = a
+	due.Metrics = nil
+	for _, m := range a.Metrics {
+		if m.isComparison() || rec.due(m, now) {
+			due.Metrics = append(due.Metrics, m)
+			continue
+		}
+		standing = append(standing, rec.settle(m, rec.standing(m)))
+	}
+	return due, standing
 }
 
 func errorMeasurement(err error) rollout.Measurement {
@@ -173,7 +198,7 @@ func (j *Judge) askOne(ctx context.Context, q *question, s rollout.Subject) read
 	if err != nil {
 		return reading{err: explainSilence(name, err)}
 	}
-	answer, err := p.Ask(ctx, q.Question, s)
+	answer, err := p.Ask(ctx, q.Question, within(s, q.metric))
 	if err != nil {
 		return reading{err: explainSilence(name, err)}
 	}

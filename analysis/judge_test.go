@@ -117,7 +117,7 @@ func measure(t *testing.T, j *Judge, text string, s rollout.Subject) rollout.Mea
 }
 
 func TestMeasureAnswers(t *testing.T) {
-	const text = `{metrics: [{name: idle, query: "idle", condition: "> 20%"}]}`
+	const text = `{failureLimit: 0, metrics: [{name: idle, query: "idle", condition: "> 20%"}]}`
 	tests := map[string]struct {
 		answer string
 		want   rollout.Measurement
@@ -247,12 +247,12 @@ func TestMeasureAsksExactly(t *testing.T) {
 			want: []string{"up"},
 		},
 		"a user's query and the share": {
-			options: Options{Source: IngressNginx}, text: `{metrics: [{name: up, query: "up", condition: "> 0"}]}`, weight: 10, window: s.Window,
+			options: Options{Source: IngressNginx}, text: `{failureLimit: 0, metrics: [{name: up, query: "up", condition: "> 0"}]}`, weight: 10, window: s.Window,
 			want: []string{"up", stableOnlyRequests(series, s)},
 		},
 		"a user's query alone, confined": {
 			label: "ns", weight: 10, window: s.Window,
-			text: `{metrics: [{name: up, query: 'up{a="{{service}}"}', condition: "> 0"}]}`,
+			text: `{failureLimit: 0, metrics: [{name: up, query: 'up{a="{{service}}"}', condition: "> 0"}]}`,
 			want: []string{`up{a="web",ns="shop"}`},
 		},
 		"the interval where no window is given": {
@@ -274,7 +274,7 @@ func TestMeasureAsksExactly(t *testing.T) {
 }
 
 func TestMeasureBeforeThereIsTraffic(t *testing.T) {
-	const mixed = `{metrics: [{name: success-rate, condition: ">= 100%"}, {name: idle, query: "idle", condition: "> 20%"}]}`
+	const mixed = `{failureLimit: 0, metrics: [{name: success-rate, condition: ">= 100%"}, {name: idle, query: "idle", condition: "> 20%"}]}`
 	few := "too few requests: the canary received 0 in 1m30s, want >= 10; at weight 0%, only requests that match its header or cookie reach it"
 	tests := map[string]struct {
 		text    string
@@ -304,7 +304,7 @@ func TestMeasureBeforeThereIsTraffic(t *testing.T) {
 
 func TestMeasureFindsARouterThatIgnoresTheCanary(t *testing.T) {
 	prom, _ := server(t, map[string]string{"unless (sum(": vector("480"), "idle": vector("0.9")})
-	got := measure(t, New(prom, nil, Options{Source: Traefik}), `{metrics: [{name: idle, query: "idle", condition: "> 20%"}]}`, subject())
+	got := measure(t, New(prom, nil, Options{Source: Traefik}), `{failureLimit: 0, metrics: [{name: idle, query: "idle", condition: "> 20%"}]}`, subject())
 	want := rollout.Measurement{Verdict: rollout.Error, Ignored: true,
 		Message: "the router ignores the canary: stable received 480 requests and the canary none at weight 10%"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -417,7 +417,7 @@ func TestResolveReadsOnlyItsNamespace(t *testing.T) {
 func TestPlanAndMeasurementAreOfOneVersion(t *testing.T) {
 	version := func(interval, condition string) map[string]string {
 		return map[string]string{"analysis": fmt.Sprintf(
-			`{interval: %s, metrics: [{name: idle, query: "max_over_time(idle[{{window}}])", condition: %q}]}`, interval, condition)}
+			`{interval: %s, failureLimit: 0, metrics: [{name: idle, query: "max_over_time(idle[{{window}}])", condition: %q}]}`, interval, condition)}
 	}
 	shared := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shared"}, Data: version("1m", "> 20%")}
 	cluster := fake.NewClientBuilder().WithObjects(shared).Build()

@@ -54,7 +54,7 @@ func parseLine(text string) (Analysis, error) {
 		}
 		metrics = append(metrics, parsed...)
 	}
-	return newAnalysis(rollout.AnalysisPlan{Interval: defaultInterval(metrics)}, metrics, nil)
+	return newAnalysis(rollout.AnalysisPlan{}, metrics, forAll{})
 }
 
 func parseItem(item string) ([]Metric, error) {

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/headgate/headgate/analysis/provider"
@@ -39,7 +40,7 @@ func questionsFor(a Analysis, s rollout.Subject, o Options) (questions, error) {
 			if !known {
 				return questions{}, fmt.Errorf("metric %q: %w", m.Name, errNoSource())
 			}
-			asked = builtInQuestion(m.builtIn.query(series, s))
+			asked = builtInQuestion(m.builtIn.query(series, within(s, m)))
 		}
 		q.metrics = append(q.metrics, asked)
 	}
@@ -53,4 +54,10 @@ func questionsFor(a Analysis, s rollout.Subject, o Options) (questions, error) {
 		q.stableOnly = builtInQuestion(stableOnlyRequests(series, s))
 	}
 	return q, nil
+}
+
+// within is s for m, which may have a window of its own.
+func within(s rollout.Subject, m Metric) rollout.Subject {
+	s.Window = cmp.Or(m.settings.interval, s.Window)
+	return s
 }

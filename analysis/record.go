@@ -12,9 +12,14 @@ import (
 // as a text that only this package reads. A manager that has lost the last part of it
 // asks Prometheus about the same looks again, and comes to the same evidence.
 type record struct {
-	At      time.Time          `json:"at"`    // every look until then is in the evidence
-	Since   time.Time          `json:"since"` // since when the weight of the last look is in force
+	At      time.Time          `json:"at"`             // every look until then is in the evidence
+	Begun   time.Time          `json:"begun,omitzero"` // when the first weight came into force
+	Since   time.Time          `json:"since"`          // since when the weight of the last look is in force
 	Metrics map[string]*judged `json:"metrics"`
+	Tallies map[string]*tally  `json:"tallies,omitempty"`
+
+	changed   bool     // something was counted that cannot be asked again
+	wouldFail []string // what dry runs found
 }
 
 // judged is what is known of one metric.
@@ -105,6 +110,9 @@ func decodeRecord(text string) record {
 	if r.Metrics == nil {
 		r.Metrics = map[string]*judged{}
 	}
+	if r.Tallies == nil {
+		r.Tallies = map[string]*tally{}
+	}
 	return r
 }
 
@@ -118,8 +126,14 @@ func (r *record) beginWeight(since time.Time) {
 	if r.Since.Equal(since) {
 		return
 	}
+	if r.Begun.IsZero() {
+		r.Begun = since
+	}
 	r.Since = since
 	r.At = gridBetween(since, since).from
+	for _, t := range r.Tallies {
+		t.Last = nil
+	}
 	for _, m := range r.Metrics {
 		m.Evidence.NewWeight()
 	}

@@ -99,7 +99,7 @@ func TestOtherProviders(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			text := "{metrics: [{name: m, provider: other, " + tt.metric + "}]}"
+			text := "{failureLimit: 0, metrics: [{name: m, provider: other, " + tt.metric + "}]}"
 			got := measure(t, New(Providers{"other": tt.provider}, nil, Options{}), text, subject())
 			if diff := cmp.Diff(rollout.Measurement{Verdict: tt.verdict, Message: tt.message}, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)

@@ -58,9 +58,12 @@ const (
 	ignoredCanaryMinExpected = 5
 )
 
-// assess evaluates every metric of a that has a condition. src is where the numbers of
-// requests are from. ignored: the router ignores the canary.
-func assess(a Analysis, s rollout.Subject, src Source, got answers) (findings []finding, ignored bool) {
+// assess evaluates every metric of a that has a condition, and hands what it finds to
+// settle. src is where the numbers of requests are from. ignored: the router ignores the
+// canary.
+func assess(
+	a Analysis, s rollout.Subject, src Source, got answers, settle func(Metric, finding) finding,
+) (findings []finding, ignored bool) {
 	findings = findIgnoredCanary(s.Weight, got.stableOnly)
 	ignored = len(findings) > 0 && got.stableOnly.err == nil
 	enough := true
@@ -72,7 +75,7 @@ func assess(a Analysis, s rollout.Subject, src Source, got answers) (findings []
 	for i, m := range a.Metrics {
 		// With three requests, two failures do not yet prove a success rate of 33%.
 		if !m.isComparison() && (enough || !m.needsTraffic()) {
-			findings = append(findings, m.evaluate(got.metrics[i]))
+			findings = append(findings, settle(m, m.evaluate(got.metrics[i])))
 		}
 	}
 	return findings, ignored

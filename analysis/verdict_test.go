@@ -276,7 +276,7 @@ func TestPassOnlyIfEveryMetricPassed(t *testing.T) {
 
 // assessed is the measurement of an analysis without comparisons.
 func assessed(a Analysis, s rollout.Subject, src Source, got answers) rollout.Measurement {
-	findings, ignored := assess(a, s, src, got)
+	findings, ignored := assess(a, s, src, got, func(_ Metric, f finding) finding { return f })
 	m := combine(findings)
 	m.Ignored = ignored
 	return m

@@ -16,8 +16,10 @@ import (
 
 const (
 	yamlExample = `{interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
-	knownFields = "interval, startingStep, endWaits, failureLimit, inconclusiveLimit, errorLimit, minRequests, " +
-		"metrics (name, provider, query, path, method, body, reduce, value, condition, cel, margin, falseAlarm, atMost, strict, total, good, bad)"
+	knownFields = "interval, startingStep, endWaits, failureLimit, inconclusiveLimit, onInconclusive, errorLimit, minRequests, " +
+		"metrics (name, provider, query, path, method, body, reduce, value, condition, cel, margin, falseAlarm, atMost, strict, " +
+		"total, good, bad, interval, initialDelay, count, failureLimit, consecutiveFailureLimit, inconclusiveLimit, " +
+		"onInconclusive, minRequests, dryRun)"
 )
 
 // maxStartingStep is the largest number of steps that a rollout may have. Steps count
@@ -32,14 +34,17 @@ type document struct {
 	Interval          string           `json:"interval"`
 	StartingStep      int              `json:"startingStep"`
 	EndWaits          bool             `json:"endWaits"`
-	FailureLimit      int              `json:"failureLimit"`
+	FailureLimit      *int             `json:"failureLimit"`
 	InconclusiveLimit int              `json:"inconclusiveLimit"`
+	OnInconclusive    outcome          `json:"onInconclusive"`
 	ErrorLimit        int              `json:"errorLimit"`
 	MinRequests       *int             `json:"minRequests"`
 	Metrics           []documentMetric `json:"metrics"`
 }
 
 type documentMetric struct {
+	documentSettings
+
 	Name      string `json:"name"`
 	Provider  string `json:"provider"`
 	Query     string `json:"query"`
@@ -73,22 +78,27 @@ func parseYAML(text string) (Analysis, error) {
 	if err != nil {
 		return Analysis{}, err
 	}
-	interval, err := parseInterval(d.Interval, defaultInterval(metrics))
-	if err != nil {
+	all := forAll{failureLimit: d.FailureLimit, minRequests: d.MinRequests}
+	if all.interval, err = parseInterval(d.Interval, 0); err != nil {
 		return Analysis{}, err
+	}
+	if err := d.OnInconclusive.check(d.InconclusiveLimit); err != nil {
+		return Analysis{}, err
+	}
+	if d.OnInconclusive == holdThen || d.OnInconclusive == passThen {
+		all.inconclusive, all.then, d.InconclusiveLimit = d.InconclusiveLimit, d.OnInconclusive, 0
 	}
 	if d.EndWaits && !onlyComparisons(metrics) {
 		return Analysis{}, errors.New("endWaits is for comparisons with stable, which can show that a canary is well: " +
 			"write for example {endWaits: true, metrics: [{name: auto}]}")
 	}
 	return newAnalysis(rollout.AnalysisPlan{
-		Interval:          interval,
 		StartingStep:      d.StartingStep,
 		EndWaits:          d.EndWaits,
-		FailureLimit:      d.FailureLimit,
+		FailureLimit:      ptr.Deref(d.FailureLimit, 0),
 		InconclusiveLimit: d.InconclusiveLimit,
 		ErrorLimit:        d.ErrorLimit,
-	}, metrics, d.MinRequests)
+	}, metrics, all)
 }
 
 // explainYAML removes from err what the decoders wrap around it: names of Go types.
@@ -133,7 +143,7 @@ func (d document) checkLimits() error {
 		name  string
 		value int
 	}{
-		{"failureLimit", d.FailureLimit},
+		{"failureLimit", ptr.Deref(d.FailureLimit, 0)},
 		{"inconclusiveLimit", d.InconclusiveLimit},
 		{"errorLimit", d.ErrorLimit},
 		{"minRequests", ptr.Deref(d.MinRequests, 0)},
@@ -151,11 +161,22 @@ func (d document) parseMetrics() ([]Metric, error) {
 		if !metricName.MatchString(written.Name) {
 			return nil, fmt.Errorf("metric name %q: use letters, digits, - _ and ., for example name: queue-length", written.Name)
 		}
+		set, err := written.documentSettings.parse()
+		if err != nil {
+			return nil, fmt.Errorf("metric %q: %w", written.Name, err)
+		}
+		written.documentSettings = documentSettings{}
 		parsed, err := written.parse()
 		if err != nil {
 			return nil, err
 		}
-		metrics = append(metrics, parsed...)
+		for _, m := range parsed {
+			if err := set.checkFor(m); err != nil {
+				return nil, err
+			}
+			m.settings = set
+			metrics = append(metrics, m)
+		}
 	}
 	return metrics, nil
 }

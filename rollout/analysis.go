@@ -32,6 +32,13 @@ type Measurement struct {
 	// there before.
 	Evidence string
 
+	// Kept says that Evidence has something new that the judge cannot find out again: how
+	// often a metric failed.
+	Kept bool
+
+	// WouldFail is what metrics found that only try: a Fail that decides nothing. "": none.
+	WouldFail string
+
 	// Compared are the numbers of each comparison with stable, for Headgate's own metrics.
 	Compared []Compared
 }

@@ -81,7 +81,7 @@ func (p *pass) countMeasurement() *Decision {
 	if p.Measurement == nil || p.Plan == nil {
 		return nil
 	}
-	m, told := *p.Measurement, p.state.Tally.Told
+	m, told, tried := *p.Measurement, p.state.Tally.Told, p.state.Tally.WouldFail
 	p.state.Tally.count(m, p.Now)
 	p.state.Evidence = cmp.Or(m.Evidence, p.state.Evidence)
 	p.state.Tally.Told = m.Verdict
@@ -90,6 +90,9 @@ func (p *pass) countMeasurement() *Decision {
 	// the first at the next weight. A Fail always is.
 	if m.Verdict != told || m.Verdict == Fail {
 		p.note(verdictReasons[m.Verdict], "%s at weight %d: %s", m.Verdict, p.state.Weight, m.Message)
+	}
+	if m.WouldFail != "" && !tried {
+		p.note(reason.DryRunFailed, "at weight %d: %s", p.state.Weight, m.WouldFail)
 	}
 	if because == "" {
 		return nil
@@ -103,7 +106,7 @@ func (p *pass) countMeasurement() *Decision {
 // count adds one measurement. Failures count over the whole rollout; Inconclusive and
 // Error count in a row.
 func (t *Tally) count(m Measurement, at time.Time) {
-	t.At, t.Last, t.Shown = at, m.Verdict, m.Verdict == Pass && m.Shown
+	t.At, t.Last, t.Shown, t.WouldFail = at, m.Verdict, m.Verdict == Pass && m.Shown, m.WouldFail != ""
 	switch {
 	case m.Ignored && t.Ignored.IsZero():
 		t.Ignored = at

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
@@ -122,6 +124,22 @@ func TestVerdictsAreCounted(t *testing.T) {
 				t.Errorf("note %q, want %q", note, c.note)
 			}
 		})
+	}
+}
+
+// A metric that is only tried decides nothing. That it would fail is told once.
+func TestADryRunIsTold(t *testing.T) {
+	o := running()
+	o.Canary.State.Tally.Told = rollout.Pass
+	o.Measurement = &rollout.Measurement{Verdict: rollout.Pass, WouldFail: "queue 120, want < 100"}
+	d := rollout.Next(o)
+	want := []rollout.Note{{Reason: reason.DryRunFailed, Message: "rollout 7: at weight 10: queue 120, want < 100"}}
+	if diff := cmp.Diff(want, d.Notes); diff != "" {
+		t.Errorf("the first time (-want +got):\n%s", diff)
+	}
+	o.Canary.State = d.Canary.State
+	if d := rollout.Next(o); len(d.Notes) > 0 {
+		t.Errorf("the second time: %+v", d.Notes)
 	}
 }
 

@@ -34,7 +34,9 @@ func (p *pass) inMemory(d Decision) bool {
 	if d.Reason == "" && !s.Skipped && s.Weight == stored.Weight && p.justBegun(s) {
 		stored.Step, stored.StepSince, stored.Skipped = s.Step, s.StepSince, s.Skipped
 	}
-	stored.Evidence = s.Evidence
+	if p.Measurement == nil || !p.Measurement.Kept {
+		stored.Evidence = s.Evidence
+	}
 	was, err := stored.Encode()
 	is, err2 := s.Encode()
 	return err == nil && err2 == nil && was == is
@@ -42,7 +44,7 @@ func (p *pass) inMemory(d Decision) bool {
 
 // learn takes from is what changes no decision where it is lost.
 func (t *Tally) learn(is Tally, plan *AnalysisPlan) {
-	t.At = is.At
+	t.At, t.WouldFail = is.At, is.WouldFail
 	if is.Last == Pass {
 		t.Last, t.Told, t.Shown = is.Last, is.Told, is.Shown
 	}

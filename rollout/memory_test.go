@@ -84,6 +84,11 @@ func TestInMemory(t *testing.T) {
 			o.Traffic.Weight = 90
 		}, false},
 		"the template of the canary, seen for the first time": {func(o *rollout.Observation) { o.Canary.Template = "1f" }, true},
+		"what the judge counted and cannot ask again": {func(o *rollout.Observation) {
+			pass(o)
+			o.Measurement.Evidence, o.Measurement.Kept = "new", true
+			o.Canary.Stored.Tally.Last, o.Canary.Stored.Evidence = rollout.Pass, "old"
+		}, false},
 		"what the judge knows": {func(o *rollout.Observation) {
 			pass(o)
 			o.Measurement.Evidence = "new"

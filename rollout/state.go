@@ -107,6 +107,9 @@ type Tally struct {
 	Inconclusive int       `json:"inconclusive,omitempty"` // in a row
 	Errors       int       `json:"errors,omitempty"`       // in a row
 
+	// WouldFail says that the last measurement had a metric that is only tried and fails.
+	WouldFail bool `json:"wouldFail,omitempty"`
+
 	// Told is the last verdict that was an event: the next one of the same kind is no
 	// news, at any weight.
 	Told Verdict `json:"told,omitempty"`

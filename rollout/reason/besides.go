@@ -32,6 +32,12 @@ var besides = []Explanation{
 		to("see the settings of Headgate", "kubectl -n headgate-system describe deployment headgate"),
 		showRoutes, shipNow, abortIt,
 	),
+	row(DryRunFailed, normal, in(Beside),
+		means("A metric with `dryRun: true` would fail the canary. It decides nothing: the rollout goes on by the other metrics."),
+		look("The message has the number and the condition. If it fails for healthy versions too, choose another limit before you take "+
+			"`dryRun` away; docs/analysis.md says how often a limit is broken by chance."),
+		showEvents, showAnnotations,
+	),
 	row(CommandTaken, normal, in(Beside),
 		means("Headgate took the command in `headgate.dev/command` and removed the annotation. The message names the command."),
 		look("Nothing is wrong. `promote` ends a wait; whether the next weight may come is still for pods, gates and measurements."),

@@ -77,6 +77,7 @@ const (
 	MeasurementFailed       Reason = "MeasurementFailed"
 	MeasurementInconclusive Reason = "MeasurementInconclusive"
 	MeasurementError        Reason = "MeasurementError"
+	DryRunFailed            Reason = "DryRunFailed" // a metric that is only tried
 	CommandTaken            Reason = "CommandTaken"
 	CommandRefused          Reason = "CommandRefused"
 	AnalysisSkipped         Reason = "AnalysisSkipped"     // nothing can be measured without traffic

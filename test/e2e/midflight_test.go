@@ -137,7 +137,7 @@ func TestAnnotationsEditedInTheMiddle(t *testing.T) {
 	t.Parallel()
 	const (
 		patient = "{interval: 3s, minRequests: 1000000, metrics: [{name: success-rate, condition: '>= 100%'}]}"
-		gloomy  = "{interval: 3s, metrics: [{name: mood, query: 'vector(0)', condition: '>= 1'}]}"
+		gloomy  = "{interval: 3s, failureLimit: 0, metrics: [{name: mood, query: 'vector(0)', condition: '>= 1'}]}"
 	)
 	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, 1s, 100%", spec.AnnotationAnalysis: patient})
 	c := s.chronicle()
