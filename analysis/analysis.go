@@ -232,8 +232,12 @@ func (m Metric) key() string {
 // isComparison says that m is judged beside stable, and not by a condition.
 func (m Metric) isComparison() bool { return m.compared != nil }
 
-// isOwn says that m is a question of the user's about a number.
-func (m Metric) isOwn() bool { return m.builtIn == nil && m.compared == nil }
+// isOwn says that m is a number about which nothing is known: the answer to a question of
+// the user's, or a metric of pods.
+func (m Metric) isOwn() bool {
+	_, ofPods := m.builtIn.(podMetric)
+	return m.compared == nil && (m.builtIn == nil || ofPods)
+}
 
 // hasTally says that it matters what earlier measurements of m said.
 func (m Metric) hasTally() bool { return m.settings != settings{} }

@@ -146,17 +146,17 @@ var onlyPrometheus = Providers{DefaultProvider: prometheus.None()}
 
 func TestParseErrors(t *testing.T) {
 	const (
-		line     = "write for example success-rate >= 99%, p99 <= 500ms"
-		doc      = `write for example {interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
-		quotes   = " (put quotes around a condition)"
-		number   = `want an operator (< <= > >= == !=) and a number with an optional unit (%, ms, s): write for example "<= 500ms"`
-		query    = `write for example sum(rate(http_requests_total{namespace="{{namespace}}", code=~"5.."}[{{window}}]))`
-		fields   = "the fields are " + knownFields
-		builtins = "the built-in metrics are error-rate, p50, p90, p95, p99, success-rate; another metric needs a query: " +
-			`write for example {metrics: [{name: queue-length, query: "max(queue_length)", condition: "< 100"}]}`
-		vars = "the variables are canary-deployment, canary-ingress, canary-pods, canary-replicaset, canary-service, canary-track, " +
-			"deployment, ingress, namespace, rollout, service, service-port, stable-track, track-label, weight, window, window-seconds"
+		line   = "write for example success-rate >= 99%, p99 <= 500ms"
+		doc    = `write for example {interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
+		quotes = " (put quotes around a condition)"
+		number = `want an operator (< <= > >= == !=) and a number with an optional unit (%, ms, s, Mi, Gi): write for example "<= 500ms"`
+		query  = `write for example sum(rate(http_requests_total{namespace="{{namespace}}", code=~"5.."}[{{window}}]))`
+		fields = "the fields are " + knownFields
 	)
+	builtins := "the built-in metrics are " + strings.Join(builtInNames(), ", ") + "; another metric needs a query: " +
+		`write for example {metrics: [{name: queue-length, query: "max(queue_length)", condition: "< 100"}]}`
+	const vars = "the variables are canary-deployment, canary-ingress, canary-pods, canary-replicaset, canary-service, canary-track, " +
+		"deployment, ingress, namespace, rollout, service, service-port, stable-track, track-label, weight, window, window-seconds"
 	tests := map[string]struct{ text, want string }{
 		"nothing":                  {"", "no metric is named: " + line},
 		"only separators":          {",\n,", "no metric is named: " + line},
@@ -165,7 +165,13 @@ func TestParseErrors(t *testing.T) {
 		"an unknown metric":        {"succes-rate >= 99%", `unknown metric "succes-rate": ` + builtins},
 		"no metric before a bound": {">= 99%", `unknown metric "": ` + builtins},
 		"an unknown operator":      {"p99 =< 500ms", `metric "p99": condition "=< 500ms": ` + number},
-		"a unit nobody has":        {"p99 <= 5m", `metric "p99": condition "<= 5m": ` + number},
+		"bytes without a unit": {
+			"memory <= 500", `metric "memory": the condition "<= 500" does not fit: write for example memory <= 1.3 * stable`,
+		},
+		"a rate in percent": {
+			"request-rate >= 5%", `metric "request-rate": want requests in a second, not ">= 5%": write for example request-rate >= 5`,
+		},
+		"a unit nobody has": {"p99 <= 5m", `metric "p99": condition "<= 5m": ` + number},
 		"a bound without end": {
 			"p99 <= " + strings.Repeat("9", 400) + "s",
 			`metric "p99": condition "<= ` + strings.Repeat("9", 400) + `s": ` + number,

@@ -46,6 +46,13 @@ var knownMetrics = []builtInMetric{
 	percentile{90},
 	percentile{95},
 	percentile{99},
+	requestRate{},
+	agentErrorRate{},
+	podMetrics[restarts],
+	podMetrics[cpu],
+	podMetrics[memory],
+	podMetrics[timeToFirstToken],
+	podMetrics[tokensPerRequest],
 }
 
 func builtInNamed(name string) (builtInMetric, error) {
@@ -135,7 +142,7 @@ func (m percentile) docs() metricDocs {
 
 // checkRatio accepts bounds from 0 to 1, which is 0% to 100%.
 func checkRatio(m builtInMetric, c spec.Condition, example string) error {
-	if c.Unit() == "ms" || c.Unit() == "s" || c.Bound() < 0 || c.Bound() > 1 {
+	if c.Unit() != "" && c.Unit() != "%" || c.Bound() < 0 || c.Bound() > 1 {
 		return fmt.Errorf("metric %q: want a bound between 0%% and 100%%, not %q: write for example %s", m.name(), c, example)
 	}
 	return nil

@@ -23,6 +23,10 @@ func limited(metric builtInMetric, c spec.Condition, rule evidence.Rule) (*compa
 		if c.IsUpperBound() {
 			rule.Bound = c.Bound()
 		}
+	case agentErrorRate:
+		if c.IsUpperBound() {
+			compared.own, rule.Bound = agentCounters, c.Bound()
+		}
 	case percentile:
 		if c.IsUpperBound() && c.Bound() > 0 {
 			compared.quantile, compared.seconds = metric.quantile(), c.Bound()

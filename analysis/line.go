@@ -26,7 +26,7 @@ const (
 
 // beginsOptions is a metric with options, the only thing with a colon that a line may
 // have.
-var beginsOptions = regexp.MustCompile(`(?m)(^|,)\s*(auto|errors|latency|success-rate|error-rate|p[0-9]+)\s*([<>][^,:\n]*)?:`)
+var beginsOptions = regexp.MustCompile(`(?m)(^|,)\s*(auto|errors|latency|success-rate|error-rate|agent-error-rate|p[0-9]+)\s*([<>][^,:\n]*)?:`)
 
 // isLine says whether text is a line of conditions and comparisons, and not YAML.
 func isLine(text string) bool {
@@ -88,7 +88,7 @@ func parseCondition(name, condition string, rule evidence.Rule) (Metric, error) 
 	switch {
 	case rule.Ratio > 0, rule.Bound > 0, relative && rule.Strict:
 		return Metric{}, fmt.Errorf("metric %q: a condition has its limit in itself: write for example %s", name, limitExample)
-	case relative:
+	case relative && !isPodMetric(name):
 		return parseRelative(name, condition, rule)
 	}
 	return newMetric(name, condition, rule)
@@ -96,7 +96,7 @@ func parseCondition(name, condition string, rule evidence.Rule) (Metric, error) 
 
 func namesComparison(name string) bool {
 	_, percentile := quantileOf(name)
-	return name == autoName || name == errorsName || name == latencyName || percentile
+	return name == autoName || name == errorsName || name == latencyName || percentile || name == (agentErrorRate{}).name()
 }
 
 // quantileOf is 0.99 for p99. It is one of those that are built in.
@@ -117,6 +117,8 @@ func comparisons(name string, rule evidence.Rule) []Metric {
 		return append(comparisons(errorsName, rule), comparisons(latencyName, rule)...)
 	case latencyName:
 		return append(comparisons("p99", rule), comparisons("p50", rule)...)
+	case agentErrorRate{}.name():
+		return []Metric{{Name: name, compared: &comparison{own: agentCounters, rule: rule}}}
 	case errorsName:
 		return []Metric{{Name: errorsName, compared: &comparison{rule: rule}}}
 	}
@@ -147,6 +149,10 @@ func parseRelative(name, condition string, rule evidence.Rule) (Metric, error) {
 			return Metric{}, fmt.Errorf("metric %q: a percentage is for errors: write for example %s <= 1.2 * stable", name, name)
 		}
 		return Metric{Name: name, compared: &comparison{quantile: quantile, times: times, rule: rule}}, nil
+	}
+	if name == (agentErrorRate{}).name() {
+		rule.Ratio, rule.Points = times, share
+		return Metric{Name: name, compared: &comparison{own: agentCounters, rule: rule}}, rule.Check()
 	}
 	if name != errorsName && name != (errorRate{}).name() {
 		return Metric{}, fmt.Errorf("metric %q cannot be compared with stable: write for example %s", name, comparisonExample)

@@ -24,6 +24,10 @@ const ownExample = `{name: tasks, total: 'tasks_ended_total{{{track-label}}="{{t
 type ownCounters struct {
 	total, part string // selectors with {{track}}
 	good        bool   // part counts the good ones
+
+	// ofPods says that they are built in: total is the name of a metric, and part further
+	// label matchers.
+	ofPods bool
 }
 
 // comparesOwn returns the metric, if d has counters of its own.
@@ -38,7 +42,7 @@ func (d documentMetric) comparesOwn() (Metric, error) {
 			d.Name, ownExample)
 	case d.Total == "" || (d.Good == "") == (d.Bad == ""):
 		return Metric{}, fmt.Errorf("metric %q: want total, and good or bad: write for example %s", d.Name, ownExample)
-	case namesComparison(d.Name):
+	case namesComparison(d.Name) || d.Name == (agentErrorRate{}).name():
 		return Metric{}, fmt.Errorf("metric %q: the name is that of a built-in comparison: choose another one", d.Name)
 	}
 	rule, err := parseOptions(d.options())
@@ -51,6 +55,9 @@ func (d documentMetric) comparesOwn() (Metric, error) {
 
 // check says whether both are selectors that can be asked.
 func (o ownCounters) check(p counterProvider) error {
+	if o.ofPods {
+		return nil
+	}
 	for _, selector := range []string{o.total, o.part} {
 		if !strings.Contains(selector, trackVariable) {
 			return fmt.Errorf("%s has no {{track}}, which tells stable from canary: write for example %s", selector, ownExample)
@@ -72,7 +79,7 @@ func (o ownCounters) query(p counterProvider, s rollout.Subject) (string, error)
 	var sides []string
 	for _, track := range []string{stableTrack, canaryTrack} {
 		for _, counter := range []struct{ counts, selector string }{{"all", o.total}, {"part", o.part}} {
-			filled, err := p.Selector(forTrack(counter.selector, track), s)
+			filled, err := o.series(p, counter.selector, track, s)
 			if err != nil {
 				return "", err
 			}
@@ -81,6 +88,21 @@ func (o ownCounters) query(p counterProvider, s rollout.Subject) (string, error)
 		}
 	}
 	return strings.Join(sides, " or "), nil
+}
+
+// series selects the series of a counter for one track.
+func (o ownCounters) series(p counterProvider, selector, track string, s rollout.Subject) (string, error) {
+	if !o.ofPods {
+		return p.Selector(forTrack(selector, track), s)
+	}
+	if err := checkPods(s); err != nil {
+		return "", err
+	}
+	further := ""
+	if selector == o.part {
+		further = o.part
+	}
+	return podSide{s, track}.each("%s", further, o.total), nil
 }
 
 func (o ownCounters) classify(labels map[string]string) (all, part bool) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/headgate/headgate/analysis/provider"
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // questions are those of one measurement; nil is not asked.
@@ -37,10 +38,11 @@ func questionsFor(a Analysis, s rollout.Subject, o Options) (questions, error) {
 		}
 		asked := &question{Question: m.question(), metric: m}
 		if m.builtIn != nil {
-			if !known {
-				return questions{}, fmt.Errorf("metric %q: %w", m.Name, errNoSource())
+			query, err := m.builtInQuery(series, within(s, m))
+			if err != nil {
+				return questions{}, fmt.Errorf("metric %q: %w", m.Name, err)
 			}
-			asked = builtInQuestion(m.builtIn.query(series, within(s, m)))
+			asked = builtInQuestion(query)
 		}
 		q.metrics = append(q.metrics, asked)
 	}
@@ -54,6 +56,24 @@ func questionsFor(a Analysis, s rollout.Subject, o Options) (questions, error) {
 		q.stableOnly = builtInQuestion(stableOnlyRequests(series, s))
 	}
 	return q, nil
+}
+
+// builtInQuery is the PromQL for m. series is nil where no source is configured.
+func (m Metric) builtInQuery(series sourceSeries, s rollout.Subject) (string, error) {
+	pods, ofPods := m.builtIn.(podMetric)
+	switch _, agent := m.builtIn.(agentErrorRate); {
+	case !ofPods && !agent && series == nil:
+		return "", errNoSource()
+	case !ofPods && !agent:
+		return m.builtIn.query(series, s), nil
+	}
+	if err := checkPods(s); err != nil {
+		return "", err
+	}
+	if m.Condition.Unit() == spec.TimesStable {
+		return pods.againstStable(s), nil
+	}
+	return m.builtIn.query(series, s), nil
 }
 
 // within is s for m, which may have a window of its own.

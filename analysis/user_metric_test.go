@@ -172,7 +172,7 @@ func TestUserMetricErrors(t *testing.T) {
 		"two conditions": {"query: up, condition: '> 0', cel: result > 0", "condition and cel exclude each other: write one of them"},
 		"no condition": {
 			"query: up",
-			`condition "": want an operator (< <= > >= == !=) and a number with an optional unit (%, ms, s): write for example "<= 500ms"`,
+			`condition "": want an operator (< <= > >= == !=) and a number with an optional unit (%, ms, s, Mi, Gi): write for example "<= 500ms"`,
 		},
 		"a value of a query": {
 			"query: up, value: body.x, condition: '> 0'",

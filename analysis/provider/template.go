@@ -53,7 +53,7 @@ var variables = map[string]variable{
 	"deployment":        {func(s rollout.Subject) string { return s.Deployment }, aName},
 	"canary-deployment": {func(s rollout.Subject) string { return s.CanaryDeployment }, aName},
 	"canary-replicaset": {func(s rollout.Subject) string { return s.CanaryReplicaSet }, aName},
-	"canary-pods":       {podsOf, aName},
+	"canary-pods":       {PodsOf, aName},
 	"service":           {func(s rollout.Subject) string { return s.Service }, aName},
 	"canary-service":    {func(s rollout.Subject) string { return s.CanaryService }, aName},
 	"service-port":      {func(s rollout.Subject) string { return s.ServicePort }, aNumber},
@@ -71,10 +71,10 @@ var variables = map[string]variable{
 // Variables are the names of all variables, in order.
 func Variables() []string { return slices.Sorted(maps.Keys(variables)) }
 
-// podsOf is a regular expression that the names of the canary's pods match, and of no
+// PodsOf is a regular expression that the names of the canary's pods match, and of no
 // others. NAME-canary-.+ is not: pods that were a canary and became stable keep their
 // names.
-func podsOf(s rollout.Subject) string {
+func PodsOf(s rollout.Subject) string {
 	if s.CanaryReplicaSet == "" {
 		return ""
 	}

@@ -31,6 +31,9 @@ func TestConditionHolds(t *testing.T) {
 		"seconds":                           {"< 0.5s", 0.5, false},
 		"a bare number":                     {"> 3", 3.1, true},
 		"negative":                          {"> -1", -0.5, true},
+		"bytes":                             {"<= 512Mi", 512 << 20, true},
+		"more bytes":                        {"< 1.5Gi", 1536 << 20, false},
+		"times stable":                      {"<= 1.3*stable", 1.3, true},
 		"not equal":                         {"!= 1", 1, false},
 		"NaN is not different from 1":       {"!= 1", math.NaN(), false},
 		"infinity is not more than a bound": {"> 1", math.Inf(1), false},
@@ -58,6 +61,8 @@ func TestConditionRender(t *testing.T) {
 		"a share that would round to fail":  {"< 1%", 0.00999999, "0.999999%"},
 		"milliseconds":                      {"<= 500ms", 0.51234567, "512.3ms"},
 		"seconds":                           {"<= 5s", 0.0123, "0.0123s"},
+		"bytes":                             {"<= 512Mi", 600 << 20, "600Mi"},
+		"times stable":                      {"<= 1.3 * stable", 1.4242424, "1.424 * stable"},
 		"a large number has no exponent":    {"< 10", 123456789, "123500000"},
 		"a third is not written to the end": {"> 1", 1.0 / 3, "0.3333"},
 	}
