@@ -86,6 +86,12 @@ func (c Condition) compare(value, bound float64) bool {
 	return false
 }
 
+// IsZero says that there is no condition.
+func (c Condition) IsZero() bool { return c == Condition{} }
+
+// Equal says that both are written alike: "1s" is not "1000ms".
+func (c Condition) Equal(other Condition) bool { return c == other }
+
 // Unit is the unit as written: "", %, ms, s, Mi or Gi; or TimesStable.
 func (c Condition) Unit() string { return c.unit }
 

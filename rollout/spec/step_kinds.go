@@ -171,17 +171,45 @@ func (cookieForm) doc() StepDoc        { return StepDoc{"cookie=canary", "cookie
 type jobForm struct{}
 
 func (jobForm) read(word string) (Step, bool, error) {
-	return readNamed(RunJob, word, parseJob, func(name string) Step { return Step{Job: name} })
+	return readNamed(RunJob, word, parseJob, func(s Step) Step { return s })
 }
-func (jobForm) print(s Step) string { return "job=" + s.Job }
-func (jobForm) doc() StepDoc        { return StepDoc{"job=smoke-test", "job=smoke-test"} }
+func (jobForm) print(s Step) string {
+	if s.Result.IsZero() {
+		return "job=" + s.Job
+	}
+	return "job=" + s.Job + " " + s.Result.String()
+}
+func (jobForm) doc() StepDoc { return StepDoc{"job=smoke-test", "job=smoke-test"} }
 
 // maxCronJobName is what the API server accepts.
 const maxCronJobName = 52
 
-func parseJob(name string) (string, error) {
-	if len(validation.IsDNS1123Subdomain(name)) > 0 || len(name) > maxCronJobName {
-		return "", wrong(name, "is not the name of a CronJob: name a suspended CronJob, whose template the Job gets")
+// parseJob reads the name of a CronJob and, behind it, the condition on the result if
+// there is one: "smoke", "smoke >= 0.9".
+func parseJob(text string) (Step, error) {
+	if i := strings.IndexAny(text, "<>=!"); i >= 0 {
+		condition := text[i:]
+		return jobStep(strings.TrimSpace(text[:i]), &condition)
 	}
-	return name, nil
+	return jobStep(text, nil)
+}
+
+// jobStep is the step that runs a Job from the CronJob name. condition is nil for one
+// that only succeeds or fails.
+func jobStep(name string, condition *string) (Step, error) {
+	if len(validation.IsDNS1123Subdomain(name)) > 0 || len(name) > maxCronJobName {
+		return Step{}, wrong(name, "is not the name of a CronJob: name a suspended CronJob, whose template the Job gets")
+	}
+	s := Step{Kind: RunJob, Job: name}
+	if condition == nil {
+		return s, nil
+	}
+	var err error
+	if s.Result, err = ParseCondition(*condition); err != nil {
+		return Step{}, fmt.Errorf("job %s: %w", name, err)
+	}
+	if s.Result.Unit() == TimesStable {
+		return Step{}, fmt.Errorf("job %s: %q: a Job knows nothing of stable: write for example job=%[1]s >= 0.9", name, s.Result)
+	}
+	return s, nil
 }

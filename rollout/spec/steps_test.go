@@ -18,6 +18,14 @@ func header(name, value, pattern string) spec.Step {
 	return spec.Step{Kind: spec.MatchHeader, Match: spec.Match{Header: name, Value: value, Pattern: pattern}}
 }
 
+func job(name, result string) spec.Step {
+	condition, err := spec.ParseCondition(result)
+	if err != nil {
+		panic(err)
+	}
+	return spec.Step{Kind: spec.RunJob, Job: name, Result: condition}
+}
+
 func wait(d time.Duration) spec.Step { return spec.Step{Kind: spec.Wait, Duration: d} }
 
 var (
@@ -82,6 +90,16 @@ func TestParseSteps(t *testing.T) {
 			"0%, cookie=canary_1", []spec.Step{weight(0), {Kind: spec.MatchCookie, Match: spec.Match{Cookie: "canary_1"}}},
 		},
 		"a Job": {"0%, job=smoke-test.v2", []spec.Step{weight(0), {Kind: spec.RunJob, Job: "smoke-test.v2"}}},
+		"a Job with a result": {
+			"0%, job=smoke >= 0.9, job=smoke<500ms, job = smoke != -1, job=smoke <=5%",
+			[]spec.Step{
+				weight(0), job("smoke", ">= 0.9"), job("smoke", "< 500ms"), job("smoke", "!= -1"), job("smoke", "<= 5%"),
+			},
+		},
+		"a Job in a list": {
+			"- setWeight: 0\n- job: {name: smoke}\n- job:\n    name: smoke\n    result: '>= 0.9'\n- job=smoke >= 90%\n",
+			[]spec.Step{weight(0), {Kind: spec.RunJob, Job: "smoke"}, job("smoke", ">= 0.9"), job("smoke", ">= 90%")},
+		},
 		"new words in a list": {
 			"- scale=1\n- header=X-Canary:beta\n- cookie=canary\n- job=smoke\n- 10%\n",
 			[]spec.Step{
@@ -136,7 +154,7 @@ func TestParseStepsErrors(t *testing.T) {
 	const (
 		aWeight   = `a weight is a whole number 0..100`
 		aDuration = `a duration is a number and a unit (30s, 5m, 1h, 2d), more than 0 and at most 365d`
-		anItem    = `a step has exactly one of setWeight, pause, analysis, setCanaryScale, setHeaderRoute`
+		anItem    = `a step has exactly one of setWeight, pause, analysis, setCanaryScale, setHeaderRoute, job`
 		noWeight  = `has no weight, so the new version would never see traffic`
 	)
 	cases := map[string]struct{ text, want string }{
@@ -185,7 +203,7 @@ func TestParseStepsErrors(t *testing.T) {
 			`"experiment": there are no experiments; preview the canary under headgate.dev/preview-host or test it with a job step`,
 		},
 		"a step that nobody has": {
-			"- sing: {}", `"sing": there is no such step; the steps are setWeight, pause, analysis, setCanaryScale, setHeaderRoute`,
+			"- sing: {}", `"sing": there is no such step; the steps are setWeight, pause, analysis, setCanaryScale, setHeaderRoute, job`,
 		},
 		"a pause of nothing known": {
 			"- pause: {until: tomorrow}", `{"pause":{"until":"tomorrow"}}: a pause has a duration, or is empty to wait for a person`,
@@ -215,13 +233,14 @@ func TestParseStepsErrors(t *testing.T) {
 // What of the new kinds is refused, and what one may write instead.
 func TestParseStepsErrorsOfOtherKinds(t *testing.T) {
 	const (
-		aScale   = `a scale is a number of pods (3), a percentage of the stable pods (50%), or traffic for as many pods as the weight needs`
-		aHeader  = `a header is a name (X-Canary), a name and a value (X-Canary:beta), or a name and a regular expression (X-Region~eu-.*)`
-		aValue   = `the value of a header has letters, digits and /-._~: only`
-		aPattern = `is not a regular expression that every router takes: it may have letters, digits and /-._~:^$[](){}*+?|&=\ only`
-		aCookie  = `is not the name of a cookie: name one whose value is always for the canary and never for stable`
-		aJob     = `is not the name of a CronJob: name a suspended CronJob, whose template the Job gets`
-		oneOf    = `has exactly one of replicas, weight, matchTrafficWeight: true`
+		aScale     = `a scale is a number of pods (3), a percentage of the stable pods (50%), or traffic for as many pods as the weight needs`
+		aHeader    = `a header is a name (X-Canary), a name and a value (X-Canary:beta), or a name and a regular expression (X-Region~eu-.*)`
+		aValue     = `the value of a header has letters, digits and /-._~: only`
+		aPattern   = `is not a regular expression that every router takes: it may have letters, digits and /-._~:^$[](){}*+?|&=\ only`
+		aCookie    = `is not the name of a cookie: name one whose value is always for the canary and never for stable`
+		aJob       = `is not the name of a CronJob: name a suspended CronJob, whose template the Job gets`
+		aCondition = `want an operator (< <= > >= == !=) and a number with an optional unit (%, ms, s): write for example "<= 500ms"`
+		oneOf      = `has exactly one of replicas, weight, matchTrafficWeight: true`
 	)
 	cases := map[string]struct{ text, want string }{
 		"no pods":                        {"scale=0, 5%", `"0": ` + aScale},
@@ -244,6 +263,14 @@ func TestParseStepsErrorsOfOtherKinds(t *testing.T) {
 		"a Job without a name":           {"job=, 5%", `"": ` + aJob},
 		"a Job with a namespace":         {"job=other/smoke, 5%", `"other/smoke": ` + aJob},
 		"a Job longer than a CronJob":    {"job=" + strings.Repeat("a", 53) + ", 5%", `"` + strings.Repeat("a", 53) + `": ` + aJob},
+		"a result that is no number":     {"job=smoke >= high, 5%", `job smoke: condition ">= high": ` + aCondition},
+		"a result without an operator":   {"job=smoke 0.9, 5%", `"smoke 0.9": ` + aJob},
+		"a result of an odd operator":    {"job=smoke => 0.9, 5%", `job smoke: condition "=> 0.9": ` + aCondition},
+		"a result of no Job":             {"job= >= 0.9, 5%", `"": ` + aJob},
+		"a result of no Job, in a list":  {"- job: {result: '>= 0.9'}", `"": ` + aJob},
+		"a result in a list, of a word":  {"- job: {name: smoke, result: good}", `job smoke: condition "good": ` + aCondition},
+		"an empty result in a list":      {"- job: {name: smoke, result: ''}", `job smoke: condition "": ` + aCondition},
+		"a Job in a list, with an image": {"- job: {name: smoke, image: curl}", `job: error unmarshaling JSON: while decoding JSON: json: unknown field "image"`},
 		"a kind that nobody has":         {"mirror=10%, 5%", `"mirror=10%": ` + aStep},
 		"a weight in the new form":       {"weight=10", `"weight=10": ` + aStep},
 		"a route, but no weight ever": {
@@ -322,7 +349,10 @@ func drawSteps(t *rapid.T) []spec.Step {
 				{Kind: spec.MatchCookie, Match: spec.Match{Cookie: name.Draw(t, "cookie")}},
 			}).Draw(t, "match"))
 		case 6:
-			steps = append(steps, spec.Step{Kind: spec.RunJob, Job: rapid.StringMatching(`[a-z0-9]([a-z0-9-]{0,9}[a-z0-9])?`).Draw(t, "job")})
+			name := rapid.StringMatching(`[a-z0-9]([a-z0-9-]{0,9}[a-z0-9])?`).Draw(t, "job")
+			steps = append(steps, rapid.SampledFrom([]spec.Step{
+				{Kind: spec.RunJob, Job: name}, job(name, ">= 0.9"), job(name, "<= 5%"), job(name, "!= -1.50"), job(name, "< 500ms"),
+			}).Draw(t, "result"))
 		case 0:
 			w = rapid.IntRange(w, 100).Draw(t, "weight")
 			steps = append(steps, weight(w))
@@ -367,6 +397,7 @@ func TestStepsReadAsAPersonWritesThem(t *testing.T) {
 func FuzzParseSteps(f *testing.F) {
 	for _, text := range []string{
 		"10%, 5m, 100%", "pause", "- setWeight: 20\n- pause: {duration: 5}", "header=X~a=b, 5%", "scale=traffic, cookie=c, job=j, 5%",
+		"job=j >= 0.9, job=j<5%, 5%", "- job: {name: j, result: '== 1'}\n- 5%",
 		"- setHeaderRoute: {match: [{headerName: A, headerValue: {prefix: a.b}}]}\n- 5%", "- setCanaryScale: {weight: 5}\n- 5%",
 		"[{}]", "- &a [*a]", "1e9h, 5%", "%%",
 	} {

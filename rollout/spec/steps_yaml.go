@@ -60,7 +60,7 @@ func stepOf(item any) (Step, error) {
 	return Step{}, wrongItem(item, "a step has exactly one of "+keyedSteps)
 }
 
-const keyedSteps = "setWeight, pause, analysis, setCanaryScale, setHeaderRoute"
+const keyedSteps = "setWeight, pause, analysis, setCanaryScale, setHeaderRoute, job"
 
 // elsewhere has the steps of Argo Rollouts that Headgate does not have, each with
 // what to use instead.
@@ -86,6 +86,8 @@ func keyedStep(kind string, arg any) (Step, error) {
 		return scaleStep(arg)
 	case "setHeaderRoute":
 		return headerStep(arg)
+	case "job":
+		return keyedJobStep(arg)
 	}
 	if instead, ok := elsewhere[kind]; ok {
 		return Step{}, wrong(kind, instead)
@@ -178,6 +180,19 @@ func headerStep(arg any) (Step, error) {
 		return Step{}, fmt.Errorf("setHeaderRoute: %w", err)
 	}
 	return Step{Kind: MatchHeader, Match: m}, nil
+}
+
+// keyedJobStep reads "job: {name: smoke, result: '>= 0.9'}". Argo Rollouts has no such
+// step.
+func keyedJobStep(arg any) (Step, error) {
+	var v struct {
+		Name   string  `json:"name"`
+		Result *string `json:"result"`
+	}
+	if err := into("job", arg, &v); err != nil {
+		return Step{}, err
+	}
+	return jobStep(v.Name, v.Result)
 }
 
 // pauseStep waits for a person, or with a duration for that long. As in Argo
