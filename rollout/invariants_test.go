@@ -67,7 +67,7 @@ func TestGoodVersionsAreAlwaysPromoted(t *testing.T) {
 func drawGoodSteps(t *rapid.T) []spec.Step {
 	w := rapid.IntRange(0, 30).Draw(t, "first weight")
 	words := rapid.SampledFrom([]string{"analysis", "header=X-Canary", "header=X-Region~eu-.*", "cookie=canary",
-		"scale=2", "scale=100%", "scale=traffic", "job=smoke"})
+		"scale=2", "scale=100%", "scale=traffic", "job=smoke", scored})
 	var steps []spec.Step
 	if rapid.Bool().Draw(t, "a weight first") {
 		steps = append(steps, weight(w))
@@ -127,6 +127,7 @@ func drawWorld(t *rapid.T) *world {
 		"header=X-Canary:beta, 1m, 10%, 1m, 100%",
 		"scale=2, header=X-Region~eu-.*, cookie=canary, 30%, header=X-Canary, 1m, 60%, 1m",
 		"0%, job=smoke, 20%, 1m, job=smoke, 100%, 1m",
+		"0%, job=smoke >= 0.9, 20%, 1m, job=smoke >= 0.9, 100%, 1m",
 		"job=smoke, cookie=canary, pause, scale=100%, scale=traffic, 50%, 1m",
 	}).Draw(t, "steps")
 	w.web.strategy = rapid.SampledFrom([]string{"canary", "canary", "blue-green"}).Draw(t, "strategy")
@@ -222,7 +223,7 @@ func (w *world) actsOfFate() map[string]func(*rapid.T) {
 	verdict := rapid.SampledFrom([]rollout.Verdict{rollout.Fail, rollout.Pass, rollout.Inconclusive})
 	pods, back, writes := rapid.IntRange(1, 9), rapid.IntRange(0, 2), rapid.IntRange(0, 6)
 	gate := rapid.SampledFrom([]spec.GatePoint{spec.GateRise, spec.GateStart, spec.GatePromotion})
-	replicas := rapid.IntRange(1, 9)
+	replicas, scores := rapid.IntRange(1, 9), rapid.SampledFrom([]string{goodScore, badScore, ""})
 	seconds := rapid.SampledFrom([]time.Duration{20 * time.Second, 2 * time.Second, 5 * time.Minute})
 	return map[string]func(*rapid.T){
 		"canary pods die":   func(t *rapid.T) { w.canaryPodsDie(pods.Draw(t, "pods"), seconds.Draw(t, "for")) },
@@ -233,6 +234,8 @@ func (w *world) actsOfFate() map[string]func(*rapid.T) {
 		"the plan":          func(*rapid.T) { w.setPlanErr(w.web.planErr == nil) },
 		"a gate":            func(t *rapid.T) { w.openOrClose(gate.Draw(t, "gate")) },
 		"Jobs":              func(*rapid.T) { w.jobsFail = !w.jobsFail },
+		"scores":            func(t *rapid.T) { w.jobsWrite = scores.Draw(t, "score") },
+		"a pod of a Job":    func(*rapid.T) { w.losePodsOfJobs() },
 		"demand":            func(t *rapid.T) { w.demand(replicas.Draw(t, "demand")) },
 		"a resync":          func(*rapid.T) { w.manager.dirty = true },
 		"slow metrics and gates": func(t *rapid.T) {
@@ -294,7 +297,7 @@ func (w *world) heal() {
 	w.say("fate", "heals the world")
 	w.manager.killAfter, w.manager.between, w.manager.behind, w.manager.stuck, w.manager.faults = -1, nil, nil, 0, nil
 	w.manager.slowUntil = time.Time{}
-	w.webhookDown, w.metricsDown, w.jobsFail = false, false, false
+	w.webhookDown, w.metricsDown, w.jobsFail, w.jobsWrite = false, false, false, goodScore
 	w.setCronJob(true)
 	clear(w.closed)
 	w.setProblem(false)

@@ -1,12 +1,15 @@
 package rollout_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // What a job step does about what is seen of its Job.
@@ -50,6 +53,78 @@ func TestJobs(t *testing.T) {
 				t.Errorf("%s: %s\n%s", d.Reason, d.Message, diff)
 			}
 		})
+	}
+}
+
+// What a job step with a condition does about the number that its Job wrote.
+func TestJobResult(t *testing.T) {
+	cases := map[string]struct {
+		condition string
+		number    float64
+		reason    reason.Reason
+		told      string
+	}{
+		"a good score": {
+			">= 0.9", 0.93, reason.CanaryStarting,
+			"JobPassed: rollout 7: at weight 10: Job web-canary-7-1-0 has the result 0.93, want >= 0.9",
+		},
+		"a score at the bound": {
+			">= 90%", 0.9, reason.CanaryStarting,
+			"JobPassed: rollout 7: at weight 10: Job web-canary-7-1-0 has the result 90%, want >= 90%",
+		},
+		"a bad score": {
+			">= 0.9", 0.89996, reason.JobFailed,
+			"JobFailed: rollout 7: rolled back, stable serves all traffic: at weight 10: " +
+				"Job web-canary-7-1-0 has the result 0.89996, want >= 0.9. " +
+				"To try the same template again: kubectl annotate deployment/web headgate.dev/command=retry",
+		},
+		"a time that is too long": {
+			"< 500ms", 0.75, reason.JobFailed,
+			"JobFailed: rollout 7: rolled back, stable serves all traffic: at weight 10: " +
+				"Job web-canary-7-1-0 has the result 750ms, want < 500ms. " +
+				"To try the same template again: kubectl annotate deployment/web headgate.dev/command=retry",
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := running()
+			o.Plan, o.Canary.State.Steps[1] = nil, step("job=smoke "+c.condition)
+			o.Job = &rollout.JobStatus{
+				Run: "7-1-0", Phase: rollout.JobSucceeded, Result: rollout.JobResult{Job: "web-canary-7-1-0", Number: c.number},
+			}
+			d := rollout.Next(o)
+			told := []string{fmt.Sprintf("%s: %s", d.Reason, d.Message)}
+			for _, n := range d.Notes {
+				told = append(told, fmt.Sprintf("%s: %s", n.Reason, n.Message))
+			}
+			if d.Reason != c.reason || !slices.Contains(told, c.told) {
+				t.Errorf("%s, told %q, want %q", d.Reason, told, c.told)
+			}
+		})
+	}
+}
+
+// A good result stays good while the rollout waits for something else at the step, and is
+// told once: nobody looks at the Job again, whose pod may be gone.
+func TestJobResultIsRemembered(t *testing.T) {
+	o := running()
+	o.Plan, o.Canary.State.Steps[1] = nil, step(scored)
+	o.Spec.Gates = []spec.Gate{{Before: spec.GateRise, URL: "https://gate.example.com"}}
+	o.Job = &rollout.JobStatus{
+		Run: "7-1-0", Phase: rollout.JobSucceeded, Result: rollout.JobResult{Job: "web-canary-7-1-0", Number: 0.93},
+	}
+	o.Gate = &rollout.GateAnswer{Point: spec.GateRise, Message: "closed"}
+	d := rollout.Next(o)
+	if d.Reason != reason.AwaitingGate || len(d.Notes) != 1 || !d.Canary.State.JobPassed {
+		t.Fatalf("%s: %s, notes %v", d.Reason, d.Message, d.Notes)
+	}
+	o.Canary.State, o.Job = d.Canary.State, nil
+	if d = rollout.Next(o); d.Needs.Job != nil || d.Reason != reason.AwaitingGate || len(d.Notes) > 0 {
+		t.Errorf("%s: %s, needs %v, notes %v", d.Reason, d.Message, d.Needs.Job, d.Notes)
+	}
+	o.Gate.Open = true
+	if d = rollout.Next(o); d.Canary.State.Step != 2 || d.Canary.State.JobPassed {
+		t.Errorf("%s: %s, state %+v", d.Reason, d.Message, d.Canary.State)
 	}
 }
 

@@ -18,12 +18,13 @@ import (
 type oracle struct {
 	w *world
 
-	last map[trial]judgement
-	dead map[trial]bool              // rolled back, or losing its traffic for bad news: its weight must never rise again
-	full map[trial]bool              // a person said promote-full
-	open map[gateAt]bool             // what the gates last said, since the traffic last rose
-	jobs map[string]rollout.JobPhase // of every run that was ever made
-	skip map[string]bool             // a person did not wait for it
+	last   map[trial]judgement
+	dead   map[trial]bool              // rolled back, or losing its traffic for bad news: its weight must never rise again
+	full   map[trial]bool              // a person said promote-full
+	open   map[gateAt]bool             // what the gates last said, since the traffic last rose
+	jobs   map[string]rollout.JobPhase // of every run that was ever made
+	scores map[string]string           // what each of them wrote
+	skip   map[string]bool             // a person did not wait for it
 
 	written map[grant]time.Time // when it was first written to every canary Ingress
 
@@ -66,7 +67,8 @@ type gateAt struct {
 func newOracle(w *world) oracle {
 	return oracle{
 		w: w, last: map[trial]judgement{}, dead: map[trial]bool{}, full: map[trial]bool{}, open: map[gateAt]bool{},
-		jobs: map[string]rollout.JobPhase{}, skip: map[string]bool{}, written: map[grant]time.Time{}, events: map[reason.Reason]int{},
+		jobs: map[string]rollout.JobPhase{}, scores: map[string]string{}, skip: map[string]bool{},
+		written: map[grant]time.Time{}, events: map[reason.Reason]int{},
 	}
 }
 
@@ -427,6 +429,9 @@ func (k *oracle) wentOn(p *pass, was, is rollout.State) {
 		run := runOf(is, i)
 		if is.Steps[i].Kind == spec.RunJob && k.jobs[run] != rollout.JobSucceeded && !k.skip[run] {
 			k.w.fail("step %d is over, but of Job %s is known: %q", i, run, k.jobs[run])
+		}
+		if is.Steps[i].Kind == spec.RunJob && !is.Steps[i].Result.IsZero() && k.scores[run] != goodScore && !k.skip[run] {
+			k.w.fail("step %d is over, but Job %s wrote %q", i, run, k.scores[run])
 		}
 		k.waited(was, i)
 		scale, pods := is.Steps[i].Scale, p.o.Canary.Available

@@ -240,7 +240,7 @@ func (p *pass) rolloutDeadline() time.Time {
 
 // begin goes to another step.
 func (s *State) begin(step int, now time.Time) {
-	s.Step, s.StepSince, s.Skipped = step, now, false
+	s.Step, s.StepSince, s.Skipped, s.JobPassed = step, now, false, false
 }
 
 // canaryAvailable is how many canary pods are Available.

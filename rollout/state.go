@@ -79,6 +79,10 @@ type State struct {
 	Paused  bool `json:"paused,omitempty"`  // by command
 	Skipped bool `json:"skipped,omitempty"` // a person ended the wait of Step
 
+	// JobPassed says that the result of the Job of Step satisfies its condition, and that
+	// this was told.
+	JobPassed bool `json:"jobPassed,omitempty"`
+
 	// Hurried says that a person ended the wait of a promotion for its last pods.
 	Hurried bool `json:"hurried,omitempty"`
 

@@ -86,7 +86,7 @@ func drawSteps(t *rapid.T) []spec.Step {
 	steps := []spec.Step{weight(w)}
 	for range rapid.IntRange(0, 20).Draw(t, "more") {
 		word := rapid.SampledFrom([]string{
-			"weight", "5m", "pause", "analysis", "scale=3", "scale=50%", "scale=traffic", "job=smoke",
+			"weight", "5m", "pause", "analysis", "scale=3", "scale=50%", "scale=traffic", "job=smoke", scored,
 			"header=X-Canary", "header=X-Region~eu-.*", "header=X-User:7", "cookie=canary",
 		}).Draw(t, "step")
 		if word == "weight" {

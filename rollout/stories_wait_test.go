@@ -9,7 +9,10 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-const smoke = "0%, job=smoke, 50%, 1m"
+const (
+	smoke       = "0%, job=smoke, 50%, 1m"
+	scoredSmoke = "0%, " + scored + ", 50%, 1m"
+)
 
 // waitStories are of Jobs, gates and deadlines.
 var waitStories = map[string]story{
@@ -22,6 +25,8 @@ var waitStories = map[string]story{
 	"a smoke test, aborted":                        {smoke, smokeAborted},
 	"a smoke test, paused meanwhile":               {smoke, smokePaused},
 	"a smoke test, and the canary loses its pods":  {"50%, job=smoke, 100%", smokeLost},
+	"a smoke test with a good score":               {scoredSmoke, goodVersion},
+	"a smoke test with a bad score":                {scoredSmoke, badScored},
 	"gates are closed at first":                    {brief, gatesClosed},
 	"a gate is closed again while pods start":      {"10%, 50%", gateCloses},
 	"promoted fully at a closed gate":              {brief, fullAtGate},
@@ -37,6 +42,12 @@ var waitStories = map[string]story{
 
 func smokeFails(w *world) {
 	w.jobsFail = true
+	w.apply("v2")
+	w.rest()
+}
+
+func badScored(w *world) {
+	w.jobsWrite = badScore
 	w.apply("v2")
 	w.rest()
 }

@@ -14,6 +14,13 @@ func header(name, value, pattern string) spec.Step {
 
 func wait(d time.Duration) spec.Step { return spec.Step{Kind: spec.Wait, Duration: d} }
 
+// scored is a step, and what a Job writes that satisfies its condition or does not.
+const (
+	scored    = "job=smoke >= 0.9"
+	goodScore = "0.93"
+	badScore  = "0.71"
+)
+
 // step reads one step.
 func step(word string) (s spec.Step) {
 	if err := s.UnmarshalText([]byte(word)); err != nil {

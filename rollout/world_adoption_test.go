@@ -8,6 +8,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -89,11 +90,11 @@ func (w *world) startPod(set *appsv1.ReplicaSet, labels map[string]string, ready
 	must(w.api.Create(pod))
 }
 
-// podObjects are the pods that selector selects.
+// podObjects are the pods that selector selects, without those of Jobs.
 func (w *world) podObjects(selector kubelabels.Selector) []corev1.Pod {
 	var pods []corev1.Pod
 	for _, pod := range apisim.All[*corev1.Pod](w.api) {
-		if selector.Matches(kubelabels.Set(pod.Labels)) {
+		if selector.Matches(kubelabels.Set(pod.Labels)) && pod.Labels[batchv1.ControllerUidLabel] == "" {
 			pods = append(pods, *pod.DeepCopy())
 		}
 	}

@@ -1,12 +1,14 @@
 package rollout_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/internal/apisim"
@@ -45,10 +47,53 @@ func (w *world) runJobs() {
 			end.Message = "Job has reached the specified backoff limit"
 		}
 		out := apisim.Get[*batchv1.Job](w.api, namespace, canaryName+"-"+j.run).DeepCopy()
+		w.endPod(out)
 		out.Status.Conditions = []batchv1.JobCondition{end}
 		must(w.api.UpdateStatus(out))
-		w.say("job", "%s: %s", j.run, w.jobs[i].phase)
-		w.oracle.jobs[j.run] = w.jobs[i].phase
+		wrote := ""
+		if strings.Contains(w.web.steps, scored) {
+			wrote = fmt.Sprintf(", wrote %q", w.jobsWrite)
+		}
+		w.say("job", "%s: %s%s", j.run, w.jobs[i].phase, wrote)
+		w.oracle.jobs[j.run], w.oracle.scores[j.run] = w.jobs[i].phase, w.jobsWrite
+	}
+}
+
+// endPod makes the pod of job as it is when its container has ended. The API server has
+// given the Job its selector.
+func (w *world) endPod(job *batchv1.Job) {
+	of := map[string]string{batchv1.ControllerUidLabel: string(job.UID)}
+	job.Spec.Selector = &metav1.LabelSelector{MatchLabels: of}
+	must(w.api.Update(job))
+	pod := &corev1.Pod{ObjectMeta: meta(job.Name + "-pod"), Status: corev1.PodStatus{
+		Phase: corev1.PodSucceeded,
+		ContainerStatuses: []corev1.ContainerStatus{{
+			Name: job.Spec.Template.Spec.Containers[0].Name,
+			State: corev1.ContainerState{
+				Terminated: &corev1.ContainerStateTerminated{Message: w.jobsWrite + "\n", FinishedAt: metav1.NewTime(w.now)},
+			},
+		}},
+	}}
+	pod.Labels = of
+	pod.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(job, batchv1.SchemeGroupVersion.WithKind("Job"))}
+	if w.jobsFail {
+		pod.Status.Phase = corev1.PodFailed
+	}
+	must(w.api.Create(pod))
+}
+
+// podOf is the pod of a Job that has ended. nil: it is gone.
+func (w *world) podOf(jobName string) *corev1.Pod {
+	return apisim.Get[*corev1.Pod](w.api, namespace, jobName+"-pod")
+}
+
+// losePodsOfJobs deletes the pods of Jobs that have ended.
+func (w *world) losePodsOfJobs() {
+	for _, j := range w.jobs {
+		if pod := w.podOf(canaryName + "-" + j.run); pod != nil {
+			w.say("fate", "deletes the pod of Job %s", j.run)
+			must(w.api.Delete(pod))
+		}
 	}
 }
 

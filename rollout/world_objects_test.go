@@ -273,6 +273,9 @@ func (w *world) sawJob(c apisim.Change, obj *batchv1.Job) {
 	switch {
 	case c.New == nil:
 		w.jobs = without(w.jobs, run)
+		if pod := w.podOf(obj.Name); pod != nil {
+			must(w.api.Delete(pod))
+		}
 	case at < 0:
 		w.jobs = append(slices.Clone(w.jobs), job{run, rollout.JobActive, w.now.Add(jobTakes)})
 	}

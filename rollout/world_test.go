@@ -87,6 +87,7 @@ type world struct {
 	noPreview    *rollout.Problem        // why the preview host is refused; nil: it is not
 	passTimeout  time.Duration           // how long one pass may take; reconcileTimeout but in some stories
 	jobsFail     bool
+	jobsWrite    string // their termination message
 	controllerAt time.Time
 
 	manager manager
@@ -182,8 +183,9 @@ func newWorld(t failer, steps string, analysis bool) *world {
 			generation: 1, observed: 1, progress: noon, plan: rollout.AnalysisPlan{Interval: 30 * time.Second},
 			sets: []replicaSet{{template: "v1", pods: make([]time.Time, 4), revision: 1}},
 		},
-		inForce: unrouted,
-		manager: manager{dirty: true, killAfter: -1},
+		inForce:   unrouted,
+		manager:   manager{dirty: true, killAfter: -1},
+		jobsWrite: goodScore,
 	}
 	w.oracle = newOracle(w)
 	w.build()

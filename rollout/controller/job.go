@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -44,7 +45,7 @@ func (r *Reconciler) findJob(ctx context.Context, s *snapshot, goal rollout.JobG
 	name := jobName(s.canaryDep.Name, goal.Run)
 	for i := range s.canaryJobs.existing {
 		if s.canaryJobs.existing[i].Name == name {
-			return statusFromConditions(&s.canaryJobs.existing[i]), nil
+			return r.statusOf(ctx, &s.canaryJobs.existing[i], goal)
 		}
 	}
 	// The cache has only Jobs with Headgate's label, and may lack one that another
@@ -52,34 +53,34 @@ func (r *Reconciler) findJob(ctx context.Context, s *snapshot, goal rollout.JobG
 	live := &batchv1.Job{}
 	switch err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.dep.Namespace, Name: name}, live); {
 	case err == nil && rollout.Owns(s.canaryDep, live):
-		return statusFromConditions(live), nil
+		return r.statusOf(ctx, live, goal)
 	case err == nil:
 		return cannotCreate("the Job needs the name %s, but another Job has it, "+
 			"or a Job of an earlier canary that is still being deleted: rename or remove that Job", name), nil
 	case !apierrors.IsNotFound(err):
 		return rollout.JobStatus{}, err
 	}
-	return r.prepareJob(ctx, s, goal.Template, name)
+	return r.prepareJob(ctx, s, goal, name)
 }
 
-// prepareJob builds the Job from the CronJob template and leaves it in
-// s.canaryJobs.toCreate. A dry run finds out whether the API server would accept it:
-// a quota or an admission webhook may refuse it.
-func (r *Reconciler) prepareJob(ctx context.Context, s *snapshot, template, name string) (rollout.JobStatus, error) {
+// prepareJob builds the Job of goal and leaves it in s.canaryJobs.toCreate. A dry run
+// finds out whether the API server would accept it: a quota or an admission webhook may
+// refuse it.
+func (r *Reconciler) prepareJob(ctx context.Context, s *snapshot, goal rollout.JobGoal, name string) (rollout.JobStatus, error) {
 	sent, cron := &unstructured.Unstructured{}, &batchv1.CronJob{}
 	sent.SetGroupVersionKind(batchv1.SchemeGroupVersion.WithKind("CronJob"))
-	switch err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.dep.Namespace, Name: template}, sent); {
+	switch err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.dep.Namespace, Name: goal.Template}, sent); {
 	case apierrors.IsNotFound(err):
-		return cannotCreate("there is no CronJob %s: create one with suspend: true as the template of the Job", template), nil
+		return cannotCreate("there is no CronJob %s: create one with suspend: true as the template of the Job", goal.Template), nil
 	case apierrors.IsForbidden(err):
 		return cannotCreate("%v", err), nil // not an error: the reconcile must go on, it may bring an abort
 	case err != nil:
 		return rollout.JobStatus{}, err
 	}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(sent.Object, cron); err != nil {
-		return rollout.JobStatus{}, fmt.Errorf("decoding CronJob %s/%s: %w", s.dep.Namespace, template, err)
+		return rollout.JobStatus{}, fmt.Errorf("decoding CronJob %s/%s: %w", s.dep.Namespace, goal.Template, err)
 	}
-	if why := s.cronJobProblem(cron); why != "" {
+	if why := cmp.Or(s.cronJobProblem(cron), resultProblem(cron, goal)); why != "" {
 		return cannotCreate("%s", why), nil
 	}
 	address, err := r.canaryAddress(ctx, s)

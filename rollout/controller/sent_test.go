@@ -273,7 +273,8 @@ func TestJobHasEveryFieldThatWasSent(t *testing.T) {
 		inCron[strings.Replace(path, "spec.", "spec.jobTemplate.spec.", 1)] = value
 	}
 	s.Live = newerServer(stored(t, cron, batchv1.SchemeGroupVersion.WithKind("CronJob"), inCron))
-	if got, err := s.prepareJob(t.Context(), s.snapshot, "smoke", "web-canary-7-1-0"); err != nil || got.Phase != rollout.JobMissing {
+	goal := rollout.JobGoal{Template: "smoke"}
+	if got, err := s.prepareJob(t.Context(), s.snapshot, goal, "web-canary-7-1-0"); err != nil || got.Phase != rollout.JobMissing {
 		t.Fatalf("prepareJob() = %+v, %v", got, err)
 	}
 

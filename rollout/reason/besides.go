@@ -38,6 +38,12 @@ var besides = []Explanation{
 			"`dryRun` away; docs/analysis.md says how often a limit is broken by chance."),
 		showEvents, showAnnotations,
 	),
+	row(JobPassed, normal, in(Beside),
+		means("The Job of a step such as `job=NAME >= 0.9` succeeded, and the number that it wrote satisfies the condition. "+
+			"The step is over."),
+		look("The message has the number and the condition."),
+		showJobs, showJobLog,
+	),
 	row(CommandTaken, normal, in(Beside),
 		means("Headgate took the command in `headgate.dev/command` and removed the annotation. The message names the command."),
 		look("Nothing is wrong. `promote` ends a wait; whether the next weight may come is still for pods, gates and measurements."),

@@ -74,7 +74,8 @@ var whereItIs = []Explanation{
 	),
 	row(JobRunning, normal, in(StaysAtWeight),
 		means("A `job` step runs its Job and waits for the result. "+
-			"If the Job fails or runs out of time, the rollout is rolled back with `JobFailed`."),
+			"If the Job fails, runs out of time, or writes a number that does not satisfy the condition of the step, the rollout is "+
+			"rolled back with `JobFailed`."),
 		look("The pods of the Job and their log. The message names the CronJob that the Job is made from."),
 		showJobs, showJobLog,
 		to("go on without the Job; it is deleted", command+"promote"),

@@ -33,8 +33,9 @@ var whyItEnded = []Explanation{
 		retryIt, shipRolledBack,
 	),
 	row(JobFailed, warning, in(WentBack),
-		means("The Job of a `job` step failed or ran out of time."+stableServes),
-		look("The message names the Job. It stays with its log until the next rollout begins."),
+		means("The Job of a `job` step failed or ran out of time. Or the step has a condition such as `job=NAME >= 0.9`, and the Job "+
+			"wrote a number that does not satisfy it, or no number."+stableServes),
+		look("The message names the Job, and what it wrote. It stays with its log until the next rollout begins."),
 		showJobs, showJobLog, retryIt, shipRolledBack,
 	),
 	row(CanaryUnavailable, warning, in(WentBack),

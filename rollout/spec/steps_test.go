@@ -270,9 +270,11 @@ func TestParseStepsErrorsOfOtherKinds(t *testing.T) {
 		"a result of no Job, in a list":  {"- job: {result: '>= 0.9'}", `"": ` + aJob},
 		"a result in a list, of a word":  {"- job: {name: smoke, result: good}", `job smoke: condition "good": ` + aCondition},
 		"an empty result in a list":      {"- job: {name: smoke, result: ''}", `job smoke: condition "": ` + aCondition},
-		"a Job in a list, with an image": {"- job: {name: smoke, image: curl}", `job: error unmarshaling JSON: while decoding JSON: json: unknown field "image"`},
-		"a kind that nobody has":         {"mirror=10%, 5%", `"mirror=10%": ` + aStep},
-		"a weight in the new form":       {"weight=10", `"weight=10": ` + aStep},
+		"a Job in a list, with an image": {
+			"- job: {name: smoke, image: curl}", `job: error unmarshaling JSON: while decoding JSON: json: unknown field "image"`,
+		},
+		"a kind that nobody has":   {"mirror=10%, 5%", `"mirror=10%": ` + aStep},
+		"a weight in the new form": {"weight=10", `"weight=10": ` + aStep},
 		"a route, but no weight ever": {
 			"header=X-Canary, pause", `"header=X-Canary, pause": has no weight, so the new version would never see traffic`,
 		},
