@@ -23,7 +23,7 @@ import (
 // next rollout.
 func TestSmokeTestBeforeAnyTraffic(t *testing.T) {
 	t.Parallel()
-	s := newTested(t)
+	s := newTested(t, "job=smoke-test")
 	s.smokeTest(map[string]string{"EXPECT_VERSION": "v3"})
 	s.ship("v2", nil)
 	s.awaitWords(time.Minute, reason.JobFailed, "BackoffLimitExceeded")
@@ -72,7 +72,7 @@ func TestSmokeTestBeforeAnyTraffic(t *testing.T) {
 // deadline ends the rollout.
 func TestSmokeTestThatHangs(t *testing.T) {
 	t.Parallel()
-	s := newTested(t)
+	s := newTested(t, "job=smoke-test")
 	s.smokeTest(map[string]string{"DELAY": "1h"})
 	s.ship("v2", nil)
 	s.await(time.Minute, reason.JobRunning)
@@ -95,7 +95,7 @@ func TestSmokeTestThatHangs(t *testing.T) {
 // cause is corrected, the rollout goes on.
 func TestSmokeTestThatCannotBeMade(t *testing.T) {
 	t.Parallel()
-	s := newTested(t)
+	s := newTested(t, "job=smoke-test")
 	s.ship("v2", nil)
 	s.awaitWords(time.Minute, reason.JobUnavailable, "there is no CronJob smoke-test: create one with suspend: true")
 
@@ -116,10 +116,27 @@ func TestSmokeTestThatCannotBeMade(t *testing.T) {
 	s.over()
 }
 
-// newTested returns a service whose rollouts begin with a smoke test.
-func newTested(t *testing.T) *service {
+// TestSmokeTestWithAScore: the number that the Job writes decides.
+func TestSmokeTestWithAScore(t *testing.T) {
+	t.Parallel()
+	s := newTested(t, "job=smoke-test >= 0.9")
+	s.smokeTest(map[string]string{"SCORE": "0.71"})
+	s.ship("v2", nil)
+	s.awaitWords(time.Minute, reason.JobFailed, "has the result 0.71, want >= 0.9")
+
+	s.smokeTest(map[string]string{"SCORE": `{"score": 0.93}`})
+	s.ship("v3", nil)
+	s.await(time.Minute, reason.Promoted)
+	s.gone(30 * time.Second)
+	if n := s.over().Versions()["v2"]; n > 0 {
+		t.Errorf("%d answers came from the version with the bad score", n)
+	}
+}
+
+// newTested returns a service whose rollouts begin with a smoke test, the step job.
+func newTested(t *testing.T, job string) *service {
 	t.Helper()
-	s := newService(t, map[string]string{spec.AnnotationSteps: "job=smoke-test, 50%, 100%"}, func(s *service) { s.Replicas = 2 })
+	s := newService(t, map[string]string{spec.AnnotationSteps: job + ", 50%, 100%"}, func(s *service) { s.Replicas = 2 })
 	s.await(20*time.Second, reason.Ready)
 	return s
 }

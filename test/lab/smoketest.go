@@ -12,7 +12,7 @@ type SmokeTest struct {
 	Namespace, Name string
 	// URL may name a Service, as in http://web.shop.svc/, and refer to Env, as in http://$(TARGET)/.
 	URL string
-	// Env configures it (see package smoke): EXPECT_VERSION, EXPECT_BODY, DELAY.
+	// Env configures it (see package smoke): EXPECT_VERSION, EXPECT_BODY, DELAY, SCORE.
 	Env map[string]string
 }
 

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -20,8 +21,16 @@ const (
 	maxBackOff   = 10 * time.Second
 )
 
-// maxMessage is how many bytes of a log a kubelet takes at most for a termination message.
-const maxMessage = 2048
+// How many bytes a kubelet takes at most for a termination message.
+const (
+	maxMessage    = 4096 // of the container's message file
+	maxLogMessage = 2048 // of its log
+)
+
+// MessageVariable names the file that a container writes its termination message to. A
+// process sees the machine's file system, and nothing is made in the /dev of the machine:
+// so the file is not at the container's terminationMessagePath.
+const MessageVariable = "HEADGATE_LAB_TERMINATION_LOG"
 
 // container runs one container of a pod.
 type container struct {
@@ -105,6 +114,10 @@ func (c *container) execute(program Program) (*process.Process, error) {
 	if r.kubeconfig != "" {
 		env["KUBECONFIG"] = r.kubeconfig
 	}
+	if err := os.WriteFile(c.messageFile(), nil, 0o666); err != nil { // each start begins with an empty one
+		return nil, err
+	}
+	env[MessageVariable] = c.messageFile()
 	return process.Start(process.Spec{
 		Name:   fmt.Sprintf("container %s of pod %s/%s", c.spec.Name, r.pod.Namespace, r.pod.Name),
 		Path:   program.Path,
@@ -113,6 +126,25 @@ func (c *container) execute(program Program) (*process.Process, error) {
 		Log:    filepath.Join(r.dir(), c.spec.Name+".log"),
 		Within: func(start func() error) error { return r.network.DoWithFiles(r.files, start) },
 	})
+}
+
+func (c *container) messageFile() string {
+	return filepath.Join(c.runner.dir(), c.spec.Name+".termination")
+}
+
+// message is the termination message of a process that has ended: the end of its message
+// file or, if that is empty after a failure and the policy asks for it, of its log.
+func (c *container) message(proc *process.Process) string {
+	written, err := os.ReadFile(c.messageFile())
+	switch {
+	case err != nil:
+		return err.Error()
+	case len(written) > 0:
+		return string(written[max(0, len(written)-maxMessage):])
+	case proc.ExitCode() != 0 && c.spec.TerminationMessagePolicy == corev1.TerminationMessageFallbackToLogsOnError:
+		return proc.Output(maxLogMessage)
+	}
+	return ""
 }
 
 // attend probes the process until it ends, and ends it when the pod ends.
@@ -151,14 +183,11 @@ func (c *container) shutDown(proc *process.Process) {
 // kubelet it also records the end in a deleted pod: the Job controller counts it.
 func (c *container) ended(proc *process.Process, started time.Time) (last bool) {
 	end := &corev1.ContainerStateTerminated{
-		ExitCode: int32(proc.ExitCode()), Reason: "Error",
+		ExitCode: int32(proc.ExitCode()), Reason: "Error", Message: c.message(proc),
 		StartedAt: metav1.NewTime(started), FinishedAt: metav1.Now(),
 	}
-	switch {
-	case end.ExitCode == 0:
+	if end.ExitCode == 0 {
 		end.Reason = "Completed"
-	case c.spec.TerminationMessagePolicy == corev1.TerminationMessageFallbackToLogsOnError:
-		end.Message = proc.Output(maxMessage)
 	}
 	policy := c.runner.pod.Spec.RestartPolicy
 	last = c.runner.ending() ||

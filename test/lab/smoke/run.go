@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/headgate/headgate/test/lab/app"
+	"github.com/headgate/headgate/test/lab/node"
 )
 
 // VersionVariable makes Run ask; its value is the version of the image.
@@ -20,6 +21,7 @@ type config struct {
 	version string        // EXPECT_VERSION: the sample service's version; "" is any
 	body    string        // EXPECT_BODY: a part of the body; "" is any
 	delay   time.Duration // DELAY: wait before the request
+	score   string        // SCORE: the termination message after a success; "" is none
 }
 
 // Run asks and ends the process when the program was started as a pod's
@@ -41,11 +43,14 @@ func run(args []string) error {
 		return err
 	}
 	time.Sleep(c.delay)
-	return ask(c)
+	if err := ask(c); err != nil || c.score == "" {
+		return err
+	}
+	return os.WriteFile(os.Getenv(node.MessageVariable), []byte(c.score+"\n"), 0o666)
 }
 
 func load(args []string) (config, error) {
-	c := config{url: os.Getenv("URL"), version: os.Getenv("EXPECT_VERSION"), body: os.Getenv("EXPECT_BODY")}
+	c := config{url: os.Getenv("URL"), version: os.Getenv("EXPECT_VERSION"), body: os.Getenv("EXPECT_BODY"), score: os.Getenv("SCORE")}
 	if len(args) > 0 {
 		c.url = args[0]
 	}
