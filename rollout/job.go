@@ -15,7 +15,7 @@ type JobGoal struct {
 	// every step, and after every loss of the canary.
 	Run string
 
-	// Result is the condition on the number that the Job writes. Zero: it writes none.
+	// Result is the condition on the number that the Job writes. Zero: none.
 	Result spec.Condition
 }
 

@@ -74,7 +74,8 @@ func drawState(t *rapid.T) rollout.State {
 			Failures: rapid.IntRange(0, 9).Draw(t, "failures"), Inconclusive: rapid.IntRange(0, 9).Draw(t,
 				"inconclusive"), Errors: rapid.IntRange(0, 9).Draw(t, "errors"),
 		},
-		Losses: rapid.IntRange(0, 3).Draw(t, "losses"), Paused: rapid.Bool().Draw(t, "paused"), Skipped: rapid.Bool().Draw(t, "skipped"),
+		JobPassed: rapid.Bool().Draw(t, "Job passed"),
+		Losses:    rapid.IntRange(0, 3).Draw(t, "losses"), Paused: rapid.Bool().Draw(t, "paused"), Skipped: rapid.Bool().Draw(t, "skipped"),
 		CommandTaken: rapid.StringMatching(`|abort(:7)?`).Draw(t, "command"),
 		Message:      rapid.String().Draw(t, "message"), DrainSince: at("drain"),
 	}

@@ -129,7 +129,10 @@ func (o *anything) drawAround(t *rapid.T, now time.Time) {
 		phase := rapid.SampledFrom([]rollout.JobPhase{
 			rollout.JobSucceeded, rollout.JobMissing, rollout.JobUnmakable, rollout.JobActive, rollout.JobFailedPhase,
 		})
-		o.Job = &rollout.JobStatus{Run: due.Run, Phase: phase.Draw(t, "phase of the Job"), Message: "as it is"}
+		number := rapid.SampledFrom([]float64{0.71, 0.93}).Draw(t, "result of the Job")
+		o.Job = &rollout.JobStatus{
+			Run: due.Run, Phase: phase.Draw(t, "phase of the Job"), Message: "as it is", Result: rollout.JobResult{Number: number},
+		}
 	}
 	verbs := []string{"", "", "promote", "promote-full", "pause", "resume", "abort", "retry"}
 	if verb := rapid.SampledFrom(verbs).Draw(t, "command"); verb != "" {

@@ -15,7 +15,7 @@ type Step struct {
 	Scale    Scale         // SetScale
 	Match    Match         // MatchHeader or MatchCookie: that half of it
 	Job      string        // RunJob: the suspended CronJob that has its template
-	Result   Condition     // RunJob: on the number that the Job writes; zero: it writes none
+	Result   Condition     // RunJob: on the number that the Job writes; zero: none
 }
 
 const (
