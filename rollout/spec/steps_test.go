@@ -239,7 +239,7 @@ func TestParseStepsErrorsOfOtherKinds(t *testing.T) {
 		aPattern   = `is not a regular expression that every router takes: it may have letters, digits and /-._~:^$[](){}*+?|&=\ only`
 		aCookie    = `is not the name of a cookie: name one whose value is always for the canary and never for stable`
 		aJob       = `is not the name of a CronJob: name a suspended CronJob, whose template the Job gets`
-		aCondition = `want an operator (< <= > >= == !=) and a number with an optional unit (%, ms, s): write for example "<= 500ms"`
+		aCondition = `want an operator (< <= > >= == !=) and a number with an optional unit (%, ms, s, Mi, Gi): write for example "<= 500ms"`
 		oneOf      = `has exactly one of replicas, weight, matchTrafficWeight: true`
 	)
 	cases := map[string]struct{ text, want string }{
@@ -265,11 +265,15 @@ func TestParseStepsErrorsOfOtherKinds(t *testing.T) {
 		"a Job longer than a CronJob":    {"job=" + strings.Repeat("a", 53) + ", 5%", `"` + strings.Repeat("a", 53) + `": ` + aJob},
 		"a result that is no number":     {"job=smoke >= high, 5%", `job smoke: condition ">= high": ` + aCondition},
 		"a result without an operator":   {"job=smoke 0.9, 5%", `"smoke 0.9": ` + aJob},
-		"a result of an odd operator":    {"job=smoke => 0.9, 5%", `job smoke: condition "=> 0.9": ` + aCondition},
-		"a result of no Job":             {"job= >= 0.9, 5%", `"": ` + aJob},
-		"a result of no Job, in a list":  {"- job: {result: '>= 0.9'}", `"": ` + aJob},
-		"a result in a list, of a word":  {"- job: {name: smoke, result: good}", `job smoke: condition "good": ` + aCondition},
-		"an empty result in a list":      {"- job: {name: smoke, result: ''}", `job smoke: condition "": ` + aCondition},
+		"a result against stable": {
+			"0%, job=smoke <= 1.2 * stable",
+			`job smoke: "<= 1.2 * stable": a Job knows nothing of stable: write for example job=smoke >= 0.9`,
+		},
+		"a result of an odd operator":   {"job=smoke => 0.9, 5%", `job smoke: condition "=> 0.9": ` + aCondition},
+		"a result of no Job":            {"job= >= 0.9, 5%", `"": ` + aJob},
+		"a result of no Job, in a list": {"- job: {result: '>= 0.9'}", `"": ` + aJob},
+		"a result in a list, of a word": {"- job: {name: smoke, result: good}", `job smoke: condition "good": ` + aCondition},
+		"an empty result in a list":     {"- job: {name: smoke, result: ''}", `job smoke: condition "": ` + aCondition},
 		"a Job in a list, with an image": {
 			"- job: {name: smoke, image: curl}", `job: error unmarshaling JSON: while decoding JSON: json: unknown field "image"`,
 		},
