@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/ptr"
 
 	"github.com/headgate/headgate/analysis/evidence"
@@ -33,14 +32,17 @@ const MinInterval = time.Second
 const maxMetrics = 20
 
 const (
-	referencePrefix = "configmap/"
+	configMapPrefix = "configmap/" // a ConfigMap in the namespace of the Deployment
+	recipePrefix    = "recipe/"    // one in the operator's namespace
 	lineExample     = "success-rate >= 99%, p99 <= 500ms"
 )
 
 // Analysis is a parsed annotation: either a reference to a ConfigMap or
 // metrics, never both. The zero value measures nothing.
 type Analysis struct {
-	ConfigMap string // its name; every other field is then zero
+	ConfigMap  string            // its name; every field after Parameters is then zero
+	OfOperator bool              // it is in the operator's namespace
+	Parameters map[string]string // values for the parameters of the recipe in it
 
 	Plan rollout.AnalysisPlan
 
@@ -65,8 +67,8 @@ type Metric struct {
 }
 
 // Check returns the error of Parse, or nil for an empty text, which means that there
-// is no analysis. It reads no ConfigMap: of configmap/NAME it checks the name only. It
-// knows no provider either: Providers.Check checks what they are asked.
+// is no analysis. It reads no ConfigMap: of configmap/NAME it checks the name and the form of
+// the parameters only. It knows no provider either: Providers.Check checks what they are asked.
 // Errors do not name the annotation; the caller does.
 func Check(text string) error {
 	if strings.TrimSpace(text) == "" {
@@ -77,23 +79,23 @@ func Check(text string) error {
 }
 
 // Parse reads one of three forms: a line of conditions and comparisons, see parseLine;
-// YAML; or configmap/NAME. Every error quotes the part that is wrong and shows a valid example.
+// YAML; or configmap/NAME or recipe/NAME, see parseReference. Every error quotes the part that
+// is wrong and shows a valid example.
 func Parse(text string) (Analysis, error) {
 	text = strings.TrimSpace(text)
-	if name, ok := strings.CutPrefix(text, referencePrefix); ok {
-		return parseReference(name)
+	if len(text) > maxText {
+		return Analysis{}, fmt.Errorf("the analysis has %d bytes, want at most %d: let a recording rule of Prometheus "+
+			"have the long queries, and write for example %s", len(text), maxText, yamlExample)
+	}
+	for _, prefix := range []string{configMapPrefix, recipePrefix} {
+		if name, ok := strings.CutPrefix(text, prefix); ok {
+			return parseReference(prefix, name)
+		}
 	}
 	if isLine(text) {
 		return parseLine(text)
 	}
 	return parseYAML(text)
-}
-
-func parseReference(name string) (Analysis, error) {
-	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
-		return Analysis{}, fmt.Errorf("%q is not the name of a ConfigMap: write for example configmap/web-analysis", name)
-	}
-	return Analysis{ConfigMap: name}, nil
 }
 
 // forAll are settings of an analysis that hold for each metric without its own. The zero

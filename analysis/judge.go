@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout"
@@ -17,15 +18,16 @@ import (
 // maxConcurrent is how many queries of one measurement run at the same time.
 const maxConcurrent = 4
 
-// configMapKey is the key of a ConfigMap that holds a shared analysis.
-const configMapKey = "analysis"
-
 // Options are the operator's settings. With the zero value, built-in metrics are an
 // Error.
 type Options struct {
 	// Source is where built-in metrics come from. If it is set, every measurement
 	// at a weight above 0 also finds out whether the router ignores the canary.
 	Source Source
+
+	// RecipesNamespace has the ConfigMaps that recipe/NAME names, for the Deployments of
+	// every namespace; see RecipeLabel. "": there are none.
+	RecipesNamespace string
 
 	// Now is the present time. nil: time.Now.
 	Now func() time.Time
@@ -54,25 +56,30 @@ func (j *Judge) now() time.Time { return j.options.Now() }
 type Resolved struct {
 	judge    *Judge
 	analysis Analysis
+	rules    string
 }
 
 // Resolve parses the headgate.dev/analysis annotation of a Deployment in
 // namespace, and reads the ConfigMap that it may name. nil, nil: the text is
-// empty, so there is no analysis. A missing ConfigMap is an error that satisfies
+// empty, so there is no analysis. If configmap/NAME is missing, the error satisfies
 // apierrors.IsNotFound.
 func (j *Judge) Resolve(ctx context.Context, namespace, text string) (*Resolved, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
-	a, err := j.read(ctx, namespace, text)
+	rules, a, err := j.read(ctx, namespace, strings.TrimSpace(text))
 	if err != nil {
 		return nil, err
 	}
-	return &Resolved{judge: j, analysis: a}, nil
+	return &Resolved{judge: j, analysis: a, rules: rules}, nil
 }
 
 // Plan is what the decision needs to know of the analysis.
 func (r *Resolved) Plan() rollout.AnalysisPlan { return r.analysis.Plan }
+
+// Rules is the analysis as text: of a recipe, with the values of its parameters. Resolve
+// understands it, and reads no ConfigMap for it.
+func (r *Resolved) Rules() string { return r.rules }
 
 // Measure sends all queries of the analysis and returns the worst verdict: Fail, then
 // Error, then Inconclusive. It is a Pass only if every metric passed. The message says
@@ -133,31 +140,51 @@ func errorMeasurement(err error) rollout.Measurement {
 	return rollout.Measurement{Verdict: rollout.Error, Message: clip(err.Error())}
 }
 
-// read parses text. If that names a ConfigMap, it parses the text in there, which
-// must not name another.
-func (j *Judge) read(ctx context.Context, namespace, text string) (Analysis, error) {
-	a, err := j.parse(text)
+// read parses text and returns it. If that names a ConfigMap, it does so with the text in
+// there, which must not name another.
+func (j *Judge) read(ctx context.Context, namespace, text string) (rules string, a Analysis, err error) {
+	a, err = j.parse(text)
 	if err != nil || a.ConfigMap == "" {
-		return a, err
+		return text, a, err
 	}
-	var cm corev1.ConfigMap
-	if err := j.reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: a.ConfigMap}, &cm); err != nil {
-		return Analysis{}, fmt.Errorf("reading configmap/%s: %w", a.ConfigMap, err)
-	}
-	content, ok := cm.Data[configMapKey]
-	if !ok {
-		return Analysis{}, fmt.Errorf("configmap/%s has no key %q: write for example %s: %s",
-			cm.Name, configMapKey, configMapKey, lineExample)
-	}
-	a, err = j.parse(content)
+	rules, err = j.fillIn(ctx, namespace, a)
 	if err != nil {
-		return Analysis{}, fmt.Errorf("configmap/%s: %w", cm.Name, err)
+		return "", Analysis{}, err
+	}
+	name := a.reference()
+	if a, err = j.parse(rules); err != nil {
+		return "", Analysis{}, fmt.Errorf("%s: %w", name, err)
 	}
 	if a.ConfigMap != "" {
-		return Analysis{}, fmt.Errorf("configmap/%s refers to configmap/%s, want the analysis itself: write for example %s: %s",
-			cm.Name, a.ConfigMap, configMapKey, lineExample)
+		return "", Analysis{}, fmt.Errorf("%s refers to %s, want the analysis itself: write for example %s: %s",
+			name, a.reference(), keyAnalysis, lineExample)
 	}
-	return a, nil
+	return rules, a, nil
+}
+
+// fillIn reads the ConfigMap that a names, and fills in the parameters.
+func (j *Judge) fillIn(ctx context.Context, namespace string, a Analysis) (string, error) {
+	if a.OfOperator {
+		namespace = j.options.RecipesNamespace
+	}
+	if a.OfOperator && namespace == "" {
+		return "", fmt.Errorf("%s: the operator has named no namespace for recipes (HEADGATE_RECIPES_NAMESPACE)", a.reference())
+	}
+	var cm corev1.ConfigMap
+	err := j.reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: a.ConfigMap}, &cm)
+	if a.OfOperator && (apierrors.IsNotFound(err) || err == nil && cm.Labels[RecipeLabel] != "true") {
+		// One answer for both: or it could be found out which ConfigMaps the operator has.
+		return "", fmt.Errorf("%s: there is no such recipe: in namespace %s, no ConfigMap with this name has the label %s=true",
+			a.reference(), namespace, RecipeLabel)
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading %s: %w", a.reference(), err)
+	}
+	rules, err := fillIn(&cm, a.Parameters)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", a.reference(), err)
+	}
+	return strings.TrimSpace(rules), nil
 }
 
 // parse is Parse, and asks the providers whether they understand their questions.

@@ -368,7 +368,7 @@ func TestPlan(t *testing.T) {
 		"a ConfigMap that does not exist": {text: "configmap/gone", wantErr: `reading configmap/gone: configmaps "gone" not found`},
 		"a ConfigMap without key": {
 			text:    "configmap/empty",
-			wantErr: `configmap/empty has no key "analysis": write for example analysis: success-rate >= 99%, p99 <= 500ms`,
+			wantErr: `configmap/empty: the key "analysis" is missing: write for example analysis: success-rate >= 99%, p99 <= 500ms`,
 		},
 		"a ConfigMap in error": {
 			text:    "configmap/wrong",
