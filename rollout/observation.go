@@ -38,8 +38,9 @@ type Observation struct {
 
 	AdoptionCheck *AdoptionCheck // answers Needs.Adoption; nil: not looked for
 
-	Plan        *AnalysisPlan // nil: no analysis is configured
-	PlanErr     error         // it is configured but cannot be read
+	Rules       RulesSeen
+	Plan        *AnalysisPlan // of the rules in force, see RulesSeen.Kept; nil: there is no analysis
+	PlanErr     error         // there is one, and it cannot be read
 	Measurement *Measurement  // answers Needs.Measurement; nil: not taken
 	Gate        *GateAnswer   // answers Needs.Gates; nil: not asked
 	Job         *JobStatus    // answers Needs.Job; nil: not looked for

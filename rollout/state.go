@@ -57,6 +57,9 @@ type State struct {
 	// was told.
 	PreviewDropped bool `json:"previewDropped,omitempty"`
 
+	// EditTold is the edit of the analysis that was told last, as RulesSeen.edit.
+	EditTold string `json:"editTold,omitempty"`
+
 	// Split has the stable Ingresses whose canary Ingress was in force with the
 	// present weight. One that is missing afterwards was taken away.
 	Split []string `json:"split,omitempty"`

@@ -24,7 +24,7 @@ type story struct {
 	tell  func(*world)
 }
 
-var stories = together(commonStories, strategyStories, adoptionStories, waitStories, unseenStories, refusedStories)
+var stories = together(commonStories, strategyStories, adoptionStories, waitStories, unseenStories, refusedStories, rulesStories)
 
 func together(parts ...map[string]story) map[string]story {
 	all := map[string]story{}

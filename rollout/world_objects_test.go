@@ -137,7 +137,7 @@ func (w webSpec) fill(dep *appsv1.Deployment) {
 	dep.Spec.Replicas = &replicas
 	analysis := ""
 	if w.analysis {
-		analysis = "success-rate >= 99%"
+		analysis = configMapOfRules
 	}
 	for key, value := range map[string]string{
 		spec.AnnotationRollout: w.hold, spec.AnnotationPhase: string(w.phase), spec.AnnotationCommand: w.command,

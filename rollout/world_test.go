@@ -90,6 +90,10 @@ type world struct {
 	jobsWrite    string // their termination message
 	controllerAt time.Time
 
+	unreadable string // rules that nobody understands any more
+
+	plans map[string]rollout.AnalysisPlan // of the rules that were in the ConfigMap
+
 	manager manager
 	whole   bool // the caches of the manager leave nothing out
 	seen    snapshot
@@ -104,6 +108,7 @@ type deployment struct {
 
 	plan    rollout.AnalysisPlan
 	planErr error
+	rules   string // in the ConfigMap
 
 	reason    reason.Reason
 	message   string
@@ -178,9 +183,10 @@ func newWorld(t failer, steps string, analysis bool) *world {
 	w := &world{
 		passTimeout: reconcileTimeout, t: t, now: noon, start: noon, lag: 3 * time.Second,
 		broken: map[string]bool{}, fresh: map[string][]time.Time{}, verdicts: map[string]rollout.Verdict{}, closed: map[spec.GatePoint]bool{},
+		plans: map[string]rollout.AnalysisPlan{},
 		web: deployment{
 			webSpec:    webSpec{template: "v1", replicas: 4, asked: asked{strategy: "canary", steps: steps, analysis: analysis}},
-			generation: 1, observed: 1, progress: noon, plan: rollout.AnalysisPlan{Interval: 30 * time.Second},
+			generation: 1, observed: 1, progress: noon, plan: rollout.AnalysisPlan{Interval: 30 * time.Second}, rules: usualRules,
 			sets: []replicaSet{{template: "v1", pods: make([]time.Time, 4), revision: 1}},
 		},
 		inForce:   unrouted,

@@ -114,7 +114,7 @@ func (r *Reconciler) measure(ctx context.Context, s *snapshot) error {
 	if i := slices.IndexFunc(sets, func(rs appsv1.ReplicaSet) bool { return hasPods(&rs) }); i >= 0 {
 		subject.CanaryReplicaSet = sets[i].Name
 	}
-	text := fmt.Sprint(subject, s.Spec.Analysis, s.canaryDep.UID, s.Canary.State, s.Traffic.Since)
+	text := fmt.Sprint(subject, rulesOf(analysis), s.canaryDep.UID, s.Canary.State, s.Traffic.Since)
 	m, answered := r.measurements.get(ctx, client.ObjectKeyFromObject(s.dep), text, func(ctx context.Context) rollout.Measurement {
 		return analysis.Measure(ctx, subject)
 	})

@@ -113,6 +113,9 @@ func (r *Reconciler) writeCanary(ctx context.Context, s *snapshot, d rollout.Dec
 			return err
 		}
 		s.canaryDep = newCanary(s.dep, d.Canary.State.Rollout, s.target.Track, state, d.Canary.Replicas)
+		if rules := rulesOf(s.analysis); rules != "" {
+			s.canaryDep.Annotations[spec.AnnotationAnalysisRules] = rules
+		}
 		s.target.Extra.AddTo(s.canaryDep)
 		return r.createCanary(ctx, s.dep, s.canaryDep)
 	}

@@ -56,7 +56,7 @@ type Gatekeeper interface {
 // Judge reads analyses.
 type Judge interface {
 	// Resolve parses the headgate.dev/analysis annotation of a Deployment in
-	// namespace, and reads the ConfigMap that it may name. nil, nil: the text is
+	// namespace, and reads the ConfigMap that it may name. It takes Analysis.Rules too. nil, nil: the text is
 	// empty, so no analysis is configured.
 	Resolve(ctx context.Context, namespace, text string) (Analysis, error)
 }
@@ -64,6 +64,10 @@ type Judge interface {
 // Analysis is what an annotation and its ConfigMap said at one moment. Its plan
 // and its measurements are of the same version.
 type Analysis interface {
+	// Rules are the text of the analysis, with the values of its parameters. Resolve
+	// understands it, and asks nobody.
+	Rules() string
+
 	// Plan is what the decision needs to know: the interval and the limits.
 	Plan() rollout.AnalysisPlan
 

@@ -32,7 +32,7 @@ type snapshot struct {
 	canaryJobs      canaryJobs
 	adoption        *adoption // nil: the pods of the canary are its own
 	leftovers       bool      // there are canary routes or Services, and no canary Deployment
-	analysis        Analysis  // nil: none is configured, or it cannot be read
+	analysis        Analysis  // in force; nil: there is none, or it cannot be read
 	previewErr      error     // why the preview could not be written
 	early           bool      // the condition may be told together with the state
 	told            bool      // it was; the event is still to come
@@ -295,11 +295,30 @@ func (r *Reconciler) observeAnalysis(ctx context.Context, s *snapshot) {
 	if s.SpecErr != nil {
 		return
 	}
-	s.analysis, s.PlanErr = r.Judge.Resolve(ctx, s.dep.Namespace, s.Spec.Analysis)
+	now, err := r.Judge.Resolve(ctx, s.dep.Namespace, s.Spec.Analysis)
+	s.Rules.Now, s.Rules.NowErr = rulesOf(now), err
+	s.analysis, s.PlanErr = now, err
+	if s.canaryDep != nil {
+		s.Rules.Began = s.canaryDep.Annotations[spec.AnnotationAnalysisRules]
+	}
+	if s.Rules.Began != s.Rules.Now {
+		began, err := r.Judge.Resolve(ctx, s.dep.Namespace, s.Rules.Began)
+		if s.Rules.BeganErr = err; s.Rules.Kept() {
+			s.analysis, s.PlanErr = began, err
+		}
+	}
 	if s.PlanErr == nil && s.analysis != nil {
 		plan := s.analysis.Plan()
 		s.Plan = &plan
 	}
+}
+
+// rulesOf are those of a, which may be nil.
+func rulesOf(a Analysis) string {
+	if a == nil {
+		return ""
+	}
+	return a.Rules()
 }
 
 // subject returns what a measurement is about: the names by which metrics tell

@@ -65,6 +65,16 @@ var besides = []Explanation{
 			annotate+"--overwrite headgate.dev/steps='0%, job=smoke-test, 10%, 5m, 100%, 5m'"),
 		abortIt,
 	),
+	row(AnalysisEdited, normal, in(Beside),
+		means("Somebody edited `headgate.dev/analysis`, or the ConfigMap that it names, during a rollout. The rollout keeps the rules that it "+
+			"began with, and the next one takes the new rules. There are two exceptions: if the annotation was removed, the rollout goes on "+
+			"without an analysis, and rules that this version of Headgate cannot read give way to those of now. The message says which it is."),
+		look("Nothing is wrong, unless the message says that the analysis cannot be read: the next rollout waits until it can be. The rules "+
+			"that count are in an annotation of the canary Deployment."),
+		to("see the rules that count", inNamespace+`get deployment NAME-canary -o jsonpath='{.metadata.annotations.headgate\.dev/analysis-rules}'`),
+		showAnnotations, abortIt,
+		to("begin again with the new rules, after the abort", command+"retry"),
+	),
 	row(CanaryNotCovered, warning, in(Beside),
 		means("A NetworkPolicy or a PodDisruptionBudget selects the stable pods and misses the canary's, because it selects on the label "+
 			"that differs. The rollout goes on. The canary may be cut off from what it needs."),

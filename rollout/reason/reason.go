@@ -82,6 +82,7 @@ const (
 	CommandTaken            Reason = "CommandTaken"
 	CommandRefused          Reason = "CommandRefused"
 	AnalysisSkipped         Reason = "AnalysisSkipped"     // nothing can be measured without traffic
+	AnalysisEdited          Reason = "AnalysisEdited"      // the rollout keeps the rules that it began with
 	CanaryNotCovered        Reason = "CanaryNotCovered"    // a NetworkPolicy or PodDisruptionBudget misses canary pods
 	CanaryNeedsFreeNode     Reason = "CanaryNeedsFreeNode" // a port of the node that a stable pod may have
 	ScaleDownHeld           Reason = "ScaleDownHeld"       // an autoscaler may not shrink stable for now

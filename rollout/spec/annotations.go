@@ -33,6 +33,11 @@ const (
 	// with. What comes after it is in ConditionState.
 	AnnotationState = "headgate.dev/state"
 
+	// AnnotationAnalysisRules is on the canary Deployment: the text of the analysis that
+	// its rollout began with, with the values of its parameters. A rollout that began without
+	// an analysis has no such annotation.
+	AnnotationAnalysisRules = "headgate.dev/analysis-rules"
+
 	// AnnotationScaleDown is on a HorizontalPodAutoscaler while Headgate keeps its
 	// scale-down off, that is until the rollout is over. It holds as JSON which
 	// Deployment rolls out and what was there before. Headgate puts that back; a

@@ -62,7 +62,8 @@ func TestStepKinds(t *testing.T) {
 // or one that Headgate writes.
 func TestEveryAnnotationHasAnExample(t *testing.T) {
 	ours := map[string]bool{
-		"AnnotationRollout": true, "AnnotationPhase": true, "AnnotationState": true, "AnnotationScaleDown": true, "AnnotationAdoptedBy": true,
+		"AnnotationRollout": true, "AnnotationPhase": true, "AnnotationState": true, "AnnotationAnalysisRules": true,
+		"AnnotationScaleDown": true, "AnnotationAdoptedBy": true,
 	}
 	file, err := goparser.ParseFile(token.NewFileSet(), "annotations.go", nil, 0)
 	if err != nil {
