@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -188,6 +189,26 @@ func TestRulesAreWhole(t *testing.T) {
 	}
 	if second.Rules() != first.Rules() || !reflect.DeepEqual(first.analysis, second.analysis) {
 		t.Errorf("%+v with rules %q\nwant %+v with rules %q", second.analysis, second.Rules(), first.analysis, first.Rules())
+	}
+}
+
+// The recipe of the page can be used with the references of the page.
+func TestRecipeInDocs(t *testing.T) {
+	var cm corev1.ConfigMap
+	manifest := regexp.MustCompile("(?s)```yaml\n(apiVersion:.*?)```").FindStringSubmatch(readDocs(t))
+	if manifest == nil || yaml.UnmarshalStrict([]byte(manifest[1]), &cm) != nil {
+		t.Fatalf("%s has no recipe", docsPage)
+	}
+	cm.Namespace, cm.Labels = "shop", map[string]string{RecipeLabel: "true"}
+	judge := New(onlyPrometheus, fake.NewClientBuilder().WithObjects(&cm).Build(), Options{RecipesNamespace: "shop"})
+	references := regexp.MustCompile(`(?m)(^|headgate.dev/analysis=)((configmap|recipe)/agent.*)$`).FindAllStringSubmatch(readDocs(t), -1)
+	if len(references) != 3 {
+		t.Errorf("%s uses the recipe %d times", docsPage, len(references))
+	}
+	for _, reference := range references {
+		if _, err := judge.Resolve(t.Context(), "shop", reference[2]); err != nil {
+			t.Errorf("%s: %v", reference[2], err)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/headgate/headgate/analysis"
 	"github.com/headgate/headgate/analysis/provider/prometheus"
@@ -29,6 +30,9 @@ type example struct {
 	configMaps map[string]corev1.ConfigMap
 }
 
+// recipesFolder has analyses and no Deployment.
+const recipesFolder = "recipes"
+
 func folders(t *testing.T) []string {
 	t.Helper()
 	entries, err := os.ReadDir(".")
@@ -37,7 +41,7 @@ func folders(t *testing.T) []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() {
+		if e.IsDir() && e.Name() != recipesFolder {
 			names = append(names, e.Name())
 		}
 	}
@@ -123,6 +127,33 @@ func TestAnnotations(t *testing.T) {
 				t.Errorf("ConfigMap %s: %v", judged.ConfigMap, err)
 			}
 		})
+	}
+}
+
+// Each recipe can be used as it is, and agent-quality with each of its parameters.
+func TestRecipes(t *testing.T) {
+	builder, uses := fake.NewClientBuilder(), map[string][]string{
+		"recipe/agent-quality, more-errors=0.5%, more-failures=2%, ended=my_tasks_total, completed=my_good_tasks_total": {
+			"20% + 0.5%", "20% + 2%", "'my_tasks_total{namespace=", "'my_good_tasks_total{namespace=",
+		},
+	}
+	for name, recipe := range read(t, recipesFolder).configMaps {
+		recipe.Namespace = "headgate-system"
+		builder.WithObjects(&recipe)
+		uses["recipe/"+name] = nil
+	}
+	judge := analysis.New(providers, builder.Build(), analysis.Options{RecipesNamespace: "headgate-system"})
+	for text, parts := range uses {
+		resolved, err := judge.Resolve(t.Context(), "shop", text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		for _, part := range parts {
+			if !strings.Contains(resolved.Rules(), part) {
+				t.Errorf("%s: %s is not in\n%s", text, part, resolved.Rules())
+			}
+		}
 	}
 }
 

@@ -224,6 +224,32 @@ func TestOwnQueriesAreConfined(t *testing.T) {
 	}
 }
 
+// The chart names the namespace of the recipes, and gives Headgate no more than get there.
+func TestRecipesNamespaceOfTheChart(t *testing.T) {
+	set := func(values map[string]any) { values["recipes"] = map[string]any{"namespace": "recipes"} }
+	for _, tt := range []struct {
+		change func(values map[string]any)
+		want   string
+	}{{unchanged, ""}, {set, "recipes"}} {
+		cfg, err := parseConfig(map[string]string{
+			"HEADGATE_NAMESPACE":         "headgate-system",
+			"HEADGATE_RECIPES_NAMESPACE": managerEnv(t, "HEADGATE_RECIPES_NAMESPACE", tt.change),
+		})
+		if err != nil || cfg.RecipesNamespace != tt.want {
+			t.Errorf("got %q, want %q (%v)", cfg.RecipesNamespace, tt.want, err)
+		}
+	}
+	var verbs []string
+	for _, rule := range renderAs[rbacv1.ClusterRole](t, "rbac.yaml", "ClusterRole", set).Rules {
+		if slices.Contains(rule.Resources, "configmaps") {
+			verbs = append(verbs, rule.Verbs...)
+		}
+	}
+	if !slices.Equal(verbs, []string{"get"}) {
+		t.Errorf("of ConfigMaps Headgate may %v", verbs)
+	}
+}
+
 // A user reaches no preview host that the operator did not allow.
 func TestPreviewHostsAreTheOperators(t *testing.T) {
 	set := func(values map[string]any) {

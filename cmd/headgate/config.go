@@ -35,6 +35,7 @@ type Config struct {
 	MetricsSource     analysis.Source `env:"HEADGATE_METRICS_SOURCE" example:"ingress-nginx"`
 	QueryTimeout      time.Duration   `env:"HEADGATE_QUERY_TIMEOUT" envDefault:"10s"`
 	NamespaceLabel    string          `env:"HEADGATE_NAMESPACE_LABEL" example:"namespace"`
+	RecipesNamespace  string          `env:"HEADGATE_RECIPES_NAMESPACE" example:"headgate-recipes"`
 	ProvidersFile     string          `env:"HEADGATE_PROVIDERS_FILE" example:"/etc/headgate/providers/providers.yaml"`
 
 	IngressControllers   []string      `env:"HEADGATE_INGRESS_CONTROLLERS" envDefault:"k8s.io/ingress-nginx"`
@@ -78,6 +79,8 @@ func (c Config) Validate() error {
 		check(c.PrometheusAddress == "" || isURL(c.PrometheusAddress), "HEADGATE_PROMETHEUS_ADDRESS", c.PrometheusAddress,
 			"want a URL, e.g. http://prometheus.monitoring:9090"),
 		check(c.QueryTimeout > 0, "HEADGATE_QUERY_TIMEOUT", c.QueryTimeout, "want more than 0s, e.g. 10s"),
+		check(c.RecipesNamespace == "" || len(validation.IsDNS1123Label(c.RecipesNamespace)) == 0, "HEADGATE_RECIPES_NAMESPACE",
+			c.RecipesNamespace, "want the name of a namespace, e.g. headgate-recipes"),
 		checkEach(c.PreviewDomains, isDomain, "HEADGATE_PREVIEW_DOMAINS", "want domains, e.g. preview.example.com"),
 		checkPairs(rollout.CheckExtraLabels(c.CanaryLabels), "HEADGATE_CANARY_LABELS", c.CanaryLabels,
 			`want labels as a JSON object, e.g. {"team":"platform"}`),

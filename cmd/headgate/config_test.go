@@ -114,6 +114,10 @@ func TestParseConfigSaysWhatIsWrong(t *testing.T) {
 				`want a list, e.g. https://gates.example.com/headgate. ` +
 				`The URL prefixes that headgate.dev/gates may use, comma-separated. Without any, every gate is refused.`,
 		},
+		"a namespace is a name": {
+			map[string]string{"HEADGATE_RECIPES_NAMESPACE": "Recipes"},
+			`HEADGATE_RECIPES_NAMESPACE="Recipes": want the name of a namespace, e.g. headgate-recipes`,
+		},
 		"a domain is no wildcard": {
 			map[string]string{"HEADGATE_PREVIEW_DOMAINS": "*.example.com"},
 			`HEADGATE_PREVIEW_DOMAINS="*.example.com": want domains, e.g. preview.example.com`,

@@ -18,6 +18,8 @@ var meanings = map[string]string{
 	"HEADGATE_NAMESPACE_LABEL": "The label of a series that names its namespace. " +
 		"A query that a user wrote sees only the series of the Deployment's own namespace. " +
 		"Empty: it sees every series. The chart sets namespace.",
+	"HEADGATE_RECIPES_NAMESPACE": "The namespace whose ConfigMaps every Deployment may name as recipe/NAME in " +
+		"headgate.dev/analysis, if they have the label headgate.dev/recipe=true. Empty: the namespace of Headgate.",
 	"HEADGATE_PROVIDERS_FILE": "A YAML file with further providers for analysis, and how to log in there. " +
 		"docs/providers.md describes it.",
 	"HEADGATE_INGRESS_CONTROLLERS": "The IngressClass controllers that honour canary annotations, comma-separated.",

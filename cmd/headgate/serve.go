@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -180,7 +181,9 @@ func addController(ctx context.Context, mgr ctrl.Manager, cfg Config, providers 
 			PreviewBelowOwnHosts: cfg.PreviewBelowOwnHosts,
 			Cache:                mgr.GetCache(),
 		}),
-		Judge:       judge{analysis.New(providers, mgr.GetAPIReader(), analysis.Options{Source: cfg.MetricsSource})},
+		Judge: judge{analysis.New(providers, mgr.GetAPIReader(), analysis.Options{
+			Source: cfg.MetricsSource, RecipesNamespace: cmp.Or(cfg.RecipesNamespace, cfg.Namespace),
+		})},
 		Gates:       gate.New(cfg.GateAddresses),
 		Autoscalers: &autoscaler.Holder{Client: mgr.GetClient()},
 		Events:      mgr.GetEventRecorder("headgate"),

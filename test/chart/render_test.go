@@ -52,6 +52,7 @@ func TestWhatHelmRefusesIsRefused(t *testing.T) {
 		want    string
 	}{
 		"a value that the schema does not know": {release(map[string]string{"replcas": "2"}), "replcas"},
+		"a namespace that cannot exist":         {release(map[string]string{"recipes.namespace": "Recipes"}), "namespace"},
 		"a value of the wrong type":             {release(map[string]string{"replicas": "many"}), "replicas"},
 		"a cluster that is too old":             {old, "the chart wants Kubernetes >=1.31.0-0, not v1.30.0"},
 	} {
