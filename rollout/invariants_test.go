@@ -224,6 +224,7 @@ func (w *world) actsOfFate() map[string]func(*rapid.T) {
 	pods, back, writes := rapid.IntRange(1, 9), rapid.IntRange(0, 2), rapid.IntRange(0, 6)
 	gate := rapid.SampledFrom([]spec.GatePoint{spec.GateRise, spec.GateStart, spec.GatePromotion})
 	replicas, scores := rapid.IntRange(1, 9), rapid.SampledFrom([]string{goodScore, badScore, ""})
+	rules := rapid.SampledFrom([]string{usualRules, laxRules})
 	seconds := rapid.SampledFrom([]time.Duration{20 * time.Second, 2 * time.Second, 5 * time.Minute})
 	return map[string]func(*rapid.T){
 		"canary pods die":   func(t *rapid.T) { w.canaryPodsDie(pods.Draw(t, "pods"), seconds.Draw(t, "for")) },
@@ -232,6 +233,7 @@ func (w *world) actsOfFate() map[string]func(*rapid.T) {
 		"metrics":           func(*rapid.T) { w.metricsDown = !w.metricsDown },
 		"the preview host":  func(*rapid.T) { w.takePreviewHost(w.noPreview == nil) },
 		"the plan":          func(*rapid.T) { w.setPlanErr(w.web.planErr == nil) },
+		"the rules":         func(t *rapid.T) { w.editRules(rules.Draw(t, "rules")) },
 		"a gate":            func(t *rapid.T) { w.openOrClose(gate.Draw(t, "gate")) },
 		"Jobs":              func(*rapid.T) { w.jobsFail = !w.jobsFail },
 		"scores":            func(t *rapid.T) { w.jobsWrite = scores.Draw(t, "score") },

@@ -474,6 +474,7 @@ func (m metrics) Measure(context.Context, rollout.Subject) rollout.Measurement {
 	}
 	w.manager.measured++
 	w.oracle.measured(p, out.Verdict)
+	w.oracle.measuredBy(p, m.rules)
 	return out
 }
 

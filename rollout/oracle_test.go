@@ -26,6 +26,8 @@ type oracle struct {
 	scores map[string]string           // what each of them wrote
 	skip   map[string]bool             // a person did not wait for it
 
+	rules map[canaryOf]string // by which each canary was first measured
+
 	written map[grant]time.Time // when it was first written to every canary Ingress
 
 	ends    time.Time    // when the rollout must be over
@@ -44,6 +46,12 @@ type oracle struct {
 
 // trial is one template under one hold.
 type trial struct{ rollout, template string }
+
+// canaryOf is one canary: a rollout whose canary somebody deletes begins again.
+type canaryOf struct {
+	rollout string
+	began   time.Time
+}
 
 // grant is traffic that a rollout gave to its canary, since it began for the last time.
 type grant struct {
@@ -69,6 +77,7 @@ func newOracle(w *world) oracle {
 		w: w, last: map[trial]judgement{}, dead: map[trial]bool{}, full: map[trial]bool{}, open: map[gateAt]bool{},
 		jobs: map[string]rollout.JobPhase{}, scores: map[string]string{}, skip: map[string]bool{},
 		written: map[grant]time.Time{}, events: map[reason.Reason]int{},
+		rules: map[canaryOf]string{},
 	}
 }
 
@@ -85,6 +94,18 @@ func (k *oracle) measured(p *pass, v rollout.Verdict) {
 	if p.o.Plan.NeedsTraffic && !splitOf(s).reaches() {
 		w.fail("measured requests, and none come to the canary")
 	}
+}
+
+// measuredBy: what a rollout began with counts, unless it stored nothing or cannot read it.
+func (k *oracle) measuredBy(p *pass, rules string) {
+	if p.o.Rules.Began == "" || p.o.Rules.BeganErr != nil {
+		return
+	}
+	canary := canaryOf{p.o.Canary.State.Rollout, p.o.Canary.State.Began}
+	if first, ok := k.rules[canary]; ok && first != rules {
+		k.w.fail("rollout %s is measured by %s, and it began with %s", canary.rollout, rules, first)
+	}
+	k.rules[canary] = rules
 }
 
 // decided checks a decision before any of it is carried out.

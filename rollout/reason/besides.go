@@ -71,7 +71,8 @@ var besides = []Explanation{
 			"without an analysis, and rules that this version of Headgate cannot read give way to those of now. The message says which it is."),
 		look("Nothing is wrong, unless the message says that the analysis cannot be read: the next rollout waits until it can be. The rules "+
 			"that count are in an annotation of the canary Deployment."),
-		to("see the rules that count", inNamespace+`get deployment NAME-canary -o jsonpath='{.metadata.annotations.headgate\.dev/analysis-rules}'`),
+		to("see the rules that count", inNamespace+
+			`get deployment NAME-canary -o jsonpath='{.metadata.annotations.headgate\.dev/analysis-rules}'`),
 		showAnnotations, abortIt,
 		to("begin again with the new rules, after the abort", command+"retry"),
 	),
