@@ -248,6 +248,25 @@ func TestRecipesOfTheOperator(t *testing.T) {
 	}
 }
 
+// A query is confined to the namespace of the Deployment after its parameters are filled in,
+// also in selectors that a parameter brings, and also in a recipe of the operator.
+func TestRecipesAreConfined(t *testing.T) {
+	cm := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "recipes", Name: "calls", Labels: map[string]string{RecipeLabel: "true"}},
+		Data: map[string]string{
+			"analysis":   `{metrics: [{name: calls, query: 'sum(calls{tool="{{tool}}"}) + {{more}}', condition: ">= 0"}]}`,
+			"parameters": "tool:\nmore:",
+		},
+	}
+	prom, asked := confinedServer(t, "namespace", map[string]string{"calls": vector("1")})
+	judge := New(prom, fake.NewClientBuilder().WithObjects(cm).Build(), Options{RecipesNamespace: "recipes"})
+	measure(t, judge, "recipe/calls, tool=search, more=up/secret", subject())
+	want := []string{`sum(calls{namespace="shop",tool="search"}) + up{namespace="shop"} / secret{namespace="shop"}`}
+	if diff := cmp.Diff(want, asked()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestLongAnalysisIsRefused(t *testing.T) {
 	if _, err := Parse(strings.Repeat("x", maxText+1)); err == nil || !strings.HasPrefix(err.Error(), "the analysis has 65537 bytes") {
 		t.Errorf("error %v", err)
