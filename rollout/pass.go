@@ -82,7 +82,6 @@ func (p *pass) stay(why reason.Reason, message string) Decision {
 		message = p.state.Warnings.after(message)
 	}
 	p.notePreview()
-	p.noteEdit()
 	d := Decision{
 		Reason:  why,
 		Message: p.say("%s", message),

@@ -17,6 +17,7 @@ const maxLosses = 2
 // and an abort count even while something else holds the rollout up, such as a
 // measurement that takes long.
 func (p *pass) progress() Decision {
+	p.noteEdit()
 	rules := []func() *Decision{
 		p.countMeasurement, p.obey, p.endOverdue, p.endRefused, p.endEdited, p.endScaledToZero, p.endWithoutRoutes, p.startOverWithoutPods,
 	}

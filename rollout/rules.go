@@ -74,8 +74,8 @@ func (r RulesSeen) explain() string {
 
 // noteEdit says once that the analysis was edited, and what becomes of that.
 func (p *pass) noteEdit() {
-	if p.SpecErr != nil || p.state.Mode != ModeProgressing {
-		return // it is not known what the annotation says, or nothing is judged any more
+	if p.SpecErr != nil {
+		return // it is not known what the annotation says
 	}
 	edit := p.Rules.edit()
 	if edit == p.state.EditTold {

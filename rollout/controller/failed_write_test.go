@@ -166,6 +166,25 @@ func TestNotesOfOneReasonAreEventsOfTheirOwn(t *testing.T) {
 	}
 }
 
+// Two edits of the analysis at one weight are two events.
+func TestEditsAreEventsOfTheirOwn(t *testing.T) {
+	s := newFixture(t)
+	recorded := &actions{}
+	s.Events = recorded
+	for _, edit := range []string{"1f2e3d4c5b6a7988", "removed"} {
+		d := rollout.Decision{
+			Canary: &rollout.CanaryGoal{State: rollout.State{Rollout: "7", Weight: 50, EditTold: edit}},
+			Notes:  []rollout.Note{{Reason: reason.AnalysisEdited, Message: edit}},
+		}
+		if err := s.reportNotes(t.Context(), s.snapshot, d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(recorded.seen) != 2 || recorded.seen[0] == recorded.seen[1] {
+		t.Errorf("actions %v: client-go merges events of one action", recorded.seen)
+	}
+}
+
 // A cache without the ReplicaSets of a Deployment that runs releases nothing, with a
 // canary or without.
 func TestReleaseIsConfirmed(t *testing.T) {

@@ -56,8 +56,8 @@ type Gatekeeper interface {
 // Judge reads analyses.
 type Judge interface {
 	// Resolve parses the headgate.dev/analysis annotation of a Deployment in
-	// namespace, and reads the ConfigMap that it may name. It takes Analysis.Rules too. nil, nil: the text is
-	// empty, so no analysis is configured.
+	// namespace, and reads the ConfigMap that it may name. It takes Analysis.Rules too.
+	// nil, nil: the text is empty, so no analysis is configured.
 	Resolve(ctx context.Context, namespace, text string) (Analysis, error)
 }
 

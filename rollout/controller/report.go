@@ -82,6 +82,9 @@ func (r *Reconciler) reportNotes(ctx context.Context, s *snapshot, d rollout.Dec
 			// two events.
 			action += fmt.Sprintf("Note%d", i+1)
 		}
+		if note.Reason == reason.AnalysisEdited && d.Canary != nil {
+			action += "Edit" + d.Canary.State.EditTold // two edits at one weight are two events
+		}
 		r.emit(ctx, s, action, note)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
+	"github.com/headgate/headgate/test/lab"
 )
 
 // TestThirdVersion: a third version arrives at different points of the second's
@@ -131,8 +132,8 @@ func (s *service) tell(command string, want reason.Reason) reason.Reason {
 }
 
 // TestAnnotationsEditedInTheMiddle: new steps apply from the next rollout on, because
-// a position in one list means nothing in another. A new analysis applies at once;
-// otherwise no one could correct an analysis that never passes.
+// a position in one list means nothing in another, and so does a new analysis. To have the
+// analysis removed applies at once: one that never passes need not hold a rollout for ever.
 func TestAnnotationsEditedInTheMiddle(t *testing.T) {
 	t.Parallel()
 	const (
@@ -145,26 +146,45 @@ func TestAnnotationsEditedInTheMiddle(t *testing.T) {
 	s.ship("v2", nil)
 	s.await(time.Minute, reason.AwaitingVerdict)
 	s.reannotate(map[string]string{spec.AnnotationSteps: "25%, pause", spec.AnnotationAnalysis: good})
+	s.awaitEdits(1)
+	s.await(time.Second, reason.AwaitingVerdict)
+	delete(s.Annotations, spec.AnnotationAnalysis)
+	s.reannotate(nil)
 	s.await(time.Minute, reason.Promoted)
 	s.onlyLeft("v2")
 	if got := s.weights.all(); !slices.Equal(got, []int{0, 50, 100, -1}) {
 		t.Errorf("with the steps that it began with v2 gets 50 and 100; weights were %v", got)
 	}
 
+	s.Annotations[spec.AnnotationAnalysis] = good
 	s.ship("v3", nil)
 	s.await(time.Minute, reason.AwaitingPromotion)
 	s.reannotate(map[string]string{spec.AnnotationAnalysis: gloomy})
+	s.awaitEdits(3)
+	s.await(time.Second, reason.AwaitingPromotion)
+	s.ship("v4", nil)
 	if message := s.await(time.Minute, reason.AnalysisFailed); !strings.Contains(message, "mood") {
 		t.Errorf("the condition does not name the metric: %s", message)
 	}
 	s.annotate(spec.AnnotationCommand, "promote-full")
 	s.await(time.Minute, reason.Promoted)
-	s.onlyLeft("v3")
+	s.onlyLeft("v4")
 	s.over()
 	c.check()
-	if got := s.weights.all()[4:]; !slices.Equal(got, []int{0, 25, -1}) {
-		t.Errorf("with the new steps v3 gets 25; weights were %v", got)
+	if got := s.weights.all()[4:]; slices.Max(got) != 25 {
+		t.Errorf("with the new steps v3 and v4 get 25; weights were %v", got)
 	}
+}
+
+// awaitEdits waits until n events have told of an edit of the analysis.
+func (s *service) awaitEdits(n int) {
+	s.Helper()
+	s.must(lab.Poll(s.within(20*time.Second), func() error {
+		if told := s.notes(reason.AnalysisEdited); len(told) != n {
+			return fmt.Errorf("%d events tell of an edit of the analysis, want %d: %v", len(told), n, told)
+		}
+		return nil
+	}))
 }
 
 // reannotate applies the current version with other annotations.
