@@ -194,7 +194,7 @@ func TestParseErrors(t *testing.T) {
 			`"other/web" is not the name of a ConfigMap: write for example configmap/web-analysis`,
 		},
 		"a colon in a line": {"success-rate: >= 99%", `metric "success-rate": unknown option ">= 99%": ` +
-			"the options are margin, false-alarm, at-most and strict: write for example " + comparisonExample + "; or " + limitExample},
+			"the options are margin, false-alarm, at-most, strict and warm-up: write for example " + comparisonExample + "; or " + limitExample},
 		"an unknown field":            {"intervall: 30s", `unknown field "intervall": ` + fields},
 		"an unknown field of metrics": {"metrics: [{nam: p99}]", `unknown field "nam": ` + fields},
 		"a field twice": {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/headgate/headgate/analysis/evidence"
@@ -36,7 +37,9 @@ type comparing struct {
 	series  sourceSeries
 	subject rollout.Subject
 	record  record
-	grid    grid // of the looks that are not in the evidence yet
+	grid    grid     // of the looks that are not in the evidence yet
+	limits  []string // of the histogram, of all metrics
+	asked   map[string][]provider.Series
 	numbers []rollout.Compared
 	shown   bool // every comparison so far has shown that the canary is well
 }
@@ -50,16 +53,19 @@ func (j *Judge) compare(
 	if err != nil {
 		return []finding{unanswered("comparison", err)}
 	}
-	var findings []finding
-	for _, m := range comparisonsAmong(a.Metrics) {
-		found, err := c.judge(ctx, m, settle)
+	begun, findings := c.begin(ctx, comparisonsAmong(a.Metrics))
+	if len(findings) > 0 {
+		return findings
+	}
+	for _, b := range begun {
+		found, err := c.judge(ctx, b, settle)
 		if err != nil {
-			return []finding{unanswered(m.Name, err)} // every metric looks at the same intervals, or none does
+			return []finding{unanswered(b.metric.Name, err)} // every metric looks at the same intervals, or none does
 		}
 		findings = append(findings, found...)
 	}
 	c.record.At = c.grid.to()
-	rec.At, rec.Metrics = c.record.At, c.record.Metrics
+	rec.At, rec.Metrics, rec.Waits = c.record.At, c.record.Metrics, c.record.Waits
 	measured.Compared, measured.Shown = c.numbers, c.shown
 	return findings
 }
@@ -70,29 +76,57 @@ func (j *Judge) beginComparing(s rollout.Subject) (*comparing, error) {
 	if err != nil {
 		return nil, explainSilence(DefaultProvider, err)
 	}
-	c := &comparing{counterProvider: asked, series: series, subject: s, record: decodeRecord(s.Evidence), shown: true}
+	c := &comparing{
+		counterProvider: asked, series: series, subject: s, record: decodeRecord(s.Evidence), shown: true,
+		asked: map[string][]provider.Series{},
+	}
 	c.record.beginWeight(s.Since)
 	c.grid = gridBetween(c.record.At, j.now().Add(-scrapeLag))
 	c.grid.size = max(0, min(c.grid.size, maxLooks))
 	return c, nil
 }
 
-// judge adds to the evidence of m what happened since the last measurement. It finds
-// nothing for a metric that another one judges already.
-func (c *comparing) judge(ctx context.Context, m Metric, settle func(Metric, finding) finding) ([]finding, error) {
-	known, err := c.metric(ctx, m)
-	switch {
-	case isUnknown(err):
+// begun is a comparison and what is known of it.
+type begun struct {
+	metric  Metric
+	known   *judged
+	unknown error // why it is not known yet which answers are slow
+}
+
+// begin finds out what is known of each metric. What it finds is that nobody answers.
+func (c *comparing) begin(ctx context.Context, metrics []Metric) ([]begun, []finding) {
+	var all []begun
+	for _, m := range metrics {
+		known, err := c.metric(ctx, m)
+		switch {
+		case isUnknown(err):
+			all = append(all, begun{metric: m, unknown: err})
+		case err != nil:
+			return nil, []finding{unanswered(m.Name, err)}
+		case known.Limit != sameLimit:
+			all = append(all, begun{metric: m, known: known})
+			if m.compared.needsLimit() {
+				c.limits = append(c.limits, known.Limit)
+			}
+		}
+	}
+	slices.Sort(c.limits)
+	c.limits = slices.Compact(c.limits)
+	return all, nil
+}
+
+// judge adds to the evidence of a metric what happened since the last measurement.
+func (c *comparing) judge(ctx context.Context, b begun, settle func(Metric, finding) finding) ([]finding, error) {
+	m, known := b.metric, b.known
+	if b.unknown != nil {
 		c.shown = false
-		return []finding{settle(m, finding{rollout.Inconclusive, m.key() + ": not yet known, " + err.Error()})}, nil
-	case err != nil || known.Limit == sameLimit:
-		return nil, err
+		return []finding{settle(m, finding{rollout.Inconclusive, m.key() + ": not yet known, " + b.unknown.Error()})}, nil
 	}
 	if c.grid.size > 0 {
 		if err := c.beginAlone(ctx, m, known); err != nil {
 			return nil, err
 		}
-		answer, err := c.ask(ctx, m, c.grid, known.Limit)
+		answer, err := c.ask(ctx, m, c.grid, c.limits)
 		if err != nil {
 			return nil, err
 		}
@@ -135,23 +169,30 @@ func (c *comparing) whyNone(v evidence.Verdict) string {
 	return text
 }
 
-// ask returns how the counters of m stood at each time of g. limit "": all bounds.
-func (c *comparing) ask(ctx context.Context, m Metric, g grid, limit string) ([]provider.Series, error) {
-	query, err := m.compared.query(c.counterProvider, c.series, c.subject, limit)
+// ask returns how the counters of m stood at each time of g, for the bounds limits of a
+// histogram. No limits: all bounds. Metrics with the same counters share one query: errors
+// and success-rate, p99 and p50.
+func (c *comparing) ask(ctx context.Context, m Metric, g grid, limits []string) ([]provider.Series, error) {
+	query, err := m.compared.query(c.counterProvider, c.series, c.subject, limits)
 	if err != nil {
 		return nil, err
+	}
+	key := fmt.Sprint(query, g.from, g.size)
+	if answer, ok := c.asked[key]; ok {
+		return answer, nil
 	}
 	answer, err := c.Range(ctx, query, g.from, g.to(), g.step)
 	if err != nil {
 		return nil, explainSilence(DefaultProvider, err)
 	}
+	c.asked[key] = answer
 	return answer, nil
 }
 
 // past is ask about the hour before the looks that are not in the evidence yet.
-func (c *comparing) past(ctx context.Context, m Metric, limit string) ([]provider.Series, grid, error) {
+func (c *comparing) past(ctx context.Context, m Metric, limits []string) ([]provider.Series, grid, error) {
 	before := gridBetween(c.grid.from.Add(-history), c.grid.from)
-	answer, err := c.ask(ctx, m, before, limit)
+	answer, err := c.ask(ctx, m, before, limits)
 	return answer, before, err
 }
 
@@ -160,12 +201,21 @@ func (c *comparing) beginAlone(ctx context.Context, m Metric, known *judged) err
 	if c.subject.Weight < 100 || known.Alone != nil {
 		return nil
 	}
-	answer, before, err := c.past(ctx, m, known.Limit)
+	answer, before, err := c.past(ctx, m, c.limits)
 	if err != nil {
 		return err
 	}
 	known.Alone = newAlone(known.rule(m.compared.rule), stableOf(m.compared.looks(answer, before, c.series, known.Limit)))
 	return nil
+}
+
+// historyInterval is the time between two looks at the past while stable has too few
+// requests in it. It is a long answer.
+const historyInterval = 30 * time.Second
+
+// asksForHistory says whether the past is to be looked at again.
+func (c *comparing) asksForHistory() bool {
+	return !c.grid.from.Truncate(historyInterval).Equal(c.grid.to().Truncate(historyInterval))
 }
 
 func isUnknown(err error) bool {
@@ -195,24 +245,31 @@ func (c *comparing) metric(ctx context.Context, m Metric) (*judged, error) {
 	if known := c.record.Metrics[m.key()]; known != nil && known.Comparison == m.compared.fingerprint() {
 		return known, nil
 	}
-	answer, before, err := c.past(ctx, m, "")
+	if why := c.record.Waits[m.key()]; why != "" && !c.asksForHistory() {
+		return nil, unknown(why)
+	}
+	answer, before, err := c.past(ctx, m, nil)
 	if err != nil {
 		return nil, err
 	}
-	begun := &judged{Comparison: m.compared.fingerprint()}
+	fresh := &judged{Comparison: m.compared.fingerprint()}
 	if m.compared.needsLimit() {
-		if begun.Limit, err = m.compared.chooseLimit(answer, before); err != nil {
+		if fresh.Limit, err = m.compared.chooseLimit(answer, before); err != nil {
+			if isUnknown(err) {
+				c.record.Waits[m.key()] = err.Error()
+			}
 			return nil, err
 		}
-		if m.compared.times > 0 && c.record.limits(m.key())[begun.Limit] {
-			begun.Limit = sameLimit
+		delete(c.record.Waits, m.key())
+		if m.compared.times > 0 && c.record.limits(m.key())[fresh.Limit] {
+			fresh.Limit = sameLimit
 		}
 	}
-	looks := m.compared.looks(answer, before, c.series, begun.Limit)
-	begun.Every = looksPerScrape(looks)
-	begun.Evidence.History(begun.rule(m.compared.rule), stableOf(looks))
-	c.record.Metrics[m.key()] = begun
-	return begun, nil
+	looks := m.compared.looks(answer, before, c.series, fresh.Limit)
+	fresh.Every = looksPerScrape(looks)
+	fresh.Evidence.History(fresh.rule(m.compared.rule), stableOf(looks))
+	c.record.Metrics[m.key()] = fresh
+	return fresh, nil
 }
 
 // The share of the canary does not fit the weight where it is below half of it or above

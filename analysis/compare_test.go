@@ -24,6 +24,7 @@ type traffic struct {
 	seed                   uint64
 	slowStable, slowCanary float64 // share of answers slower than 0.3 s
 	stableEnds             bool    // stable has no request after noon
+	asked                  []string
 }
 
 func (*traffic) Check(provider.Question) error { return nil }
@@ -59,6 +60,7 @@ func (f *traffic) Range(_ context.Context, query string, from, to time.Time, ste
 	if f.chosen == nil {
 		f.chosen = map[string][]float64{}
 	}
+	f.asked = append(f.asked, query)
 	if f.silent {
 		return nil, errors.New("connection refused")
 	}
@@ -231,6 +233,9 @@ func TestParseLine(t *testing.T) {
 		"errors <= 1.2*stable+0.05%": "errors 1.2+0.0005 0.01/1",
 		"errors: margin 20% + 0.05%, p99 <= 1.2 * stable, success-rate >= 99%": "errors 1.2+0.0005 0.01/3, " +
 			"p99 1.2*0.99 1.2+0.0005 0.01/3, success-rate 1.2+0.0005 0.01/3 at most 0.01",
+		"errors: warm-up 30s":       "errors 1.2+0.0005 0.01/1 warm-up 30s",
+		"errors: warm-up 1m30s":     "errors 1.2+0.0005 0.01/1 warm-up 1m30s",
+		"errors: warm-up 0s":        "errors 1.2+0.0005 0.01/1 warm-up -1ns",
 		"error-rate < 0.1%: strict": "error-rate 1.2+0.0005 0.01/1 at most 0.001 strict",
 		"p50 <= 1s":                 "p50 0*0.5 1.2+0.0005 0.01/1 at most 0.5 1s",
 		"p99 <= 500ms, p99":         "p99 0*0.99 1.2+0.0005 0.01/2 at most 0.01 0.5s, p99 1.2*0.99 1.2+0.0005 0.01/2",
@@ -272,7 +277,7 @@ func TestParseLineErrors(t *testing.T) {
 		"success-rate >= 1 * stable":                         `condition ">= 1 * stable"`,
 		"auto, errors":                                       `metric "errors" is there twice`,
 		"auto, p99 <= 1.2 * stable":                          `metric "p99" is there twice`,
-		`{metrics: [{name: queue, query: up, margin: 20%}]}`: "margin, falseAlarm, atMost and strict belong to",
+		`{metrics: [{name: queue, query: up, margin: 20%}]}`: "margin, falseAlarm, atMost, strict and warmUp belong to",
 		`{metrics: [{name: errors, query: up, condition: "<= 1.2 * stable"}]}`: "a query cannot be compared with stable",
 		`{metrics: [{name: queue-length, condition: "<= 1.2 * stable"}]}`:      "cannot be compared with stable",
 		`{metrics: [{name: success-rate, margin: 20%, condition: ">= 99%"}]}`:  "a condition has its limit in itself",
@@ -281,10 +286,11 @@ func TestParseLineErrors(t *testing.T) {
 		"p99 <= 1s, p99 <= 1s":                                 `metric "p99 <= 1s" is there twice`,
 		"success-rate > 100%: strict":                          "options belong to a limit",
 		"errors: strict":                                       "strict belongs to a limit",
+		"errors: warm-up 1h":                                   `unknown option "warm-up 1h"`,
 		"success-rate >= 99%: every hour":                      `unknown option "every hour"`,
 		`{metrics: [{name: errors, margin: "20% and a bit"}]}`: "unknown option",
 		`{metrics: [{name: errors, falseAlarm: "1"}]}`:         "unknown option",
-		`{interval: 5s, metrics: [{name: p99, margin: 20% + 0.05%, cel: "true"}]}`: "margin, falseAlarm, atMost and strict belong to",
+		`{interval: 5s, metrics: [{name: p99, margin: 20% + 0.05%, cel: "true"}]}`: "margin, falseAlarm, atMost, strict and warmUp belong to",
 		`{metrics: [{name: tasks, total: 'a{t="{{track}}"}'}]}`:                    "want total, and good or bad",
 		`{metrics: [{name: tasks, good: 'a{t="{{track}}"}'}]}`:                     "want total, and good or bad",
 		`{metrics: [{name: tasks, total: a, good: b, bad: c}]}`:                    "want total, and good or bad",
@@ -437,7 +443,7 @@ func TestAtMost(t *testing.T) {
 			"errors: at-most 2% strict", traffic{stable: 90, canary: 10, stableShare: .002, badShare: .3}, rollout.Fail, "more than 2%; a",
 		},
 		"stable is over it too": {
-			"errors: at-most 2%", traffic{stable: 90, canary: 10, stableShare: .3, badShare: .3}, rollout.Inconclusive,
+			"errors: at-most 2%", traffic{stable: 90, canary: 10, stableShare: .3, badShare: .3}, rollout.StableUnhealthy,
 			"stable is unhealthy as well",
 		},
 	}
@@ -468,7 +474,7 @@ func TestLimits(t *testing.T) {
 			"more than 1%, and worse than stable; a healthy version would show this less than once in 100 rollouts",
 		},
 		"a burst that hits both": {
-			"error-rate < 1%", traffic{stable: 90, canary: 10, stableShare: .2, badShare: .2}, rollout.Inconclusive, "stable is unhealthy as well",
+			"error-rate < 1%", traffic{stable: 90, canary: 10, stableShare: .2, badShare: .2}, rollout.StableUnhealthy, "stable is unhealthy as well",
 		},
 		"slow": {
 			"p99 <= 300ms", traffic{stable: 90, canary: 10, slowStable: .001, slowCanary: .2}, rollout.Fail,
@@ -490,5 +496,29 @@ func TestLimits(t *testing.T) {
 				t.Errorf("after %s %s: %s; want %s: %s", after, m.Verdict, m.Message, tt.want, tt.says)
 			}
 		})
+	}
+}
+
+// Comparisons of the same counters share their queries.
+func TestSharedQueries(t *testing.T) {
+	for text, want := range map[string]int{
+		"errors": 1, "auto": 2, "auto, success-rate >= 99%, p99 <= 300ms, p50 <= 300ms": 2, "latency": 1,
+	} {
+		f := &traffic{stable: 90, canary: 10}
+		watch(t, f, text, 20*time.Second)
+		before := len(f.asked)
+		watch(t, f, text, 16*time.Second) // at 6, 11 and 16 s: the past once, and then the looks
+		if got := float64(len(f.asked)-before-want) / 2; got != float64(want) {
+			t.Errorf("%s: %g queries for each measurement, want %d: %s", text, got, want, f.asked[before:])
+		}
+	}
+}
+
+// While stable has too few requests the past, a long answer, is looked at every 30 s.
+func TestThePastIsAskedRarely(t *testing.T) {
+	f := &traffic{}
+	m, _ := watch(t, f, "p99", 2*time.Minute)
+	if len(f.asked) < 4 || len(f.asked) > 5 || !strings.Contains(m.Message, "stable has too few requests in the metrics") {
+		t.Errorf("%d queries in two minutes: %s", len(f.asked), m.Message)
 	}
 }

@@ -57,6 +57,9 @@ func (c comparison) fingerprint() string {
 	if c.rule.Strict {
 		text += " strict"
 	}
+	if c.rule.WarmUp != 0 {
+		text += fmt.Sprintf(" warm-up %s", c.rule.WarmUp)
+	}
 	if c.own != nil {
 		text += fmt.Sprintf(" %+v", *c.own)
 	}
@@ -66,8 +69,9 @@ func (c comparison) fingerprint() string {
 	return text
 }
 
-// query is the PromQL for the counters of both tracks.
-func (c comparison) query(p counterProvider, series sourceSeries, s rollout.Subject, limit string) (string, error) {
+// query is the PromQL for the counters of both tracks. limits are labels of bounds of the
+// histogram; none: all bounds.
+func (c comparison) query(p counterProvider, series sourceSeries, s rollout.Subject, limits []string) (string, error) {
 	if c.own != nil {
 		return c.own.query(p, s)
 	}
@@ -78,8 +82,8 @@ func (c comparison) query(p counterProvider, series sourceSeries, s rollout.Subj
 		return countersQuery(series.requestCounter(), "", series.statusLabel(), s, series), nil
 	}
 	further := ""
-	if limit != "" {
-		further = fmt.Sprintf(`,le=~"%s"`, strings.ReplaceAll(limit, ".", `\\.`)+`|\\+Inf`)
+	if len(limits) > 0 {
+		further = fmt.Sprintf(`,le=~"%s"`, strings.ReplaceAll(strings.Join(limits, "|"), ".", `\\.`)+`|\\+Inf`)
 	}
 	return countersQuery(series.durationBuckets(), further, "le", s, series), nil
 }
@@ -252,7 +256,9 @@ func (c comparison) verdictOf(v evidence.Verdict) rollout.Verdict {
 		return rollout.Fail
 	case evidence.Pass, evidence.Cleared:
 		return rollout.Pass
-	case evidence.Undecided, evidence.StableUnhealthy:
+	case evidence.StableUnhealthy:
+		return rollout.StableUnhealthy
+	case evidence.Undecided:
 	}
 	return rollout.Inconclusive
 }

@@ -113,7 +113,7 @@ func (r *Resolved) Measure(ctx context.Context, s rollout.Subject) rollout.Measu
 	m := combine(findings)
 	m.Ignored, m.Compared, m.Kept, m.WouldFail = ignored, numbers.Compared, rec.changed, clip(strings.Join(rec.wouldFail, "; "))
 	m.Shown = m.Verdict == rollout.Pass && numbers.Shown
-	if s.Evidence != "" || len(rec.Metrics)+len(rec.Tallies) > 0 || slices.ContainsFunc(a.Metrics, Metric.isDelayed) {
+	if s.Evidence != "" || !rec.isEmpty() || slices.ContainsFunc(a.Metrics, Metric.isDelayed) {
 		if m.Evidence, err = rec.encode(); err != nil {
 			return errorMeasurement(fmt.Errorf("the evidence cannot be stored: %w", err))
 		}

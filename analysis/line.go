@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/headgate/headgate/analysis/evidence"
 	"github.com/headgate/headgate/rollout"
@@ -41,7 +42,7 @@ func isLine(text string) bool {
 //	comparison = "auto" | "errors" | "latency" | percentile
 //	relative   = ("<" | "<=") number "*" "stable" [ "+" percentage ]
 //	option     = "margin" percentage [ "+" percentage ] | "false-alarm" percentage |
-//	             "at-most" percentage | "strict"
+//	             "at-most" percentage | "strict" | "warm-up" duration
 func parseLine(text string) (Analysis, error) {
 	var metrics []Metric
 	for _, item := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' }) {
@@ -164,6 +165,7 @@ func parseRelative(name, condition string, rule evidence.Rule) (Metric, error) {
 var optionSyntax = regexp.MustCompile(`^\s*(?:` +
 	`(margin)\s+([0-9]+(?:\.[0-9]+)?)%(?:\s*\+\s*([0-9]+(?:\.[0-9]+)?)%)?|` +
 	`(false-alarm|at-most)\s+([0-9]+(?:\.[0-9]+)?)%|` +
+	`(warm-up)\s+([0-9]+(?:s|m|m[0-9]+s))|` +
 	`(strict))(?:\s+|$)`)
 
 // parseOptions reads options one after the other.
@@ -173,11 +175,11 @@ func parseOptions(text string) (evidence.Rule, error) {
 	for text = strings.TrimSpace(text); text != ""; {
 		parts := optionSyntax.FindStringSubmatch(text)
 		if parts == nil {
-			return rule, fmt.Errorf("unknown option %q: the options are margin, false-alarm, at-most and strict: write for example %s; or %s",
+			return rule, fmt.Errorf("unknown option %q: the options are margin, false-alarm, at-most, strict and warm-up: write for example %s; or %s",
 				text, comparisonExample, limitExample)
 		}
 		text = text[len(parts[0]):]
-		name := parts[1] + parts[4] + parts[6]
+		name := parts[1] + parts[4] + parts[6] + parts[8]
 		if slices.Contains(seen, name) {
 			return rule, fmt.Errorf("%s is there twice", name)
 		}
@@ -193,6 +195,9 @@ func parseOptions(text string) (evidence.Rule, error) {
 			rule.Bound, _ = strconv.ParseFloat(parts[5]+"e-2", 64)
 		case "strict":
 			rule.Strict = true
+		case "warm-up":
+			rule.WarmUp, _ = time.ParseDuration(parts[7])
+			rule.WarmUp = cmp.Or(rule.WarmUp, evidence.NoWarmUp)
 		}
 	}
 	return rule, rule.Check()

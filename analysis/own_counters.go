@@ -34,7 +34,7 @@ type ownCounters struct {
 func (d documentMetric) comparesOwn() (Metric, error) {
 	bare := documentMetric{
 		Name: d.Name, Total: d.Total, Good: d.Good, Bad: d.Bad,
-		Margin: d.Margin, FalseAlarm: d.FalseAlarm, AtMost: d.AtMost, Strict: d.Strict,
+		Margin: d.Margin, FalseAlarm: d.FalseAlarm, AtMost: d.AtMost, Strict: d.Strict, WarmUp: d.WarmUp,
 	}
 	switch {
 	case d != bare:

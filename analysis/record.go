@@ -16,6 +16,7 @@ type record struct {
 	Begun   time.Time          `json:"begun,omitzero"` // when the first weight came into force
 	Since   time.Time          `json:"since"`          // since when the weight of the last look is in force
 	Metrics map[string]*judged `json:"metrics"`
+	Waits   map[string]string  `json:"waits,omitempty"` // why a metric is not begun
 	Tallies map[string]*tally  `json:"tallies,omitempty"`
 
 	changed   bool     // something was counted that cannot be asked again
@@ -113,8 +114,14 @@ func decodeRecord(text string) record {
 	if r.Tallies == nil {
 		r.Tallies = map[string]*tally{}
 	}
+	if r.Waits == nil {
+		r.Waits = map[string]string{}
+	}
 	return r
 }
+
+// isEmpty says that nothing is known but the times.
+func (r record) isEmpty() bool { return len(r.Metrics)+len(r.Waits)+len(r.Tallies) == 0 }
 
 func (r record) encode() (string, error) {
 	text, err := json.Marshal(r)

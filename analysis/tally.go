@@ -95,7 +95,7 @@ func (t *tally) limit(s settings, found finding) finding {
 	case rollout.Fail:
 		t.Inconclusive = 0
 		return t.limitFail(s, found)
-	case rollout.Inconclusive:
+	case rollout.Inconclusive, rollout.StableUnhealthy:
 		return t.limitInconclusive(s, found)
 	case rollout.Error:
 	}

@@ -200,7 +200,9 @@ func unanswered(name string, err error) finding {
 }
 
 // severity orders verdicts: the highest of a measurement is its verdict.
-var severity = map[rollout.Verdict]int{rollout.Pass: 0, rollout.Inconclusive: 1, rollout.Error: 2, rollout.Fail: 3}
+var severity = map[rollout.Verdict]int{
+	rollout.Pass: 0, rollout.Inconclusive: 1, rollout.StableUnhealthy: 2, rollout.Error: 3, rollout.Fail: 4,
+}
 
 // combine returns the worst verdict, and the texts of all findings that have it.
 func combine(findings []finding) rollout.Measurement {

@@ -17,7 +17,7 @@ import (
 const (
 	yamlExample = `{interval: 1m, metrics: [{name: p99, condition: "<= 500ms"}]}`
 	knownFields = "interval, startingStep, endWaits, failureLimit, inconclusiveLimit, onInconclusive, errorLimit, minRequests, " +
-		"metrics (name, provider, query, path, method, body, reduce, value, condition, cel, margin, falseAlarm, atMost, strict, " +
+		"metrics (name, provider, query, path, method, body, reduce, value, condition, cel, margin, falseAlarm, atMost, strict, warmUp, " +
 		"total, good, bad, interval, initialDelay, count, failureLimit, consecutiveFailureLimit, inconclusiveLimit, " +
 		"onInconclusive, minRequests, dryRun)"
 )
@@ -60,6 +60,7 @@ type documentMetric struct {
 	FalseAlarm string `json:"falseAlarm"`
 	AtMost     string `json:"atMost"`
 	Strict     bool   `json:"strict"`
+	WarmUp     string `json:"warmUp"`
 
 	Total string `json:"total"`
 	Good  string `json:"good"`

@@ -11,6 +11,10 @@ const (
 	Pass         Verdict = "Pass"
 	Fail         Verdict = "Fail"
 	Inconclusive Verdict = "Inconclusive" // no data, NaN, too few requests
+
+	// StableUnhealthy: stable breaks the user's limit itself, and the canary is not shown to
+	// be worse. The weight stays, as with Inconclusive, and counts as one.
+	StableUnhealthy Verdict = "StableUnhealthy"
 	Error        Verdict = "Error"        // the provider did not answer
 )
 

@@ -119,7 +119,7 @@ func (t *Tally) count(m Measurement, at time.Time) {
 	case Fail:
 		t.Failures++
 		t.Inconclusive, t.Errors = 0, 0
-	case Inconclusive:
+	case Inconclusive, StableUnhealthy:
 		t.Inconclusive++
 		t.Errors = 0
 	case Error:
@@ -150,6 +150,8 @@ var verdictReasons = map[Verdict]reason.Reason{
 	Pass:         reason.MeasurementPassed,
 	Fail:         reason.MeasurementFailed,
 	Inconclusive: reason.MeasurementInconclusive,
+
+	StableUnhealthy: reason.StableUnhealthy,
 	Error:        reason.MeasurementError,
 }
 

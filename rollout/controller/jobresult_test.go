@@ -154,6 +154,23 @@ func TestJobResult(t *testing.T) {
 	}
 }
 
+// A score in percent would satisfy every condition on a ratio.
+func TestAScoreInPercent(t *testing.T) {
+	job := scoredJob(t, batchv1.JobComplete)
+	s := atScoredStep(t, job, podOf(job, "a", corev1.PodSucceeded, 1, [2]string{"curl", "95"}))
+	var err error
+	if s.Canary.State.Steps[1].Result, err = spec.ParseCondition(">= 90%"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.lookAtJob(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const want = "Job web-canary-7-1-0 has no result: it wrote 95, which is 9500%, and the condition is >= 90%: write a ratio such as 0.95"
+	if s.Job.Phase != rollout.JobFailedPhase || s.Job.Message != want {
+		t.Errorf("%s: %s", s.Job.Phase, s.Job.Message)
+	}
+}
+
 // Pods are listed only where there is a condition, and only for a Job that is Complete.
 func TestJobResultListsPodsOnce(t *testing.T) {
 	tests := map[string]struct {

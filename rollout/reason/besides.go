@@ -32,6 +32,13 @@ var besides = []Explanation{
 		to("see the settings of Headgate", "kubectl -n headgate-system describe deployment headgate"),
 		showRoutes, shipNow, abortIt,
 	),
+	row(StableUnhealthy, warning, in(Beside),
+		means("Stable breaks the limit of `headgate.dev/analysis` itself, and the new version is not shown to be worse. Something outside of "+
+			"the release is wrong. The weight stays as it is until stable keeps the limit again, or until `inconclusiveLimit`."),
+		look("What stable and the canary share: a database, another service, the node. The message has both numbers. A canary that is worse "+
+			"than stable is rolled back all the same."),
+		showEvents, shipNow, abortIt,
+	),
 	row(DryRunFailed, normal, in(Beside),
 		means("A metric with `dryRun: true` would fail the canary. It decides nothing: the rollout goes on by the other metrics."),
 		look("The message has the number and the condition. If it fails for healthy versions too, choose another limit before you take "+

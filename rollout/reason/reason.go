@@ -77,8 +77,9 @@ const (
 	MeasurementFailed       Reason = "MeasurementFailed"
 	MeasurementInconclusive Reason = "MeasurementInconclusive"
 	MeasurementError        Reason = "MeasurementError"
-	DryRunFailed            Reason = "DryRunFailed" // a metric that is only tried
-	JobPassed               Reason = "JobPassed"    // its result satisfies the condition of the step
+	StableUnhealthy         Reason = "StableUnhealthy" // stable breaks the limit itself
+	DryRunFailed            Reason = "DryRunFailed"    // a metric that is only tried
+	JobPassed               Reason = "JobPassed"       // its result satisfies the condition of the step
 	CommandTaken            Reason = "CommandTaken"
 	CommandRefused          Reason = "CommandRefused"
 	AnalysisSkipped         Reason = "AnalysisSkipped"     // nothing can be measured without traffic

@@ -81,12 +81,15 @@ func TestMetric(t *testing.T) {
 	c.red("go vet ./analysis", "missing method checkBound")
 	c.write("analysis/queue.go", `package analysis
 
-import "github.com/headgate/headgate/rollout"
+import (
+	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/spec"
+)
 
 type queueLength struct{}
 
 func (queueLength) name() string                               { return "queue-length" }
-func (queueLength) checkBound(Condition) error                 { return nil }
+func (queueLength) checkBound(spec.Condition) error            { return nil }
 func (queueLength) query(sourceSeries, rollout.Subject) string { return "max(queue_length)" }
 func (queueLength) needsTraffic() bool                         { return false }
 func (queueLength) docs() metricDocs                           { return metricDocs{} }
