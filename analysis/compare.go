@@ -199,19 +199,30 @@ func (c *comparing) metric(ctx context.Context, m Metric) (*judged, error) {
 	if err != nil {
 		return nil, err
 	}
-	begun := &judged{Comparison: m.compared.fingerprint()}
-	if m.compared.needsLimit() {
-		if begun.Limit, err = m.compared.chooseLimit(answer, before); err != nil {
+	begun, err := m.compared.begin(answer, before, c.series, c.record.limits(m.key()))
+	if err != nil {
+		return nil, err
+	}
+	c.record.Metrics[m.key()] = begun
+	return begun, nil
+}
+
+// begin returns what the hour before a rollout says. taken are limits that other metrics
+// have.
+func (c comparison) begin(answer []provider.Series, before grid, series sourceSeries, taken map[string]bool) (*judged, error) {
+	begun := &judged{Comparison: c.fingerprint()}
+	if c.needsLimit() {
+		var err error
+		if begun.Limit, err = c.chooseLimit(answer, before); err != nil {
 			return nil, err
 		}
-		if m.compared.times > 0 && c.record.limits(m.key())[begun.Limit] {
+		if c.times > 0 && taken[begun.Limit] {
 			begun.Limit = sameLimit
 		}
 	}
-	looks := m.compared.looks(answer, before, c.series, begun.Limit)
+	looks := c.looks(answer, before, series, begun.Limit)
 	begun.Every = looksPerScrape(looks)
-	begun.Evidence.History(begun.rule(m.compared.rule), stableOf(looks))
-	c.record.Metrics[m.key()] = begun
+	begun.Evidence.History(begun.rule(c.rule), stableOf(looks))
 	return begun, nil
 }
 
