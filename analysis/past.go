@@ -38,6 +38,15 @@ func (r *Resolved) Past(s rollout.Subject) (*Past, error) {
 	return &Past{judge: r.judge, analysis: r.analysis, subject: s, series: series, asked: asked, maxTimes: maxTimes}, nil
 }
 
+// Comparisons are the names of the metrics that are compared with stable, in order.
+func (p *Past) Comparisons() []string {
+	var names []string
+	for _, m := range comparisonsAmong(p.analysis.Metrics) {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
 // ask returns the answer about from, from+step and so on until to, from as many queries as
 // it takes. They are of one expression, so their answers join without a seam.
 func (p *Past) ask(ctx context.Context, query string, from, to time.Time, step time.Duration) ([]provider.Series, error) {
@@ -109,6 +118,9 @@ type Replay struct {
 	// Unknown is why the comparison cannot judge. "": it can.
 	Unknown string
 
+	// Shared says that another comparison has the same limit and judges for both.
+	Shared bool
+
 	// Counts is what it counts, in plural, such as "errors" or "answers slower than 1.2s".
 	Counts string
 
@@ -163,7 +175,7 @@ func (m Metric) replay(answer []provider.Series, during grid, series sourceSerie
 	case err != nil:
 		return r, fmt.Errorf("metric %q: %w", m.key(), err)
 	case begun.Limit == sameLimit:
-		r.Unknown = "the histogram has no other bound than that of another metric, which judges for both"
+		r.Shared, r.Unknown = true, "the histogram has no other bound than that of another metric, which judges for both"
 		return r, nil
 	}
 	r.judged, r.Counts = *begun, m.compared.what(begun.Limit)

@@ -134,7 +134,8 @@ func numbersAt(series []provider.Series, first time.Time, step time.Duration, co
 	numbers := make([][]float64, count)
 	for _, s := range series {
 		for _, point := range s.Points {
-			if i := int(point.At.Sub(first) / step); i >= 0 && i < count {
+			// Prometheus rounds times to milliseconds, so the nearest time is meant.
+			if i := int(point.At.Sub(first).Round(step) / step); i >= 0 && i < count {
 				numbers[i] = append(numbers[i], point.Value)
 			}
 		}
