@@ -127,6 +127,10 @@ type Replay struct {
 	// FalseAlarm is its share of the rate of false alarms that the user accepts.
 	FalseAlarm float64
 
+	// Allowed is the share of bad answers that a canary may have beside this stable, by the margin
+	// or by the bound.
+	Allowed float64
+
 	// Stable is what stable did in each look of the rollout. A look without requests is no
 	// look: scrapes are rarer than looks, or requests are.
 	Stable []evidence.Counts
@@ -187,7 +191,24 @@ func (m Metric) replay(answer []provider.Series, during grid, series sourceSerie
 	var own evidence.Evidence
 	own.History(rule, stableOf(looks))
 	r.Clump = own.Verdict(rule).Clump
+	r.Allowed = allowed(rule, r.Stable)
 	return r, nil
+}
+
+// allowed is the share of bad answers that a canary may have beside stable.
+//
+// Example: beside 1% of stable, the margin 20% + 0.05% allows 1.25%. A bound of 2% allows 2%,
+// unless stable is over it.
+func allowed(rule evidence.Rule, stable []evidence.Counts) float64 {
+	var sum evidence.Counts
+	for _, c := range stable {
+		sum.Requests += c.Requests
+		sum.Errors += c.Errors
+	}
+	if rule.Bound > 0 && (rule.Strict || sum.Share() <= rule.Bound) {
+		return rule.Bound
+	}
+	return rule.Ratio*sum.Share() + rule.Points
 }
 
 // cut is the part of series that lies in g.

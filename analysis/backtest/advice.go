@@ -5,13 +5,14 @@ import (
 	"strings"
 )
 
-// Advice says in sentences what follows from the numbers. It says only what was simulated.
+// Advice says for each metric what follows from the numbers, and what to change. It says
+// only what was simulated.
 func (r Report) Advice() []string {
 	var advice []string
 	for _, c := range r.Comparisons {
 		advice = append(advice, c.notJudged(r.Rollouts)...)
 		if c.Rollouts > 0 {
-			advice = append(advice, c.found(r), c.fired(), c.passes(r))
+			advice = append(advice, c.Metric+": "+c.fired()+" "+c.found(r)+" "+c.passes(r))
 		}
 	}
 	for _, c := range r.Conditions {
@@ -33,22 +34,35 @@ func (c *Comparison) notJudged(rollouts int) []string {
 	return advice
 }
 
-func (c *Comparison) found(r Report) string {
-	worse := fmt.Sprintf("%s: at this traffic +%s points of %s", c.Metric, strings.TrimSuffix(percent(r.Inject), "%"), c.what())
-	switch i := c.Injected; {
-	case i.Found == 0:
-		return fmt.Sprintf("%s are never found within %s. Give the canary more than %s of the traffic, or let steps wait longer.",
-			worse, short(r.Length), percent(r.Weight))
-	case i.Slow == 0:
-		text := fmt.Sprintf("%s are found in %s of the rollouts within %s", worse, of(i.Found, c.Rollouts), short(r.Length))
-		if i.Median > 0 {
-			text += ", in half of them within " + short(i.Median)
-		}
-		return text + fmt.Sprintf(". Give the canary more than %s of the traffic, or let steps wait longer.", percent(r.Weight))
-	default:
-		return fmt.Sprintf("%s are found in %s (median) and in %s (95%%). The canary has given %s bad answers until then.",
-			worse, short(i.Median), short(i.Slow), number(i.Bad))
+func (c *Comparison) fired() string {
+	h := c.Healthy
+	if len(h.Fired) == 0 {
+		return "no false alarm."
 	}
+	text := fmt.Sprintf("%s (%s), ", plural(len(h.Fired), "false alarm"), list(h.Fired))
+	if h.Low > c.FalseAlarm {
+		return text + fmt.Sprintf("more than the %s that it may have: try a larger margin.", percent(c.FalseAlarm))
+	}
+	return text + fmt.Sprintf("which chance explains: it may have %s.", percent(c.FalseAlarm))
+}
+
+func (c *Comparison) found(r Report) string {
+	fault := fmt.Sprintf("a fault of +%s", points(r.Inject))
+	i := c.Injected
+	if c.Bad+r.Inject*(1-c.Bad) <= c.Allowed {
+		return fmt.Sprintf("A%s is allowed: stable has %s, and the canary may have %s. A smaller margin finds it.",
+			fault[1:], percent(c.Bad), percent(c.Allowed))
+	}
+	switch {
+	case i.Slow > 0:
+		return fmt.Sprintf("At this traffic %s is found in %s (median) or %s (95%%).", fault, short(i.Median), short(i.Slow))
+	case i.Found == 0:
+		fault += " is never found"
+	default:
+		fault += fmt.Sprintf(" is found in %s of the rollouts", of(i.Found, c.Rollouts))
+	}
+	return fmt.Sprintf("At this traffic %s within %s: give the canary more than %s of the traffic, or let steps wait longer.",
+		fault, short(r.Length), percent(r.Weight))
 }
 
 // what is counted, where it is the same in all rollouts.
@@ -56,32 +70,19 @@ func (c *Comparison) what() string {
 	if len(c.Counts) == 1 {
 		return c.Counts[0]
 	}
-	return "bad answers (" + strings.Join(c.Counts, ", ") + ")"
-}
-
-func (c *Comparison) fired() string {
-	h := c.Healthy
-	if len(h.Fired) == 0 {
-		return fmt.Sprintf("%s: no false alarm in %s. Keep the margin, or try a smaller one.", c.Metric, plural(c.Rollouts, "rollout"))
-	}
-	text := fmt.Sprintf("%s: %s at %s. ", c.Metric, plural(len(h.Fired), "false alarm"), list(h.Fired))
-	if h.Low > c.FalseAlarm {
-		return text + fmt.Sprintf("That is more than the %s that it may have: try a larger margin.", percent(c.FalseAlarm))
-	}
-	return text + fmt.Sprintf("That is not more than chance makes of the %s that it may have.", percent(c.FalseAlarm))
+	return strings.Join(c.Counts, ", ")
 }
 
 func (c *Comparison) passes(r Report) string {
 	switch h := c.Healthy; {
 	case h.Median == 0:
-		return fmt.Sprintf("%s: fewer than half of healthy canaries have a Pass within %s. There are too few requests: "+
-			"give the canary more than %s of the traffic, or set inconclusiveLimit.", c.Metric, short(r.Length), percent(r.Weight))
+		return fmt.Sprintf("Fewer than half of the healthy canaries have a Pass within %s: give the canary more than %s of the traffic.",
+			short(r.Length), percent(r.Weight))
 	case h.Slow == 0:
-		return fmt.Sprintf("%s: a healthy canary has its first Pass after %s (median), but more than 5%% have none within %s. "+
-			"A weight does not rise before.", c.Metric, short(h.Median), short(r.Length))
+		return fmt.Sprintf("The first Pass comes after %s (median), in more than 5%% of the rollouts not within %s: "+
+			"give the canary more than %s of the traffic.", short(h.Median), short(r.Length), percent(r.Weight))
 	default:
-		return fmt.Sprintf("%s: a healthy canary has its first Pass after %s (median) or %s (95%%). A weight does not rise before.",
-			c.Metric, short(h.Median), short(h.Slow))
+		return fmt.Sprintf("With a wait of %s, 95%% of the healthy canaries have their Pass in time.", short(h.Slow))
 	}
 }
 
@@ -92,16 +93,18 @@ func (c *Condition) advice() string {
 		return name + ": not tested: " + c.NotTested + "."
 	case c.Measurements == c.NoNumber:
 		return name + ": not tested: stable has no number in Prometheus at any of these times, or too few requests."
-	case len(c.Fired) == 0:
-		return fmt.Sprintf("%s: no rollback of a healthy version in %s. A canary has fewer requests than stable, so its numbers move more. "+
-			"How fast a fault is found is not known: nobody can tell how a fault moves a number.", name, plural(c.Rollouts, "rollout"))
 	}
-	text := fmt.Sprintf("%s: with failureLimit %d it rolls back %d of %d healthy versions, at %s. ",
+	const limits = "A canary has fewer requests than stable, so its numbers move more. " +
+		"How soon a fault is found was not tested: nobody knows how it moves the number."
+	if len(c.Fired) == 0 {
+		return fmt.Sprintf("%s: no false alarm. %s", name, limits)
+	}
+	text := fmt.Sprintf("%s: with failureLimit %d it rolls back %d of %d healthy versions (%s). ",
 		name, c.Limit, len(c.Fired), c.Rollouts, list(c.Fired))
 	for limit := c.Limit + 1; limit < len(c.ByLimit); limit++ {
 		if c.ByLimit[limit] == 0 {
-			return text + fmt.Sprintf("With failureLimit %d it rolls back none.", limit)
+			return text + fmt.Sprintf("With failureLimit %d it rolls back none. %s", limit, limits)
 		}
 	}
-	return text + "Compare with stable instead (auto), or choose another bound."
+	return text + "Compare with stable instead (auto), or choose another bound. " + limits
 }

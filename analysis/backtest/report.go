@@ -42,6 +42,7 @@ type Comparison struct {
 	Metric     string         `json:"metric"`
 	Counts     []string       `json:"counts,omitempty"`     // what it counted; the limit may differ between rollouts
 	FalseAlarm float64        `json:"falseAlarm,omitempty"` // the share of false alarms that the user accepts of it
+	Allowed    float64        `json:"allowed,omitempty"`    // the share of bad answers that a canary may have, on average
 	Rollouts   int            `json:"rollouts"`             // in which it judged
 	NoRequests int            `json:"noRequests"`           // rollouts in which stable had no requests
 	Unknown    map[string]int `json:"unknown,omitempty"`    // how many rollouts it could not judge, by reason
@@ -55,6 +56,7 @@ type Comparison struct {
 
 	trials    []trial
 	clumps    float64
+	allowed   float64
 	all, bads int64
 }
 
@@ -141,6 +143,7 @@ func (c *Comparison) note(t trial, r analysis.Replay) {
 	c.all += t.requests
 	c.bads += t.bad
 	c.clumps += r.Clump
+	c.allowed += r.Allowed
 	if r.Counts != "" && !slices.Contains(c.Counts, r.Counts) {
 		c.Counts = append(c.Counts, r.Counts)
 	}
@@ -155,6 +158,7 @@ func (c *Comparison) finish(length time.Duration) {
 	c.Requests = perSecond(c.all, length) / float64(c.Rollouts)
 	c.Bad = float64(c.bads) / float64(c.all)
 	c.Clump = c.clumps / float64(c.Rollouts)
+	c.Allowed = c.allowed / float64(c.Rollouts)
 	var passed, found []int
 	for _, t := range c.trials {
 		passed, found = append(passed, t.healthy.firstPass), append(found, t.broken.failed)

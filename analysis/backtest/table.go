@@ -44,14 +44,14 @@ func (r Report) judges() []*Comparison {
 
 func (r Report) writeHealthy(b *strings.Builder) {
 	b.WriteString("\nAs it was (every rollback is a false alarm):\n")
-	t := newTable(b, "METRIC", "STABLE", "BAD", "ROLLOUTS", "ROLLED BACK", "PASS", "NOT YET KNOWN", "FIRST PASS", "95%")
+	t := newTable(b, "METRIC", "COUNTS", "STABLE", "BAD", "ROLLOUTS", "ROLLED BACK", "PASS", "NOT YET KNOWN", "FIRST PASS", "95%")
 	for _, c := range r.judges() {
 		h := c.Healthy
-		row := []string{c.Metric, fmt.Sprintf("%s/s", number(c.Requests)), percent(c.Bad), strconv.Itoa(c.Rollouts),
+		row := []string{c.Metric, c.what(), fmt.Sprintf("%s/s", number(c.Requests)), percent(c.Bad), strconv.Itoa(c.Rollouts),
 			fmt.Sprintf("%d (%s to %s)", len(h.Fired), percent(h.Low), percent(h.High)),
 			of(h.Passed, c.Rollouts), of(h.Unknown, c.Rollouts), short(h.Median), short(h.Slow)}
 		if c == r.Together {
-			row[1], row[2] = "", ""
+			row[1], row[2], row[3] = "", "", ""
 		}
 		t.row(row...)
 	}
@@ -78,9 +78,9 @@ func (c *Condition) write(b *strings.Builder) {
 	fmt.Fprintf(b, "\n%s %s, measured in all of stable every %s:\n", c.Metric, c.Text, short(c.Interval))
 	fmt.Fprintf(b, "%s, %s broke it, %s had no number or too few requests.\n",
 		plural(c.Measurements, "measurement"), of(c.Broken, c.Measurements), of(c.NoNumber, c.Measurements))
-	t := newTable(b, "", "0", "1", "2", "3", "4")
-	t.row(append([]string{"rolled back with this failureLimit"}, c.counts(c.ByLimit)...)...)
-	t.row(append([]string{"more broken in a row than that"}, c.counts(c.InARow)...)...)
+	t := newTable(b, "N", "0", "1", "2", "3", "4")
+	t.row(append([]string{"rolled back with failureLimit N"}, c.counts(c.ByLimit)...)...)
+	t.row(append([]string{"more than N broke it in a row"}, c.counts(c.InARow)...)...)
 	t.flush()
 }
 
@@ -160,6 +160,15 @@ func of(count, all int) string {
 func number(v float64) string {
 	value, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 3, 64), 64)
 	return strconv.FormatFloat(value, 'f', -1, 64)
+}
+
+// points are those of a share: 0.01 is "1 point", 0.005 are "0.5 points".
+func points(share float64) string {
+	value := strings.TrimSuffix(percent(share), "%")
+	if value == "1" {
+		return "1 point"
+	}
+	return value + " points"
 }
 
 func plural(count int, noun string) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,7 +49,8 @@ Flags:
 // backtestFlags are the flags of headgate backtest.
 type backtestFlags struct {
 	prometheus, source           string
-	namespace, service, port     string
+	namespace, deployment        string
+	service, port                string
 	ingresses                    texts
 	track, analysis, output, svg string
 	last, every, length          period
@@ -68,6 +70,7 @@ func newBacktestFlags() (*backtestFlags, *flag.FlagSet) {
 	set.StringVar(&f.prometheus, "prometheus", "", "`URL` of Prometheus (HEADGATE_PROMETHEUS_ADDRESS)")
 	set.StringVar(&f.source, "source", "", "the `name` of the ingress controller: ingress-nginx or traefik (HEADGATE_METRICS_SOURCE)")
 	set.StringVar(&f.namespace, "namespace", "", "the `name` of the Deployment's namespace")
+	set.StringVar(&f.deployment, "deployment", "", "the `name` of the Deployment, for queries of your own (default the name of the Service)")
 	set.StringVar(&f.service, "service", "", "the `name` of its first Service")
 	set.StringVar(&f.port, "service-port", "80", "the `port` of the Service as the Ingress has it")
 	set.Var(&f.ingresses, "ingress", "the `name` of an Ingress, once for each (default the name of the Service)")
@@ -229,8 +232,9 @@ func (f *backtestFlags) subject() (rollout.Subject, error) {
 	if len(ingresses) == 0 {
 		ingresses = texts{f.service}
 	}
+	deployment := cmp.Or(f.deployment, f.service)
 	s := rollout.Subject{
-		Namespace: f.namespace, Deployment: f.service, CanaryDeployment: f.service + "-canary",
+		Namespace: f.namespace, Deployment: deployment, CanaryDeployment: deployment + "-canary",
 		Service: f.service, CanaryService: f.service + "-canary", ServicePort: f.port,
 		Ingress: ingresses[0], Ingresses: ingresses, CanaryIngress: ingresses[0] + "-canary",
 		Weight: max(1, int(100*f.weight+0.5)),
