@@ -65,12 +65,21 @@ func (c *Comparison) found(r Report) string {
 		fault, short(r.Length), percent(r.Weight))
 }
 
-// what is counted, where it is the same in all rollouts.
+// what is counted. A limit may differ between rollouts: "answers slower than 1s or 2s".
 func (c *Comparison) what() string {
-	if len(c.Counts) == 1 {
-		return c.Counts[0]
+	const limit, most = "answers slower than ", 3
+	text := ""
+	for i, counts := range c.Counts {
+		switch {
+		case i == 0:
+			text = counts
+		case i == most:
+			return text + " …"
+		default:
+			text += " or " + strings.TrimPrefix(counts, limit)
+		}
 	}
-	return strings.Join(c.Counts, ", ")
+	return text
 }
 
 func (c *Comparison) passes(r Report) string {

@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"html"
 	"math"
-	"slices"
 	"strings"
 	"time"
 )
 
 // The places of the picture, in pixels.
 const (
-	left, right  = 90.0, 780.0
+	left, right  = 120.0, 790.0
 	trafficTop   = 64.0
 	trafficFoot  = 184.0
 	lanesTop     = 226.0 // below the times
@@ -116,11 +115,12 @@ func (d *drawing) traffic() {
 			d.text(left-8, y(v)+4, number(v), pale, atEnd)
 		}
 	}
-	wide := max(1, (right-left)/float64(max(d.report.Rollouts, 1)))
+	d.WriteString(`<path fill="` + trafficColour + `" d="`) // one path: many would show seams
 	for _, t := range d.report.Traffic {
-		fmt.Fprintf(d, `<rect x="%.1f" y="%.1f" width="%.2f" height="%.1f" fill="%s"/>`+"\n",
-			d.x(t.At), y(t.Requests), min(wide, right-d.x(t.At)), trafficFoot-y(t.Requests), trafficColour)
+		end := d.x(t.At.Add(time.Duration(d.report.Length * float64(time.Second))))
+		fmt.Fprintf(d, "M%.2f %.0fV%.1fH%.2fV%.0fZ", d.x(t.At), trafficFoot, y(t.Requests), max(end, d.x(t.At)+1), trafficFoot)
 	}
+	d.WriteString("\"/>\n")
 	d.line(left, trafficFoot, right, trafficFoot, pale, "")
 	step, layout := timeSteps(d.report.To.Sub(d.report.From))
 	for at := d.report.From.Truncate(step); !at.After(d.report.To); at = at.Add(step) {
@@ -149,7 +149,7 @@ func timeSteps(all time.Duration) (step time.Duration, layout string) {
 
 // lane draws one row of marks.
 func (d *drawing) lane(y float64, l lane) {
-	d.text(left-8, y+4, l.name, ink, atEnd)
+	d.text(left-8, y+4, clip(l.name), ink, atEnd)
 	d.line(left, y, right, y, grid, "")
 	for _, at := range l.fired {
 		d.line(d.x(at), y-7, d.x(at), y+7, alarmColour, `stroke-width="2"`)
@@ -185,14 +185,27 @@ func (d *drawing) found(top float64) {
 		}
 		fmt.Fprintf(d, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.Join(corners, " "), colour)
 		d.line(at, y(0)+48, at+24, y(0)+48, colour, `stroke-width="2"`)
-		d.text(at+30, y(0)+52, c.Metric, ink, "")
-		at += 50 + 8*float64(len(c.Metric))
+		d.text(at+30, y(0)+52, clip(c.Metric), ink, "")
+		at += 50 + 8*float64(len(clip(c.Metric)))
 	}
 }
 
-// roundUp is the next of 1, 2, 5, 10, 20 and so on.
+// clip shortens a name that has no room. Names are ASCII.
+func clip(name string) string {
+	const room = 15
+	if len(name) <= room {
+		return name
+	}
+	return name[:room-1] + "…"
+}
+
+// roundUp is the next round number that is at least v: 51 is 60, and 0 is 1.
 func roundUp(v float64) float64 {
 	tens := math.Pow(10, math.Floor(math.Log10(cmp.Or(v, 1))))
-	steps := []float64{1, 2, 5, 10}
-	return tens * steps[slices.IndexFunc(steps, func(s float64) bool { return v <= s*tens*(1+1e-9) })]
+	for _, step := range []float64{1, 1.5, 2, 3, 4, 6, 8} {
+		if v <= step*tens {
+			return step * tens
+		}
+	}
+	return 10 * tens
 }
