@@ -1,0 +1,206 @@
+package analysis
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/headgate/headgate/analysis/evidence"
+	"github.com/headgate/headgate/analysis/provider"
+	"github.com/headgate/headgate/rollout"
+)
+
+func pastOf(t *testing.T, p Provider, text string) *Past {
+	t.Helper()
+	j := New(Providers{DefaultProvider: p}, nil, Options{Source: Traefik})
+	resolved, err := j.Resolve(t.Context(), "shop", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := subject()
+	s.Weight = 10
+	past, err := resolved.Past(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return past
+}
+
+func begin(t *testing.T, p *Past, at time.Time, length time.Duration) []Replay {
+	t.Helper()
+	counters, err := p.Counters(t.Context(), at, at.Add(length))
+	if err != nil {
+		t.Fatal(err)
+	}
+	replays, err := counters.Begin(at, length)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return replays
+}
+
+// A back-test that is given the looks of a real canary fails it at the same look as the
+// measurements of its rollout do.
+func TestReplayJudgesAsARolloutIsJudged(t *testing.T) {
+	f := &traffic{stable: 90, canary: 10, stableShare: 0.001, badShare: 0.03}
+	last, after := watch(t, f, "errors", 10*time.Minute)
+	if last.Verdict != rollout.Fail {
+		t.Fatalf("the rollout is not rolled back: %+v", last)
+	}
+	const length = 10 * time.Minute
+	p := pastOf(t, f, "errors")
+	r := begin(t, p, noon, length)[0]
+	answer, err := p.ask(t.Context(), "requests", noon, noon.Add(length), lookInterval)
+	if err != nil {
+		t.Fatal(err)
+	}
+	looks := comparison{}.looks(answer, gridBetween(noon, noon.Add(length)), p.series, "")
+	for i, k := range looks {
+		if stable := (evidence.Counts{Requests: k.StableRequests, Errors: k.StableErrors}); r.Stable[i] != stable {
+			t.Fatalf("look %d has %+v, want %+v", i, r.Stable[i], stable)
+		}
+		if r.Add(k) == rollout.Fail {
+			if at := time.Duration(i+1)*lookInterval + scrapeLag; at != after {
+				t.Errorf("it fails after %v, the rollout after %v", at, after)
+			}
+			return
+		}
+	}
+	t.Error("it does not fail")
+}
+
+func TestCopiesOfAReplayAreIndependent(t *testing.T) {
+	r := begin(t, pastOf(t, &traffic{stable: 90, stableShare: 0.001}, "errors"), noon, time.Minute)[0]
+	other := r
+	for range 100 {
+		other.Add(look(450, 0, 50, 50))
+	}
+	if got := r.Add(look(450, 0, 50, 0)); got == rollout.Fail {
+		t.Error("what one copy is told fails the other")
+	}
+}
+
+// p99 and p50 have the only bound of the histogram: one judges for both. allowed is of the
+// margin 20% + 0.05%.
+func TestReplaysOfLatency(t *testing.T) {
+	replays := begin(t, pastOf(t, &traffic{stable: 90, slowStable: 0.01}, "latency"), noon, 10*time.Minute)
+	p99, p50 := replays[0], replays[1]
+	if p99.Counts != "answers slower than 300ms" || p99.Shared || !p50.Shared || p50.Unknown == "" {
+		t.Errorf("%q, %v, %v, %q", p99.Counts, p99.Shared, p50.Shared, p50.Unknown)
+	}
+	if p99.FalseAlarm != evidence.DefaultFalseAlarm/2 || p99.Allowed < 0.011 || p99.Allowed > 0.0145 {
+		t.Errorf("false alarms %v, allowed %v", p99.FalseAlarm, p99.Allowed)
+	}
+}
+
+func TestAllowed(t *testing.T) {
+	rule := evidence.Rule{Ratio: 1.2, Points: 0.0005}
+	bound := evidence.Rule{Ratio: 1.2, Points: 0.0005, Bound: 0.02}
+	strict := bound
+	strict.Strict = true
+	for name, tt := range map[string]struct {
+		rule   evidence.Rule
+		errors int64
+		want   float64
+	}{
+		"the margin":                {rule, 10, 0.0125},
+		"the bound":                 {bound, 10, 0.02},
+		"stable is over the bound":  {bound, 30, 0.0365},
+		"but the bound is a strict": {strict, 30, 0.02},
+	} {
+		got := allowed(tt.rule, []evidence.Counts{{Requests: 400, Errors: tt.errors}, {Requests: 600}})
+		if got < tt.want-1e-9 || got > tt.want+1e-9 {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+// asked is a Prometheus that keeps the queries and has one number at each time.
+type asked struct {
+	traffic
+	queries []string
+	number  func(query string, at time.Time) float64
+}
+
+func (a *asked) Range(_ context.Context, query string, from, to time.Time, step time.Duration) ([]provider.Series, error) {
+	a.queries = append(a.queries, query)
+	var s provider.Series
+	for at := from; !at.After(to); at = at.Add(step) {
+		s.Points = append(s.Points, provider.Point{At: at, Value: a.number(query, at)})
+	}
+	return []provider.Series{s}, nil
+}
+
+// A built-in condition is about stable, and a canary at weight 10 has a tenth of its
+// requests: 99 are too few for minRequests 10.
+func TestConditionsAreMeasuredInStable(t *testing.T) {
+	a := &asked{number: func(query string, at time.Time) float64 {
+		switch {
+		case !strings.HasPrefix(query, "histogram_quantile"):
+			return map[int]float64{0: 99, 30: 100}[at.Second()]
+		case at.Equal(noon.Add(90 * time.Second)):
+			return 0.7
+		}
+		return 0.3
+	}}
+	p := pastOf(t, a, "p99 <= 500ms")
+	got, err := p.Measure(t.Context(), p.Conditions()[0], noon, noon.Add(2*time.Minute+time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []rollout.Verdict{rollout.Pass, rollout.Inconclusive, rollout.Fail, rollout.Inconclusive}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("verdicts (-want +got):\n%s", diff)
+	}
+	for _, query := range a.queries {
+		if strings.Contains(query, "-canary@") || !strings.Contains(query, `service="shop-shop-example-com-web-http@kubernetesingressnginx"`) {
+			t.Errorf("asked %s", query)
+		}
+	}
+}
+
+func TestConditionsOfWhichNobodyKnowsThePast(t *testing.T) {
+	const metrics = `
+metrics:
+- {name: smoke, provider: web, path: /ready, cel: status == 200}
+- {name: load, query: 'load{rollout="{{rollout}}"}', condition: "< 1"}`
+	j := New(Providers{DefaultProvider: filled{}, "web": onlyNow{}}, nil, Options{})
+	resolved, err := j.Resolve(t.Context(), "shop", metrics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := resolved.Past(rollout.Subject{Namespace: "shop", Deployment: "web"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`metric "smoke": the provider web says nothing about the past: only a Prometheus does`,
+		`metric "load": query uses {{rollout}}, which has no value in this rollout`,
+	}
+	for i, m := range p.Conditions() {
+		if _, err := p.Measure(t.Context(), m, noon, noon.Add(time.Hour)); err == nil || err.Error() != want[i] {
+			t.Errorf("%v, want %s", err, want[i])
+		}
+	}
+}
+
+// filled is a Prometheus that fills in variables as the real one does.
+type filled struct{ *traffic }
+
+func (filled) Check(provider.Question) error { return nil }
+
+func (filled) Selector(template string, s rollout.Subject) (string, error) {
+	return provider.FillIn(template, s, provider.Verbatim)
+}
+
+// onlyNow is a provider that knows no past.
+type onlyNow struct{}
+
+func (onlyNow) Check(provider.Question) error { return nil }
+
+func (onlyNow) Ask(context.Context, provider.Question, rollout.Subject) (provider.Answer, error) {
+	return provider.Answer{}, nil
+}
