@@ -61,8 +61,9 @@ func (c *Comparison) found(r Report) string {
 	default:
 		fault += fmt.Sprintf(" is found in %s of the rollouts", of(i.Found, c.Rollouts))
 	}
-	return fmt.Sprintf("At this traffic %s within %s: give the canary more than %s of the traffic, or let steps wait longer.",
-		fault, short(r.Length), percent(r.Weight))
+	return fmt.Sprintf("At this traffic %s within %s; stable has %s, and the canary may have %s. "+
+		"Give the canary more than %s of the traffic, or let steps wait longer.",
+		fault, short(r.Length), percent(c.Bad), percent(c.Allowed), percent(r.Weight))
 }
 
 // what is counted. A limit may differ between rollouts: "answers slower than 1s or 2s".

@@ -1,6 +1,7 @@
 package backtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -192,24 +193,29 @@ func (s *simulation) measure(ctx context.Context, c *Condition, m analysis.Metri
 	return nil
 }
 
-// finish makes the shares and times of the report.
+// finish makes the shares and times of the report. It is an error if nothing was tested.
 func (s *simulation) finish() error {
-	tested := false
-	for i := range s.report.Comparisons {
-		c := s.report.Comparisons[i]
+	tested, why := false, ""
+	for _, c := range s.report.Comparisons {
 		c.finish(s.Length)
-		tested = tested || c.Rollouts > 0 || len(c.Unknown) > 0
+		tested = tested || c.Rollouts > 0
+		switch {
+		case c.NoRequests > 0:
+			why = noRequests
+		case why == "" && len(c.Unknown) > 0:
+			why = c.Metric + ": " + reasons(c.Unknown)[0]
+		}
 	}
 	s.report.Together.finish(s.Length)
 	for _, c := range s.report.Conditions {
 		tested = tested || c.Measurements > c.NoNumber
+		why = cmp.Or(why, c.NotTested, c.Metric+" has no number at any of these times: try its query in Prometheus")
 	}
-	switch {
-	case tested:
+	if tested {
 		return nil
-	case len(s.report.Conditions) > 0 && s.report.Conditions[0].NotTested != "":
-		return errors.New("nothing can be tested: " + s.report.Conditions[0].NotTested)
 	}
-	return errors.New("stable has no requests in Prometheus at any of these times: " +
-		"check the names of the namespace, Service, Ingress and port, the metrics source, and how far back Prometheus stores")
+	return errors.New("nothing can be tested: " + why)
 }
+
+const noRequests = "stable has no requests in Prometheus at any of these times: " +
+	"check the names of the namespace, Service, Ingress and port, the metrics source, and how far back Prometheus stores"

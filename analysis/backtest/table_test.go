@@ -89,11 +89,11 @@ func TestAdvice(t *testing.T) {
 		},
 		"found in some": {
 			func(c *Comparison) { c.Injected = Injected{Found: 49} },
-			"At this traffic a fault of +1 point is found in 50% of the rollouts within 1h: " +
-				"give the canary more than 10% of the traffic, or let steps wait longer.",
+			"At this traffic a fault of +1 point is found in 50% of the rollouts within 1h; stable has 0.1%, and the canary may have 0.17%. " +
+				"Give the canary more than 10% of the traffic, or let steps wait longer.",
 		},
 		"never found": {
-			func(c *Comparison) { c.Injected = Injected{} }, "At this traffic a fault of +1 point is never found within 1h: give ",
+			func(c *Comparison) { c.Injected = Injected{} }, "At this traffic a fault of +1 point is never found within 1h; stable has ",
 		},
 		"a slow Pass": {
 			func(c *Comparison) { c.Healthy.Slow = 0 }, "The first Pass comes after 35s (median), in more than 5% of the rollouts not within 1h: ",

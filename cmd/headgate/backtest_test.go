@@ -215,7 +215,7 @@ func TestBacktestSaysWhatIsWrong(t *testing.T) {
 		"a format":       {[]string{"-o", "yaml"}, "-o yaml: want table or json"},
 		"no Service":     {[]string{"--service", ""}, "--namespace and --service are required"},
 		"a track":        {[]string{"--track", "web"}, "--track web: want a label and its value, e.g. app=web"},
-		"nothing stored": {[]string{"--service", "other"}, "stable has no requests in Prometheus at any of these times: check "},
+		"nothing stored": {[]string{"--service", "other"}, "nothing can be tested: stable has no requests in Prometheus at any of these times: check "},
 		"a file":         {[]string{"--svg", "/nowhere/web.svg"}, "--svg: open /nowhere/web.svg: "},
 	}
 	for name, tt := range tests {
