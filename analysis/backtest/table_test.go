@@ -141,14 +141,15 @@ func TestPicture(t *testing.T) {
 }
 
 func TestNumbersForPeople(t *testing.T) {
-	for got, want := range map[string]string{
-		short(0): "–", short(5): "5s", short(75): "1m15s", short(120): "2m", short(3600): "1h", short(5400): "1h30m",
-		percent(0): "0%", percent(0.0053): "0.53%", percent(0.0991): "9.9%", percent(0.1): "10%", percent(0.26312): "26.3%", percent(1): "100%",
-		of(1, 5000): "<0.1%", of(4999, 5000): ">99.9%", of(0, 5): "0%", of(5, 5): "100%",
-		number(1234.5): "1230", number(0.012345): "0.0123", points(0.005): "0.5 points",
+	for _, tt := range []struct{ got, want string }{
+		{short(0), "–"}, {short(5), "5s"}, {short(75), "1m15s"}, {short(120), "2m"}, {short(3600), "1h"}, {short(5400), "1h30m"},
+		{percent(0), "0%"}, {percent(0.0053), "0.53%"}, {percent(0.0991), "9.9%"}, {percent(0.1), "10%"},
+		{percent(0.26312), "26.3%"}, {percent(1), "100%"},
+		{of(1, 5000), "<0.1%"}, {of(4999, 5000), ">99.9%"}, {of(0, 5), "0%"}, {of(5, 5), "100%"},
+		{number(1234.5), "1230"}, {number(0.012345), "0.0123"}, {points(0.005), "0.5 points"},
 	} {
-		if got != want {
-			t.Errorf("got %s, want %s", got, want)
+		if tt.got != tt.want {
+			t.Errorf("got %s, want %s", tt.got, tt.want)
 		}
 	}
 	for v, want := range map[float64]float64{0: 1, 0.4: 0.4, 51: 60, 60: 60, 81: 100, 1100: 1500} {
