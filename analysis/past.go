@@ -42,7 +42,7 @@ func (r *Resolved) Past(s rollout.Subject) (*Past, error) {
 func (p *Past) Comparisons() []string {
 	var names []string
 	for _, m := range comparisonsAmong(p.analysis.Metrics) {
-		names = append(names, m.Name)
+		names = append(names, m.key())
 	}
 	return names
 }

@@ -96,6 +96,19 @@ func TestReplaysOfLatency(t *testing.T) {
 	}
 }
 
+// A metric may be compared with stable and have a limit besides.
+func TestComparisonsHaveNamesOfTheirOwn(t *testing.T) {
+	p := pastOf(t, &traffic{stable: 90, slowStable: 0.01}, "p99, p99 <= 300ms, p99 > 1ms")
+	if diff := cmp.Diff([]string{"p99", "p99 <= 300ms"}, p.Comparisons()); diff != "" {
+		t.Errorf("comparisons (-want +got):\n%s", diff)
+	}
+	for i, r := range begin(t, p, noon, time.Minute) {
+		if r.Metric != p.Comparisons()[i] || r.Shared {
+			t.Errorf("%d: %s, shared: %v", i, r.Metric, r.Shared)
+		}
+	}
+}
+
 func TestAllowed(t *testing.T) {
 	rule := evidence.Rule{Ratio: 1.2, Points: 0.0005}
 	bound := evidence.Rule{Ratio: 1.2, Points: 0.0005, Bound: 0.02}

@@ -41,9 +41,9 @@ func (c *Comparison) fired() string {
 	}
 	text := fmt.Sprintf("%s (%s), ", plural(len(h.Fired), "false alarm"), list(h.Fired))
 	if h.Low > c.FalseAlarm {
-		return text + fmt.Sprintf("more than the %s that it may have: try a larger margin.", percent(c.FalseAlarm))
+		return text + fmt.Sprintf("more than the accepted rate of %s: try a larger margin.", percent(c.FalseAlarm))
 	}
-	return text + fmt.Sprintf("which chance explains: it may have %s.", percent(c.FalseAlarm))
+	return text + fmt.Sprintf("which may happen at the accepted rate of %s.", percent(c.FalseAlarm))
 }
 
 func (c *Comparison) found(r Report) string {

@@ -11,7 +11,7 @@ import (
 
 // The places of the picture, in pixels.
 const (
-	left, right  = 120.0, 790.0
+	left, right  = 150.0, 790.0
 	trafficTop   = 64.0
 	trafficFoot  = 184.0
 	lanesTop     = 226.0 // below the times
@@ -118,7 +118,7 @@ func (d *drawing) traffic() {
 	d.WriteString(`<path fill="` + trafficColour + `" d="`) // one path: many would show seams
 	for _, t := range d.report.Traffic {
 		end := d.x(t.At.Add(time.Duration(d.report.Length * float64(time.Second))))
-		fmt.Fprintf(d, "M%.2f %.0fV%.1fH%.2fV%.0fZ", d.x(t.At), trafficFoot, y(t.Requests), max(end, d.x(t.At)+1), trafficFoot)
+		fmt.Fprintf(d, "M%.1f %.0fV%.1fH%.1fV%.0fZ", d.x(t.At), trafficFoot, y(t.Requests), max(end, d.x(t.At)+1), trafficFoot)
 	}
 	d.WriteString("\"/>\n")
 	d.line(left, trafficFoot, right, trafficFoot, pale, "")
@@ -185,14 +185,15 @@ func (d *drawing) found(top float64) {
 		}
 		fmt.Fprintf(d, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.Join(corners, " "), colour)
 		d.line(at, y(0)+48, at+24, y(0)+48, colour, `stroke-width="2"`)
-		d.text(at+30, y(0)+52, clip(c.Metric), ink, "")
-		at += 50 + 8*float64(len(clip(c.Metric)))
+		name := clip(c.Metric) + " " + of(c.Injected.Found, c.Rollouts)
+		d.text(at+30, y(0)+52, name, ink, "")
+		at += 54 + 7*float64(len(name))
 	}
 }
 
 // clip shortens a name that has no room. Names are ASCII.
 func clip(name string) string {
-	const room = 15
+	const room = 20
 	if len(name) <= room {
 		return name
 	}

@@ -225,7 +225,14 @@ func wilson(count, of int) (low, high float64) {
 	middle := p + z*z/(2*n)
 	away := z * math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
 	whole := 1 + z*z/n
-	return max(0, (middle-away)/whole), min(1, (middle+away)/whole)
+	low, high = (middle-away)/whole, (middle+away)/whole
+	if count == 0 {
+		low = 0 // and not what rounding leaves
+	}
+	if count == of {
+		high = 1
+	}
+	return low, high
 }
 
 // note adds the measurements of one rollout.

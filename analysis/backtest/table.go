@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 )
 
 // Write writes the report for a person: tables, and what follows from them.
@@ -25,7 +26,7 @@ func (r Report) Write(out io.Writer) error {
 	}
 	b.WriteByte('\n')
 	for _, sentence := range r.Advice() {
-		fmt.Fprintf(&b, "- %s\n", sentence)
+		b.WriteString(wrap("- " + sentence))
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
@@ -59,7 +60,7 @@ func (r Report) writeHealthy(b *strings.Builder) {
 }
 
 func (r Report) writeInjected(b *strings.Builder) {
-	fmt.Fprintf(b, "\nWith %s of the canary's good answers turned into bad ones, from the beginning:\n", percent(r.Inject))
+	fmt.Fprintf(b, "\nWith %s of the canary's good answers turned into bad ones, from the beginning and in each metric:\n", percent(r.Inject))
 	t := newTable(b, "METRIC", "FOUND", "MEDIAN", "95%", "BAD ANSWERS UNTIL THEN")
 	for _, c := range r.judges() {
 		bad := number(c.Injected.Bad)
@@ -115,6 +116,26 @@ func (t *table) flush() {
 	for line := range strings.Lines(t.all.String()) {
 		t.b.WriteString(strings.TrimRight(line, " \n") + "\n")
 	}
+}
+
+// wrap breaks a text into lines of at most 100 characters, the later ones below the text of an
+// item.
+func wrap(text string) string {
+	const most, indent = 100, "  "
+	var b strings.Builder
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > most:
+			b.WriteString(line + "\n")
+			line = indent + word
+		default:
+			line += " " + word
+		}
+	}
+	return b.String() + line + "\n"
 }
 
 const never = "–"

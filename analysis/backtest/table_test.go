@@ -47,7 +47,7 @@ METRIC  COUNTS                        STABLE  BAD   ROLLOUTS  ROLLED BACK       
 errors  errors                        41.2/s  0.1%  98        1 (0.18% to 5.6%)  99%    0%             35s         1m10s
 p99     answers slower than 1s or 2s  41.2/s  1%    90        0 (0% to 4.1%)     33.3%  66.7%          –           –
 
-With 1% of the canary's good answers turned into bad ones, from the beginning:
+With 1% of the canary's good answers turned into bad ones, from the beginning and in each metric:
 METRIC  FOUND  MEDIAN  95%  BAD ANSWERS UNTIL THEN
 errors  100%   2m25s   5m   14.2
 p99     0%     –       –    190
@@ -59,16 +59,18 @@ rolled back with failureLimit N  1 (0.18% to 5.4%)  1 (0.18% to 5.4%)  0 (0% to 
 more than N broke it in a row    1 (0.18% to 5.4%)  0 (0% to 3.7%)     0 (0% to 3.7%)  0 (0% to 3.7%)  0 (0% to 3.7%)
 
 - errors: in 2 of 100 rollouts stable has no requests in Prometheus. They are left out.
-- errors: 1 false alarm (2026-03-04 13:00), which chance explains: it may have 0.5%. ` +
-		`At this traffic a fault of +1 point is found in 2m25s (median) or 5m (95%). ` +
-		`With a wait of 1m10s, 95% of the healthy canaries have their Pass in time.
+- errors: 1 false alarm (2026-03-04 13:00), which may happen at the accepted rate of 0.5%. At this
+  traffic a fault of +1 point is found in 2m25s (median) or 5m (95%). With a wait of 1m10s, 95% of
+  the healthy canaries have their Pass in time.
 - p99: not judged in 10 of 100 rollouts: stable has too few requests.
-- p99: no false alarm. A fault of +1 point is allowed: stable has 1%, and the canary may have 3%. A smaller margin finds it. ` +
-		`Fewer than half of the healthy canaries have a Pass within 1h: give the canary more than 10% of the traffic.
-- queue < 100: with failureLimit 0 it rolls back 1 of 100 healthy versions (2026-03-04 12:00). With failureLimit 2 it rolls back none. ` +
-		`A canary has fewer requests than stable, so its numbers move more. ` +
-		`How soon a fault is found was not tested: nobody knows how it moves the number.
-- ready body.ready: not tested: the provider smoke says nothing about the past: only a Prometheus does.
+- p99: no false alarm. A fault of +1 point is allowed: stable has 1%, and the canary may have 3%. A
+  smaller margin finds it. Fewer than half of the healthy canaries have a Pass within 1h: give the
+  canary more than 10% of the traffic.
+- queue < 100: with failureLimit 0 it rolls back 1 of 100 healthy versions (2026-03-04 12:00). With
+  failureLimit 2 it rolls back none. A canary has fewer requests than stable, so its numbers move
+  more. How soon a fault is found was not tested: nobody knows how it moves the number.
+- ready body.ready: not tested: the provider smoke says nothing about the past: only a Prometheus
+  does.
 `
 	var b strings.Builder
 	if err := sample().Write(&b); err != nil {
@@ -85,7 +87,7 @@ func TestAdvice(t *testing.T) {
 		says   string
 	}{
 		"too many false alarms": {
-			func(c *Comparison) { c.Healthy.Low = 0.02 }, "more than the 0.5% that it may have: try a larger margin.",
+			func(c *Comparison) { c.Healthy.Low = 0.02 }, "more than the accepted rate of 0.5%: try a larger margin.",
 		},
 		"found in some": {
 			func(c *Comparison) { c.Injected = Injected{Found: 49} },
@@ -168,6 +170,14 @@ func TestStatistics(t *testing.T) {
 		t.Errorf("until look 4: %v, want a third", got)
 	}
 	low, high := wilson(7, 720)
+	for _, n := range []int{1, 98, 167, 719} {
+		if none, _ := wilson(0, n); none != 0 {
+			t.Errorf("0 of %d are at least %v", n, none)
+		}
+		if _, all := wilson(n, n); all != 1 {
+			t.Errorf("%d of %d are at most %v", n, n, all)
+		}
+	}
 	if _, none := wilson(0, 720); percent(low) != "0.47%" || percent(high) != "2%" || percent(none) != "0.53%" {
 		t.Errorf("%v to %v, and to %v", low, high, none)
 	}

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/headgate/headgate/analysis/backtest"
 )
 
@@ -26,6 +28,7 @@ type pastOfWeb struct {
 	perSecond float64
 	errors    float64 // share of 5xx
 	slow      float64 // share of answers that took longer than 0.5 s
+	bursts    bool    // in the minute after eight in the evening a fifth of all requests fails
 
 	once              sync.Once
 	all, failed, late []float64 // counters at each scrape
@@ -43,11 +46,15 @@ func (p *pastOfWeb) count() {
 		day := 2 * math.Pi * float64(at.Hour()*60+at.Minute()) / (24 * 60)
 		requests := math.Round(p.perSecond * scrapeInterval.Seconds() * (0.6 - 0.4*math.Cos(day)))
 		all += requests
+		errors := p.errors
+		if p.bursts && at.Hour() == 20 && at.Minute() == 0 {
+			errors = 0.2
+		}
 		for range int(requests) {
 			switch chance := random.Float64(); {
-			case chance < p.errors:
+			case chance < errors:
 				failed++
-			case chance < p.errors+p.slow:
+			case chance < errors+p.slow:
 				late++
 			}
 		}
@@ -102,7 +109,7 @@ func (p *pastOfWeb) points(req *http.Request, value func(i int) float64) (points
 
 var midnight = time.Date(2026, 3, 5, 0, 0, 0, 0, time.UTC)
 
-// backtestOf runs the command against p for the last day.
+// backtestOf runs the command against p for the last day. The lines of its output are joined.
 func backtestOf(t *testing.T, p *pastOfWeb, args ...string) (string, error) {
 	t.Helper()
 	server := httptest.NewServer(p)
@@ -111,7 +118,7 @@ func backtestOf(t *testing.T, p *pastOfWeb, args ...string) (string, error) {
 	args = append([]string{"backtest", "--prometheus", server.URL, "--source", "ingress-nginx", "--namespace", "shop", "--service", "web",
 		"--to", midnight.Format(time.RFC3339), "--last", "1d", "--for", "30m"}, args...)
 	err := run(t.Context(), args, map[string]string{}, &out)
-	return out.String(), err
+	return strings.Join(strings.Fields(out.String()), " "), err
 }
 
 func newPastOfWeb() *pastOfWeb {
@@ -166,7 +173,7 @@ func TestBacktestAsJSON(t *testing.T) {
 
 func TestBacktestAtReleases(t *testing.T) {
 	out, err := backtestOf(t, newPastOfWeb(), "--analysis", "errors", "--at", "2026-03-04T15:00:00Z", "--at", "2026-03-04T09:00:00Z")
-	if err != nil || !strings.HasPrefix(out, "2 rollouts of 30m between 2026-03-04 09:00 and 2026-03-04 15:30 UTC.\n") {
+	if err != nil || !strings.HasPrefix(out, "2 rollouts of 30m between 2026-03-04 09:00 and 2026-03-04 15:30 UTC. ") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -188,7 +195,7 @@ metrics:
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"queue <= 200, measured in all of stable every 30s:\n2760 measurements, ",
+		"queue <= 200, measured in all of stable every 30s: 2760 measurements, ",
 		"queue <= 200: with failureLimit 0 it rolls back 23 of 23 healthy versions (2026-03-04 01:00, ",
 		`pods > 0: not tested: metric "pods": query uses {{canary-track}}, which has no value in this rollout.`,
 	} {
@@ -225,6 +232,51 @@ func TestBacktestSaysWhatIsWrong(t *testing.T) {
 				t.Errorf("%v, want %s", err, tt.want)
 			}
 		})
+	}
+}
+
+const (
+	analysisPage    = "../../docs/analysis.md"
+	backtestPicture = "../../docs/analysis-backtest.svg"
+	backtestBegin   = "<!-- back-test: make golden -->\n"
+	backtestEnd     = "<!-- /back-test -->\n"
+)
+
+// docs/analysis.md shows a run of the command, and the picture that it draws.
+func TestAnalysisPageShowsABacktest(t *testing.T) {
+	server := httptest.NewServer(&pastOfWeb{end: midnight, time: 8 * 24 * time.Hour, perSecond: 60, errors: 0.002, slow: 0.008, bursts: true})
+	t.Cleanup(server.Close)
+	picture := filepath.Join(t.TempDir(), "web.svg")
+	var out strings.Builder
+	err := run(t.Context(), []string{"backtest", "--namespace", "shop", "--service", "web", "--last", "7d", "--svg", picture,
+		"--to", midnight.Format(time.RFC3339)}, map[string]string{
+		"HEADGATE_PROMETHEUS_ADDRESS": server.URL, "HEADGATE_METRICS_SOURCE": "ingress-nginx",
+	}, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "```console\n$ headgate backtest --namespace shop --service web --last 7d --svg web.svg\n" + out.String() + "```\n"
+	page := read(t, analysisPage)
+	before, rest, begins := strings.Cut(page, backtestBegin)
+	got, after, ends := strings.Cut(rest, backtestEnd)
+	if !begins || !ends {
+		t.Fatalf("%s has no run between %q and %q", analysisPage, backtestBegin, backtestEnd)
+	}
+	if *update {
+		for file, content := range map[string]string{
+			analysisPage: before + backtestBegin + want + backtestEnd + after, backtestPicture: read(t, picture),
+		} {
+			if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("make golden rewrites the run; -want +got:\n%s", diff)
+	}
+	if read(t, backtestPicture) != read(t, picture) {
+		t.Error("make golden rewrites the picture, which has changed")
 	}
 }
 
