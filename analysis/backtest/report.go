@@ -183,7 +183,9 @@ func (c *Comparison) finish(length time.Duration) {
 	}
 }
 
-func perSecond(requests int64, length time.Duration) float64 { return float64(requests) / length.Seconds() }
+func perSecond(requests int64, length time.Duration) float64 {
+	return float64(requests) / length.Seconds()
+}
 
 // shareUntil is the share of looks that are not never, which is 0, and at most end.
 func shareUntil(looks []int, end int) float64 {

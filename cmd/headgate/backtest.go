@@ -100,6 +100,9 @@ func runBacktest(ctx context.Context, args []string, environ map[string]string, 
 	case set.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q; headgate backtest --help lists the flags", set.Arg(0))
 	}
+	if err := f.check(); err != nil {
+		return err
+	}
 	times, err := f.times(time.Now())
 	if err != nil {
 		return err
@@ -143,19 +146,25 @@ func writeBacktestHelp(out io.Writer, set *flag.FlagSet) error {
 	return err
 }
 
+// check says which flags have a value that cannot be used.
+func (f *backtestFlags) check() error {
+	switch {
+	case f.namespace == "" || f.service == "":
+		return errors.New("--namespace and --service are required, e.g. --namespace shop --service web")
+	case f.output != "table" && f.output != "json":
+		return fmt.Errorf("-o %s: want table or json", f.output)
+	case f.length < period(time.Minute) || f.every < period(time.Minute):
+		return errors.New("--for and --every: want at least 1m, e.g. --for 1h --every 1h")
+	case f.inject <= 0 || f.inject >= 1 || f.weight <= 0 || f.weight >= 1:
+		return errors.New("--weight and --inject: want more than 0% and less than 100%, e.g. --weight 10 --inject 1%")
+	}
+	return nil
+}
+
 // times are when rollouts begin. Those that are apart by every are on whole hours, or what
 // every is, so that the same command says the same of the same past.
 func (f *backtestFlags) times(now time.Time) ([]time.Time, error) {
-	switch {
-	case f.namespace == "" || f.service == "":
-		return nil, errors.New("--namespace and --service are required, e.g. --namespace shop --service web")
-	case f.output != "table" && f.output != "json":
-		return nil, fmt.Errorf("-o %s: want table or json", f.output)
-	case f.length < period(analysis.Look) || f.every < period(time.Minute):
-		return nil, errors.New("--for and --every: want at least 5s and 1m, e.g. --for 1h --every 1h")
-	case f.inject == 1 || f.weight == 0 || f.weight == 1:
-		return nil, errors.New("--weight and --inject: want more than 0% and less than 100%, e.g. --weight 10 --inject 1%")
-	case len(f.at) > 0:
+	if len(f.at) > 0 {
 		return f.at, nil
 	}
 	to := time.Time(f.to)
@@ -166,7 +175,7 @@ func (f *backtestFlags) times(now time.Time) ([]time.Time, error) {
 	from := to.Add(-time.Duration(f.last)).Truncate(every).Add(every)
 	times := backtest.Hourly(from, to, every, length)
 	if len(times) == 0 {
-		return nil, fmt.Errorf("no rollout of %s fits into the past of %s: try --last 7d", length, time.Duration(f.last))
+		return nil, fmt.Errorf("no rollout of %s fits into the past of %s: try --last 7d", &f.length, &f.last)
 	}
 	return times, nil
 }

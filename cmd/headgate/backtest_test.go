@@ -215,14 +215,15 @@ func TestBacktestSaysWhatIsWrong(t *testing.T) {
 		"a weight":       {[]string{"--weight", "half"}, `invalid value "half" for flag -weight: want a percentage, e.g. 10%; headgate backtest`},
 		"all traffic":    {[]string{"--weight", "100"}, "--weight and --inject: want more than 0% and less than 100%"},
 		"a time":         {[]string{"--last", "soon"}, `invalid value "soon" for flag -last: want a time, e.g. 1h or 30d`},
-		"no rollout":     {[]string{"--last", "10m"}, "no rollout of 30m0s fits into the past of 10m0s: try --last 7d"},
+		"no rollout":     {[]string{"--last", "10m"}, "no rollout of 30m fits into the past of 10m: try --last 7d"},
 		"an analysis":    {[]string{"--analysis", "eror"}, `--analysis: "eror" has no condition`},
 		"a ConfigMap":    {[]string{"--analysis", "configmap/web"}, "--analysis configmap/web: want the analysis itself"},
 		"a source":       {[]string{"--source", "envoy"}, `HEADGATE_METRICS_SOURCE="envoy": want a string, e.g. ingress-nginx.`},
 		"a format":       {[]string{"-o", "yaml"}, "-o yaml: want table or json"},
 		"no Service":     {[]string{"--service", ""}, "--namespace and --service are required"},
 		"a track":        {[]string{"--track", "web"}, "--track web: want a label and its value, e.g. app=web"},
-		"nothing stored": {[]string{"--service", "other"}, "nothing can be tested: stable has no requests in Prometheus at any of these times: check "},
+		"a short time":   {[]string{"--for", "5s"}, "--for and --every: want at least 1m"},
+		"nothing stored": {[]string{"--service", "other"}, "nothing can be tested: stable has no requests in Prometheus at any "},
 		"a file":         {[]string{"--svg", "/nowhere/web.svg"}, "--svg: open /nowhere/web.svg: "},
 	}
 	for name, tt := range tests {
