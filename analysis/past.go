@@ -35,6 +35,9 @@ func (r *Resolved) Past(s rollout.Subject) (*Past, error) {
 		return nil, explainSilence(DefaultProvider, err)
 	}
 	series, _ := r.judge.options.Source.series() // own counters need none
+	if s.CanaryReplicaSet == "" {
+		s.CanaryReplicaSet = s.CanaryDeployment + "-0" // a hash has no 0, so no pod of stable is left out
+	}
 	return &Past{judge: r.judge, analysis: r.analysis, subject: s, series: series, asked: asked, maxTimes: maxTimes}, nil
 }
 
@@ -139,8 +142,9 @@ type Replay struct {
 	// estimate, from the time before.
 	Clump float64
 
-	compared *comparison
-	judged   judged
+	compared    *comparison
+	judged      judged
+	minRequests int64 // that a Pass takes
 }
 
 // Begin returns the comparisons as they stand when a rollout begins at a time, knowing
@@ -169,7 +173,10 @@ func (c *Counters) Begin(at time.Time, length time.Duration) ([]Replay, error) {
 const Look = lookInterval
 
 func (m Metric) replay(answer []provider.Series, during grid, series sourceSeries, taken map[string]bool) (Replay, error) {
-	r := Replay{Metric: m.key(), compared: m.compared, FalseAlarm: m.compared.rule.FalseAlarm / float64(max(m.compared.rule.Metrics, 1))}
+	r := Replay{
+		Metric: m.key(), FalseAlarm: m.compared.rule.FalseAlarm / float64(max(m.compared.rule.Metrics, 1)),
+		compared: m.compared, minRequests: int64(m.settings.minRequests),
+	}
 	before := gridBetween(during.from.Add(-history), during.from)
 	begun, err := m.compared.begin(cut(answer, before), before, series, taken)
 	switch {
@@ -226,5 +233,10 @@ func cut(series []provider.Series, g grid) []provider.Series {
 func (r *Replay) Add(k evidence.Look) rollout.Verdict {
 	rule := r.judged.rule(r.compared.rule)
 	r.judged.add(rule, []evidence.Look{k})
-	return r.compared.verdictOf(r.judged.Evidence.Verdict(rule))
+	v := r.judged.Evidence.Verdict(rule)
+	verdict := r.compared.verdictOf(v)
+	if verdict == rollout.Pass && v.AtWeight.CanaryRequests < r.minRequests {
+		return rollout.Inconclusive
+	}
+	return verdict
 }

@@ -21,7 +21,7 @@ func pastOf(t *testing.T, p Provider, text string) *Past {
 		t.Fatal(err)
 	}
 	s := subject()
-	s.Weight = 10
+	s.Weight, s.CanaryReplicaSet = 10, "" // there is no canary
 	past, err := resolved.Past(s)
 	if err != nil {
 		t.Fatal(err)
@@ -164,9 +164,12 @@ func TestConditionsAreMeasuredInStable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []rollout.Verdict{rollout.Pass, rollout.Inconclusive, rollout.Fail, rollout.Inconclusive}
+	want := Measured{
+		Verdicts:   []rollout.Verdict{rollout.Pass, rollout.Inconclusive, rollout.Fail, rollout.Inconclusive},
+		RolledBack: true,
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("verdicts (-want +got):\n%s", diff)
+		t.Errorf("measured (-want +got):\n%s", diff)
 	}
 	for _, query := range a.queries {
 		if strings.Contains(query, "-canary@") || !strings.Contains(query, `service="shop-shop-example-com-web-http@kubernetesingressnginx"`) {
@@ -179,7 +182,8 @@ func TestConditionsOfWhichNobodyKnowsThePast(t *testing.T) {
 	const metrics = `
 metrics:
 - {name: smoke, provider: web, path: /ready, cel: status == 200}
-- {name: load, query: 'load{rollout="{{rollout}}"}', condition: "< 1"}`
+- {name: load, query: 'load{rollout="{{rollout}}"}', condition: "< 1"}
+- {name: cpu, condition: "<= 1.3 * stable"}`
 	j := New(Providers{DefaultProvider: filled{}, "web": onlyNow{}}, nil, Options{})
 	resolved, err := j.Resolve(t.Context(), "shop", metrics)
 	if err != nil {
@@ -190,13 +194,65 @@ metrics:
 		t.Fatal(err)
 	}
 	want := []string{
-		`metric "smoke": the provider web says nothing about the past: only a Prometheus does`,
-		`metric "load": query uses {{rollout}}, which has no value in this rollout`,
+		"the provider web says nothing about the past: only a Prometheus does",
+		"its query uses {{rollout}}, which has no value in this rollout",
+		"it compares with stable, and here both are stable",
 	}
 	for i, m := range p.Conditions() {
 		if _, err := p.Measure(t.Context(), m, noon, noon.Add(time.Hour)); err == nil || err.Error() != want[i] {
 			t.Errorf("%v, want %s", err, want[i])
 		}
+	}
+}
+
+// The limits of a metric, its delay and its count are those of a rollout. The numbers are of
+// every minute; the others of the analysis are measured every 30 s.
+func TestConditionsHaveTheLimitsOfARollout(t *testing.T) {
+	const f, p = rollout.Fail, rollout.Pass
+	tests := map[string]struct {
+		settings, limits string
+		numbers          []float64
+		verdicts         []rollout.Verdict
+		rolledBack       bool
+	}{
+		"three in a row":    {"", "consecutiveFailureLimit 2", []float64{0, 9, 9, 9}, []rollout.Verdict{p, f, f, f}, true},
+		"two in a row":      {"", "consecutiveFailureLimit 2", []float64{9, 9, 0, 9}, []rollout.Verdict{f, f, p, f}, false},
+		"a limit in all":    {"failureLimit: 1", "failureLimit 1", []float64{9, 0, 9, 0}, []rollout.Verdict{f, p, f, p}, true},
+		"before its delay":  {"failureLimit: 0, initialDelay: 2m", "failureLimit 0", []float64{9, 0, 0, 0}, []rollout.Verdict{p, p, p}, false},
+		"after its count":   {"failureLimit: 0, count: 2", "failureLimit 0", []float64{0, 0, 9, 9}, []rollout.Verdict{p, p}, false},
+		"both limits":       {"failureLimit: 3, consecutiveFailureLimit: 0", "failureLimit 3 and consecutiveFailureLimit 0", []float64{9}, []rollout.Verdict{f}, true},
+		"that of all, once": {"", "failureLimit 3", []float64{9, 0}, []rollout.Verdict{f, p}, false},
+		"that of all":       {"", "failureLimit 3", []float64{9, 9}, []rollout.Verdict{f, f}, true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			text := `{metrics: [{name: other, query: x, condition: "< 1"}, {name: load, query: load, condition: "< 5", interval: 1m, ` +
+				tt.settings + `}]}`
+			if strings.HasPrefix(name, "that of all") {
+				text = "{failureLimit: 3, " + text[1:]
+			}
+			past := pastOf(t, &asked{number: func(_ string, at time.Time) float64 { return tt.numbers[int(at.Sub(noon)/time.Minute)-1] }}, text)
+			load := past.Conditions()[1]
+			got, err := past.Measure(t.Context(), load, noon, noon.Add(time.Duration(len(tt.numbers))*time.Minute))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(Measured{tt.verdicts, tt.rolledBack}, got); diff != "" {
+				t.Errorf("measured (-want +got):\n%s", diff)
+			}
+			if got := past.Limits(load); got != tt.limits || past.Interval(load) != time.Minute {
+				t.Errorf("limits %q, interval %v", got, past.Interval(load))
+			}
+		})
+	}
+}
+
+// Runs of agents are counted in the pods. All of them are stable's.
+func TestPodsOfStableInThePast(t *testing.T) {
+	a := &asked{number: func(string, time.Time) float64 { return 0 }}
+	begin(t, pastOf(t, a, "agent-error-rate <= 5%"), noon, time.Minute)
+	if query := a.queries[0]; !strings.Contains(query, `pod!~"web-canary-0-.+"`) {
+		t.Errorf("asked %s", query)
 	}
 }
 

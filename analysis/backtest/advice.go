@@ -2,6 +2,7 @@ package backtest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -96,25 +97,30 @@ func (c *Comparison) passes(r Report) string {
 	}
 }
 
+// because is why the condition was not tested, with its metric. "": it was.
+func (c *Condition) because() string {
+	if c.NotTested == "" {
+		return ""
+	}
+	return c.Metric + " " + c.Text + ": not tested: " + c.NotTested
+}
+
 func (c *Condition) advice() string {
 	name := c.Metric + " " + c.Text
 	switch {
 	case c.NotTested != "":
-		return name + ": not tested: " + c.NotTested + "."
+		return c.because() + "."
 	case c.Measurements == c.NoNumber:
 		return name + ": not tested: stable has no number in Prometheus at any of these times, or too few requests."
 	}
 	const limits = "A canary has fewer requests than stable, so its numbers move more. " +
 		"How soon a fault is found was not tested: nobody knows how it moves the number."
 	if len(c.Fired) == 0 {
-		return fmt.Sprintf("%s: no false alarm. %s", name, limits)
+		return fmt.Sprintf("%s: no false alarm with %s. %s", name, c.Limits, limits)
 	}
-	text := fmt.Sprintf("%s: with failureLimit %d it rolls back %d of %d healthy versions (%s). ",
-		name, c.Limit, len(c.Fired), c.Rollouts, list(c.Fired))
-	for limit := c.Limit + 1; limit < len(c.ByLimit); limit++ {
-		if c.ByLimit[limit] == 0 {
-			return text + fmt.Sprintf("With failureLimit %d it rolls back none. %s", limit, limits)
-		}
+	text := fmt.Sprintf("%s: with %s it rolls back %d of %d healthy versions (%s). ", name, c.Limits, len(c.Fired), c.Rollouts, list(c.Fired))
+	if none := slices.Index(c.InARow, 0); none >= 0 {
+		return text + fmt.Sprintf("With consecutiveFailureLimit %d it rolls back none. %s", none, limits)
 	}
-	return text + "Compare with stable instead (auto), or choose another bound. " + limits
+	return text + "Choose another bound, or compare with stable instead (auto). " + limits
 }

@@ -184,11 +184,11 @@ func (c *course) join(other course) {
 // measure evaluates one condition in each rollout.
 func (s *simulation) measure(ctx context.Context, c *Condition, m analysis.Metric, times []time.Time) error {
 	for _, at := range times {
-		verdicts, err := s.past.Measure(ctx, m, at, at.Add(s.Length))
+		measured, err := s.past.Measure(ctx, m, at, at.Add(s.Length))
 		if err != nil {
 			return err
 		}
-		c.note(at, verdicts)
+		c.note(at, measured)
 	}
 	return nil
 }
@@ -209,7 +209,7 @@ func (s *simulation) finish() error {
 	s.report.Together.finish(s.Length)
 	for _, c := range s.report.Conditions {
 		tested = tested || c.Measurements > c.NoNumber
-		why = cmp.Or(why, c.NotTested, c.Metric+" has no number at any of these times: try its query in Prometheus")
+		why = cmp.Or(why, c.because(), c.Metric+" has no number at any of these times: try its query in Prometheus")
 	}
 	if tested {
 		return nil

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/headgate/headgate/analysis"
 	"github.com/headgate/headgate/rollout"
 )
 
@@ -111,9 +112,9 @@ func TestCanaryWithoutEnoughRequests(t *testing.T) {
 // second half those of 28 minutes are. Each has two measurements.
 func TestConditions(t *testing.T) {
 	s := service{perSecond: 10, time: 2 * time.Hour}
-	c := s.test(t, `{failureLimit: 1, metrics: [{name: queue, query: queue, condition: "< 32"}]}`).Conditions[0]
+	c := s.test(t, `{metrics: [{name: queue, query: queue, condition: "< 32"}]}`).Conditions[0]
 	want := &Condition{
-		Metric: "queue", Text: "< 32", Interval: 30, Limit: 1, Rollouts: 4, Measurements: 240, Broken: 2 * 28 * 2,
+		Metric: "queue", Text: "< 32", Interval: 30, Limits: "consecutiveFailureLimit 2", Rollouts: 4, Measurements: 240, Broken: 2 * 28 * 2,
 		Fired: []time.Time{noon.Add(30 * time.Minute), noon.Add(90 * time.Minute)}, ByLimit: []int{2, 2, 2, 2, 2}, InARow: []int{2, 2, 2, 2, 2},
 	}
 	if diff := cmp.Diff(want, c); diff != "" {
@@ -122,14 +123,14 @@ func TestConditions(t *testing.T) {
 }
 
 func TestNoteOfACondition(t *testing.T) {
-	c := Condition{Limit: 1, ByLimit: make([]int, rows), InARow: make([]int, rows)}
+	c := Condition{ByLimit: make([]int, rows), InARow: make([]int, rows)}
 	const f, p, n = rollout.Fail, rollout.Pass, rollout.Inconclusive
-	c.note(noon, []rollout.Verdict{f, f, p, f, n, f, p})
-	c.note(noon.Add(time.Hour), []rollout.Verdict{p, f, p})
-	c.note(noon.Add(2*time.Hour), []rollout.Verdict{n, n})
+	c.note(noon, analysis.Measured{Verdicts: []rollout.Verdict{f, f, p, f, n, f, f, p}, RolledBack: true})
+	c.note(noon.Add(time.Hour), analysis.Measured{Verdicts: []rollout.Verdict{p, f, p}})
+	c.note(noon.Add(2*time.Hour), analysis.Measured{Verdicts: []rollout.Verdict{n, n}})
 	want := Condition{
-		Limit: 1, Rollouts: 2, Measurements: 12, Broken: 5, NoNumber: 3, Fired: []time.Time{noon},
-		ByLimit: []int{2, 1, 1, 1, 0}, InARow: []int{2, 1, 0, 0, 0},
+		Rollouts: 2, Measurements: 13, Broken: 6, NoNumber: 3, Fired: []time.Time{noon},
+		ByLimit: []int{2, 1, 1, 1, 1}, InARow: []int{2, 1, 1, 0, 0},
 	}
 	if diff := cmp.Diff(want, c); diff != "" {
 		t.Errorf("condition (-want +got):\n%s", diff)
@@ -150,7 +151,7 @@ func TestErrors(t *testing.T) {
 		},
 		"nor to a query": {
 			service{silent: true, time: time.Hour}, `{metrics: [{name: queue, query: queue, condition: "> 0"}]}`,
-			`nothing can be tested: metric "queue": connection refused`,
+			"nothing can be tested: queue > 0: not tested: connection refused",
 		},
 	}
 	for name, tt := range tests {

@@ -89,19 +89,19 @@ type Condition struct {
 	NotTested string `json:"notTested,omitempty"` // why
 
 	Interval     float64 `json:"intervalSeconds"`
-	Limit        int     `json:"failureLimit"`
+	Limits       string  `json:"limits"` // how many Fail are tolerated
 	Rollouts     int     `json:"rollouts"`
 	Measurements int     `json:"measurements"`
 	Broken       int     `json:"broken"`   // measurements that broke the condition
 	NoNumber     int     `json:"noNumber"` // measurements without a number, or with too few requests
 
-	// Fired is when the rollouts began that were rolled back with failureLimit.
+	// Fired is when the rollouts began that were rolled back.
 	Fired []time.Time `json:"fired"`
 
-	// ByLimit is how many rollouts would be with failureLimit 0, 1 and so on; InARow is how many
-	// had so many broken measurements in a row: 1, 2 and so on.
+	// How many rollouts would be with failureLimit 0, 1 and so on, and with
+	// consecutiveFailureLimit 0, 1 and so on.
 	ByLimit []int `json:"firedByFailureLimit"`
-	InARow  []int `json:"brokenInARow"`
+	InARow  []int `json:"firedByConsecutiveFailureLimit"`
 }
 
 // rows is how many values ByLimit and InARow have.
@@ -118,7 +118,7 @@ func newReport(past *analysis.Past, o Options) Report {
 	}
 	for _, m := range past.Conditions() {
 		r.Conditions = append(r.Conditions, &Condition{
-			Metric: m.Name, Text: m.Text(), Interval: past.Plan().Interval.Seconds(), Limit: past.Plan().FailureLimit,
+			Metric: m.Name, Text: m.Text(), Interval: past.Interval(m).Seconds(), Limits: past.Limits(m),
 			ByLimit: make([]int, rows), InARow: make([]int, rows),
 		})
 	}
@@ -238,28 +238,27 @@ func wilson(count, of int) (low, high float64) {
 }
 
 // note adds the measurements of one rollout.
-func (c *Condition) note(at time.Time, verdicts []rollout.Verdict) {
+func (c *Condition) note(at time.Time, m analysis.Measured) {
 	broken, row, longest, none := 0, 0, 0, 0
-	for _, v := range verdicts {
+	for _, v := range m.Verdicts {
 		switch v {
 		case rollout.Fail:
 			broken++
 			row++
 			longest = max(longest, row)
-			continue
 		case rollout.Pass:
-		default:
+			row = 0
+		case rollout.Inconclusive, rollout.Error: // they neither count nor end a row
 			none++
 		}
-		row = 0
 	}
-	c.Measurements += len(verdicts)
+	c.Measurements += len(m.Verdicts)
 	c.Broken += broken
 	c.NoNumber += none
-	if none < len(verdicts) {
+	if none < len(m.Verdicts) {
 		c.Rollouts++
 	}
-	if broken > c.Limit {
+	if m.RolledBack {
 		c.Fired = append(c.Fired, at)
 	}
 	for i := range rows {

@@ -81,7 +81,7 @@ func (c *Condition) write(b *strings.Builder) {
 		plural(c.Measurements, "measurement"), of(c.Broken, c.Measurements), of(c.NoNumber, c.Measurements))
 	t := newTable(b, "N", "0", "1", "2", "3", "4")
 	t.row(append([]string{"rolled back with failureLimit N"}, c.counts(c.ByLimit)...)...)
-	t.row(append([]string{"more than N broke it in a row"}, c.counts(c.InARow)...)...)
+	t.row(append([]string{"rolled back with consecutiveFailureLimit N"}, c.counts(c.InARow)...)...)
 	t.flush()
 }
 

@@ -29,7 +29,7 @@ func sample() Report {
 		Together: &Comparison{Metric: "all together"},
 		Conditions: []*Condition{
 			{
-				Metric: "queue", Text: "< 100", Interval: 30, Limit: 0, Rollouts: 100, Measurements: 12000, Broken: 6, NoNumber: 120,
+				Metric: "queue", Text: "< 100", Interval: 30, Limits: "failureLimit 0", Rollouts: 100, Measurements: 12000, Broken: 6, NoNumber: 120,
 				Fired: []time.Time{noon}, ByLimit: []int{1, 1, 0, 0, 0}, InARow: []int{1, 0, 0, 0, 0},
 			},
 			{Metric: "ready", Text: "body.ready", NotTested: "the provider smoke says nothing about the past: only a Prometheus does"},
@@ -54,9 +54,9 @@ p99     0%     –       –    190
 
 queue < 100, measured in all of stable every 30s:
 12000 measurements, <0.1% broke it, 1% had no number or too few requests.
-N                                0                  1                  2               3               4
-rolled back with failureLimit N  1 (0.18% to 5.4%)  1 (0.18% to 5.4%)  0 (0% to 3.7%)  0 (0% to 3.7%)  0 (0% to 3.7%)
-more than N broke it in a row    1 (0.18% to 5.4%)  0 (0% to 3.7%)     0 (0% to 3.7%)  0 (0% to 3.7%)  0 (0% to 3.7%)
+N                                           0                  1                  2               3               4
+rolled back with failureLimit N             1 (0.18% to 5.4%)  1 (0.18% to 5.4%)  0 (0% to 3.7%)  0 (0% to 3.7%)  0 (0% to 3.7%)
+rolled back with consecutiveFailureLimit N  1 (0.18% to 5.4%)  0 (0% to 3.7%)     0 (0% to 3.7%)  0 (0% to 3.7%)  0 (0% to 3.7%)
 
 - errors: in 2 of 100 rollouts stable has no requests in Prometheus. They are left out.
 - errors: 1 false alarm (2026-03-04 13:00), which may happen at the accepted rate of 0.5%. At this
@@ -67,8 +67,8 @@ more than N broke it in a row    1 (0.18% to 5.4%)  0 (0% to 3.7%)     0 (0% to 
   smaller margin finds it. Fewer than half of the healthy canaries have a Pass within 1h: give the
   canary more than 10% of the traffic.
 - queue < 100: with failureLimit 0 it rolls back 1 of 100 healthy versions (2026-03-04 12:00). With
-  failureLimit 2 it rolls back none. A canary has fewer requests than stable, so its numbers move
-  more. How soon a fault is found was not tested: nobody knows how it moves the number.
+  consecutiveFailureLimit 1 it rolls back none. A canary has fewer requests than stable, so its
+  numbers move more. How soon a fault is found was not tested: nobody knows how it moves the number.
 - ready body.ready: not tested: the provider smoke says nothing about the past: only a Prometheus
   does.
 `

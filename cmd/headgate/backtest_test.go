@@ -196,8 +196,8 @@ metrics:
 	}
 	for _, want := range []string{
 		"queue <= 200, measured in all of stable every 30s: 2760 measurements, ",
-		"queue <= 200: with failureLimit 0 it rolls back 23 of 23 healthy versions (2026-03-04 01:00, ",
-		`pods > 0: not tested: metric "pods": query uses {{canary-track}}, which has no value in this rollout.`,
+		"queue <= 200: with consecutiveFailureLimit 2 it rolls back 23 of 23 healthy versions (2026-03-04 01:00, ",
+		`pods > 0: not tested: its query uses {{canary-track}}, which has no value in this rollout.`,
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
