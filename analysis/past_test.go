@@ -215,12 +215,15 @@ func TestConditionsHaveTheLimitsOfARollout(t *testing.T) {
 		verdicts         []rollout.Verdict
 		rolledBack       bool
 	}{
-		"three in a row":    {"", "consecutiveFailureLimit 2", []float64{0, 9, 9, 9}, []rollout.Verdict{p, f, f, f}, true},
-		"two in a row":      {"", "consecutiveFailureLimit 2", []float64{9, 9, 0, 9}, []rollout.Verdict{f, f, p, f}, false},
-		"a limit in all":    {"failureLimit: 1", "failureLimit 1", []float64{9, 0, 9, 0}, []rollout.Verdict{f, p, f, p}, true},
-		"before its delay":  {"failureLimit: 0, initialDelay: 2m", "failureLimit 0", []float64{9, 0, 0, 0}, []rollout.Verdict{p, p, p}, false},
-		"after its count":   {"failureLimit: 0, count: 2", "failureLimit 0", []float64{0, 0, 9, 9}, []rollout.Verdict{p, p}, false},
-		"both limits":       {"failureLimit: 3, consecutiveFailureLimit: 0", "failureLimit 3 and consecutiveFailureLimit 0", []float64{9}, []rollout.Verdict{f}, true},
+		"three in a row":   {"", "consecutiveFailureLimit 2", []float64{0, 9, 9, 9}, []rollout.Verdict{p, f, f, f}, true},
+		"two in a row":     {"", "consecutiveFailureLimit 2", []float64{9, 9, 0, 9}, []rollout.Verdict{f, f, p, f}, false},
+		"a limit in all":   {"failureLimit: 1", "failureLimit 1", []float64{9, 0, 9, 0}, []rollout.Verdict{f, p, f, p}, true},
+		"before its delay": {"failureLimit: 0, initialDelay: 2m", "failureLimit 0", []float64{9, 0, 0, 0}, []rollout.Verdict{p, p, p}, false},
+		"after its count":  {"failureLimit: 0, count: 2", "failureLimit 0", []float64{0, 0, 9, 9}, []rollout.Verdict{p, p}, false},
+		"both limits": {
+			"failureLimit: 3, consecutiveFailureLimit: 0", "failureLimit 3 and consecutiveFailureLimit 0",
+			[]float64{9}, []rollout.Verdict{f}, true,
+		},
 		"that of all, once": {"", "failureLimit 3", []float64{9, 0}, []rollout.Verdict{f, p}, false},
 		"that of all":       {"", "failureLimit 3", []float64{9, 9}, []rollout.Verdict{f, f}, true},
 	}
@@ -244,6 +247,31 @@ func TestConditionsHaveTheLimitsOfARollout(t *testing.T) {
 				t.Errorf("limits %q, interval %v", got, past.Interval(load))
 			}
 		})
+	}
+}
+
+func TestConditionsHaveTheirOwnWindow(t *testing.T) {
+	a := &asked{number: func(string, time.Time) float64 { return 0 }}
+	p := pastOf(t, a, `{minRequests: 0, metrics: [{name: errors}, {name: p99, condition: "> 1ms", interval: 2m}]}`)
+	if _, err := p.Measure(t.Context(), p.Conditions()[0], noon, noon.Add(10*time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if query := a.queries[0]; !strings.Contains(query, "[2m]") {
+		t.Errorf("asked %s", query)
+	}
+}
+
+func TestPassesTakeTheRequestsThatTheUserWants(t *testing.T) {
+	p := pastOf(t, &traffic{stable: 90, stableShare: 0.001}, "{metrics: [{name: errors, minRequests: 1000}]}")
+	r := begin(t, p, noon, time.Minute)[0]
+	for i := range 20 {
+		want := rollout.Inconclusive
+		if i == 19 {
+			want = rollout.Pass
+		}
+		if got := r.Add(look(450, 0, 50, 0)); got != want {
+			t.Fatalf("after %d requests: %s, want %s", 50*(i+1), got, want)
+		}
 	}
 }
 
