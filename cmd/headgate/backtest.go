@@ -229,8 +229,9 @@ func (f *backtestFlags) text() (string, error) {
 		return "", fmt.Errorf("--analysis: %w", err)
 	}
 	if parsed.ConfigMap != "" {
-		return "", fmt.Errorf("--analysis %s: want the analysis itself: write it into a file, "+
-			"kubectl get configmap %s -o jsonpath={.data.analysis} >analysis.yaml, and pass --analysis @analysis.yaml", f.analysis, parsed.ConfigMap)
+		return "", fmt.Errorf("--analysis %s: the command reads no cluster: write the key analysis of the ConfigMap into a file, with values in "+
+			"place of its parameters, and pass --analysis @FILE: kubectl get configmap %s -o jsonpath={.data.analysis} >FILE",
+			strings.TrimSpace(text), parsed.ConfigMap)
 	}
 	return text, nil
 }
