@@ -14,8 +14,8 @@
 // # What a split at random cannot show
 //
 // Answers are chosen one by one, but bad ones in clumps as large as the bad answers of the
-// same rollout come in. That covers a client that retries and a pod that dies. Clumps
-// also seem large where the share of bad answers changes often on all of stable at once, although a
+// same rollout come in. That covers a client that retries and a pod that dies. Clumps also
+// seem large where the share of bad answers often changes on all of stable at once, and a
 // real canary would have its part of every change. So the report rather shows more false
 // alarms than there will be.
 //

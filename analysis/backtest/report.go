@@ -62,24 +62,24 @@ type Comparison struct {
 
 // Healthy is what happened to canaries that were part of stable.
 type Healthy struct {
-	Fired   []time.Time `json:"fired"`      // when the rollouts began that were rolled back
-	Low     float64     `json:"firedLow"`   // 95% confidence interval of the share that is rolled back
-	High    float64     `json:"firedHigh"`  //
-	Passed  int         `json:"passed"`     // rollouts that were a Pass at their end
-	Unknown int         `json:"notYet"`     // rollouts that were neither a Pass nor a Fail at their end
-	Median  float64     `json:"passMedian"` // until the first Pass; 0: fewer than half of all had one
-	Slow    float64     `json:"passSlow"`   // until 95% of all had one, 0: fewer had
+	Fired   []time.Time `json:"rolledBack,omitempty"` // when the rollouts began that were rolled back
+	Low     float64     `json:"low"`                  // of the 95% confidence interval of the share that is rolled back
+	High    float64     `json:"high"`
+	Passed  int         `json:"passed"`                       // rollouts that were a Pass at their end
+	Unknown int         `json:"notYetKnown"`                  // rollouts that were neither a Pass nor a Fail at their end
+	Median  float64     `json:"medianSecondsUntilPass"`       // 0: fewer than half of all had a Pass
+	Slow    float64     `json:"percentile95SecondsUntilPass"` // 0: fewer than 95% had one
 }
 
 // Injected is what happened to canaries with bad answers injected from the beginning.
 type Injected struct {
-	Found  int     `json:"found"`  // rollouts that were rolled back
-	Median float64 `json:"median"` // until half of all were, 0: fewer were
-	Slow   float64 `json:"slow"`   // until 95% of all were, 0: fewer were
-	Bad    float64 `json:"bad"`    // bad answers of the canary until then or until the end, on average
+	Found  int     `json:"found"`               // rollouts that were rolled back
+	Median float64 `json:"medianSeconds"`       // 0: fewer than half of all were
+	Slow   float64 `json:"percentile95Seconds"` // 0: fewer than 95% were
+	Bad    float64 `json:"bad"`                 // bad answers of the canary until then or until the end, on average
 
 	// ByTime is the share that was rolled back until the end of each minute.
-	ByTime []float64 `json:"byMinute"`
+	ByTime []float64 `json:"foundByMinute"`
 }
 
 // Condition is what one condition said of stable.
@@ -96,12 +96,12 @@ type Condition struct {
 	NoNumber     int     `json:"noNumber"` // measurements without a number, or with too few requests
 
 	// Fired is when the rollouts began that were rolled back.
-	Fired []time.Time `json:"fired"`
+	Fired []time.Time `json:"rolledBack,omitempty"`
 
 	// How many rollouts would be with failureLimit 0, 1 and so on, and with
 	// consecutiveFailureLimit 0, 1 and so on.
-	ByLimit []int `json:"firedByFailureLimit"`
-	InARow  []int `json:"firedByConsecutiveFailureLimit"`
+	ByLimit []int `json:"rolledBackByFailureLimit"`
+	InARow  []int `json:"rolledBackByConsecutiveFailureLimit"`
 }
 
 // rows is how many values ByLimit and InARow have.
