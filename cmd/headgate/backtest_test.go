@@ -28,6 +28,7 @@ type pastOfWeb struct {
 	perSecond float64
 	errors    float64 // share of 5xx
 	slow      float64 // share of answers that took longer than 0.5 s
+	processes int     // of the ingress controller, each with these requests; 0: one
 	bursts    bool    // in the minute after eight in the evening a fifth of all requests fails
 
 	once              sync.Once
@@ -66,29 +67,29 @@ func (p *pastOfWeb) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	p.once.Do(p.count)
 	query := req.FormValue("query")
 	p.queries = append(p.queries, query)
-	metric := func(further map[string]string) map[string]string {
-		further["job"], further["instance"], further["headgate_track"] = "nginx", "10.0.0.1:10254", "stable"
-		return further
-	}
 	less := func(i int) float64 { return p.all[i] - p.late[i] }
 	var result []any
-	add := func(labels map[string]string, value func(i int) float64) {
-		if points := p.points(req, value); len(points) > 0 {
-			result = append(result, map[string]any{"metric": labels, "values": points})
+	add := func(label, text string, value func(i int) float64) {
+		points := p.points(req, value)
+		for n := range max(p.processes, 1) {
+			metric := map[string]string{"job": "nginx", "instance": fmt.Sprint(n), "headgate_track": "stable", label: text}
+			if len(points) > 0 {
+				result = append(result, map[string]any{"metric": metric, "values": points})
+			}
 		}
 	}
 	switch {
 	case strings.HasPrefix(query, "queue_length"):
-		add(map[string]string{}, func(i int) float64 { return float64(i % 240) })
+		add("queue", "orders", func(i int) float64 { return float64(i % 240) })
 	case !strings.Contains(query, `namespace="shop",service="web",canary=""`):
 	case strings.Contains(query, "_bucket"):
-		add(metric(map[string]string{"le": "0.1"}), func(i int) float64 { return math.Floor(less(i) / 2) })
-		add(metric(map[string]string{"le": "0.5"}), less)
-		add(metric(map[string]string{"le": "5"}), func(i int) float64 { return p.all[i] })
-		add(metric(map[string]string{"le": "+Inf"}), func(i int) float64 { return p.all[i] })
+		add("le", "0.1", func(i int) float64 { return math.Floor(less(i) / 2) })
+		add("le", "0.5", less)
+		add("le", "5", func(i int) float64 { return p.all[i] })
+		add("le", "+Inf", func(i int) float64 { return p.all[i] })
 	default:
-		add(metric(map[string]string{"status": "200"}), func(i int) float64 { return p.all[i] - p.failed[i] })
-		add(metric(map[string]string{"status": "503"}), func(i int) float64 { return p.failed[i] })
+		add("status", "200", func(i int) float64 { return p.all[i] - p.failed[i] })
+		add("status", "503", func(i int) float64 { return p.failed[i] })
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": map[string]any{"resultType": "matrix", "result": result}})
 }
@@ -171,6 +172,27 @@ func TestBacktestAsJSON(t *testing.T) {
 	}
 }
 
+// An answer of more than 4 MiB is refused: then less is asked at once.
+func TestBacktestOfManyProcesses(t *testing.T) {
+	one, many := newPastOfWeb(), newPastOfWeb()
+	many.processes = 8
+	var rates []float64
+	for _, p := range []*pastOfWeb{one, many} {
+		out, err := backtestOf(t, p, "-o", "json", "--analysis", "p99")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var report backtest.Report
+		if err := json.Unmarshal([]byte(out), &report); err != nil {
+			t.Fatal(err)
+		}
+		rates = append(rates, report.Comparisons[0].Requests)
+	}
+	if math.Abs(rates[1]-8*rates[0]) > 1e-6 || len(many.queries) <= len(one.queries) {
+		t.Errorf("%v requests in a second, in %d and %d queries", rates, len(one.queries), len(many.queries))
+	}
+}
+
 func TestBacktestAtReleases(t *testing.T) {
 	out, err := backtestOf(t, newPastOfWeb(), "--analysis", "errors", "--at", "2026-03-04T15:00:00Z", "--at", "2026-03-04T09:00:00Z")
 	if err != nil || !strings.HasPrefix(out, "2 rollouts of 30m between 2026-03-04 09:00 and 2026-03-04 15:30 UTC. ") {
@@ -210,15 +232,17 @@ func TestBacktestSaysWhatIsWrong(t *testing.T) {
 		args []string
 		want string
 	}{
-		"a flag":         {[]string{"--weights", "3"}, "flag provided but not defined: -weights; headgate backtest --help lists the flags"},
-		"an argument":    {[]string{"web"}, `unexpected argument "web"; headgate backtest --help lists the flags`},
-		"a weight":       {[]string{"--weight", "half"}, `invalid value "half" for flag -weight: want a percentage, e.g. 10%; headgate backtest`},
-		"all traffic":    {[]string{"--weight", "100"}, "--weight and --inject: want more than 0% and less than 100%"},
-		"a time":         {[]string{"--last", "soon"}, `invalid value "soon" for flag -last: want a time, e.g. 1h or 30d`},
-		"no rollout":     {[]string{"--last", "10m"}, "no rollout of 30m fits into the past of 10m: try --last 7d"},
-		"an analysis":    {[]string{"--analysis", "eror"}, `--analysis: "eror" has no condition`},
-		"a ConfigMap":    {[]string{"--analysis", "configmap/web"}, "--analysis configmap/web: the command reads no cluster: write "},
-		"a recipe":       {[]string{"--analysis", "recipe/web, limit=1%"}, "--analysis recipe/web, limit=1%: the command reads no cluster: write "},
+		"a flag":      {[]string{"--weights", "3"}, "flag provided but not defined: -weights; headgate backtest --help lists the flags"},
+		"an argument": {[]string{"web"}, `unexpected argument "web"; headgate backtest --help lists the flags`},
+		"a weight":    {[]string{"--weight", "half"}, `invalid value "half" for flag -weight: want a percentage, e.g. 10%; headgate backtest`},
+		"all traffic": {[]string{"--weight", "100"}, "--weight and --inject: want more than 0% and less than 100%"},
+		"a time":      {[]string{"--last", "soon"}, `invalid value "soon" for flag -last: want a time, e.g. 1h or 30d`},
+		"no rollout":  {[]string{"--last", "10m"}, "no rollout of 30m fits into the past of 10m: try --last 7d"},
+		"an analysis": {[]string{"--analysis", "eror"}, `--analysis: "eror" has no condition`},
+		"a ConfigMap": {[]string{"--analysis", "configmap/web"}, "--analysis configmap/web: the command reads no cluster: write "},
+		"a recipe": {
+			[]string{"--analysis", "recipe/web, limit=1%"}, "--analysis recipe/web, limit=1%: the command reads no cluster: write ",
+		},
 		"a source":       {[]string{"--source", "envoy"}, `HEADGATE_METRICS_SOURCE="envoy": want a string, e.g. ingress-nginx.`},
 		"a format":       {[]string{"-o", "yaml"}, "-o yaml: want table or json"},
 		"no Service":     {[]string{"--service", ""}, "--namespace and --service are required"},
