@@ -106,7 +106,7 @@ func (p *Past) Counters(ctx context.Context, from, to time.Time) (*Counters, err
 		}
 		answer, err := p.ask(ctx, query, g.from, g.to(), g.step)
 		if err != nil {
-			return nil, fmt.Errorf("metric %q: %w", m.key(), explainSilence(DefaultProvider, err))
+			return nil, errors.New(unanswered(m.key(), explainSilence(DefaultProvider, err)).text)
 		}
 		c.answers[query] = answer
 	}

@@ -74,7 +74,7 @@ func (p *Past) Measure(ctx context.Context, m Metric, from, to time.Time) (Measu
 	}
 	answer, err := asked.ask(ctx, query, first, last, interval)
 	if err != nil {
-		return Measured{}, err
+		return Measured{}, errors.New(unanswered(m.Name, explainSilence(m.providerName(), err)).text)
 	}
 	enough, err := p.enoughRequests(ctx, m, first, last, count)
 	if err != nil {

@@ -51,7 +51,7 @@ func (c *Comparison) found(r Report) string {
 	fault := fmt.Sprintf("a fault of +%s", points(r.Inject))
 	i := c.Injected
 	if c.Bad+r.Inject*(1-c.Bad) <= c.Allowed {
-		return fmt.Sprintf("A%s is allowed: stable has %s, and the canary may have %s. A smaller margin finds it.",
+		return fmt.Sprintf("A%s is allowed: stable has %s, and the canary may have %s. A smaller margin or limit finds it.",
 			fault[1:], percent(c.Bad), percent(c.Allowed))
 	}
 	switch {

@@ -143,7 +143,7 @@ func TestErrors(t *testing.T) {
 		text string
 		want string
 	}{
-		"Prometheus is silent": {service{silent: true, time: time.Hour}, "errors", `metric "errors": connection refused`},
+		"Prometheus is silent": {service{silent: true, time: time.Hour}, "errors", "Prometheus does not answer: connection refused"},
 		"no requests":          {service{time: time.Hour}, "auto", "nothing can be tested: stable has no requests in Prometheus "},
 		"too few requests": { // 72 in an hour
 			service{perSecond: 0.02, slow: 0.01, time: time.Hour}, "p99",
@@ -151,7 +151,7 @@ func TestErrors(t *testing.T) {
 		},
 		"nor to a query": {
 			service{silent: true, time: time.Hour}, `{metrics: [{name: queue, query: queue, condition: "> 0"}]}`,
-			"nothing can be tested: queue > 0: not tested: connection refused",
+			"nothing can be tested: queue > 0: not tested: Prometheus does not answer: connection refused",
 		},
 	}
 	for name, tt := range tests {

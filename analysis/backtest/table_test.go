@@ -64,8 +64,8 @@ rolled back with consecutiveFailureLimit N  1 (0.18% to 5.4%)  0 (0% to 3.7%)   
   the healthy canaries have their Pass in time.
 - p99: not judged in 10 of 100 rollouts: stable has too few requests.
 - p99: no false alarm. A fault of +1 point is allowed: stable has 1%, and the canary may have 3%. A
-  smaller margin finds it. Fewer than half of the healthy canaries have a Pass within 1h: give the
-  canary more than 10% of the traffic.
+  smaller margin or limit finds it. Fewer than half of the healthy canaries have a Pass within 1h:
+  give the canary more than 10% of the traffic.
 - queue < 100: with failureLimit 0 it rolls back 1 of 100 healthy versions (2026-03-04 12:00). With
   consecutiveFailureLimit 1 it rolls back none. A canary has fewer requests than stable, so its
   numbers move more. How soon a fault is found was not tested: nobody knows how it moves the number.

@@ -194,6 +194,9 @@ func (f *backtestFlags) past(ctx context.Context, environ map[string]string) (*a
 	if err != nil {
 		return nil, err
 	}
+	if cfg.PrometheusAddress == "" && cfg.ProvidersFile == "" {
+		return nil, errors.New("--prometheus is required, e.g. --prometheus http://localhost:9090")
+	}
 	providers, err := newProviders(cfg)
 	if err != nil {
 		return nil, err

@@ -246,6 +246,7 @@ func TestBacktestSaysWhatIsWrong(t *testing.T) {
 		"a source":       {[]string{"--source", "envoy"}, `HEADGATE_METRICS_SOURCE="envoy": want a string, e.g. ingress-nginx.`},
 		"a format":       {[]string{"-o", "yaml"}, "-o yaml: want table or json"},
 		"no Service":     {[]string{"--service", ""}, "--namespace and --service are required"},
+		"no Prometheus":  {[]string{"--prometheus", ""}, "--prometheus is required, e.g. --prometheus http://localhost:9090"},
 		"a track":        {[]string{"--track", "web"}, "--track web: want a label and its value, e.g. app=web"},
 		"a short time":   {[]string{"--for", "5s"}, "--for and --every: want at least 1m"},
 		"nothing stored": {[]string{"--service", "other"}, "nothing can be tested: stable has no requests in Prometheus at any "},
