@@ -252,23 +252,34 @@ func (c *comparing) metric(ctx context.Context, m Metric) (*judged, error) {
 	if err != nil {
 		return nil, err
 	}
-	fresh := &judged{Comparison: m.compared.fingerprint()}
-	if m.compared.needsLimit() {
-		if fresh.Limit, err = m.compared.chooseLimit(answer, before); err != nil {
-			if isUnknown(err) {
-				c.record.Waits[m.key()] = err.Error()
-			}
+	known, err := m.compared.begin(answer, before, c.series, c.record.limits(m.key()))
+	if err != nil {
+		if isUnknown(err) {
+			c.record.Waits[m.key()] = err.Error()
+		}
+		return nil, err
+	}
+	delete(c.record.Waits, m.key())
+	c.record.Metrics[m.key()] = known
+	return known, nil
+}
+
+// begin returns what the hour before a rollout says. taken are limits that other metrics
+// have.
+func (c comparison) begin(answer []provider.Series, before grid, series sourceSeries, taken map[string]bool) (*judged, error) {
+	fresh := &judged{Comparison: c.fingerprint()}
+	if c.needsLimit() {
+		var err error
+		if fresh.Limit, err = c.chooseLimit(answer, before); err != nil {
 			return nil, err
 		}
-		delete(c.record.Waits, m.key())
-		if m.compared.times > 0 && c.record.limits(m.key())[fresh.Limit] {
+		if c.times > 0 && taken[fresh.Limit] {
 			fresh.Limit = sameLimit
 		}
 	}
-	looks := m.compared.looks(answer, before, c.series, fresh.Limit)
+	looks := c.looks(answer, before, series, fresh.Limit)
 	fresh.Every = looksPerScrape(looks)
-	fresh.Evidence.History(fresh.rule(m.compared.rule), stableOf(looks))
-	c.record.Metrics[m.key()] = fresh
+	fresh.Evidence.History(fresh.rule(c.rule), stableOf(looks))
 	return fresh, nil
 }
 

@@ -233,7 +233,7 @@ func TestAnAnswerIsBounded(t *testing.T) {
 	if resp, err := c.Send(t.Context(), Request{Path: "/all"}); err != nil || len(resp.Body) != maxBody {
 		t.Errorf("%d bytes, %v", len(resp.Body), err)
 	}
-	if _, err := c.Send(t.Context(), Request{Path: "/more"}); !errors.Is(err, errTooLarge) {
+	if _, err := c.Send(t.Context(), Request{Path: "/more"}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -41,14 +41,15 @@ type limitedBody struct {
 func (l *limitedBody) Read(p []byte) (int, error) {
 	n, err := l.body.Read(p)
 	if l.left -= n; l.left < 0 {
-		return 0, errTooLarge
+		return 0, ErrTooLarge
 	}
 	return n, err
 }
 
 func (l *limitedBody) Close() error { return l.body.Close() }
 
-var errTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxBody>>20)
+// ErrTooLarge is the error of an answer that is too large: a smaller question may have one.
+var ErrTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxBody>>20)
 
 // Request is one HTTP request below the address of a provider.
 type Request struct {
@@ -136,8 +137,8 @@ func Explain(err error, timeout time.Duration) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("timed out after %s", timeout)
 	}
-	if errors.Is(err, errTooLarge) {
-		return errTooLarge
+	if errors.Is(err, ErrTooLarge) {
+		return ErrTooLarge
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
 		return errors.New("its certificate has expired or is not valid yet")

@@ -58,6 +58,7 @@ func kindOf(t reflect.Type) string {
 func writeHelp(out io.Writer) error {
 	var b strings.Builder
 	b.WriteString(`Usage: headgate [--help | --version]
+       headgate backtest [--help]     tries an analysis on the past
 
 Headgate holds every new template of an annotated Deployment and shifts traffic
 to it in steps, through the Ingress that serves the Deployment. It runs in a

@@ -1,6 +1,7 @@
 // Command headgate runs the webhook that holds new templates and the manager that
 // rolls them out. It runs in a pod, and environment variables configure it;
-// "headgate --help" explains each one.
+// "headgate --help" explains each one. "headgate backtest" tries an analysis on the past
+// and needs no cluster.
 //
 // It decides nothing itself. It is the only place that knows the concrete types of
 // the other packages: serve.go connects the webhook (package webhook), the
@@ -32,8 +33,11 @@ func main() {
 	}
 }
 
-// run does what args say. Without a flag it serves until ctx is done.
+// run does what args say. Without any it serves until ctx is done.
 func run(ctx context.Context, args []string, environ map[string]string, out io.Writer) error {
+	if len(args) > 0 && args[0] == "backtest" {
+		return runBacktest(ctx, args[1:], environ, out, os.Stderr)
+	}
 	flags := flag.NewFlagSet("headgate", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	showVersion := flags.Bool("version", false, "")
