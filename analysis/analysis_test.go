@@ -135,7 +135,8 @@ metrics:
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(spec.Condition{}, Metric{}, Asked{}, percentile{}, comparison{}, settings{})); diff != "" {
+			inside := cmp.AllowUnexported(spec.Condition{}, Metric{}, Asked{}, percentile{}, comparison{}, settings{})
+			if diff := cmp.Diff(tt.want, got, inside); diff != "" {
 				t.Errorf("Parse (-want +got):\n%s", diff)
 			}
 		})

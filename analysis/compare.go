@@ -90,7 +90,7 @@ func (j *Judge) beginComparing(s rollout.Subject) (*comparing, error) {
 type begun struct {
 	metric  Metric
 	known   *judged
-	unknown error // why it is not known yet which answers are slow
+	unknown string // why it is not known yet which answers are slow
 }
 
 // begin finds out what is known of each metric. What it finds is that nobody answers.
@@ -100,7 +100,7 @@ func (c *comparing) begin(ctx context.Context, metrics []Metric) ([]begun, []fin
 		known, err := c.metric(ctx, m)
 		switch {
 		case isUnknown(err):
-			all = append(all, begun{metric: m, unknown: err})
+			all = append(all, begun{metric: m, unknown: err.Error()})
 		case err != nil:
 			return nil, []finding{unanswered(m.Name, err)}
 		case known.Limit != sameLimit:
@@ -118,19 +118,12 @@ func (c *comparing) begin(ctx context.Context, metrics []Metric) ([]begun, []fin
 // judge adds to the evidence of a metric what happened since the last measurement.
 func (c *comparing) judge(ctx context.Context, b begun, settle func(Metric, finding) finding) ([]finding, error) {
 	m, known := b.metric, b.known
-	if b.unknown != nil {
+	if b.unknown != "" {
 		c.shown = false
-		return []finding{settle(m, finding{rollout.Inconclusive, m.key() + ": not yet known, " + b.unknown.Error()})}, nil
+		return []finding{settle(m, finding{rollout.Inconclusive, m.key() + ": not yet known, " + b.unknown})}, nil
 	}
-	if c.grid.size > 0 {
-		if err := c.beginAlone(ctx, m, known); err != nil {
-			return nil, err
-		}
-		answer, err := c.ask(ctx, m, c.grid, c.limits)
-		if err != nil {
-			return nil, err
-		}
-		known.add(known.rule(m.compared.rule), m.compared.looks(answer, c.grid, c.series, known.Limit))
+	if err := c.look(ctx, m, known); err != nil {
+		return nil, err
 	}
 	v := known.Evidence.Verdict(known.rule(m.compared.rule))
 	c.shown = c.shown && v.Outcome == evidence.Pass
@@ -139,6 +132,31 @@ func (c *comparing) judge(ctx context.Context, b begun, settle func(Metric, find
 		AgainstEqual:  rollout.Evidence{Is: v.Equal.Evidence, Needs: v.Equal.Threshold},
 		AgainstMargin: rollout.Evidence{Is: v.Margin.Evidence, Needs: v.Margin.Threshold},
 	})
+	found := settle(m, c.find(m, known, v))
+	if m.compared.own != nil { // what it counts need not be split as requests are
+		return []finding{found}, nil
+	}
+	return append(findWrongShare(c.subject, v), found), nil
+}
+
+// look adds the looks that are not in the evidence yet.
+func (c *comparing) look(ctx context.Context, m Metric, known *judged) error {
+	if c.grid.size <= 0 {
+		return nil
+	}
+	if err := c.beginAlone(ctx, m, known); err != nil {
+		return err
+	}
+	answer, err := c.ask(ctx, m, c.grid, c.limits)
+	if err != nil {
+		return err
+	}
+	known.add(known.rule(m.compared.rule), m.compared.looks(answer, c.grid, c.series, known.Limit))
+	return nil
+}
+
+// find is what follows from verdict v of m.
+func (c *comparing) find(m Metric, known *judged, v evidence.Verdict) finding {
 	found := m.compared.describe(m.Name, known.Limit, v)
 	if v.AtWeight.CanaryRequests == 0 && found.verdict == rollout.Inconclusive {
 		found.text += c.whyNone(v)
@@ -150,11 +168,7 @@ func (c *comparing) judge(ctx context.Context, b begun, settle func(Metric, find
 		found = finding{rollout.Inconclusive, fmt.Sprintf("%s; too few requests at this weight: %d, want >= %d", found.text,
 			v.AtWeight.CanaryRequests, least)}
 	}
-	found = settle(m, found)
-	if m.compared.own != nil { // what it counts need not be split as requests are
-		return []finding{found}, nil
-	}
-	return append(findWrongShare(c.subject, v), found), nil
+	return found
 }
 
 // whyNone is what may keep requests from the canary, or from the metrics.

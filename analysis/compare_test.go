@@ -474,7 +474,8 @@ func TestLimits(t *testing.T) {
 			"more than 1%, and worse than stable; a healthy version would show this less than once in 100 rollouts",
 		},
 		"a burst that hits both": {
-			"error-rate < 1%", traffic{stable: 90, canary: 10, stableShare: .2, badShare: .2}, rollout.StableUnhealthy, "stable is unhealthy as well",
+			"error-rate < 1%", traffic{stable: 90, canary: 10, stableShare: .2, badShare: .2}, rollout.StableUnhealthy,
+			"stable is unhealthy as well",
 		},
 		"slow": {
 			"p99 <= 300ms", traffic{stable: 90, canary: 10, slowStable: .001, slowCanary: .2}, rollout.Fail,

@@ -247,7 +247,8 @@ func TestMeasureAsksExactly(t *testing.T) {
 			want: []string{"up"},
 		},
 		"a user's query and the share": {
-			options: Options{Source: IngressNginx}, text: `{failureLimit: 0, metrics: [{name: up, query: "up", condition: "> 0"}]}`, weight: 10, window: s.Window,
+			options: Options{Source: IngressNginx}, weight: 10, window: s.Window,
+			text: `{failureLimit: 0, metrics: [{name: up, query: "up", condition: "> 0"}]}`,
 			want: []string{"up", stableOnlyRequests(series, s)},
 		},
 		"a user's query alone, confined": {
@@ -304,7 +305,8 @@ func TestMeasureBeforeThereIsTraffic(t *testing.T) {
 
 func TestMeasureFindsARouterThatIgnoresTheCanary(t *testing.T) {
 	prom, _ := server(t, map[string]string{"unless (sum(": vector("480"), "idle": vector("0.9")})
-	got := measure(t, New(prom, nil, Options{Source: Traefik}), `{failureLimit: 0, metrics: [{name: idle, query: "idle", condition: "> 20%"}]}`, subject())
+	const text = `{failureLimit: 0, metrics: [{name: idle, query: "idle", condition: "> 20%"}]}`
+	got := measure(t, New(prom, nil, Options{Source: Traefik}), text, subject())
 	want := rollout.Measurement{Verdict: rollout.Error, Ignored: true,
 		Message: "the router ignores the canary: stable received 480 requests and the canary none at weight 10%"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -417,7 +419,8 @@ func TestResolveReadsOnlyItsNamespace(t *testing.T) {
 func TestPlanAndMeasurementAreOfOneVersion(t *testing.T) {
 	version := func(interval, condition string) map[string]string {
 		return map[string]string{"analysis": fmt.Sprintf(
-			`{interval: %s, failureLimit: 0, metrics: [{name: idle, query: "max_over_time(idle[{{window}}])", condition: %q}]}`, interval, condition)}
+			`{interval: %s, failureLimit: 0, metrics: [{name: idle, query: "max_over_time(idle[{{window}}])", condition: %q}]}`,
+			interval, condition)}
 	}
 	shared := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shared"}, Data: version("1m", "> 20%")}
 	cluster := fake.NewClientBuilder().WithObjects(shared).Build()

@@ -27,7 +27,8 @@ const (
 
 // beginsOptions is a metric with options, the only thing with a colon that a line may
 // have.
-var beginsOptions = regexp.MustCompile(`(?m)(^|,)\s*(auto|errors|latency|success-rate|error-rate|agent-error-rate|p[0-9]+)\s*([<>][^,:\n]*)?:`)
+var beginsOptions = regexp.MustCompile(
+	`(?m)(^|,)\s*(auto|errors|latency|success-rate|error-rate|agent-error-rate|p[0-9]+)\s*([<>][^,:\n]*)?:`)
 
 // isLine says whether text is a line of conditions and comparisons, and not YAML.
 func isLine(text string) bool {
@@ -175,8 +176,8 @@ func parseOptions(text string) (evidence.Rule, error) {
 	for text = strings.TrimSpace(text); text != ""; {
 		parts := optionSyntax.FindStringSubmatch(text)
 		if parts == nil {
-			return rule, fmt.Errorf("unknown option %q: the options are margin, false-alarm, at-most, strict and warm-up: write for example %s; or %s",
-				text, comparisonExample, limitExample)
+			return rule, fmt.Errorf("unknown option %q: the options are margin, false-alarm, at-most, strict and warm-up: "+
+				"write for example %s; or %s", text, comparisonExample, limitExample)
 		}
 		text = text[len(parts[0]):]
 		name := parts[1] + parts[4] + parts[6] + parts[8]

@@ -125,7 +125,8 @@ func TestSettingsErrors(t *testing.T) {
 		`name: up, query: up, condition: "> 0", count: -1`:                               "count is -1, want 0 or more",
 		`name: up, query: up, condition: "> 0", onInconclusive: hold`:                    "onInconclusive belongs to a limit",
 		`name: up, query: up, condition: "> 0", inconclusiveLimit: 1, onInconclusive: x`: `onInconclusive is "x", want abort, hold or pass`,
-		`name: errors, interval: 1m, failureLimit: 2`:                                    `metric "errors": failureLimit and interval cannot be set`,
+		`name: errors, interval: 1m, failureLimit: 2`: `metric "errors": ` +
+			"failureLimit and interval cannot be set",
 	} {
 		if _, err := Parse("{metrics: [{" + settings + "}]}"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s:\n%v\nwant %s", settings, err, want)

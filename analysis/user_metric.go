@@ -59,8 +59,8 @@ func (d documentMetric) parse() ([]Metric, error) {
 	case d == bare && (namesComparison(d.Name) || d.Condition != ""):
 		return parseItem(d.Name + d.Condition + ": " + d.options())
 	case d.options() != "":
-		return nil, fmt.Errorf("metric %q: margin, falseAlarm, atMost, strict and warmUp belong to auto, errors, latency, success-rate, error-rate "+
-			"or a percentile: write for example %s", d.Name, `{name: errors, margin: 20% + 0.05%}`)
+		return nil, fmt.Errorf("metric %q: margin, falseAlarm, atMost, strict and warmUp belong to auto, errors, latency, success-rate, "+
+			"error-rate, agent-error-rate or a percentile: write for example %s", d.Name, `{name: errors, margin: 20% + 0.05%}`)
 	case strings.Contains(d.Condition, "stable"):
 		return nil, fmt.Errorf("metric %q: a query cannot be compared with stable: write a query that compares", d.Name)
 	}
@@ -71,7 +71,9 @@ func (d documentMetric) parse() ([]Metric, error) {
 // options are those of a line.
 func (d documentMetric) options() string {
 	text := ""
-	for _, o := range []struct{ name, value string }{{"margin", d.Margin}, {"false-alarm", d.FalseAlarm}, {"at-most", d.AtMost}, {"warm-up", d.WarmUp}} {
+	for _, o := range []struct{ name, value string }{
+		{"margin", d.Margin}, {"false-alarm", d.FalseAlarm}, {"at-most", d.AtMost}, {"warm-up", d.WarmUp},
+	} {
 		if o.value != "" {
 			text += o.name + " " + o.value + " "
 		}

@@ -15,7 +15,7 @@ const (
 	// StableUnhealthy: stable breaks the user's limit itself, and the canary is not shown to
 	// be worse. The weight stays, as with Inconclusive, and counts as one.
 	StableUnhealthy Verdict = "StableUnhealthy"
-	Error        Verdict = "Error"        // the provider did not answer
+	Error           Verdict = "Error" // the provider did not answer
 )
 
 // Measurement is what one look at the metrics said. Message holds the numbers,

@@ -152,7 +152,7 @@ var verdictReasons = map[Verdict]reason.Reason{
 	Inconclusive: reason.MeasurementInconclusive,
 
 	StableUnhealthy: reason.StableUnhealthy,
-	Error:        reason.MeasurementError,
+	Error:           reason.MeasurementError,
 }
 
 // exceeds says whether n is over limit. Limit 0 is no limit.

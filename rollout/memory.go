@@ -37,8 +37,12 @@ func (p *pass) inMemory(d Decision) bool {
 	if p.Measurement == nil || !p.Measurement.Kept {
 		stored.Evidence = s.Evidence
 	}
-	was, err := stored.Encode()
-	is, err2 := s.Encode()
+	return sameEncoded(stored, s)
+}
+
+func sameEncoded(a, b State) bool {
+	was, err := a.Encode()
+	is, err2 := b.Encode()
 	return err == nil && err2 == nil && was == is
 }
 

@@ -248,7 +248,7 @@ func (c *Condition) note(at time.Time, m analysis.Measured) {
 			longest = max(longest, row)
 		case rollout.Pass:
 			row = 0
-		case rollout.Inconclusive, rollout.Error: // they neither count nor end a row
+		case rollout.Inconclusive, rollout.StableUnhealthy, rollout.Error: // they neither count nor end a row
 			none++
 		}
 	}

@@ -48,7 +48,8 @@ func (r *Reconciler) statusOf(ctx context.Context, job *batchv1.Job, goal rollou
 		return withoutResult(job, describeNoNumber(&job.Spec.Template.Spec.Containers[0], end.Message)), nil
 	}
 	if c := goal.Result; c.Unit() == "%" && c.Bound() <= 1 && number > 1 {
-		return withoutResult(job, fmt.Sprintf("it wrote %g, which is %g%%, and the condition is %s: write a ratio such as 0.95", number, number*100, c)), nil
+		why := fmt.Sprintf("it wrote %g, which is %g%%, and the condition is %s: write a ratio such as 0.95", number, number*100, c)
+		return withoutResult(job, why), nil
 	}
 	status.Result = rollout.JobResult{Job: job.Name, Number: number}
 	return status, nil

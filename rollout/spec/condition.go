@@ -58,8 +58,8 @@ func ParseCondition(text string) (Condition, error) {
 func (c Condition) multiple() float64 { return cmp.Or(multiples[c.unit], 1) }
 
 func badCondition(text string) error {
-	return fmt.Errorf("condition %q: want an operator (< <= > >= == !=) and a number with an optional unit (%%, ms, s, Mi, Gi): write for example %q",
-		strings.TrimSpace(text), "<= 500ms")
+	return fmt.Errorf("condition %q: want an operator (< <= > >= == !=) and a number with an optional unit (%%, ms, s, Mi, Gi): "+
+		"write for example %q", strings.TrimSpace(text), "<= 500ms")
 }
 
 // Holds says whether value, a ratio, seconds, bytes or a bare number, satisfies the

@@ -47,7 +47,7 @@ func (headgate) objects(a app) []client.Object {
 func headgateAnalysis(a app) string {
 	text, _ := json.Marshal(map[string]any{ // strings always can be
 		"interval": a.interval.String(), "failureLimit": 0, // the first bad value decides, as it does for the others
-		"metrics":  []any{map[string]any{"name": "value", "query": metrics.Query(a.name), "condition": ">= 0.9"}},
+		"metrics": []any{map[string]any{"name": "value", "query": metrics.Query(a.name), "condition": ">= 0.9"}},
 	})
 	return string(text)
 }

@@ -133,7 +133,8 @@ func TestComparisonsOfIngressNginx(t *testing.T) {
 			"success-rate >= 99%", "_x41", rollout.Pass, "success-rate 100%, want >= 99%: canary 0% errors of 760, stable 0% of 6,840: nothing",
 		},
 		"a limit that is broken": {
-			"success-rate >= 99%", "_x20 0+8x20", rollout.Fail, "success-rate 83.33%, want >= 99%: canary 16.67% errors of 912, stable 0% of 6,840: more",
+			"success-rate >= 99%", "_x20 0+8x20", rollout.Fail,
+			"success-rate 83.33%, want >= 99%: canary 16.67% errors of 912, stable 0% of 6,840: more",
 		},
 		"a limit between two bounds": {
 			"p99 <= 400ms", "_x41", rollout.Pass, "p99, want <= 400ms: canary 0% answers slower than 500ms of 760, stable 0",

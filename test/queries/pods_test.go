@@ -69,7 +69,8 @@ func TestMetricsOfPods(t *testing.T) {
 		}
 	}
 	vllm := []string{
-		series("vllm:prompt_tokens_total", "target", canaryPod1, "0+300x40"), series("vllm:generation_tokens_total", "target", canaryPod1, "0+200x40"),
+		series("vllm:prompt_tokens_total", "target", canaryPod1, "0+300x40"),
+		series("vllm:generation_tokens_total", "target", canaryPod1, "0+200x40"),
 		series("vllm:request_success_total", `target,finished_reason="stop"`, canaryPod1, "0+10x40"),
 	}
 	first := func(labels, pod string, late int) []string {
@@ -87,10 +88,12 @@ func TestMetricsOfPods(t *testing.T) {
 	}{
 		"cores":                {"cpu <= 5", cores, rollout.Pass, "cpu 4.5, want <= 5"},
 		"cores against stable": {"cpu <= 1.6 * stable", cores, rollout.Pass, "cpu 1.5 * stable, want <= 1.6 * stable"},
-		"too many cores":       {"cpu <= 1.3 * stable", cores, rollout.Inconclusive, "cpu 1.5 * stable, want <= 1.3 * stable: 1 in a row, 2 are tolerated"},
-		"bytes":                {"memory <= 5Mi", bytes, rollout.Pass, "memory 4.5Mi, want <= 5Mi"},
-		"restarts":             {"restarts <= 9", kube, rollout.Pass, "restarts 9, want <= 9"},
-		"no exporter":          {"restarts <= 0", cores, rollout.Inconclusive, "restarts: no data"},
+		"too many cores": {
+			"cpu <= 1.3 * stable", cores, rollout.Inconclusive, "cpu 1.5 * stable, want <= 1.3 * stable: 1 in a row, 2 are tolerated",
+		},
+		"bytes":       {"memory <= 5Mi", bytes, rollout.Pass, "memory 4.5Mi, want <= 5Mi"},
+		"restarts":    {"restarts <= 9", kube, rollout.Pass, "restarts 9, want <= 9"},
+		"no exporter": {"restarts <= 0", cores, rollout.Inconclusive, "restarts: no data"},
 		"tokens": {
 			"tokens-per-request <= 100", tokens("otlp", canaryPod1, 5), rollout.Pass, "tokens-per-request 100, want <= 100",
 		},
@@ -100,7 +103,9 @@ func TestMetricsOfPods(t *testing.T) {
 		},
 		"tokens of vLLM":  {"tokens-per-request <= 50", vllm, rollout.Pass, "tokens-per-request 50, want <= 50"},
 		"the first token": {"time-to-first-token <= 2s", first("target", canaryPod1, 2), rollout.Pass, "time-to-first-token 0.9694s, want <= 2s"},
-		"a late one":      {"time-to-first-token <= 2s", first("otlp", canaryPod1, 20), rollout.Inconclusive, "time-to-first-token 3.25s, want <= 2s: 1"},
+		"a late one": {
+			"time-to-first-token <= 2s", first("otlp", canaryPod1, 20), rollout.Inconclusive, "time-to-first-token 3.25s, want <= 2s: 1",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := measurePods(t, tt.text, tt.series...)

@@ -199,7 +199,8 @@ func TestMissedTargets(t *testing.T) {
 
 func TestWritePage(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.md")
-	if err := os.WriteFile(page, []byte("before\n<!-- last run: bench-analysis -page -->\nold\n<!-- /last run -->\nafter\n"), 0o644); err != nil {
+	const old = "before\n<!-- last run: bench-analysis -page -->\nold\n<!-- /last run -->\nafter\n"
+	if err := os.WriteFile(page, []byte(old), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	r := &Report{Tables: []Table{{Name: "one", Title: "A title", Head: []string{"a", "b"}, Rows: [][]string{{"1", "2"}}}}}
