@@ -127,16 +127,27 @@ func (c *comparing) judge(ctx context.Context, b begun, settle func(Metric, find
 	}
 	v := known.Evidence.Verdict(known.rule(m.compared.rule))
 	c.shown = c.shown && v.Outcome == evidence.Pass
-	c.numbers = append(c.numbers, rollout.Compared{
-		Metric: m.key(), CanaryShare: v.CanaryCounts().Share(), StableShare: v.StableCounts().Share(),
-		AgainstEqual:  rollout.Evidence{Is: v.Equal.Evidence, Needs: v.Equal.Threshold},
-		AgainstMargin: rollout.Evidence{Is: v.Margin.Evidence, Needs: v.Margin.Threshold},
-	})
+	c.numbers = append(c.numbers, numbersOf(m.key(), v))
 	found := settle(m, c.find(m, known, v))
 	if m.compared.own != nil { // what it counts need not be split as requests are
 		return []finding{found}, nil
 	}
 	return append(findWrongShare(c.subject, v), found), nil
+}
+
+// missesRange is how often a range that is shown misses the true value.
+const missesRange = 0.05
+
+func numbersOf(name string, v evidence.Verdict) rollout.Compared {
+	canary, stable := v.CanaryCounts(), v.StableCounts()
+	return rollout.Compared{
+		Metric: name, CanaryShare: canary.Share(), StableShare: stable.Share(),
+		CanaryRange:   rollout.Range(evidence.ShareInterval(canary, missesRange)),
+		StableRange:   rollout.Range(evidence.ShareInterval(stable, missesRange)),
+		RatioRange:    rollout.Range(evidence.RatioInterval([]evidence.Look{v.Total}, missesRange)),
+		AgainstEqual:  rollout.Evidence{Is: v.Equal.Evidence, Needs: v.Equal.Threshold},
+		AgainstMargin: rollout.Evidence{Is: v.Margin.Evidence, Needs: v.Margin.Threshold},
+	}
 }
 
 // look adds the looks that are not in the evidence yet.

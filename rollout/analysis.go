@@ -55,9 +55,17 @@ type Compared struct {
 	// 0 to 1.
 	CanaryShare, StableShare float64
 
+	// CanaryRange and StableRange hold the true shares in 95 of 100 rollouts, if they stay as
+	// they are. RatioRange is the same of the canary's share divided by stable's; its High
+	// may be +Inf.
+	CanaryRange, StableRange, RatioRange Range
+
 	// Evidence against the canary begins at 1. It fails where both tests reach what they need.
 	AgainstEqual, AgainstMargin Evidence
 }
+
+// Range is from Low to High.
+type Range struct{ Low, High float64 }
 
 // Evidence is how much speaks against a statement, and how much is needed.
 type Evidence struct{ Is, Needs float64 }

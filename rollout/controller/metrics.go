@@ -16,6 +16,8 @@ type Metrics struct {
 	transitions  *prometheus.CounterVec
 	measurements *prometheus.CounterVec
 	share        *prometheus.GaugeVec
+	shareRange   *prometheus.GaugeVec
+	ratioRange   *prometheus.GaugeVec
 	evidence     *prometheus.GaugeVec
 	needed       *prometheus.GaugeVec
 }
@@ -44,6 +46,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "headgate_comparison_share",
 			Help: "Share of bad answers since the rollout began, 0 to 1, of a track: stable or canary.",
 		}, append(of, "metric", "track")),
+		shareRange: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "headgate_comparison_share_range",
+			Help: "The true share of bad answers of a track is between low and high in 95 of 100 rollouts, if it stays as it is.",
+		}, append(of, "metric", "track", "end")),
+		ratioRange: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "headgate_comparison_ratio_range",
+			Help: "The canary's true share of bad answers divided by stable's is between low and high in 95 of 100 rollouts.",
+		}, append(of, "metric", "end")),
 		evidence: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "headgate_comparison_evidence",
 			Help: "Evidence against a canary that is no worse than stable (equal), or within the margin (margin). It begins at 1.",
@@ -53,7 +63,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "What headgate_comparison_evidence must reach, both times, for a Fail.",
 		}, against),
 	}
-	reg.MustRegister(m.weight, m.phase, m.transitions, m.measurements, m.share, m.evidence, m.needed)
+	reg.MustRegister(m.weight, m.phase, m.transitions, m.measurements, m.share, m.shareRange, m.ratioRange, m.evidence, m.needed)
 	return m
 }
 
@@ -104,6 +114,12 @@ func (m *Metrics) showComparisons(key types.NamespacedName, comparisons []rollou
 	for _, c := range comparisons {
 		m.share.WithLabelValues(key.Namespace, key.Name, c.Metric, "canary").Set(c.CanaryShare)
 		m.share.WithLabelValues(key.Namespace, key.Name, c.Metric, "stable").Set(c.StableShare)
+		for track, r := range map[string]rollout.Range{"canary": c.CanaryRange, "stable": c.StableRange} {
+			m.shareRange.WithLabelValues(key.Namespace, key.Name, c.Metric, track, "low").Set(r.Low)
+			m.shareRange.WithLabelValues(key.Namespace, key.Name, c.Metric, track, "high").Set(r.High)
+		}
+		m.ratioRange.WithLabelValues(key.Namespace, key.Name, c.Metric, "low").Set(c.RatioRange.Low)
+		m.ratioRange.WithLabelValues(key.Namespace, key.Name, c.Metric, "high").Set(c.RatioRange.High)
 		for against, e := range map[string]rollout.Evidence{"equal": c.AgainstEqual, "margin": c.AgainstMargin} {
 			m.evidence.WithLabelValues(key.Namespace, key.Name, c.Metric, against).Set(e.Is)
 			m.needed.WithLabelValues(key.Namespace, key.Name, c.Metric, against).Set(e.Needs)
@@ -112,7 +128,7 @@ func (m *Metrics) showComparisons(key types.NamespacedName, comparisons []rollou
 }
 
 func (m *Metrics) forgetComparisons(key types.NamespacedName) {
-	for _, gauge := range []*prometheus.GaugeVec{m.share, m.evidence, m.needed} {
+	for _, gauge := range []*prometheus.GaugeVec{m.share, m.shareRange, m.ratioRange, m.evidence, m.needed} {
 		gauge.DeletePartialMatch(seriesOf(key))
 	}
 }
