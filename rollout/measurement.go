@@ -84,11 +84,11 @@ func (p *pass) countMeasurement() *Decision {
 	m, told, tried := *p.Measurement, p.state.Tally.Told, p.state.Tally.WouldFail
 	p.state.Tally.count(m, p.Now)
 	p.state.Evidence = cmp.Or(m.Evidence, p.state.Evidence)
-	p.state.Tally.Told = m.Verdict
 	because, message := p.verdictEnds(m)
 	// One note per change, not one per measurement: the tenth Pass is no news, nor is
 	// the first at the next weight. A Fail always is.
-	if m.Verdict != told || m.Verdict == Fail {
+	if (m.Verdict != told || m.Verdict == Fail) && !p.tooEarlyToTell(m) {
+		p.state.Tally.Told = m.Verdict
 		p.note(verdictReasons[m.Verdict], "%s at weight %d: %s", m.Verdict, p.state.Weight, m.Message)
 	}
 	if m.WouldFail != "" && !tried {
@@ -102,6 +102,19 @@ func (p *pass) countMeasurement() *Decision {
 	}
 	return p.rollBack(because, message)
 }
+
+// tooEarlyToTell says of a verdict that holds nothing yet that it is no news: every
+// comparison with stable begins with too few requests, and most have enough of them
+// before the wait of the step is over.
+func (p *pass) tooEarlyToTell(m Measurement) bool {
+	step := p.state.presentStep()
+	waits := step.Kind == spec.Wait && p.state.StepSince.Add(step.Duration).After(p.Now)
+	return m.Verdict == Inconclusive && (waits || p.state.InForce.Add(soonKnown).After(p.Now))
+}
+
+// soonKnown is how long after the write of a weight nobody needs to know that too little
+// is known of it.
+const soonKnown = 30 * time.Second
 
 // count adds one measurement. Failures count over the whole rollout; Inconclusive and
 // Error count in a row.

@@ -97,9 +97,11 @@ func TestVerdictsAreCounted(t *testing.T) {
 	}{
 		"a Pass again is no news": {rollout.Pass, rollout.Tally{At: at, Last: rollout.Pass, Failures: 1}, ""},
 		"a Fail counts for good":  {rollout.Fail, rollout.Tally{At: at, Last: rollout.Fail, Failures: 2}, reason.MeasurementFailed},
-		"an Inconclusive in a row": {
-			rollout.Inconclusive, rollout.Tally{At: at, Last: rollout.Inconclusive, Failures: 1, Inconclusive: 2},
-			reason.MeasurementInconclusive,
+		"an Inconclusive that holds nothing yet": {
+			rollout.Inconclusive, rollout.Tally{At: at, Last: rollout.Inconclusive, Failures: 1, Inconclusive: 2, Told: rollout.Pass}, "",
+		},
+		"stable is unhealthy": {
+			rollout.StableUnhealthy, rollout.Tally{At: at, Last: rollout.StableUnhealthy, Failures: 1, Inconclusive: 2}, reason.StableUnhealthy,
 		},
 		"an Error in a row of errors": {
 			rollout.Error, rollout.Tally{At: at, Last: rollout.Error, Failures: 1, Errors: 2}, reason.MeasurementError,
@@ -112,7 +114,9 @@ func TestVerdictsAreCounted(t *testing.T) {
 			o.Canary.State.Tally = before
 			o.Measurement = &rollout.Measurement{Verdict: c.verdict, Message: "as measured"}
 			d := rollout.Next(o)
-			c.want.Told = c.verdict
+			if c.want.Told == "" {
+				c.want.Told = c.verdict
+			}
 			if d.Routes.Weight != 10 || d.Canary.State.Tally != c.want {
 				t.Errorf("weight %d, tally %+v, want %+v", d.Routes.Weight, d.Canary.State.Tally, c.want)
 			}
@@ -124,6 +128,18 @@ func TestVerdictsAreCounted(t *testing.T) {
 				t.Errorf("note %q, want %q", note, c.note)
 			}
 		})
+	}
+}
+
+// An Inconclusive is told once it holds the weight.
+func TestAnInconclusiveIsToldWhenItHolds(t *testing.T) {
+	for now, told := range map[time.Duration]bool{4 * time.Minute: false, 5 * time.Minute: true} {
+		o := running() // in a wait of five minutes
+		o.Now = noon.Add(now)
+		o.Measurement = &rollout.Measurement{Verdict: rollout.Inconclusive}
+		if d := rollout.Next(o); told != (len(d.Notes) > 0) {
+			t.Errorf("after %s: %+v", now, d.Notes)
+		}
 	}
 }
 

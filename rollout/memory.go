@@ -12,7 +12,8 @@ import (
 //
 //   - a Pass is measured once more, and the time of a measurement is that of an earlier
 //     one: a new one is due sooner, and one that is older than it was never counts more.
-//     Everything else that a measurement said is stored.
+//     That nothing is known yet is found out again. Everything else that a measurement said
+//     is stored.
 //   - the weight is found in the routes, and since when. Before the routes are written
 //     anew this is stored.
 //   - the pod template of the canary is seen for the first time again.
@@ -49,7 +50,7 @@ func sameEncoded(a, b State) bool {
 // learn takes from is what changes no decision where it is lost.
 func (t *Tally) learn(is Tally, plan *AnalysisPlan) {
 	t.At, t.WouldFail = is.At, is.WouldFail
-	if is.Last == Pass {
+	if is.Last == Pass || is.Last == Inconclusive && (t.Last == "" || t.Last == Inconclusive) {
 		t.Last, t.Told, t.Shown = is.Last, is.Told, is.Shown
 	}
 	if plan != nil && plan.InconclusiveLimit == 0 {
@@ -69,7 +70,8 @@ const patience = 5 * time.Second
 func (p *pass) briefly(d *Decision) *Decision {
 	step := p.state.presentStep()
 	over := p.state.StepSince.Add(step.Duration + patience)
-	if step.Kind == spec.Wait && !p.state.Skipped && p.Stable.Reason == reason.Waiting && p.state.Tally.Last == "" && p.planErr() == nil &&
+	unknown := p.state.Tally.Last == "" || p.state.Tally.Last == Inconclusive
+	if step.Kind == spec.Wait && !p.state.Skipped && p.Stable.Reason == reason.Waiting && unknown && p.planErr() == nil &&
 		p.Problem == nil && p.Traffic.PreviewRefused == nil && over.After(p.Now) {
 		d.Reason, d.Message, d.Again = "", "", Earliest(d.Again, over)
 	}

@@ -35,8 +35,10 @@ const (
 	nameSoakSeries     = "soak-series"
 	nameWebhook1       = "webhook"
 	nameNoop1          = "noop-webhook"
+	namePatch1         = "patch-webhook"
 	nameWebhook50      = "webhook-busy"
 	nameNoop50         = "noop-webhook-busy"
+	namePatch50        = "patch-webhook-busy"
 	nameWebhookOthers  = "webhook-others"
 )
 
@@ -111,8 +113,10 @@ var figures = []figure{
 	{nameBurstWrites, "", "own writes for that", nil},
 	{nameBurstFollowing, "", "writes of kube-controller-manager for that", nil},
 	{nameNoop1, "ms", "a no-op webhook adds to an update, one writer", nil},
+	{namePatch1, "ms", "one that changes two fields and does nothing else adds, one writer", nil},
 	{nameWebhook1, "ms", "Headgate's webhook adds to a matched update, one writer", timesNoop(2, nameNoop1)},
 	{nameNoop50, "ms", "a no-op webhook adds to an update, 50 writers", nil},
+	{namePatch50, "ms", "one that changes two fields and does nothing else adds, 50 writers", nil},
 	{nameWebhook50, "ms", "Headgate's webhook adds to a matched update, 50 writers", timesNoop(2, nameNoop50)},
 	{nameWebhookOthers, "", "calls of the webhook for writes that do not concern it", atMost(0, "none")},
 	{nameSoak, "", "broken invariants in the soak", atMost(0, "none")},
@@ -154,7 +158,7 @@ var experiments = []experiment{
 	},
 	{
 		name: "webhook", headgateOnly: true, settle: true, run: webhookCost,
-		figures: []string{nameNoop1, nameWebhook1, nameNoop50, nameWebhook50, nameWebhookOthers},
+		figures: []string{nameNoop1, namePatch1, nameWebhook1, nameNoop50, namePatch50, nameWebhook50, nameWebhookOthers},
 	},
 	{
 		name: "soak", headgateOnly: true, settle: true, run: soak,

@@ -33,13 +33,15 @@ const (
 	noopHost      = "10.255.0.1"
 	noopPort      = "9443"
 	noopPrefix    = "noop.headgate.test/"
+	patchPrefix   = "patch.headgate.test/"
 	ownPrefix     = "headgate.dev/"
 	configuration = "zz-headgate"
 	webhookName   = "deployments.headgate.dev"
 )
 
 // webhookCost measures how much longer an update takes that Headgate's webhook sees, and the
-// same for a webhook with the same rules that does nothing. Every update is a dry run, so
+// same for two webhooks with the same rules: one that does nothing, and one that writes
+// the same two fields without looking at anything. Every update is a dry run, so
 // that no rollout begins: the API server calls webhooks for it all the same.
 func webhookCost(ctx context.Context, b *bench, t tool) (*findings, error) {
 	f := newFindings()
@@ -54,12 +56,15 @@ func webhookCost(ctx context.Context, b *bench, t tool) (*findings, error) {
 	kinds := map[string]map[string]string{
 		"plain":    nil,
 		"no-op":    {noopPrefix + "strategy": "canary"},
+		"patch":    {patchPrefix + "strategy": "canary"},
 		"headgate": {spec.AnnotationStrategy: "canary"},
 	}
 	if err := b.createWriters(ctx, namespace, kinds); err != nil {
 		return f, err
 	}
-	for n, names := range map[int][2]string{1: {nameWebhook1, nameNoop1}, writers: {nameWebhook50, nameNoop50}} {
+	for n, names := range map[int][3]string{
+		1: {nameWebhook1, nameNoop1, namePatch1}, writers: {nameWebhook50, nameNoop50, namePatch50},
+	} {
 		took, err := b.updateAll(ctx, namespace, kinds, n)
 		if err != nil {
 			return f, err
@@ -67,6 +72,7 @@ func webhookCost(ctx context.Context, b *bench, t tool) (*findings, error) {
 		plain := median(took["plain"])
 		f.add(names[0], median(took["headgate"])-plain)
 		f.add(names[1], median(took["no-op"])-plain)
+		f.add(names[2], median(took["patch"])-plain)
 		f.note(names[1], fmt.Sprintf("an update without a webhook takes %.1f ms", plain))
 	}
 	calls, err := b.callsForOthers(ctx, namespace)
@@ -165,8 +171,9 @@ func (b *bench) callsForOthers(ctx context.Context, namespace string) (calls int
 	return after - before, err
 }
 
-// startNoop serves a webhook that allows everything, and registers it with the rules of
-// Headgate's own, for Deployments whose annotations have another prefix.
+// startNoop serves a webhook that allows everything and one that changes everything, and
+// registers them with the rules of Headgate's own, for Deployments whose annotations have
+// other prefixes.
 func (b *bench) startNoop(ctx context.Context) (stop func(), err error) {
 	crt, key, err := cert.GenerateSelfSignedCertKey(noopHost, []net.IP{net.ParseIP(noopHost)}, nil)
 	if err != nil {
@@ -181,7 +188,11 @@ func (b *bench) startNoop(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	server := &http.Server{Handler: http.HandlerFunc(allow), ReadHeaderTimeout: time.Minute}
+	serve := http.NewServeMux()
+	serve.HandleFunc("/noop", answerWith(""))
+	serve.HandleFunc("/patch", answerWith(fmt.Sprintf(`[{"op": "add", "path": "/metadata/annotations/%s", "value": "2"},`+
+		`{"op": "add", "path": "/spec/paused", "value": true}]`, strings.ReplaceAll(spec.AnnotationRollout, "/", "~1"))))
+	server := &http.Server{Handler: serve, ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(listener) }() // its end is Close
 	own := &admissionv1.MutatingWebhookConfiguration{}
 	if err := b.client.Get(ctx, client.ObjectKey{Name: configuration}, own); err != nil {
@@ -189,13 +200,15 @@ func (b *bench) startNoop(ctx context.Context) (stop func(), err error) {
 		return nil, fmt.Errorf("read Headgate's webhook: %w", err)
 	}
 	noop := &admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "bench-noop"}}
-	for _, w := range own.DeepCopy().Webhooks {
-		w.Name = "noop." + w.Name
-		w.ClientConfig = admissionv1.WebhookClientConfig{URL: new("https://" + net.JoinHostPort(noopHost, noopPort)), CABundle: crt}
-		for i := range w.MatchConditions {
-			w.MatchConditions[i].Expression = strings.ReplaceAll(w.MatchConditions[i].Expression, ownPrefix, noopPrefix)
+	for path, prefix := range map[string]string{"noop": noopPrefix, "patch": patchPrefix} {
+		for _, w := range own.DeepCopy().Webhooks {
+			w.Name = path + "." + w.Name
+			w.ClientConfig = admissionv1.WebhookClientConfig{URL: new("https://" + net.JoinHostPort(noopHost, noopPort) + "/" + path), CABundle: crt}
+			for i := range w.MatchConditions {
+				w.MatchConditions[i].Expression = strings.ReplaceAll(w.MatchConditions[i].Expression, ownPrefix, prefix)
+			}
+			noop.Webhooks = append(noop.Webhooks, w)
 		}
-		noop.Webhooks = append(noop.Webhooks, w)
 	}
 	stop = func() {
 		_ = b.client.Delete(context.WithoutCancel(ctx), noop) // it fails closed: gone before its server is
@@ -208,15 +221,20 @@ func (b *bench) startNoop(ctx context.Context) (stop func(), err error) {
 	return stop, nil
 }
 
-// allow answers an AdmissionReview.
-func allow(w http.ResponseWriter, r *http.Request) {
-	var review admission.AdmissionReview
-	if err := json.NewDecoder(r.Body).Decode(&review); err != nil || review.Request == nil {
-		http.Error(w, "no AdmissionReview", http.StatusBadRequest)
-		return
+// answerWith allows every write, with a JSON patch if there is one.
+func answerWith(patch string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var review admission.AdmissionReview
+		if err := json.NewDecoder(r.Body).Decode(&review); err != nil || review.Request == nil {
+			http.Error(w, "no AdmissionReview", http.StatusBadRequest)
+			return
+		}
+		review.Response = &admission.AdmissionResponse{UID: review.Request.UID, Allowed: true}
+		if patch != "" {
+			review.Response.Patch, review.Response.PatchType = []byte(patch), new(admission.PatchTypeJSONPatch)
+		}
+		review.Request = nil
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(review) // a caller that has gone away does not matter
 	}
-	review.Response = &admission.AdmissionResponse{UID: review.Request.UID, Allowed: true}
-	review.Request = nil
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(review) // a caller that has gone away does not matter
 }

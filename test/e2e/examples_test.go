@@ -160,7 +160,7 @@ var (
 // measuredOften is analysis with a short interval. Conditions in one line have none, so they become YAML. A busy
 // machine answers late, so latencies may be long: no version of an example is to be found out by them.
 func measuredOften(analysis string) string {
-	analysis = latencies.ReplaceAllString(analysis, "<= 10s")
+	analysis = latencies.ReplaceAllString(analysis, "<= 5s")
 	if strings.Contains(analysis, "metrics:") {
 		return intervalOf.ReplaceAllString(analysis, "interval: 3s")
 	}
