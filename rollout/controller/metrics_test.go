@@ -23,7 +23,7 @@ func TestMetricsOfComparisons(t *testing.T) {
 	measured := rollout.Observation{Measurement: &rollout.Measurement{Compared: []rollout.Compared{{
 		Metric: "errors", CanaryShare: .02, StableShare: .01,
 		CanaryRange: rollout.Range{Low: .015, High: .03}, StableRange: rollout.Range{Low: .009, High: .011},
-		RatioRange: rollout.Range{Low: 1.4, High: 3},
+		RatioRange:   rollout.Range{Low: 1.4, High: 3},
 		AgainstEqual: rollout.Evidence{Is: 40, Needs: 100}, AgainstMargin: rollout.Evidence{Is: 3, Needs: 20},
 	}}}}
 	unanswered := rollout.Observation{Measurement: &rollout.Measurement{Verdict: rollout.Error}}

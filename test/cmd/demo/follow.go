@@ -150,6 +150,15 @@ func (f *follower) observed(until time.Time) {
 		bar(share), 100*share, len(r.Answers), f.version, f.weight)
 }
 
+// firstMetric is what a note says of the first metric. The others say much the same.
+func firstMetric(note string) string {
+	first, _, more := strings.Cut(note, "; ")
+	if more {
+		first += "; …"
+	}
+	return first
+}
+
 // event prints an event, unless the weight says the same.
 func (f *follower) event(e *eventsv1.Event) {
 	when, note := e.EventTime.Time, e.Note
@@ -160,12 +169,12 @@ func (f *follower) event(e *eventsv1.Event) {
 	case reason.CanaryStarting, reason.RoutesSettling:
 		f.out.at(when, "canary", "%s", note)
 	case reason.MeasurementPassed:
-		f.out.at(when, "Pass", "%s", strings.TrimPrefix(note, "Pass "))
+		f.out.at(when, "Pass", "%s", firstMetric(strings.TrimPrefix(note, "Pass ")))
 	case reason.MeasurementFailed:
 		f.verdict = when
 		f.out.at(when, "Fail", "%s", strings.TrimPrefix(note, "Fail "))
 	case reason.MeasurementInconclusive, reason.MeasurementError:
-		f.out.at(when, "no word", "%s", note)
+		f.out.at(when, "no word", "%s", firstMetric(note))
 	case reason.Releasing, reason.TrafficReturning:
 		f.out.at(when, "promote", "%s", note)
 	case reason.Promoted:

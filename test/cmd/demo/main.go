@@ -39,7 +39,7 @@ func main() {
 
 func run(args []string) error {
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
-	rate := flags.Int("rate", 100, "requests per second")
+	rate := flags.Int("rate", 300, "requests per second")
 	flags.Usage = func() {
 		fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()
