@@ -14,6 +14,9 @@ type scraped struct {
 	goroutines float64
 	series     int
 	perApp     int // series with a label that names a namespace
+
+	webhookCalls   uint64
+	webhookSeconds float64 // from the request read to the answer written
 }
 
 func (b *bench) scrape(ctx context.Context) (scraped, error) {
@@ -58,8 +61,12 @@ func (s *scraped) add(ctx context.Context, url string) error {
 					s.perApp += n
 				}
 			}
-			if name == "go_goroutines" {
+			switch name {
+			case "go_goroutines":
 				s.goroutines += m.GetGauge().GetValue()
+			case "controller_runtime_webhook_latency_seconds":
+				s.webhookCalls += m.GetHistogram().GetSampleCount()
+				s.webhookSeconds += m.GetHistogram().GetSampleSum()
 			}
 		}
 	}

@@ -65,10 +65,20 @@ func webhookCost(ctx context.Context, b *bench, t tool) (*findings, error) {
 	for n, names := range map[int][3]string{
 		1: {nameWebhook1, nameNoop1, namePatch1}, writers: {nameWebhook50, nameNoop50, namePatch50},
 	} {
+		before, err := b.scrape(ctx)
+		if err != nil {
+			return f, err
+		}
 		took, err := b.updateAll(ctx, namespace, kinds, n)
 		if err != nil {
 			return f, err
 		}
+		after, err := b.scrape(ctx)
+		if err != nil {
+			return f, err
+		}
+		own := 1000 * (after.webhookSeconds - before.webhookSeconds) / float64(max(1, after.webhookCalls-before.webhookCalls))
+		f.note(names[0], fmt.Sprintf("Headgate's own handler takes %.1f ms of it on average", own))
 		plain := median(took["plain"])
 		f.add(names[0], median(took["headgate"])-plain)
 		f.add(names[1], median(took["no-op"])-plain)
