@@ -33,6 +33,7 @@ func TestConditionHolds(t *testing.T) {
 		"negative":                          {"> -1", -0.5, true},
 		"bytes":                             {"<= 512Mi", 512 << 20, true},
 		"more bytes":                        {"< 1.5Gi", 1536 << 20, false},
+		"Gi are bytes":                      {"<= 1.5Gi", 1 << 30, true},
 		"times stable":                      {"<= 1.3*stable", 1.3, true},
 		"not equal":                         {"!= 1", 1, false},
 		"NaN is not different from 1":       {"!= 1", math.NaN(), false},
