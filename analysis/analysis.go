@@ -225,7 +225,7 @@ func newMetric(name, condition string, rule evidence.Rule) (Metric, error) {
 
 // key tells m from other comparisons: p99 may be compared with stable and have a limit.
 func (m Metric) key() string {
-	if m.compared != nil && m.compared.asked != (spec.Condition{}) {
+	if m.compared != nil && !m.compared.asked.IsZero() {
 		return m.Name + " " + m.compared.asked.String()
 	}
 	return m.Name

@@ -36,8 +36,9 @@ type comparing struct {
 	counterProvider
 	series  sourceSeries
 	subject rollout.Subject
-	record  record
-	grid    grid     // of the looks that are not in the evidence yet
+	record  *record
+	grid    grid // of the looks that are not in the evidence yet
+	metrics []Metric
 	limits  []string // of the histogram, of all metrics
 	asked   map[string][]provider.Series
 	numbers []rollout.Compared
@@ -49,38 +50,37 @@ type comparing struct {
 func (j *Judge) compare(
 	ctx context.Context, a Analysis, s rollout.Subject, rec *record, settle func(Metric, finding) finding, measured *rollout.Measurement,
 ) []finding {
-	c, err := j.beginComparing(s)
+	c, err := j.beginComparing(s, rec)
 	if err != nil {
 		return []finding{unanswered("comparison", err)}
 	}
 	begun, findings := c.begin(ctx, comparisonsAmong(a.Metrics))
 	if len(findings) > 0 {
+		rec.restore(s)
 		return findings
 	}
 	for _, b := range begun {
 		found, err := c.judge(ctx, b, settle)
 		if err != nil {
-			return []finding{unanswered(b.metric.Name, err)} // every metric looks at the same intervals, or none does
+			rec.restore(s) // every metric looks at the same intervals, or none does
+			return []finding{unanswered(b.metric.Name, err)}
 		}
 		findings = append(findings, found...)
 	}
-	c.record.At = c.grid.to()
-	rec.At, rec.Metrics, rec.Waits = c.record.At, c.record.Metrics, c.record.Waits
+	rec.At = c.grid.to()
 	measured.Compared, measured.Shown = c.numbers, c.shown
 	return findings
 }
 
-func (j *Judge) beginComparing(s rollout.Subject) (*comparing, error) {
+func (j *Judge) beginComparing(s rollout.Subject, rec *record) (*comparing, error) {
 	series, _ := j.options.Source.series() // own counters need none
 	asked, err := j.providers.countersOf(s)
 	if err != nil {
 		return nil, explainSilence(DefaultProvider, err)
 	}
 	c := &comparing{
-		counterProvider: asked, series: series, subject: s, record: decodeRecord(s.Evidence), shown: true,
-		asked: map[string][]provider.Series{},
+		counterProvider: asked, series: series, subject: s, record: rec, shown: true, asked: map[string][]provider.Series{},
 	}
-	c.record.beginWeight(s.Since)
 	c.grid = gridBetween(c.record.At, j.now().Add(-scrapeLag))
 	c.grid.size = max(0, min(c.grid.size, maxLooks))
 	return c, nil
@@ -95,6 +95,7 @@ type begun struct {
 
 // begin finds out what is known of each metric. What it finds is that nobody answers.
 func (c *comparing) begin(ctx context.Context, metrics []Metric) ([]begun, []finding) {
+	c.metrics = metrics
 	var all []begun
 	for _, m := range metrics {
 		known, err := c.metric(ctx, m)
@@ -175,11 +176,16 @@ func (c *comparing) find(m Metric, known *judged, v evidence.Verdict) finding {
 	if known.Alone != nil && found.verdict != rollout.Fail {
 		found = m.compared.describeAlone(m.Name, known)
 	}
-	if least := m.settings.minRequests; found.verdict == rollout.Pass && v.AtWeight.CanaryRequests < int64(least) {
+	if found.verdict == rollout.Pass && m.tooFew(v) {
 		found = finding{rollout.Inconclusive, fmt.Sprintf("%s; too few requests at this weight: %d, want >= %d", found.text,
-			v.AtWeight.CanaryRequests, least)}
+			v.AtWeight.CanaryRequests, m.settings.minRequests)}
 	}
 	return found
+}
+
+// tooFew says that the canary received too few requests at this weight for a Pass of m.
+func (m Metric) tooFew(v evidence.Verdict) bool {
+	return v.AtWeight.CanaryRequests < int64(m.settings.minRequests)
 }
 
 // whyNone is what may keep requests from the canary, or from the metrics.
@@ -277,7 +283,7 @@ func (c *comparing) metric(ctx context.Context, m Metric) (*judged, error) {
 	if err != nil {
 		return nil, err
 	}
-	known, err := m.compared.begin(answer, before, c.series, c.record.limits(m.key()))
+	known, err := m.compared.begin(answer, before, c.series, c.taken(m))
 	if err != nil {
 		if isUnknown(err) {
 			c.record.Waits[m.key()] = err.Error()
@@ -287,6 +293,17 @@ func (c *comparing) metric(ctx context.Context, m Metric) (*judged, error) {
 	delete(c.record.Waits, m.key())
 	c.record.Metrics[m.key()] = known
 	return known, nil
+}
+
+// taken are the limits of other metrics that are compared with stable.
+func (c *comparing) taken(m Metric) map[string]bool {
+	taken := map[string]bool{}
+	for _, other := range c.metrics {
+		if known := c.record.Metrics[other.key()]; known != nil && other.compared.times > 0 && other.key() != m.key() {
+			taken[known.Limit] = true
+		}
+	}
+	return taken
 }
 
 // begin returns what the hour before a rollout says. taken are limits that other metrics

@@ -221,14 +221,6 @@ func (c comparison) worseThanBefore(bound float64) string {
 	return ", which is far more than stable had before"
 }
 
-// title begins a message about the metric.
-func (c comparison) title(name string, canary evidence.Counts) string {
-	if c.asked == (spec.Condition{}) {
-		return name
-	}
-	return c.describeLimit(name, canary.Share(), canary.Requests)
-}
-
 // what is counted, in plural.
 func (c comparison) what(limit string) string {
 	if c.own != nil {

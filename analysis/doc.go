@@ -2,16 +2,17 @@
 // such as Prometheus about a canary and returns a verdict.
 //
 //	annotation, or its ConfigMap
-//	   │ Parse          pure      analysis.go, yaml.go, user_metric.go
+//	   │ Parse          pure      analysis.go, line.go, yaml.go, user_metric.go, settings.go, recipe.go
 //	   ▼
 //	Analysis ──────────────────►  its plan (interval and limits) goes to package rollout
-//	   │ questionsFor   pure      questions.go, with builtin.go, series.go
+//	   │ questionsFor   pure      questions.go, with builtin.go, builtin_pods.go, series.go
 //	   ▼
 //	questions (PromQL of Headgate's own, and what the user wrote)
 //	   │ Judge.ask      network   judge.go, through the interface Provider in providers.go
 //	   ▼
 //	answers (numbers)
-//	   │ assess         pure      verdict.go
+//	   │ assess         pure      verdict.go, tally.go
+//	   │ Judge.compare  network   compare.go, comparison.go: metrics that are counted beside stable
 //	   ▼
 //	Measurement: a verdict and a message
 //
@@ -19,9 +20,9 @@
 // if a measurement is due, Measure on what it returned. Start reading at
 // Resolved.Measure in judge.go: it calls the steps of the picture in order.
 //
-// The package does not decide what follows from a verdict. It counts no failures,
-// does not wait and keeps nothing between two measurements. All that is in package
-// rollout.
+// The package does not decide what follows from a verdict, and does not wait. What it must
+// know of earlier measurements, evidence and tallies, is a text that package rollout stores
+// for it: record.go.
 //
 // Missing evidence is never a Pass. No data, NaN, too few requests and an incomplete
 // answer are Inconclusive, and a provider that does not answer is an Error: both

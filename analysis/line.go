@@ -97,18 +97,28 @@ func parseCondition(name, condition string, rule evidence.Rule) (Metric, error) 
 }
 
 func namesComparison(name string) bool {
-	_, percentile := quantileOf(name)
-	return name == autoName || name == errorsName || name == latencyName || percentile || name == (agentErrorRate{}).name()
+	_, ok := counted(name)
+	return ok || name == autoName || name == latencyName
 }
 
-// quantileOf is 0.99 for p99. It is one of those that are built in.
-func quantileOf(name string) (quantile float64, ok bool) {
+// counted is what is counted, answer by answer, under the name of a comparison.
+func counted(name string) (comparison, bool) {
+	if name == errorsName {
+		return comparison{}, true
+	}
 	for _, m := range knownMetrics {
-		if p, is := m.(percentile); is && p.name() == name {
-			return p.quantile(), true
+		switch metric := m.(type) {
+		case percentile:
+			if metric.name() == name {
+				return comparison{quantile: metric.quantile()}, true
+			}
+		case agentErrorRate:
+			if metric.name() == name {
+				return comparison{own: agentCounters}, true
+			}
 		}
 	}
-	return 0, false
+	return comparison{}, false
 }
 
 // comparisons are the metrics that a name stands for. latency looks at two places of the
@@ -119,17 +129,15 @@ func comparisons(name string, rule evidence.Rule) []Metric {
 		return append(comparisons(errorsName, rule), comparisons(latencyName, rule)...)
 	case latencyName:
 		return append(comparisons("p99", rule), comparisons("p50", rule)...)
-	case agentErrorRate{}.name():
-		return []Metric{{Name: name, compared: &comparison{own: agentCounters, rule: rule}}}
-	case errorsName:
-		return []Metric{{Name: errorsName, compared: &comparison{rule: rule}}}
 	}
-	quantile, _ := quantileOf(name) // namesComparison knows it
-	times := evidence.DefaultRatio
-	if quantile <= 0.5 {
-		times = 1
+	c, _ := counted(name) // namesComparison knows it
+	switch c.rule = rule; {
+	case c.quantile > 0.5:
+		c.times = evidence.DefaultRatio
+	case c.quantile > 0:
+		c.times = 1
 	}
-	return []Metric{{Name: name, compared: &comparison{quantile: quantile, times: times, rule: rule}}}
+	return []Metric{{Name: name, compared: &c}}
 }
 
 var relativeSyntax = regexp.MustCompile(`^<=?\s*([0-9]+(?:\.[0-9]+)?)\s*\*\s*stable(?:\s*\+\s*([0-9]+(?:\.[0-9]+)?)%)?$`)
@@ -146,21 +154,22 @@ func parseRelative(name, condition string, rule evidence.Rule) (Metric, error) {
 	if times < 1 {
 		return Metric{}, fmt.Errorf("metric %q: %s * stable is better than stable: write for example %s", name, parts[1], comparisonExample)
 	}
-	if quantile, ok := quantileOf(name); ok {
-		if parts[2] != "" {
-			return Metric{}, fmt.Errorf("metric %q: a percentage is for errors: write for example %s <= 1.2 * stable", name, name)
-		}
-		return Metric{Name: name, compared: &comparison{quantile: quantile, times: times, rule: rule}}, nil
+	if name == (errorRate{}).name() {
+		name = errorsName
 	}
-	if name == (agentErrorRate{}).name() {
-		rule.Ratio, rule.Points = times, share
-		return Metric{Name: name, compared: &comparison{own: agentCounters, rule: rule}}, rule.Check()
-	}
-	if name != errorsName && name != (errorRate{}).name() {
+	switch c, ok := counted(name); {
+	case !ok:
 		return Metric{}, fmt.Errorf("metric %q cannot be compared with stable: write for example %s", name, comparisonExample)
+	case c.needsLimit() && parts[2] != "":
+		return Metric{}, fmt.Errorf("metric %q: a percentage is for errors: write for example %s <= 1.2 * stable", name, name)
+	case c.needsLimit():
+		c.times, c.rule = times, rule
+		return Metric{Name: name, compared: &c}, nil
+	default:
+		rule.Ratio, rule.Points = times, share
+		c.rule = rule
+		return Metric{Name: name, compared: &c}, rule.Check()
 	}
-	rule.Ratio, rule.Points = times, share
-	return Metric{Name: errorsName, compared: &comparison{rule: rule}}, rule.Check()
 }
 
 var optionSyntax = regexp.MustCompile(`^\s*(?:` +

@@ -42,7 +42,7 @@ func (d documentMetric) comparesOwn() (Metric, error) {
 			d.Name, ownExample)
 	case d.Total == "" || (d.Good == "") == (d.Bad == ""):
 		return Metric{}, fmt.Errorf("metric %q: want total, and good or bad: write for example %s", d.Name, ownExample)
-	case namesComparison(d.Name) || d.Name == (agentErrorRate{}).name():
+	case namesComparison(d.Name):
 		return Metric{}, fmt.Errorf("metric %q: the name is that of a built-in comparison: choose another one", d.Name)
 	}
 	rule, err := parseOptions(d.options())

@@ -89,26 +89,25 @@ func joinSeries(series, later []provider.Series) []provider.Series {
 // Counters are what stable has counted from an hour before one time until another.
 type Counters struct {
 	past    *Past
-	answers map[string][]provider.Series // by query
+	answers map[string][]provider.Series // by metric
 }
 
 // Counters asks for the counters that rollouts between from and to need.
 func (p *Past) Counters(ctx context.Context, from, to time.Time) (*Counters, error) {
 	c := &Counters{past: p, answers: map[string][]provider.Series{}}
+	asked := map[string][]provider.Series{} // by query
 	g := gridBetween(gridBetween(from, from).from.Add(-history), to.Add(lookInterval))
 	for _, m := range comparisonsAmong(p.analysis.Metrics) {
 		query, err := m.compared.query(p.asked, p.series, p.subject, nil)
 		if err != nil {
 			return nil, fmt.Errorf("metric %q: %w", m.key(), err)
 		}
-		if c.answers[query] != nil {
-			continue
+		if asked[query] == nil {
+			if asked[query], err = p.ask(ctx, query, g.from, g.to(), g.step); err != nil {
+				return nil, errors.New(unanswered(m.key(), explainSilence(DefaultProvider, err)).text)
+			}
 		}
-		answer, err := p.ask(ctx, query, g.from, g.to(), g.step)
-		if err != nil {
-			return nil, errors.New(unanswered(m.key(), explainSilence(DefaultProvider, err)).text)
-		}
-		c.answers[query] = answer
+		c.answers[m.key()] = asked[query]
 	}
 	return c, nil
 }
@@ -142,9 +141,8 @@ type Replay struct {
 	// estimate, from the time before.
 	Clump float64
 
-	compared    *comparison
-	judged      judged
-	minRequests int64 // that a Pass takes
+	metric Metric
+	judged judged
 }
 
 // Begin returns the comparisons as they stand when a rollout begins at a time, knowing
@@ -154,12 +152,8 @@ func (c *Counters) Begin(at time.Time, length time.Duration) ([]Replay, error) {
 	taken := map[string]bool{}
 	begins := gridBetween(at, at).from
 	for _, m := range comparisonsAmong(c.past.analysis.Metrics) {
-		query, err := m.compared.query(c.past.asked, c.past.series, c.past.subject, nil)
-		if err != nil {
-			return nil, err
-		}
 		during := gridBetween(begins, begins.Add(length))
-		r, err := m.replay(c.answers[query], during, c.past.series, taken)
+		r, err := m.replay(c.answers[m.key()], during, c.past.series, taken)
 		if err != nil {
 			return nil, err
 		}
@@ -174,8 +168,7 @@ const Look = lookInterval
 
 func (m Metric) replay(answer []provider.Series, during grid, series sourceSeries, taken map[string]bool) (Replay, error) {
 	r := Replay{
-		Metric: m.key(), FalseAlarm: m.compared.rule.FalseAlarm / float64(max(m.compared.rule.Metrics, 1)),
-		compared: m.compared, minRequests: int64(m.settings.minRequests),
+		Metric: m.key(), FalseAlarm: m.compared.rule.FalseAlarm / float64(max(m.compared.rule.Metrics, 1)), metric: m,
 	}
 	before := gridBetween(during.from.Add(-history), during.from)
 	begun, err := m.compared.begin(cut(answer, before), before, series, taken)
@@ -231,11 +224,11 @@ func cut(series []provider.Series, g grid) []provider.Series {
 
 // Add judges the next look, and returns the verdict so far.
 func (r *Replay) Add(k evidence.Look) rollout.Verdict {
-	rule := r.judged.rule(r.compared.rule)
+	rule := r.judged.rule(r.metric.compared.rule)
 	r.judged.add(rule, []evidence.Look{k})
 	v := r.judged.Evidence.Verdict(rule)
-	verdict := r.compared.verdictOf(v)
-	if verdict == rollout.Pass && v.AtWeight.CanaryRequests < r.minRequests {
+	verdict := r.metric.compared.verdictOf(v)
+	if verdict == rollout.Pass && r.metric.tooFew(v) {
 		return rollout.Inconclusive
 	}
 	return verdict

@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
 	"github.com/headgate/headgate/analysis/provider"
@@ -51,8 +52,6 @@ var (
 	// one word wherever it stands: it ends no string, list item, key or line, and begins no
 	// comment (# -- // /*), alias, tag or escape, be it in YAML, PromQL, CEL, SQL or a URL.
 	parameterValue = regexp.MustCompile(`^/?[A-Za-z0-9]+%?([._+/-][A-Za-z0-9]+%?)*$`)
-
-	placeholder = regexp.MustCompile(`\{\{([^{}]*)\}\}`)
 )
 
 // parseReference reads what follows configmap/ or recipe/, which is prefix:
@@ -153,11 +152,11 @@ func parametersOf(text string) (map[string]string, error) {
 		if isVariable(name) {
 			return nil, fmt.Errorf("parameter %q has the name of a variable: choose another one, for example max-errors: 1%%", name)
 		}
-		if parameters[name] = ""; written[name] == nil || *written[name] == "" {
+		if parameters[name] = ptr.Deref(written[name], ""); parameters[name] == "" {
 			continue
 		}
-		if parameters[name] = *written[name]; checkValue(name, parameters[name]) != nil {
-			return nil, checkValue(name, parameters[name])
+		if err := checkValue(name, parameters[name]); err != nil {
+			return nil, err
 		}
 	}
 	return parameters, nil
@@ -180,14 +179,21 @@ func unknownParameter(name string, parameters map[string]string) error {
 // substitute replaces every {{parameter}} of text. Parameters without a value, those that
 // text does not use, and placeholders that are neither parameter nor variable are errors.
 func substitute(text string, parameters map[string]string) (string, error) {
-	used := map[string]bool{}
-	for _, found := range placeholder.FindAllStringSubmatch(text, -1) {
-		name := strings.TrimSpace(found[1])
+	used, unknown := map[string]bool{}, []string(nil)
+	filled := provider.ReplaceEach(text, func(name, written string) string {
 		used[name] = true
-		if _, declared := parameters[name]; !declared && !isVariable(name) {
-			return "", fmt.Errorf("{{%s}} is neither a parameter nor a variable: declare it in the key %s, for example max-errors: 1%%; "+
-				"the variables are track, %s", clip(name), keyParameters, strings.Join(provider.Variables(), ", "))
+		value, declared := parameters[name]
+		switch {
+		case declared:
+			return value
+		case !isVariable(name):
+			unknown = append(unknown, name)
 		}
+		return written
+	})
+	if len(unknown) > 0 {
+		return "", fmt.Errorf("{{%s}} is neither a parameter nor a variable: declare it in the key %s, for example max-errors: 1%%; "+
+			"the variables are track, %s", clip(unknown[0]), keyParameters, strings.Join(provider.Variables(), ", "))
 	}
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
 		switch {
@@ -198,10 +204,5 @@ func substitute(text string, parameters map[string]string) (string, error) {
 			return "", fmt.Errorf("parameter %q has no default: write it in the annotation, for example %s=1%%", name, name)
 		}
 	}
-	return placeholder.ReplaceAllStringFunc(text, func(written string) string {
-		if value, ok := parameters[strings.TrimSpace(strings.Trim(written, "{}"))]; ok {
-			return value
-		}
-		return written
-	}), nil
+	return filled, nil
 }

@@ -2,10 +2,10 @@ package analysis
 
 import (
 	"encoding/json"
-	"strings"
 	"time"
 
 	"github.com/headgate/headgate/analysis/evidence"
+	"github.com/headgate/headgate/rollout"
 )
 
 // record is what comparisons know of a rollout. It is part of the state of the rollout,
@@ -46,8 +46,9 @@ type alone struct {
 func newAlone(r evidence.Rule, stable []evidence.Counts) *alone {
 	var before evidence.Evidence
 	before.History(r, stable)
-	a := &alone{Bound: evidence.DisasterBound(before.Verdict(r).Level), Evidence: before}
-	if r.Strict || r.Bound > 0 && before.Verdict(r).Level <= r.Bound { // stable kept the limit
+	level := before.Verdict(r).Level
+	a := &alone{Bound: evidence.DisasterBound(level), Evidence: before}
+	if r.Strict || r.Bound > 0 && level <= r.Bound { // stable kept the limit
 		a.Bound = r.Bound
 	}
 	return a
@@ -120,6 +121,14 @@ func decodeRecord(text string) record {
 	return r
 }
 
+// restore takes back what was learned of comparisons since the last measurement. Tallies
+// stay.
+func (r *record) restore(s rollout.Subject) {
+	before := decodeRecord(s.Evidence)
+	before.beginWeight(s.Since)
+	r.At, r.Metrics, r.Waits = before.At, before.Metrics, before.Waits
+}
+
 // isEmpty says that nothing is known but the times.
 func (r record) isEmpty() bool { return len(r.Metrics)+len(r.Waits)+len(r.Tallies) == 0 }
 
@@ -144,16 +153,4 @@ func (r *record) beginWeight(since time.Time) {
 	for _, m := range r.Metrics {
 		m.Evidence.NewWeight()
 	}
-}
-
-// limits are those that other metrics than key have that are compared with stable. A metric
-// with a limit of the user's has a condition in its key.
-func (r *record) limits(key string) map[string]bool {
-	taken := map[string]bool{}
-	for other, m := range r.Metrics {
-		if other != key && !strings.Contains(other, " ") {
-			taken[m.Limit] = true
-		}
-	}
-	return taken
 }

@@ -81,16 +81,11 @@ func (d documentSettings) parse() (settings, error) {
 			return settings{}, fmt.Errorf("initialDelay %q is not a duration: write for example initialDelay: 2m", d.InitialDelay)
 		}
 	}
-	for _, limit := range []struct {
-		name  string
-		value int
-	}{
+	if err := checkLimits([]limit{
 		{"count", s.count}, {"failureLimit", ptr.Deref(s.failures, 0)}, {"consecutiveFailureLimit", ptr.Deref(s.consecutive, 0)},
 		{"inconclusiveLimit", s.inconclusive}, {"minRequests", s.minRequests},
-	} {
-		if limit.value < 0 {
-			return settings{}, fmt.Errorf("%[1]s is %[2]d, want 0 or more: write for example %[1]s: 3", limit.name, limit.value)
-		}
+	}); err != nil {
+		return settings{}, err
 	}
 	return s, s.then.check(s.inconclusive)
 }

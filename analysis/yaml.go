@@ -140,17 +140,25 @@ func (d document) checkLimits() error {
 		return fmt.Errorf("startingStep is %d, want 0..%d: write for example startingStep: 2 (the first step is 0)",
 			d.StartingStep, maxStartingStep)
 	}
-	for _, limit := range []struct {
-		name  string
-		value int
-	}{
+	return checkLimits([]limit{
 		{"failureLimit", ptr.Deref(d.FailureLimit, 0)},
 		{"inconclusiveLimit", d.InconclusiveLimit},
 		{"errorLimit", d.ErrorLimit},
 		{"minRequests", ptr.Deref(d.MinRequests, 0)},
-	} {
-		if limit.value < 0 {
-			return fmt.Errorf("%[1]s is %[2]d, want 0 or more: write for example %[1]s: 3", limit.name, limit.value)
+	})
+}
+
+// limit is a number that a field sets, and the name of the field.
+type limit struct {
+	name  string
+	value int
+}
+
+// checkLimits returns an error that names the first limit below 0.
+func checkLimits(limits []limit) error {
+	for _, l := range limits {
+		if l.value < 0 {
+			return fmt.Errorf("%[1]s is %[2]d, want 0 or more: write for example %[1]s: 3", l.name, l.value)
 		}
 	}
 	return nil

@@ -125,12 +125,19 @@ func isFault(err error) bool {
 	return ok
 }
 
+// ReplaceEach replaces every {{name}} of template by what replace returns for the name and
+// for the placeholder as it is written.
+func ReplaceEach(template string, replace func(name, written string) string) string {
+	return placeholder.ReplaceAllStringFunc(template, func(written string) string {
+		return replace(strings.TrimSpace(strings.Trim(written, "{}")), written)
+	})
+}
+
 // expand replaces every placeholder by what replace returns for its name, its
 // variable and its own width in bytes. The first error wins.
 func expand(template string, replace func(name string, v variable, width int) (string, error)) (string, error) {
 	var failed error
-	text := placeholder.ReplaceAllStringFunc(template, func(written string) string {
-		name := strings.TrimSpace(strings.Trim(written, "{}"))
+	text := ReplaceEach(template, func(name, written string) string {
 		v, ok := variables[name]
 		replacement, err := "", error(nil)
 		if ok {

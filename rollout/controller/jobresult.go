@@ -121,10 +121,7 @@ func parseResult(message string) (number float64, ok bool) {
 func describeNoNumber(c *corev1.Container, message string) string {
 	wrote := "nothing"
 	if message = strings.TrimSpace(message); message != "" {
-		if shown := []rune(message); len(shown) > shownResult {
-			message = string(shown[:shownResult-3]) + "..."
-		}
-		wrote = strconv.Quote(message) + ", which is not a number,"
+		wrote = strconv.Quote(shorten(message, shownResult)) + ", which is not a number,"
 	}
 	path := cmp.Or(c.TerminationMessagePath, corev1.TerminationMessagePathDefault)
 	return fmt.Sprintf(`container %s wrote %s to %s: write a number such as 0.93, or {"score": 0.93}`, c.Name, wrote, path)

@@ -35,11 +35,15 @@ func normalizeFor(deployment, pod, message string) string {
 	message = containerID.ReplaceAllString(message, "$1...")
 	message = quotaUse.ReplaceAllString(message, ", limited:")
 	message = localPort.ReplaceAllString(message, "->")
-	message = strings.TrimRight(strings.Join(strings.Fields(message), " "), " .:")
-	if utf8.RuneCountInString(message) <= messageLimit {
-		return message
+	return shorten(strings.TrimRight(strings.Join(strings.Fields(message), " "), " .:"), messageLimit)
+}
+
+// shorten returns text, or its beginning and three dots, with at most limit characters.
+func shorten(text string, limit int) string {
+	if utf8.RuneCountInString(text) <= limit {
+		return text
 	}
-	return string([]rune(message)[:messageLimit-3]) + "..."
+	return string([]rune(text)[:limit-3]) + "..."
 }
 
 // podNamesOf returns an expression that matches the names of the pods of deployment,

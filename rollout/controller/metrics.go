@@ -63,7 +63,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "What headgate_comparison_evidence must reach, both times, for a Fail.",
 		}, against),
 	}
-	reg.MustRegister(m.weight, m.phase, m.transitions, m.measurements, m.share, m.shareRange, m.ratioRange, m.evidence, m.needed)
+	reg.MustRegister(m.weight, m.phase, m.transitions, m.measurements)
+	for _, gauge := range m.comparisons() {
+		reg.MustRegister(gauge)
+	}
 	return m
 }
 
@@ -127,8 +130,13 @@ func (m *Metrics) showComparisons(key types.NamespacedName, comparisons []rollou
 	}
 }
 
+// comparisons are the gauges about comparisons with stable.
+func (m *Metrics) comparisons() []*prometheus.GaugeVec {
+	return []*prometheus.GaugeVec{m.share, m.shareRange, m.ratioRange, m.evidence, m.needed}
+}
+
 func (m *Metrics) forgetComparisons(key types.NamespacedName) {
-	for _, gauge := range []*prometheus.GaugeVec{m.share, m.shareRange, m.ratioRange, m.evidence, m.needed} {
+	for _, gauge := range m.comparisons() {
 		gauge.DeletePartialMatch(seriesOf(key))
 	}
 }
