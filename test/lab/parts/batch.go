@@ -70,7 +70,7 @@ func (b batch) title() string {
 // there tells whether the program was built before, from whatever source.
 func (j job) there() bool { return exists(j.program) }
 
-// always holds for all programs of a module or for none.
+// always and toolchain are the same for all programs of a module.
 func (b batch) always() bool { return b.jobs[0].recipe.always }
 
 func (b batch) targets() []string {
@@ -85,7 +85,11 @@ func (b batch) env() []string {
 	if b.always() {
 		return lean()
 	}
-	return hermetic()
+	env := hermetic()
+	if toolchain := b.jobs[0].recipe.toolchain; toolchain != "" {
+		env = append(env, "GOTOOLCHAIN="+toolchain)
+	}
+	return env
 }
 
 var majorVersion = regexp.MustCompile(`^v\d+$`)

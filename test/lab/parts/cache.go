@@ -31,7 +31,7 @@ func (s workshop) slot(name Part, r recipe) (string, error) {
 // files without the other programs' directories, the flags and the platform.
 func (r recipe) fingerprint(module fs.FS) (string, error) {
 	var all bytes.Buffer
-	fmt.Fprintf(&all, "%q %q %q %s/%s\n", r.target, flags, r.ldflags, runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(&all, "%q %q %q %s/%s%s\n", r.target, flags, r.ldflags, runtime.GOOS, runtime.GOARCH, r.toolchain)
 	err := fs.WalkDir(module, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() && !r.uses(path) {
 			return fs.SkipDir

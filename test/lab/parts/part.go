@@ -13,6 +13,7 @@ const (
 	Kubectl           Part = "kubectl"
 	Headgate          Part = "headgate"      // the product, as it is in this checkout
 	ArgoRollouts      Part = "argo-rollouts" // its controller, for the benchmark
+	ArgoCD            Part = "argocd-engine" // what compares, syncs and judges in its controller
 )
 
 // Paths holds the absolute path of each part that Ensure was asked for.

@@ -7,6 +7,10 @@ type recipe struct {
 	target  string // package to build there
 	ldflags string
 
+	// The release of Go that compiles it, as in "go1.27.3", which the go command fetches like a
+	// module; "" means the one that is installed.
+	toolchain string
+
 	always bool // the source is the checkout itself: build at every Ensure
 
 	assets     bool     // looked for in KUBEBUILDER_ASSETS
@@ -56,6 +60,11 @@ var recipes = map[Part]recipe{
 	ArgoRollouts: {
 		version: "1.10.1", module: "test/lab/build/argorollouts", target: "github.com/argoproj/argo-rollouts/cmd/rollouts-controller",
 		ldflags: "-s -w -X github.com/argoproj/argo-rollouts/utils/version.version=1.10.1",
+	},
+	ArgoCD: {
+		version: "3.6.1", module: "test/lab/build/argocd", target: "./argocd-engine",
+		ldflags:   "-s -w -X github.com/argoproj/argo-cd/v3/common.version=3.6.1",
+		toolchain: "go1.27.3", // it declares go 1.27
 	},
 	Headgate: {module: ".", target: "./cmd/headgate", always: true},
 }

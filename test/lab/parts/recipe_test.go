@@ -23,6 +23,7 @@ func TestVersionsAreThoseThatGoModPins(t *testing.T) {
 		Kubectl:    "k8s.io/kubernetes v" + Version(Kubectl),
 
 		ArgoRollouts: "github.com/argoproj/argo-rollouts v" + Version(ArgoRollouts),
+		ArgoCD:       "github.com/argoproj/argo-cd/v3 v" + Version(ArgoCD),
 	}
 	root, err := findRoot()
 	if err != nil {
