@@ -30,8 +30,11 @@ type example struct {
 	configMaps map[string]corev1.ConfigMap
 }
 
-// recipesFolder has analyses and no Deployment.
-const recipesFolder = "recipes"
+// Folders that have no Deployment: recipes has analyses, argocd has settings of Argo CD.
+const (
+	recipesFolder = "recipes"
+	argocdFolder  = "argocd"
+)
 
 func folders(t *testing.T) []string {
 	t.Helper()
@@ -41,7 +44,7 @@ func folders(t *testing.T) []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() && e.Name() != recipesFolder {
+		if e.IsDir() && e.Name() != recipesFolder && e.Name() != argocdFolder {
 			names = append(names, e.Name())
 		}
 	}

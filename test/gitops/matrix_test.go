@@ -1,0 +1,97 @@
+package gitops
+
+import (
+	"testing"
+
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
+)
+
+// TestLifeOfAnApplication goes through everything that a commit can start, and compares at
+// each halt and in between.
+func TestLifeOfAnApplication(t *testing.T) {
+	t.Parallel()
+	forEachApply(t, func(t *testing.T, options []string) {
+		a := newApp(t, options)
+		a.watch()
+		a.health(a.synced("v1 runs")[0], "Healthy", "", "Healthy")
+
+		a.ship("v2", nil)
+		a.await(reason.AwaitingPromotion)
+		c := a.synced("the canary of v2 runs")[0]
+		a.health(c, "Suspended", "until a person decides: kubectl annotate", "Suspended")
+		for _, child := range []string{"Deployment/web-canary", "Service/web-canary", "Ingress/web-canary"} {
+			if _, ok := c.Children[child]; !ok {
+				t.Errorf("%s is not in the tree below the Application: %v", child, c.Children)
+			}
+		}
+		a.resync()
+		a.synced("v2 was synced again")
+
+		a.ship("v3", nil)
+		a.await(reason.AwaitingPromotion)
+		a.synced("v3 came while v2 was tried")
+
+		a.ship("v1", nil)
+		a.await(reason.StableRestored)
+		a.health(a.synced("the commits were reverted")[0], "Healthy", "", "Healthy")
+	})
+}
+
+// TestFailure: a rollout that was rolled back stays Synced, a sync of the same commit does
+// not try it again, and a revert ends it.
+func TestFailure(t *testing.T) {
+	t.Parallel()
+	forEachApply(t, func(t *testing.T, options []string) {
+		a := newApp(t, options, func(a *app) { a.Annotations[spec.AnnotationProgressDeadline] = "3s" })
+		a.watch()
+		a.ship("v2", map[string]string{"NEVER_READY": "true"})
+		a.await(reason.ProgressDeadlineExceeded)
+		a.health(a.synced("v2 failed")[0], "Degraded", "rolled back, stable serves all traffic", "Suspended")
+		a.resync()
+		a.await(reason.ProgressDeadlineExceeded)
+		a.synced("the failed v2 was synced again")
+		a.ship("v1", nil)
+		a.await(reason.StableRestored)
+		a.health(a.synced("v2 was reverted")[0], "Healthy", "", "Healthy")
+	})
+}
+
+// TestPromotion: after a promotion Argo CD owns what it owned before, so an environment
+// variable that leaves git leaves the Deployment.
+func TestPromotion(t *testing.T) {
+	t.Parallel()
+	for _, promotion := range []string{"adoption", "rolling"} {
+		t.Run(promotion, func(t *testing.T) {
+			forEachApply(t, func(t *testing.T, options []string) {
+				a := newApp(t, options, func(a *app) {
+					a.Annotations[spec.AnnotationSteps] = "100%, pause"
+					if promotion == "rolling" {
+						a.Annotations[spec.AnnotationPromotion] = promotion
+					}
+				})
+				a.watch()
+				a.ship("v2", map[string]string{"NEW": "1"})
+				a.await(reason.AwaitingPromotion)
+				a.press("promote")
+				a.await(reason.Promoted)
+				a.gone()
+				a.health(a.synced("v2 is promoted")[0], "Healthy", "", "Healthy")
+
+				a.ship("v2", nil)
+				a.await(reason.AwaitingPromotion)
+				if env := a.live().Spec.Template.Spec.Containers[0].Env; len(env) > 0 {
+					t.Errorf("the variable left git, and the held template has %v", env)
+				}
+				a.synced("the variable left git")
+				a.press("promote-full")
+				a.await(reason.Promoted)
+				a.gone()
+				if env := a.live().Spec.Template.Spec.Containers[0].Env; len(env) > 0 {
+					t.Errorf("the variable left git, and the Deployment has %v", env)
+				}
+				a.synced("the variable is gone")
+			})
+		})
+	}
+}
