@@ -56,7 +56,10 @@ if rollout ~= nil and phase ~= nil and spec.paused then
   if phase == "Pending" and c.status == "False" then -- something has to be put right before it can begin
     return health("Suspended", c.message)
   end
-  return health("Progressing", c.message or "A new template is held, and its canary has not begun")
+  if phase == "Pending" then
+    return health("Progressing", c.message or "A new template is held, and its canary has not begun")
+  end
+  return health("Progressing", c.message or "A new template is tried as a canary")
 end
 
 -- What Argo CD does for every Deployment (gitops-engine, pkg/health/health_deployment.go).

@@ -56,7 +56,7 @@ func forEachApply(t *testing.T, test func(t *testing.T, options []string)) {
 
 const steps = "50%, pause, 100%"
 
-// newApp commits v1 with two replicas and the opt-in, syncs, and waits until it is Ready.
+// newApp commits v1 with two replicas and the opt-in, syncs, and waits until it runs.
 func newApp(t *testing.T, options []string, prepare ...func(*app)) *app {
 	t.Helper()
 	a := &app{T: t, Sample: lab.Sample{Name: "web", Version: "v1", Replicas: 2}, options: options, prune: true}
@@ -79,7 +79,9 @@ func newApp(t *testing.T, options []string, prepare ...func(*app)) *app {
 		}
 	}
 	a.sync()
-	a.await(reason.Ready)
+	if spec.OptedIn(a.Annotations) {
+		a.await(reason.Ready)
+	}
 	a.must(shared.Available(a.within(time.Minute), a.deployment()))
 	return a
 }

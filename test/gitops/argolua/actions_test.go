@@ -23,7 +23,7 @@ var enabled = map[string][]string{
 	"progressing":        {"abort", "pause", "promote", "promote-full"},
 	"awaiting-promotion": {"abort", "promote", "promote-full"},
 	"paused-by-command":  {"abort", "promote", "promote-full", "resume"},
-	"stable-down":        {"abort", "promote", "promote-full"},
+	"stable-down":        {"abort", "promote", "promote-full", "resume"},
 	"rolled-back":        {"retry"},
 	"promoting":          {},
 	"promoted":           {},

@@ -66,7 +66,7 @@ func TestHealthOfIncompleteObjects(t *testing.T) {
 		"too few available": {`{"metadata": {"name": "web"}, "spec": {"replicas": 3},
 			"status": {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 1}}`, "Progressing", "1 of 3 updated replicas are available..."},
 		"scaled to 0 while held": {`{"metadata": {"name": "web", "annotations": {"headgate.dev/rollout": "2", "headgate.dev/phase": "Progressing"}},
-			"spec": {"paused": true, "replicas": 0}}`, "Progressing", "held"},
+			"spec": {"paused": true, "replicas": 0}}`, "Progressing", "tried"},
 		"a promotion that stalls": {`{"metadata": {"name": "web", "annotations": {"headgate.dev/phase": "Promoting"}}, "spec": {"replicas": 1},
 			"status": {"conditions": [{"type": "headgate.dev/Rollout", "reason": "PromotionStalled", "message": "rollout 2: it stalls"}]}}`,
 			"Degraded", "rollout 2: it stalls"},
