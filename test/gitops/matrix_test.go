@@ -63,12 +63,10 @@ func TestPromotion(t *testing.T) {
 	t.Parallel()
 	for _, promotion := range []string{"adoption", "rolling"} {
 		t.Run(promotion, func(t *testing.T) {
+			t.Parallel()
 			forEachApply(t, func(t *testing.T, options []string) {
 				a := newApp(t, options, func(a *app) {
-					a.Annotations[spec.AnnotationSteps] = "100%, pause"
-					if promotion == "rolling" {
-						a.Annotations[spec.AnnotationPromotion] = promotion
-					}
+					a.Annotations[spec.AnnotationSteps], a.Annotations[spec.AnnotationPromotion] = "100%, pause", promotion
 				})
 				a.watch()
 				a.ship("v2", map[string]string{"NEW": "1"})
@@ -78,20 +76,50 @@ func TestPromotion(t *testing.T) {
 				a.gone()
 				a.health(a.synced("v2 is promoted")[0], "Healthy", "", "Healthy")
 
-				a.ship("v2", nil)
+				a.shipRemoval("v2")
 				a.await(reason.AwaitingPromotion)
-				if env := a.live().Spec.Template.Spec.Containers[0].Env; len(env) > 0 {
-					t.Errorf("the variable left git, and the held template has %v", env)
-				}
+				a.hasNoVariable("held")
 				a.synced("the variable left git")
 				a.press("promote-full")
 				a.await(reason.Promoted)
 				a.gone()
-				if env := a.live().Spec.Template.Spec.Containers[0].Env; len(env) > 0 {
-					t.Errorf("the variable left git, and the Deployment has %v", env)
-				}
+				a.hasNoVariable("promoted")
 				a.synced("the variable is gone")
 			})
 		})
 	}
+}
+
+// shipRemoval is ship for a commit that only removes the environment. Argo CD sees that with
+// the diff that belongs to how it applies.
+func (a *app) shipRemoval(version string) {
+	a.Helper()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.commit(version, nil)
+	for _, c := range a.compare() {
+		if seen := c.Status == "OutOfSync"; seen != (a.appliesServerSide() == (c.Mode != legacy)) {
+			a.Errorf("%s: %s when a variable has left git", c.Mode, c.Status)
+		}
+	}
+	a.sync()
+}
+
+func (a *app) hasNoVariable(when string) {
+	a.Helper()
+	if env := a.live().Spec.Template.Spec.Containers[0].Env; len(env) > 0 {
+		a.Errorf("the variable left git, and what is %s has %v", when, env)
+	}
+}
+
+// TestRemovalWithoutHeadgate: what Argo CD sees of a removal is the same for a Deployment that
+// Headgate does not touch.
+func TestRemovalWithoutHeadgate(t *testing.T) {
+	t.Parallel()
+	forEachApply(t, func(t *testing.T, options []string) {
+		a := newApp(t, options, func(a *app) { a.Annotations, a.Env = nil, map[string]string{"NEW": "1"} })
+		a.shipRemoval("v1")
+		a.hasNoVariable("live")
+		a.synced("the variable is gone")
+	})
 }
