@@ -63,7 +63,7 @@ func TestPausedFalseInGit(t *testing.T) {
 				a.synced("v1 runs")
 				a.ship("v2", nil)
 				a.await(reason.AwaitingPromotion)
-				// A legacy diff of what was applied server-side does not see any field with a zero value.
+				// A legacy diff sees it where the annotation last-applied-configuration has it.
 				a.differs = map[string]bool{legacy: !escaped && !a.appliesServerSide()}
 				a.synced("the canary runs")
 				a.resync()

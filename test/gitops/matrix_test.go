@@ -33,7 +33,7 @@ func TestLifeOfAnApplication(t *testing.T) {
 		a.synced("v3 came while v2 was tried")
 
 		a.ship("v1", nil)
-		a.await(reason.StableRestored)
+		a.restored()
 		a.health(a.synced("the commits were reverted")[0], "Healthy", "", "Healthy")
 	})
 }
@@ -52,7 +52,7 @@ func TestFailure(t *testing.T) {
 		a.await(reason.ProgressDeadlineExceeded)
 		a.synced("the failed v2 was synced again")
 		a.ship("v1", nil)
-		a.await(reason.StableRestored)
+		a.restored()
 		a.health(a.synced("v2 was reverted")[0], "Healthy", "", "Healthy")
 	})
 }

@@ -104,7 +104,7 @@ func recordPauses(t *testing.T) {
 	}))
 	a.record("stable-down", dep)
 	a.ship("v1", slow)
-	a.await(reason.StableRestored)
+	a.restored()
 	a.press("pause") // Argo CD's own, since nothing is held
 	a.record("paused-by-user", a.live())
 }
