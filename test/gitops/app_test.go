@@ -29,6 +29,7 @@ type app struct {
 	lab.Sample
 
 	options  []string                   // syncOptions
+	ignored  []ignored                  // ignoreDifferences
 	unpaused bool                       // git says `paused: false`
 	prune    bool                       // syncPolicy.automated.prune
 	edits    []func(*appsv1.Deployment) // what git says beyond the sample
@@ -94,7 +95,7 @@ func (a *app) application() application {
 	for _, edit := range a.edits {
 		edit(dep)
 	}
-	out := application{Name: a.Namespace, Namespace: a.Namespace, SyncOptions: a.options}
+	out := application{Name: a.Namespace, Namespace: a.Namespace, SyncOptions: a.options, Ignored: a.ignored}
 	for _, obj := range append([]client.Object{dep, a.Service(), a.Ingress()}, a.extras...) {
 		out.Manifests = append(out.Manifests, a.manifest(obj))
 	}

@@ -108,6 +108,44 @@ func TestAutoscalerInGit(t *testing.T) {
 	})
 }
 
+// TestAutoscalerWithPolicyInGit: git says what Headgate has to write. With the rule that
+// docs/autoscaling.md names, both keep what they want.
+func TestAutoscalerWithPolicyInGit(t *testing.T) {
+	t.Parallel()
+	forEachApply(t, func(t *testing.T, options []string) {
+		a := newApp(t, append([]string{"RespectIgnoreDifferences=true"}, options...), func(a *app) {
+			hpa := a.Autoscaler(2, 4, 100)
+			hpa.Spec.Behavior = &autoscalingv2.HorizontalPodAutoscalerBehavior{
+				ScaleDown: &autoscalingv2.HPAScalingRules{SelectPolicy: new(autoscalingv2.MaxChangePolicySelect)},
+			}
+			a.extras = append(a.extras, hpa)
+			a.ignored = []ignored{{
+				Group: "autoscaling", Kind: "HorizontalPodAutoscaler", JSONPointers: []string{"/spec/behavior/scaleDown/selectPolicy"},
+			}}
+		})
+		a.ship("v2", nil)
+		a.await(reason.AwaitingPromotion)
+		policy := func(want autoscalingv2.ScalingPolicySelect) {
+			t.Helper()
+			hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: a.deployment().ObjectMeta}
+			a.must(shared.Await(a.within(time.Minute), hpa, func() error {
+				if now := *hpa.Spec.Behavior.ScaleDown.SelectPolicy; now != want {
+					return fmt.Errorf("selectPolicy is %s, want %s", now, want)
+				}
+				return nil
+			}))
+		}
+		policy(autoscalingv2.DisabledPolicySelect)
+		a.synced("its scale-down is off")
+		a.resync()
+		policy(autoscalingv2.DisabledPolicySelect)
+		a.ship("v1", nil)
+		a.restored()
+		policy(autoscalingv2.MaxChangePolicySelect)
+		a.synced("it is on again")
+	})
+}
+
 // scale writes replicas as an autoscaler does, and waits for the pods.
 func (a *app) scale(to int32) {
 	a.Helper()
