@@ -23,6 +23,7 @@ build: ## build the programs into bin/
 # those have changed. Two packages at a time, each with a lab of its own: a lab mostly waits. go test prints how
 # long each package took, and its lines are the last.
 .PHONY: test
+test: PARTS += argocd-engine
 test: unit parts ## run all tests: unit tests, then the lab's integration and end-to-end tests
 	@go -C test test -count=1 -timeout 60m -p 2 ./...
 

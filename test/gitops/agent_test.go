@@ -83,8 +83,8 @@ func (r *repository) build(version, errorRate string) {
 	r.git("commit", "--quiet", "-am", "agent "+version)
 }
 
-// refresh compares with the diff of the Application, and syncs if it is OutOfSync.
-func (r *repository) refresh() {
+// heal compares with the diff of the Application, and syncs if it is OutOfSync.
+func (r *repository) heal() {
 	r.Helper()
 	for _, c := range r.compare() {
 		if c.Mode == serverSide && c.Status == "OutOfSync" {
@@ -111,7 +111,7 @@ func TestAgentInGit(t *testing.T) {
 	weights := r.watchWeights()
 
 	r.build("v2", "0")
-	r.refresh()
+	r.heal()
 	r.await(reason.Promoted)
 	r.gone()
 	r.health(r.synced("v2 is promoted")[0], "Healthy", "", "Healthy")
@@ -120,7 +120,7 @@ func TestAgentInGit(t *testing.T) {
 	}
 
 	r.build("v3", "0.5")
-	r.refresh()
+	r.heal()
 	r.await(reason.AnalysisFailed)
 	r.health(r.synced("v3 failed")[0], "Degraded", "error-rate", "Suspended")
 	// kubectl has nothing to undo: v2 has the traffic, and no pod of v3 is the Deployment's.
@@ -128,7 +128,7 @@ func TestAgentInGit(t *testing.T) {
 		t.Errorf("kubectl rollout undo: %v: %s", err, out)
 	}
 	r.git("revert", "--no-edit", "HEAD")
-	r.refresh()
+	r.heal()
 	r.restored()
 	r.health(r.synced("v3 was reverted")[0], "Healthy", "", "Healthy")
 	if failed := users.Stop().FailedByRollout(); len(failed) > 0 {
@@ -144,7 +144,7 @@ func TestUndoInsteadOfRevert(t *testing.T) {
 		a.Name, a.Env, a.Annotations[spec.AnnotationSteps] = "agent", map[string]string{"ERROR_RATE": "0"}, "100%, pause"
 	})
 	r.build("v2", "0.5")
-	r.refresh()
+	r.heal()
 	r.await(reason.AwaitingPromotion)
 	r.press("promote-full")
 	r.await(reason.Promoted)

@@ -124,12 +124,17 @@ func (a *app) appliesServerSide() bool { return slices.Contains(a.options, "Serv
 // commit changes what is in git.
 func (a *app) commit(version string, env map[string]string) { a.Version, a.Env = version, env }
 
-// compare is a refresh, once in each diff mode.
+// compare compares once in each diff mode.
 func (a *app) compare() []comparison {
 	a.Helper()
-	got, err := argo.ask(a.within(time.Minute), request{App: a.application(), Compare: &compareInput{Modes: diffModes}})
+	got, err := a.refresh(a.within(time.Minute))
 	a.must(err)
-	return got.Compare
+	return got
+}
+
+func (a *app) refresh(ctx context.Context) ([]comparison, error) {
+	got, err := argo.ask(ctx, request{App: a.application(), Compare: &compareInput{Modes: diffModes}})
+	return got.Compare, err
 }
 
 // ship commits and syncs. Between the two the Application is OutOfSync.
@@ -181,13 +186,13 @@ func (a *app) synced(what string) []comparison {
 	for range refreshes {
 		last = a.compare()
 		for _, c := range last {
-			a.check(what, c)
+			a.check(a.Context(), what, c)
 		}
 	}
 	return last
 }
 
-func (a *app) check(what string, c comparison) {
+func (a *app) check(ctx context.Context, what string, c comparison) {
 	a.Helper()
 	want := "Synced"
 	if a.differs[c.Mode] {
@@ -196,7 +201,9 @@ func (a *app) check(what string, c comparison) {
 	if c.Status != want && c.Mode != legacy {
 		// Its dry run is made after live was read. If Headgate wrote in between, the two differ,
 		// until the next refresh.
-		c = a.compare()[slices.Index(diffModes, c.Mode)]
+		if again, err := a.refresh(ctx); err == nil {
+			c = again[slices.Index(diffModes, c.Mode)]
+		}
 	}
 	if c.Status != want {
 		a.Errorf("%s, %s: %s, want %s: %s\n%s", what, c.Mode, c.Status, want, c.Error, differences(c))
@@ -235,13 +242,12 @@ func (a *app) watch() {
 			case <-time.After(time.Second):
 			}
 			a.mu.Lock()
-			got, err := argo.ask(ctx, request{App: a.application(), Compare: &compareInput{Modes: diffModes}})
-			if err == nil {
-				for _, c := range got.Compare {
-					a.check("in the background", c)
-				}
-			} else if ctx.Err() == nil {
+			got, err := a.refresh(ctx)
+			if err != nil && ctx.Err() == nil {
 				a.Errorf("compare in the background: %v", err)
+			}
+			for _, c := range got {
+				a.check(ctx, "in the background", c)
 			}
 			a.mu.Unlock()
 		}
@@ -334,10 +340,12 @@ func (a *app) restored() {
 	}
 }
 
-// gone waits until no canary object is left.
+// gone waits until no canary is left.
 func (a *app) gone() {
 	a.Helper()
-	a.must(shared.AwaitGone(a.within(30*time.Second), &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name + "-canary"}}))
+	canary := a.deployment()
+	canary.Name += "-canary"
+	a.must(shared.AwaitGone(a.within(30*time.Second), canary))
 }
 
 func (a *app) within(d time.Duration) context.Context {

@@ -17,6 +17,9 @@ func TestLifeOfAnApplication(t *testing.T) {
 		a.health(a.synced("v1 runs")[0], "Healthy", "", "Healthy")
 
 		a.ship("v2", nil)
+		if now := a.compare()[0]; now.Health == "Healthy" {
+			t.Error("right after the sync it is Healthy, as before: whoever waits for that goes on at once")
+		}
 		a.await(reason.AwaitingPromotion)
 		c := a.synced("the canary of v2 runs")[0]
 		a.health(c, "Suspended", "until a person decides: kubectl annotate", "Suspended")

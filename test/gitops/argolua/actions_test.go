@@ -3,7 +3,6 @@ package argolua
 import (
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,10 +50,11 @@ func TestButtons(t *testing.T) {
 			if diff := cmp.Diff(want, can, cmp.Transformer("none", func(s []string) []string { return append([]string{}, s...) })); diff != "" {
 				t.Errorf("buttons (-want +got):\n%s", diff)
 			}
-			wantShown := []string{}
-			if strings.HasPrefix(name, "not-opted-in") {
-				wantShown = nil
-			} else if wantShown = []string{"abort", "promote", "promote-full", "retry"}; isHeld(obj) {
+			var wantShown []string
+			if annotations(obj)[spec.AnnotationStrategy] != nil {
+				wantShown = []string{"abort", "promote", "promote-full", "retry"}
+			}
+			if isHeld(obj) {
 				wantShown = append(wantShown, builtIn...)
 			}
 			if diff := cmp.Diff(slices.Sorted(slices.Values(wantShown)), slices.Sorted(maps.Keys(shown))); diff != "" {

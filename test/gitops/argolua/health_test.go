@@ -2,6 +2,7 @@ package argolua
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -54,28 +55,44 @@ func TestHealthOfIncompleteObjects(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct{ object, status, words string }{
 		"nothing but a name": {`{"metadata": {"name": "web"}}`, "Healthy", ""},
-		"no status yet":      {`{"metadata": {"name": "web", "generation": 1}, "spec": {"replicas": 1}}`, "Progressing", "observed deployment generation"},
-		"no conditions": {`{"metadata": {"name": "web", "annotations": {"headgate.dev/rollout": "2", "headgate.dev/phase": "RolledBack"}},
-			"spec": {"paused": true}}`, "Degraded", "rolled back"},
-		"deadline": {`{"metadata": {"name": "web", "generation": 1}, "spec": {"replicas": 1}, "status": {"observedGeneration": 1,
-			"conditions": [{"type": "Progressing", "reason": "ProgressDeadlineExceeded"}]}}`, "Degraded", `Deployment "web" exceeded its progress deadline`},
-		"too few updated": {`{"metadata": {"name": "web"}, "spec": {"replicas": 3}, "status": {"updatedReplicas": 2}}`,
-			"Progressing", "2 out of 3 new replicas have been updated..."},
-		"old ones left": {`{"metadata": {"name": "web"}, "spec": {"replicas": 3}, "status": {"replicas": 4, "updatedReplicas": 3}}`,
-			"Progressing", "1 old replicas are pending termination..."},
-		"too few available": {`{"metadata": {"name": "web"}, "spec": {"replicas": 3},
-			"status": {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 1}}`, "Progressing", "1 of 3 updated replicas are available..."},
-		"scaled to 0 while held": {`{"metadata": {"name": "web", "annotations": {"headgate.dev/rollout": "2", "headgate.dev/phase": "Progressing"}},
-			"spec": {"paused": true, "replicas": 0}}`, "Progressing", "tried"},
-		"a promotion that stalls": {`{"metadata": {"name": "web", "annotations": {"headgate.dev/phase": "Promoting"}}, "spec": {"replicas": 1},
+		"no status yet": {
+			`{"metadata": {"name": "web", "generation": 1}, "spec": {"replicas": 1}}`, "Progressing", "observed deployment generation",
+		},
+		"no conditions": {held("2", "RolledBack", `{}`), "Degraded", "rolled back"},
+		"deadline": {
+			`{"metadata": {"name": "web", "generation": 1}, "spec": {"replicas": 1}, "status": {"observedGeneration": 1,
+			"conditions": [{"type": "Progressing", "reason": "ProgressDeadlineExceeded"}]}}`,
+			"Degraded", `Deployment "web" exceeded its progress deadline`,
+		},
+		"too few updated": {
+			`{"metadata": {"name": "web"}, "spec": {"replicas": 3}, "status": {"updatedReplicas": 2}}`,
+			"Progressing", "2 out of 3 new replicas have been updated...",
+		},
+		"old ones left": {
+			`{"metadata": {"name": "web"}, "spec": {"replicas": 3}, "status": {"replicas": 4, "updatedReplicas": 3}}`,
+			"Progressing", "1 old replicas are pending termination...",
+		},
+		"too few available": {
+			`{"metadata": {"name": "web"}, "spec": {"replicas": 3},
+			"status": {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 1}}`,
+			"Progressing", "1 of 3 updated replicas are available...",
+		},
+		"a promotion that stalls": {
+			`{"metadata": {"name": "web", "annotations": {"headgate.dev/phase": "Promoting"}}, "spec": {"replicas": 1},
 			"status": {"conditions": [{"type": "headgate.dev/Rollout", "reason": "PromotionStalled", "message": "rollout 2: it stalls"}]}}`,
-			"Degraded", "rollout 2: it stalls"},
-		"a condition of rollout 2 in rollout 21": {`{"metadata": {"name": "web", "annotations": {"headgate.dev/rollout": "21", "headgate.dev/phase": "Pending"}},
-			"spec": {"paused": true, "replicas": 1}, "status": {"availableReplicas": 1,
-			"conditions": [{"type": "headgate.dev/Rollout", "status": "False", "message": "rollout 2: rolled back"}]}}`, "Progressing", "held"},
-		"a condition of rollout 21 in rollout 2": {`{"metadata": {"name": "web", "annotations": {"headgate.dev/rollout": "2", "headgate.dev/phase": "Pending"}},
-			"spec": {"paused": true, "replicas": 1}, "status": {"availableReplicas": 1,
-			"conditions": [{"type": "headgate.dev/Rollout", "status": "False", "message": "rollout 21: rolled back"}]}}`, "Progressing", "held"},
+			"Degraded", "rollout 2: it stalls",
+		},
+		"no stable pod": {
+			held("2", "Progressing", `{"availableReplicas": 0}`), "Degraded", "No pod of the stable version is available",
+		},
+		"scaled to 0 while held": {
+			`{"metadata": {"name": "web", "annotations": {"headgate.dev/rollout": "2", "headgate.dev/phase": "Progressing"}},
+			"spec": {"paused": true, "replicas": 0}}`, "Progressing", "tried",
+		},
+		"a canary without a condition":           {held("2", "Progressing", `{"availableReplicas": 1}`), "Progressing", "tried"},
+		"a condition of rollout 2 in rollout 21": {held("21", "Pending", failed("2")), "Progressing", "held"},
+		"a condition of rollout 21 in rollout 2": {held("2", "Pending", failed("21")), "Progressing", "held"},
+		"a condition of rollout 2 in rollout 2":  {held("2", "Pending", failed("2")), "Suspended", "rollout 2: failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -86,4 +103,16 @@ func TestHealthOfIncompleteObjects(t *testing.T) {
 			expectHealth(t, obj, row.status, row.words)
 		})
 	}
+}
+
+// held is a Deployment with one replica that is held for a rollout.
+func held(rollout, phase, status string) string {
+	return fmt.Sprintf(`{"metadata": {"name": "web", "annotations": {"headgate.dev/rollout": %q, "headgate.dev/phase": %q}},
+		"spec": {"paused": true, "replicas": 1}, "status": %s}`, rollout, phase, status)
+}
+
+// failed is a status with a condition of a rollout.
+func failed(rollout string) string {
+	return `{"availableReplicas": 1, "conditions": [{"type": "headgate.dev/Rollout", "status": "False",
+		"message": "rollout ` + rollout + `: failed"}]}`
 }

@@ -43,7 +43,9 @@ func run(t *testing.T, code string, obj map[string]any) (any, error) {
 	t.Helper()
 	l := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer l.Close()
-	for name, open := range map[string]lua.LGFunction{lua.LoadLibName: lua.OpenPackage, lua.BaseLibName: lua.OpenBase, lua.TabLibName: lua.OpenTable} {
+	for name, open := range map[string]lua.LGFunction{
+		lua.LoadLibName: lua.OpenPackage, lua.BaseLibName: lua.OpenBase, lua.TabLibName: lua.OpenTable,
+	} {
 		if err := l.CallByParam(lua.P{Fn: l.NewFunction(open), Protect: true}, lua.LString(name)); err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +126,9 @@ func fromLua(t *testing.T, value lua.LValue) any {
 // TestNoMoreThanArgoCDHas: the string library would work in a plain Lua and fail in Argo CD.
 func TestNoMoreThanArgoCDHas(t *testing.T) {
 	t.Parallel()
-	for _, code := range []string{`return ("x"):find("x")`, `return string.sub("x", 1)`, `return os.time()`, `return math.floor(1)`, `while true do end`} {
+	for _, code := range []string{
+		`return ("x"):find("x")`, `return string.sub("x", 1)`, `return os.time()`, `return math.floor(1)`, `while true do end`,
+	} {
 		if got, err := run(t, code, nil); err == nil {
 			t.Errorf("%s works here and returns %v", code, got)
 		} else if strings.Contains(err.Error(), "parse error") {

@@ -1,3 +1,8 @@
+// Builds argocd-engine, with which test/gitops does what Argo CD does; package parts builds it,
+// with the release of Go that Argo CD declares.
+//
+// k8s.io/kubernetes replaces its staging modules by directories of its own repository. The one
+// that is replaced here has no release that others require; without it, go mod tidy fails.
 module github.com/headgate/headgate/test/lab/build/argocd
 
 go 1.27.0

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 
 	clustercache "github.com/argoproj/argo-cd/gitops-engine/v3/pkg/cache"
@@ -98,7 +96,9 @@ func hasStatus(obj, target *unstructured.Unstructured) bool {
 }
 
 // assess fills in the health, and returns what counts for the Application.
-func (r *resource) assess(live *unstructured.Unstructured, overrides map[string]v1alpha1.ResourceOverride) (health.HealthStatusCode, error) {
+func (r *resource) assess(
+	live *unstructured.Unstructured, overrides map[string]v1alpha1.ResourceOverride,
+) (health.HealthStatusCode, error) {
 	if live == nil {
 		r.Health, r.BuiltIn = string(health.HealthStatusMissing), string(health.HealthStatusMissing)
 		return health.HealthStatusHealthy, nil
@@ -141,11 +141,5 @@ func (e *engine) children(targets []*unstructured.Unstructured) map[string]strin
 		below[r.Ref.Kind+"/"+r.Ref.Name] = status
 		return true
 	})
-	return maps.Clone(below)
-}
-
-// asObject is the object that is encoded in text.
-func asObject(text []byte) (*unstructured.Unstructured, error) {
-	obj := &unstructured.Unstructured{}
-	return obj, json.Unmarshal(text, &obj.Object)
+	return below
 }

@@ -148,5 +148,6 @@ func merge(from, to, obj *unstructured.Unstructured) (*unstructured.Unstructured
 	if err != nil {
 		return nil, err
 	}
-	return asObject(merged)
+	out := &unstructured.Unstructured{}
+	return out, out.UnmarshalJSON(merged)
 }
