@@ -311,7 +311,16 @@ func (a *app) live() *appsv1.Deployment {
 	return dep
 }
 
-// await waits until the condition of the present rollout, if there is one, has one of reasons.
+// phases are those that belong to a reason.
+var phases = map[reason.Reason]spec.Phase{
+	reason.Ready: "", reason.Promoted: "", reason.StableRestored: "",
+	reason.Waiting:           spec.Progressing,
+	reason.AwaitingPromotion: spec.Paused, reason.PausedByCommand: spec.Paused,
+	reason.AnalysisFailed: spec.RolledBack, reason.AbortedByCommand: spec.RolledBack, reason.ProgressDeadlineExceeded: spec.RolledBack,
+}
+
+// await waits until the condition of the present rollout, if there is one, has one of reasons,
+// and the Deployment has the phase that belongs to it.
 func (a *app) await(reasons ...reason.Reason) string {
 	a.Helper()
 	dep, message := a.deployment(), ""
@@ -323,10 +332,12 @@ func (a *app) await(reasons ...reason.Reason) string {
 			}
 		}
 		id := dep.Annotations[spec.AnnotationRollout]
-		if slices.Contains(reasons, now) && (id == "" || strings.HasPrefix(message, "rollout "+id+":")) {
+		phase, told := phases[now]
+		fits := !told || dep.Annotations[spec.AnnotationPhase] == string(phase) // it is written after the condition
+		if slices.Contains(reasons, now) && fits && (id == "" || strings.HasPrefix(message, "rollout "+id+":")) {
 			return nil
 		}
-		return fmt.Errorf("want %v of rollout %q, it is %s: %s", reasons, id, now, message)
+		return fmt.Errorf("want %v of rollout %q, it is %s: %s: %s", reasons, id, dep.Annotations[spec.AnnotationPhase], now, message)
 	}))
 	return message
 }
