@@ -1,0 +1,145 @@
+package cleanup
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout/spec"
+)
+
+// fieldOwner is the field manager of the template of stable. It is another one than
+// Headgate's, because disown takes its fields away again.
+const fieldOwner = "headgate-cleanup"
+
+// annotationRevision is on every ReplicaSet of a Deployment.
+const annotationRevision = "deployment.kubernetes.io/revision"
+
+// version is a ReplicaSet whose template serves.
+type version struct {
+	name     string
+	revision int64
+	template map[string]any // with every field that the API server knows
+}
+
+func (v version) String() string {
+	return fmt.Sprintf("revision %d (ReplicaSet %s)", v.revision, v.name)
+}
+
+// undo puts the template of stable back. The webhook, where it is asked, holds it like any
+// other, and the manager finds that it runs already.
+func (c *Cleanup) undo(ctx context.Context, rest *Rest) error {
+	stable, err := c.stableOf(ctx, rest.dep)
+	if err != nil {
+		return err
+	}
+	patch, err := json.Marshal([]map[string]any{
+		{"op": "replace", "path": "/metadata/resourceVersion", "value": rest.dep.ResourceVersion},
+		{"op": "replace", "path": "/spec/template", "value": stable.template},
+	})
+	if err != nil {
+		return fmt.Errorf("encoding the template of %s: %w", stable, err)
+	}
+	written := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: rest.Deployment.Namespace, Name: rest.Deployment.Name}}
+	err = c.Client.Patch(ctx, written, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(fieldOwner))
+	if err != nil {
+		return fmt.Errorf("putting the template of %s back: %w", stable, err)
+	}
+	if written.ResourceVersion == rest.dep.ResourceVersion {
+		return nil // it is back already, and the manager has not looked yet
+	}
+	again := ""
+	if c.undone[rest.Deployment]++; c.undone[rest.Deployment] > 1 {
+		again = "; somebody applied a new one meanwhile: if a GitOps tool does, change it in git"
+	}
+	c.tell(rest.Deployment, fmt.Sprintf("puts the template of %s back%s", stable, again))
+	return c.disown(ctx, written)
+}
+
+// disown makes nobody the owner of the fields that undo wrote. Otherwise the next
+// server-side apply of the user would meet a conflict.
+func (c *Cleanup) disown(ctx context.Context, dep *appsv1.Deployment) error {
+	for i, entry := range dep.ManagedFields {
+		if entry.Manager != fieldOwner {
+			continue
+		}
+		patch, err := json.Marshal([]map[string]any{
+			{"op": "replace", "path": "/metadata/resourceVersion", "value": dep.ResourceVersion},
+			{"op": "remove", "path": "/metadata/managedFields/" + strconv.Itoa(i)},
+		})
+		if err != nil {
+			return fmt.Errorf("encoding the field managers of Deployment %s: %w", dep.Name, err)
+		}
+		if err := c.Client.Patch(ctx, dep, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(fieldOwner)); err != nil {
+			return fmt.Errorf("writing the field managers of Deployment %s/%s: %w", dep.Namespace, dep.Name, err)
+		}
+		return nil
+	}
+	return nil
+}
+
+// ship gives the command that releases the template. It names the rollout, so that it
+// does not release another one.
+func (c *Cleanup) ship(ctx context.Context, rest *Rest) error {
+	id := rest.dep.Annotations[spec.AnnotationRollout]
+	if c.shipped[rest.Deployment] == id {
+		return nil
+	}
+	command := spec.Command{Verb: spec.VerbPromoteFull, Rollout: id}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"resourceVersion": rest.dep.ResourceVersion,
+		"annotations":     map[string]any{spec.AnnotationCommand: command.String()},
+	}})
+	if err != nil {
+		return fmt.Errorf("encoding the command: %w", err)
+	}
+	dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: rest.Deployment.Namespace, Name: rest.Deployment.Name}}
+	if err := c.Client.Patch(ctx, dep, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(spec.FieldOwner)); err != nil {
+		return fmt.Errorf("giving the command %s: %w", command, err)
+	}
+	c.shipped[rest.Deployment] = id
+	c.tell(rest.Deployment, fmt.Sprintf("releases rollout %s without the steps that are left", id))
+	return nil
+}
+
+// stableOf returns the newest version of dep that has pods.
+func (c *Cleanup) stableOf(ctx context.Context, dep *appsv1.Deployment) (version, error) {
+	selector, err := metav1.LabelSelectorAsSelector(dep.Spec.Selector)
+	if err != nil {
+		return version{}, fmt.Errorf("reading the selector: %w", err)
+	}
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("ReplicaSetList"))
+	if err := c.Live.List(ctx, list, client.InNamespace(dep.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
+		return version{}, fmt.Errorf("listing its ReplicaSets: %w", err)
+	}
+	newest := version{}
+	for i := range list.Items {
+		rs := &list.Items[i]
+		replicas, _, err := unstructured.NestedInt64(rs.Object, "spec", "replicas")
+		if err != nil || replicas == 0 || !metav1.IsControlledBy(rs, dep) {
+			continue
+		}
+		revision, err := strconv.ParseInt(rs.GetAnnotations()[annotationRevision], 10, 64)
+		if err != nil || revision < newest.revision {
+			continue
+		}
+		template, ok, err := unstructured.NestedMap(rs.Object, "spec", "template")
+		if err != nil || !ok {
+			continue
+		}
+		unstructured.RemoveNestedField(template, "metadata", "labels", appsv1.DefaultDeploymentUniqueLabelKey)
+		newest = version{rs.GetName(), revision, template}
+	}
+	if newest.template == nil {
+		return version{}, fmt.Errorf("no version of it runs, so there is nothing to go back to")
+	}
+	return newest, nil
+}

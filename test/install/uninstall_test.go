@@ -1,0 +1,197 @@
+package install
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
+	"github.com/headgate/headgate/test/lab"
+)
+
+// TestUninstallInTheMiddleOfRollouts: what is not judged does not go out, what is being
+// promoted does.
+func TestUninstallInTheMiddleOfRollouts(t *testing.T) {
+	for name, prepare := range map[string]func(*installation){
+		"with managers":    func(*installation) {},
+		"without managers": (*installation).stopManagers,
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := install(t, present, nil)
+			half := newApp(t, "50%, pause", nil)
+			bad := newApp(t, "50%, pause", nil)
+			rolling := newApp(t, "50%, pause", map[string]string{spec.AnnotationPromotion: "rolling"})
+			adopted := newApp(t, "100%, pause", nil)
+			for _, a := range []*app{half, bad, rolling, adopted} {
+				a.Await(20*time.Second, reason.Ready)
+				a.Ship("v2", nil)
+			}
+			for _, a := range []*app{half, bad, rolling, adopted} {
+				a.Await(time.Minute, reason.AwaitingPromotion)
+			}
+			bad.Annotate(spec.AnnotationCommand, "abort")
+			bad.awaitPhase(20*time.Second, spec.RolledBack)
+			rolling.Annotate(spec.AnnotationCommand, "promote")
+			rolling.awaitPhase(20*time.Second, spec.Promoting)
+			adopted.Annotate(spec.AnnotationCommand, "promote")
+			adopted.awaitPhase(20*time.Second, spec.Promoting)
+			prepare(i)
+			i.must(i.Uninstall())
+			half.free("v1")
+			bad.free("v1")
+			rolling.free("v2")
+			adopted.free("v2")
+			i.gone()
+			half.applyWithoutForce("v3") // nobody but the user owns the template
+		})
+	}
+}
+
+// gone checks that the release left nothing, not even a hook.
+func (i *installation) gone() {
+	i.Helper()
+	for _, obj := range []client.Object{
+		&batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: i.Namespace, Name: "headgate-uninstall"}},
+		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "headgate-uninstall"}},
+		&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "headgate-uninstall"}},
+		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "headgate"}},
+		&admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "zz-headgate"}},
+	} {
+		if err := shared.Client().Get(i.Context(), client.ObjectKeyFromObject(obj), obj); !apierrors.IsNotFound(err) {
+			i.Errorf("%T %s is left (%v)", obj, obj.GetName(), err)
+		}
+	}
+}
+
+// TestUninstallShips releases what is not judged yet, and never what was rolled back.
+func TestUninstallShips(t *testing.T) {
+	i := install(t, present, map[string]string{"uninstall.unjudged": "ship"})
+	good, bad := newApp(t, "50%, pause", nil), newApp(t, "50%, pause", nil)
+	for _, a := range []*app{good, bad} {
+		a.Await(20*time.Second, reason.Ready)
+		a.Ship("v2", nil)
+		a.Await(time.Minute, reason.AwaitingPromotion)
+	}
+	bad.Annotate(spec.AnnotationCommand, "abort")
+	bad.awaitPhase(20*time.Second, spec.RolledBack)
+	i.must(i.Uninstall())
+	good.free("v2")
+	bad.free("v1")
+}
+
+// TestUninstallWithNothingGoingOn waits for nothing but its own processes.
+func TestUninstallWithNothingGoingOn(t *testing.T) {
+	i := install(t, present, nil)
+	a := newApp(t, "50%, pause", nil)
+	a.Await(20*time.Second, reason.Ready)
+	began := time.Now()
+	i.must(i.Uninstall())
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("it took %s", took)
+	}
+	a.free("v1")
+}
+
+// TestANewTemplateWhileTheHookRuns: it is held as before, and gives way like the first.
+func TestANewTemplateWhileTheHookRuns(t *testing.T) {
+	i := install(t, present, map[string]string{"ingress.drain": "6s"})
+	a := newApp(t, "50%, pause", nil)
+	a.Await(20*time.Second, reason.Ready)
+	a.Ship("v2", nil)
+	a.Await(time.Minute, reason.AwaitingPromotion)
+	done := make(chan error)
+	go func() { done <- i.Uninstall() }()
+	dep := a.Deployed()
+	a.Must(shared.Await(a.Within(time.Minute), dep, func() error {
+		if image := dep.Spec.Template.Spec.Containers[0].Image; image != lab.Image("v1") {
+			return fmt.Errorf("the template has %s", image)
+		}
+		return nil
+	}))
+	a.Ship("v3", nil)
+	if a.Now().Annotations[spec.AnnotationRollout] == "" {
+		t.Error("the new template was not held")
+	}
+	i.must(<-done)
+	a.free("v1")
+}
+
+// TestAnUninstallThatCannotEnd stops before it deletes anything, and says why.
+func TestAnUninstallThatCannotEnd(t *testing.T) {
+	i := install(t, present, map[string]string{"uninstall.timeout": "4s", "ingress.drain": "20s"})
+	a := newApp(t, "50%, pause", nil)
+	a.Await(20*time.Second, reason.Ready)
+	a.Ship("v2", nil)
+	a.Await(time.Minute, reason.AwaitingPromotion)
+	if err := i.Uninstall(); err == nil || !strings.Contains(err.Error(), "headgate-uninstall") {
+		t.Errorf("helm uninstall returned %v, want an error that names the Job", err)
+	}
+	for _, want := range []string{"not finished within 4s; this is left:", a.Namespace + "/web: ", "Deployment web-canary"} {
+		if !strings.Contains(i.log.String(), want) {
+			t.Errorf("helm does not print %q", want)
+		}
+	}
+	if status, err := i.Status(); err != nil || status != "uninstalling" {
+		t.Errorf("the release is %s (%v), want uninstalling", status, err)
+	}
+	config := &admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "zz-headgate"}}
+	i.must(shared.Client().Get(t.Context(), client.ObjectKeyFromObject(config), config))
+	a.Gone(time.Minute) // the managers go on
+	i.must(i.Uninstall())
+	a.free("v1")
+}
+
+// TestOneDeploymentLeavesWithoutManagers does what docs/operating.md says. The webhook
+// refuses to let it go while its configuration is there.
+func TestOneDeploymentLeavesWithoutManagers(t *testing.T) {
+	i := install(t, present, nil)
+	a := newApp(t, "50%, pause", nil)
+	a.Await(20*time.Second, reason.Ready)
+	a.Ship("v2", nil)
+	a.Await(time.Minute, reason.AwaitingPromotion)
+	i.stopManagers()
+	kubectl := func(args ...string) (string, error) {
+		out, err := shared.Kubectl(t.Context(), args...).CombinedOutput()
+		return string(out), err
+	}
+	must := func(args ...string) {
+		t.Helper()
+		if out, err := kubectl(args...); err != nil {
+			t.Fatalf("kubectl %s: %v: %s", strings.Join(args, " "), err, out)
+		}
+	}
+	leave := []string{"-n", a.Namespace, "annotate", "deployment", "web", "headgate.dev/strategy-"}
+	if out, err := kubectl(leave...); err == nil || !strings.Contains(out, "failed calling webhook") {
+		t.Errorf("the webhook is gone, and the write is not refused: %v: %s", err, out)
+	}
+	must("delete", "mutatingwebhookconfiguration", "zz-headgate")
+	must(append(leave, "headgate.dev/rollout-", "headgate.dev/phase-")...)
+	must("-n", a.Namespace, "rollout", "resume", "deployment", "web")
+	must("-n", a.Namespace, "rollout", "status", "deployment", "web", "--timeout=1m")
+	must("-n", a.Namespace, "delete", "ingress", "-l", "app.kubernetes.io/managed-by=headgate")
+	a.Must(sleep(a.Context(), 3*time.Second)) // settle and drain
+	must("-n", a.Namespace, "delete", "deployment,service", "-l", "app.kubernetes.io/managed-by=headgate")
+	if len(a.Leftovers()) > 0 || len(a.Pods("v2")) != 4 {
+		t.Errorf("%v are left, and v2 has the pods %v", a.Leftovers(), a.Pods("v2"))
+	}
+	a.Over()
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
