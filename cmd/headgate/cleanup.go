@@ -197,13 +197,13 @@ func takeAway(ctx context.Context, c *cleanup.Cleanup, i *cleanup.Installation, 
 	if err := i.StopManagers(ctx); err != nil {
 		return err
 	}
+	waiting, cancel := context.WithTimeout(ctx, stopWait)
+	defer cancel()
 	select {
 	case <-mgr.Elected():
-	case <-time.After(stopWait):
-		c.Print("every rollout is over, but some manager still runs: the conditions of Headgate stay")
+	case <-waiting.Done():
+		c.Print("every rollout is over, but a manager still runs: the conditions of Headgate stay")
 		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 	c.Print("the managers have stopped")
 	ctx = context.WithoutCancel(ctx) // stop ends it, and a few writes are left

@@ -73,6 +73,8 @@ func (c *Cleanup) Run(ctx context.Context) error {
 			}
 		case apierrors.IsForbidden(err):
 			return err
+		default:
+			c.tell(types.NamespacedName{}, err.Error()) // the API server may be away for a while
 		}
 		select {
 		case <-ctx.Done():
@@ -156,15 +158,12 @@ func (c *Cleanup) advance(ctx context.Context, rest *Rest) {
 	case stepShip:
 		err = c.ship(ctx, rest)
 	case stepWait:
+		c.tell(rest.Deployment, "waits: "+rest.why())
 		err = c.freeAutoscalers(ctx, rest)
 	}
-	switch {
-	case apierrors.IsConflict(err) || apierrors.IsNotFound(err) || ctx.Err() != nil:
-	case err != nil:
+	if err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) && ctx.Err() == nil {
 		rest.refused = err.Error()
-		c.tell(rest.Deployment, err.Error())
-	default:
-		c.tell(rest.Deployment, "waits: "+rest.why())
+		c.tell(rest.Deployment, rest.refused)
 	}
 }
 
@@ -188,11 +187,14 @@ func (c *Cleanup) freeAutoscalers(ctx context.Context, rest *Rest) error {
 	return err
 }
 
-// tell prints a line about a Deployment, unless the last one said the same.
+// tell prints a line about a Deployment, or about none where it has no name, unless the last one said the same.
 func (c *Cleanup) tell(deployment types.NamespacedName, text string) {
 	if c.told[deployment] != text {
 		c.told[deployment] = text
-		c.Print(deployment.String() + ": " + text)
+		if deployment.Name != "" {
+			text = deployment.String() + ": " + text
+		}
+		c.Print(text)
 	}
 }
 

@@ -84,8 +84,8 @@ func (f *finder) deployments(ctx context.Context, namespace string) error {
 				f.at(client.ObjectKeyFromObject(dep)).dep = dep
 			}
 		}
-		if options.Continue = list.Continue; options.Continue == "" {
-			return nil
+		if options.Continue = list.Continue; options.Continue == "" || !f.live {
+			return nil // a cache returns all at once, and says there that it has no pages
 		}
 	}
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout/spec"
@@ -60,29 +63,36 @@ func (c *Cleanup) undo(ctx context.Context, rest *Rest) error {
 		again = "; somebody applied a new one meanwhile: if a GitOps tool does, change it in git"
 	}
 	c.tell(rest.Deployment, fmt.Sprintf("puts the template of %s back%s", stable, again))
-	return c.disown(ctx, written)
+	return c.disown(ctx, rest.Deployment)
 }
 
 // disown makes nobody the owner of the fields that undo wrote. Otherwise the next
-// server-side apply of the user would meet a conflict.
-func (c *Cleanup) disown(ctx context.Context, dep *appsv1.Deployment) error {
-	for i, entry := range dep.ManagedFields {
-		if entry.Manager != fieldOwner {
-			continue
+// server-side apply of the user would meet a conflict. The manager writes at the same time.
+func (c *Cleanup) disown(ctx context.Context, key types.NamespacedName) error {
+	// A patch of an entry that moved or is gone is invalid.
+	moved := func(err error) bool { return apierrors.IsConflict(err) || apierrors.IsInvalid(err) }
+	return retry.OnError(retry.DefaultBackoff, moved, func() error {
+		dep := &metav1.PartialObjectMetadata{}
+		dep.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("Deployment"))
+		if err := c.Live.Get(ctx, key, dep); err != nil {
+			return fmt.Errorf("reading Deployment %s: %w", key, err)
+		}
+		i := slices.IndexFunc(dep.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool { return entry.Manager == fieldOwner })
+		if i < 0 {
+			return nil
 		}
 		patch, err := json.Marshal([]map[string]any{
-			{"op": "replace", "path": "/metadata/resourceVersion", "value": dep.ResourceVersion},
-			{"op": "remove", "path": "/metadata/managedFields/" + strconv.Itoa(i)},
+			{"op": "test", "path": fmt.Sprintf("/metadata/managedFields/%d/manager", i), "value": fieldOwner},
+			{"op": "remove", "path": fmt.Sprintf("/metadata/managedFields/%d", i)},
 		})
 		if err != nil {
-			return fmt.Errorf("encoding the field managers of Deployment %s: %w", dep.Name, err)
+			return fmt.Errorf("encoding the field managers of Deployment %s: %w", key, err)
 		}
 		if err := c.Client.Patch(ctx, dep, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(fieldOwner)); err != nil {
-			return fmt.Errorf("writing the field managers of Deployment %s/%s: %w", dep.Namespace, dep.Name, err)
+			return fmt.Errorf("writing the field managers of Deployment %s: %w", key, err)
 		}
 		return nil
-	}
-	return nil
+	})
 }
 
 // ship gives the command that releases the template. It names the rollout, so that it

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -58,7 +61,7 @@ func install(t *testing.T, chart string, set map[string]string) *installation {
 	i.must(i.Init())
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("helm says:\n%s", i.log)
+			t.Logf("helm says:\n%s\nits Jobs say:\n%s", i.log, i.cleanupLog())
 		}
 		_ = i.UninstallWithoutHooks() // the test has uninstalled it, if it did not fail
 	})
@@ -77,6 +80,21 @@ func (i *installation) upgrade(chart string, set map[string]string) {
 	i.must(lab.Poll(i.Context(), func() error {
 		return shared.Client().Create(i.Context(), probe.DeepCopy(), client.DryRunAll)
 	}))
+}
+
+// cleanupLog is what the Jobs of all uninstalls have said. The lab's node does not serve the
+// logs of pods, so Helm cannot print them.
+func (i *installation) cleanupLog() string {
+	i.Helper()
+	files, err := filepath.Glob(filepath.Join(shared.Dir, "pods", i.Namespace, "headgate-uninstall-*", "cleanup.log"))
+	i.must(err)
+	var all strings.Builder
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		i.must(err)
+		all.Write(content)
+	}
+	return all.String()
 }
 
 // stopManagers scales the managers to 0 and waits until no process of theirs is left.
