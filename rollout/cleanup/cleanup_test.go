@@ -45,7 +45,7 @@ func held(changes ...func(*appsv1.Deployment)) []client.Object {
 	for _, change := range changes {
 		change(dep)
 	}
-	return []client.Object{dep, replicaSet(dep, "web-1", "1", "v0", 0), replicaSet(dep, "web-3", "3", "v1", 4), replicaSet(dep, "web-2", "2", "v-1", 1)}
+	return []client.Object{dep, replicaSet(dep, "web-b", "9", "v0", 0), replicaSet(dep, "web-a", "3", "v1", 4), replicaSet(dep, "web-c", "2", "v-1", 1)}
 }
 
 func template(image string, labels map[string]string) corev1.PodTemplateSpec {
@@ -200,18 +200,37 @@ func TestWhatIsWritten(t *testing.T) {
 
 func TestTheTemplateOfStableComesBackAsItWas(t *testing.T) {
 	f := newFixture(t, Undo, held()...)
-	_ = f.runFor(t, 200*time.Millisecond) // nobody acts
+	_ = f.runFor(t, 200*time.Millisecond) // an error: nobody acts
 	dep := f.deployment(t)
 	if diff := cmp.Diff(template("v1", nil), dep.Spec.Template); diff != "" {
 		t.Errorf("(-stable +written)\n%s", diff)
 	}
-	for _, entry := range dep.ManagedFields {
-		if entry.Manager == fieldOwner {
-			t.Errorf("%s owns %s: the user's next apply meets a conflict", entry.Manager, entry.FieldsV1)
+	if want := "shop/web: puts the template of revision 3 (ReplicaSet web-a) back"; !slices.Contains(f.said, want) {
+		t.Errorf("it said %q, want %q", f.said, want)
+	}
+}
+
+func TestDisown(t *testing.T) {
+	f := newFixture(t, Undo, held(func(dep *appsv1.Deployment) {
+		for _, manager := range []string{"user", fieldOwner, "headgate"} {
+			dep.ManagedFields = append(dep.ManagedFields, metav1.ManagedFieldsEntry{
+				Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "apps/v1",
+				FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{}}`)},
+			})
+		}
+	})...)
+	for range 2 { // the second time there is nothing to do
+		if err := f.disown(t.Context(), web); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if want := "shop/web: puts the template of revision 3 (ReplicaSet web-3) back"; !slices.Contains(f.said, want) {
-		t.Errorf("it said %q, want %q", f.said, want)
+	var managers []string
+	for _, entry := range f.deployment(t).ManagedFields {
+		managers = append(managers, entry.Manager)
+	}
+	slices.Sort(managers)
+	if diff := cmp.Diff([]string{"headgate", "user"}, managers); diff != "" {
+		t.Errorf("(-want +left)\n%s", diff)
 	}
 }
 
@@ -247,7 +266,7 @@ func canaryIngress() *netv1.Ingress {
 
 func TestPlanWritesNothing(t *testing.T) {
 	for unjudged, want := range map[Unjudged]string{
-		Undo: "shop/web: would put the template of revision 3 (ReplicaSet web-3) back: its rollout has not begun",
+		Undo: "shop/web: would put the template of revision 3 (ReplicaSet web-a) back: its rollout has not begun",
 		Ship: "shop/web: would release the template without the steps that are left: its rollout has not begun",
 	} {
 		f := newFixture(t, unjudged, held()...)
