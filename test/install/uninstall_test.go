@@ -8,6 +8,7 @@ import (
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -161,40 +162,103 @@ func TestAnUninstallThatCannotEnd(t *testing.T) {
 	a.free("v1")
 }
 
-// TestOneDeploymentLeavesWithoutManagers does what docs/operating.md says. The webhook
-// refuses to let it go while its configuration is there.
-func TestOneDeploymentLeavesWithoutManagers(t *testing.T) {
+// TestDeploymentsLeaveByHand does what docs/operating.md says where no manager runs. The
+// webhook refuses to let anybody go while its configuration is there.
+func TestDeploymentsLeaveByHand(t *testing.T) {
 	i := install(t, present, nil)
-	a := newApp(t, "50%, pause", nil)
-	a.Await(20*time.Second, reason.Ready)
-	a.Ship("v2", nil)
-	a.Await(time.Minute, reason.AwaitingPromotion)
+	ships, keeps := newApp(t, "50%, pause", nil), newApp(t, "50%, pause", nil)
+	for _, a := range []*app{ships, keeps} {
+		a.Await(20*time.Second, reason.Ready)
+		a.Ship("v2", nil)
+		a.Await(time.Minute, reason.AwaitingPromotion)
+	}
 	i.stopManagers()
-	kubectl := func(args ...string) (string, error) {
-		out, err := shared.Kubectl(t.Context(), args...).CombinedOutput()
-		return string(out), err
-	}
-	must := func(args ...string) {
-		t.Helper()
-		if out, err := kubectl(args...); err != nil {
-			t.Fatalf("kubectl %s: %v: %s", strings.Join(args, " "), err, out)
-		}
-	}
-	leave := []string{"-n", a.Namespace, "annotate", "deployment", "web", "headgate.dev/strategy-"}
-	if out, err := kubectl(leave...); err == nil || !strings.Contains(out, "failed calling webhook") {
+	leave := []string{"annotate", "deployment", "web", "headgate.dev/strategy-"}
+	if out, err := ships.kubectl(leave...); err == nil || !strings.Contains(out, "failed calling webhook") {
 		t.Errorf("the webhook is gone, and the write is not refused: %v: %s", err, out)
 	}
-	must("delete", "mutatingwebhookconfiguration", "zz-headgate")
-	must(append(leave, "headgate.dev/rollout-", "headgate.dev/phase-")...)
-	must("-n", a.Namespace, "rollout", "resume", "deployment", "web")
-	must("-n", a.Namespace, "rollout", "status", "deployment", "web", "--timeout=1m")
-	must("-n", a.Namespace, "delete", "ingress", "-l", "app.kubernetes.io/managed-by=headgate")
-	a.Must(sleep(a.Context(), 3*time.Second)) // settle and drain
-	must("-n", a.Namespace, "delete", "deployment,service", "-l", "app.kubernetes.io/managed-by=headgate")
-	if len(a.Leftovers()) > 0 || len(a.Pods("v2")) != 4 {
-		t.Errorf("%v are left, and v2 has the pods %v", a.Leftovers(), a.Pods("v2"))
+	ships.mustKubectl("delete", "mutatingwebhookconfiguration", "zz-headgate")
+	keeps.Ship("v1", nil)
+	for a, version := range map[*app]string{ships: "v2", keeps: "v1"} {
+		a.mustKubectl(append(leave, "headgate.dev/rollout-", "headgate.dev/phase-")...)
+		a.mustKubectl("rollout", "resume", "deployment", "web")
+		a.mustKubectl("rollout", "status", "deployment", "web", "--timeout=1m")
+		a.mustKubectl("delete", "ingress", "-l", "app.kubernetes.io/managed-by=headgate")
+		a.Must(sleep(a.Context(), 3*time.Second)) // settle and drain
+		a.mustKubectl("delete", "deployment,service,job", "-l", "app.kubernetes.io/managed-by=headgate")
+		if len(a.Leftovers()) > 0 || len(a.Pods(version)) != 4 {
+			t.Errorf("%v are left, and %s has the pods %v", a.Leftovers(), version, a.Pods(version))
+		}
+		a.Over()
 	}
-	a.Over()
+}
+
+func (a *app) kubectl(args ...string) (string, error) {
+	out, err := shared.Kubectl(a.Context(), append([]string{"-n", a.Namespace}, args...)...).CombinedOutput()
+	return string(out), err
+}
+
+func (a *app) mustKubectl(args ...string) {
+	a.Helper()
+	if out, err := a.kubectl(args...); err != nil {
+		a.Fatalf("kubectl %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+}
+
+// TestCleanupOfOneNamespace leaves Headgate where it is, and other rollouts too.
+func TestCleanupOfOneNamespace(t *testing.T) {
+	i := install(t, present, nil)
+	ends, stays := newApp(t, "50%, pause", nil), newApp(t, "50%, pause", nil)
+	for _, a := range []*app{ends, stays} {
+		a.Await(20*time.Second, reason.Ready)
+		a.Ship("v2", nil)
+		a.Await(time.Minute, reason.AwaitingPromotion)
+	}
+	i.runCleanup("dry", "--all-namespaces", "--dry-run")
+	for _, a := range []*app{ends, stays} {
+		if want := a.Namespace + "/web: would put the template of revision 1"; !strings.Contains(i.cleanupLog(), want) {
+			t.Errorf("the dry run does not say %q: %s", want, i.cleanupLog())
+		}
+		if a.Weight() != 50 {
+			t.Errorf("after a dry run the weight is %d", a.Weight())
+		}
+	}
+	i.runCleanup("one", "--namespace="+ends.Namespace)
+	if left := ends.Leftovers(); len(left) > 0 || ends.Now().Spec.Paused {
+		t.Errorf("%v are left, paused is %v", left, ends.Now().Spec.Paused)
+	}
+	if stays.Weight() != 50 {
+		t.Errorf("the weight of another rollout is %d", stays.Weight())
+	}
+	ends.Ship("v3", nil) // it is held, as ever
+	ends.Await(time.Minute, reason.AwaitingPromotion)
+	i.must(i.Uninstall())
+	ends.free("v1")
+	stays.free("v1")
+}
+
+// runCleanup runs "headgate cleanup" as kubectl exec does in a pod of a manager: with its
+// account and its settings.
+func (i *installation) runCleanup(name string, args ...string) {
+	i.Helper()
+	managers := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: i.Namespace, Name: i.Name}}
+	i.must(shared.Client().Get(i.Context(), client.ObjectKeyFromObject(managers), managers))
+	pod := managers.Spec.Template.Spec
+	pod.RestartPolicy = corev1.RestartPolicyNever
+	container := &pod.Containers[0]
+	container.Name, container.Args = "cleanup", append([]string{"cleanup"}, args...)
+	container.ReadinessProbe, container.LivenessProbe, container.Ports = nil, nil, nil
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: i.Namespace, Name: "headgate-uninstall-" + name}}
+	job.Spec.BackoffLimit = new(int32(0))
+	job.Spec.Template.Spec = pod
+	i.must(shared.Client().Create(i.Context(), job))
+	i.must(shared.Await(within(i.T, time.Minute), job, func() error {
+		if job.Status.Succeeded == 0 {
+			return fmt.Errorf("the Job has not succeeded: %+v", job.Status)
+		}
+		return nil
+	}))
+	i.must(shared.Client().Delete(i.Context(), job, client.PropagationPolicy(metav1.DeletePropagationBackground)))
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
