@@ -23,7 +23,7 @@ import (
 // stored, what was seen with them, and what it then decided.
 const statesDir = "testdata/states"
 
-var record = flag.String("record", "", "write the states of a new `version` into testdata/states: go test ./rollout -run States -record 0.2.0")
+var record = flag.String("record", "", "write the states of a new `version` into testdata/states")
 
 // recorded is one of these files.
 type recorded struct {
@@ -96,7 +96,8 @@ func TestStatesOfEveryVersion(t *testing.T) {
 	}
 	for version, has := range modes {
 		for _, mode := range []rollout.Mode{
-			rollout.ModeProgressing, rollout.ModeAdopting, rollout.ModePromoting, rollout.ModeReturning, rollout.ModeRolledBack, rollout.ModeRetiring,
+			rollout.ModeProgressing, rollout.ModeAdopting, rollout.ModePromoting,
+			rollout.ModeReturning, rollout.ModeRolledBack, rollout.ModeRetiring,
 		} {
 			if !has[mode] {
 				t.Errorf("%s has no state of mode %s", version, mode)

@@ -45,7 +45,12 @@ func held(changes ...func(*appsv1.Deployment)) []client.Object {
 	for _, change := range changes {
 		change(dep)
 	}
-	return []client.Object{dep, replicaSet(dep, "web-b", "9", "v0", 0), replicaSet(dep, "web-a", "3", "v1", 4), replicaSet(dep, "web-c", "2", "v-1", 1)}
+	return []client.Object{
+		dep,
+		replicaSet(dep, "web-b", "9", "v0", 0), // it does not run
+		replicaSet(dep, "web-a", "3", "v1", 4),
+		replicaSet(dep, "web-c", "2", "v-1", 1), // it is on its way out
+	}
 }
 
 func template(image string, labels map[string]string) corev1.PodTemplateSpec {
@@ -84,6 +89,8 @@ func inMode(id string, mode rollout.Mode) func(*appsv1.Deployment) {
 func annotated(key, value string) func(*appsv1.Deployment) {
 	return func(dep *appsv1.Deployment) { dep.Annotations[key] = value }
 }
+
+func optedOut(dep *appsv1.Deployment) { delete(dep.Annotations, spec.AnnotationStrategy) }
 
 // holder frees an autoscaler in every way that matters here.
 type holder struct {
@@ -173,7 +180,7 @@ func TestWhatIsWritten(t *testing.T) {
 		"its canary is being removed":               {inMode("7", rollout.ModeRetiring), nothing, nothing},
 		"one before it is being promoted":           {inMode("5", rollout.ModePromoting), back, command},
 		"somebody else released it":                 {func(dep *appsv1.Deployment) { dep.Spec.Paused = false }, nothing, nothing},
-		"the opt-in is gone":                        {func(dep *appsv1.Deployment) { delete(dep.Annotations, spec.AnnotationStrategy) }, nothing, nothing},
+		"the opt-in is gone":                        {optedOut, nothing, nothing},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -215,7 +222,7 @@ func TestDisown(t *testing.T) {
 		for _, manager := range []string{"user", fieldOwner, "headgate"} {
 			dep.ManagedFields = append(dep.ManagedFields, metav1.ManagedFieldsEntry{
 				Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "apps/v1",
-				FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{}}`)},
+				FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{}}`),
 			})
 		}
 	})...)

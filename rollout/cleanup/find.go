@@ -187,6 +187,7 @@ func (r *Rest) undecided() bool {
 	switch r.mode() {
 	case rollout.ModeAdopting, rollout.ModePromoting, rollout.ModeReturning, rollout.ModeRetiring:
 		return false
+	case rollout.ModeProgressing, rollout.ModeRolledBack:
 	}
 	return true
 }

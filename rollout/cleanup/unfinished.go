@@ -34,15 +34,16 @@ func unfinished(ctx context.Context, left []Rest, err error) error {
 // advice is what a person can type.
 func (r *Rest) advice() []string {
 	deployment := fmt.Sprintf("kubectl -n %s annotate --overwrite deployment/%s ", r.Deployment.Namespace, r.Deployment.Name)
-	release := "to release its new template as it is: " + deployment + spec.AnnotationCommand + "=" + spec.VerbPromoteFull
+	promote := deployment + spec.AnnotationCommand + "=" + spec.VerbPromoteFull
 	switch {
 	case r.dep == nil:
 		return []string{fmt.Sprintf("to see what keeps it: kubectl -n %s get deployments,services,ingresses,jobs,replicasets -l %s=%s -o yaml",
 			r.Deployment.Namespace, spec.LabelManagedBy, spec.ManagedBy)}
 	case r.undecided():
-		return []string{"to keep the version that runs: apply its template again, in git if a GitOps tool applies it", release}
+		return []string{"to keep the version that runs: apply its template again, in git if a GitOps tool applies it",
+			"to release its new template as it is: " + promote}
 	case isHeld(r.dep) || spec.Phase(r.dep.Annotations[spec.AnnotationPhase]) == spec.Promoting:
-		return []string{"to end its promotion without the pods that are missing: " + deployment + spec.AnnotationCommand + "=" + spec.VerbPromoteFull}
+		return []string{"to end its promotion without the pods that are missing: " + promote}
 	}
 	return []string{"wait: stable has its traffic, and the manager removes the rest"}
 }

@@ -105,7 +105,8 @@ func (i *installation) stopManagers() {
 	i.must(shared.Client().Patch(i.Context(), dep, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"replicas":0}}`))))
 	i.must(lab.Poll(i.Context(), func() error {
 		var pods corev1.PodList
-		err := shared.Client().List(i.Context(), &pods, client.InNamespace(i.Namespace), client.MatchingLabels{"app.kubernetes.io/name": "headgate"})
+		managers := client.MatchingLabels{"app.kubernetes.io/name": "headgate"}
+		err := shared.Client().List(i.Context(), &pods, client.InNamespace(i.Namespace), managers)
 		if err == nil && len(pods.Items) > 0 {
 			return fmt.Errorf("%d pods are still there", len(pods.Items))
 		}
