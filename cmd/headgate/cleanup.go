@@ -12,12 +12,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/headgate/headgate/analysis"
 	"github.com/headgate/headgate/rollout/cleanup"
 	"github.com/headgate/headgate/rollout/controller/autoscaler"
 )
@@ -117,7 +116,7 @@ func runCleanup(ctx context.Context, args []string, environ map[string]string, o
 }
 
 func (f *cleanupFlags) run(ctx context.Context, restConfig *rest.Config, cfg Config, print func(string)) error {
-	mgr, err := newStandIn(ctx, restConfig, cfg)
+	mgr, err := newStandIn(ctx, restConfig, cfg, f.namespace)
 	if err != nil {
 		return err
 	}
@@ -233,21 +232,27 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // newStandIn returns a manager without a webhook, which leads where no other manager does.
-// It asks no metrics and no gates: a rollout that still needs an answer is ended without.
-func newStandIn(ctx context.Context, restConfig *rest.Config, cfg Config) (ctrl.Manager, error) {
+// It asks no metrics and no gates, because every rollout that would need an answer is to
+// end. So with a namespace it knows no other: rollouts there wait for a manager.
+func newStandIn(ctx context.Context, restConfig *rest.Config, cfg Config, namespace string) (ctrl.Manager, error) {
 	cfg.ProvidersFile, cfg.PrometheusAddress, cfg.GateAddresses = "", "", nil
+	providers, err := newProviders(cfg)
+	if err != nil {
+		return nil, err
+	}
 	options := managerOptions(cfg, nil)
+	if namespace != "" {
+		options.Cache.DefaultNamespaces = map[string]cache.Config{namespace: {}}
+	}
 	options.Metrics = metricsserver.Options{BindAddress: "0"}
 	options.HealthProbeBindAddress = "0"
 	options.WebhookServer = nil
 	options.LeaderElection = true
-	options.LeaderElectionReleaseOnCancel = true
-	options.GracefulShutdownTimeout = ptr.To(stopTimeout)
 	mgr, err := ctrl.NewManager(restConfig, options)
 	if err != nil {
 		return nil, fmt.Errorf("building the manager: %w", err)
 	}
-	if err := addController(ctx, mgr, cfg, analysis.Providers{}); err != nil {
+	if err := addController(ctx, mgr, cfg, providers); err != nil {
 		return nil, fmt.Errorf("setting up the controller: %w", err)
 	}
 	return mgr, nil

@@ -58,7 +58,7 @@ type Cleanup struct {
 func (c *Cleanup) Run(ctx context.Context) error {
 	c.told, c.shipped = map[types.NamespacedName]string{}, map[types.NamespacedName]string{}
 	c.undone, c.freeAt = map[types.NamespacedName]int{}, map[types.NamespacedName]time.Time{}
-	var left []Rest
+	var left []leftover
 	for {
 		now, err := c.look(ctx)
 		switch {
@@ -86,7 +86,7 @@ func (c *Cleanup) Run(ctx context.Context) error {
 
 // look returns what is left, as the cache has it. That nothing is left is confirmed by the
 // API server.
-func (c *Cleanup) look(ctx context.Context) ([]Rest, error) {
+func (c *Cleanup) look(ctx context.Context) ([]leftover, error) {
 	left, err := c.find(ctx, c.Client, false)
 	if err != nil || len(left) > 0 {
 		return left, err
@@ -109,12 +109,12 @@ func (c *Cleanup) Plan(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		c.Print(rest.Deployment.String() + ": " + plan)
+		c.Print(rest.deployment.String() + ": " + plan)
 	}
 	return nil
 }
 
-func (c *Cleanup) plan(ctx context.Context, rest *Rest) (string, error) {
+func (c *Cleanup) plan(ctx context.Context, rest *leftover) (string, error) {
 	switch c.stepFor(rest) {
 	case stepUndo:
 		stable, err := c.stableOf(ctx, rest.dep)
@@ -138,7 +138,7 @@ const (
 	stepShip
 )
 
-func (c *Cleanup) stepFor(rest *Rest) step {
+func (c *Cleanup) stepFor(rest *leftover) step {
 	switch {
 	case !rest.undecided():
 		return stepWait
@@ -150,7 +150,7 @@ func (c *Cleanup) stepFor(rest *Rest) step {
 
 // advance makes the write that rest needs, and tells what is waited for. It tries again at
 // the next look where somebody else wrote meanwhile.
-func (c *Cleanup) advance(ctx context.Context, rest *Rest) {
+func (c *Cleanup) advance(ctx context.Context, rest *leftover) {
 	var err error
 	switch c.stepFor(rest) {
 	case stepUndo:
@@ -158,31 +158,31 @@ func (c *Cleanup) advance(ctx context.Context, rest *Rest) {
 	case stepShip:
 		err = c.ship(ctx, rest)
 	case stepWait:
-		c.tell(rest.Deployment, "waits: "+rest.why())
+		c.tell(rest.deployment, "waits: "+rest.why())
 		err = c.freeAutoscalers(ctx, rest)
 	}
 	if err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) && ctx.Err() == nil {
 		rest.refused = err.Error()
-		c.tell(rest.Deployment, rest.refused)
+		c.tell(rest.deployment, rest.refused)
 	}
 }
 
 // freeAutoscalers frees autoscalers that are all that is left of a rollout.
-func (c *Cleanup) freeAutoscalers(ctx context.Context, rest *Rest) error {
+func (c *Cleanup) freeAutoscalers(ctx context.Context, rest *leftover) error {
 	if !rest.onlyAutoscalers {
-		delete(c.freeAt, rest.Deployment)
+		delete(c.freeAt, rest.deployment)
 		return nil
 	}
-	at, ok := c.freeAt[rest.Deployment]
+	at, ok := c.freeAt[rest.deployment]
 	if !ok {
 		at = time.Now().Add(autoscalerPatience)
-		c.freeAt[rest.Deployment] = at
+		c.freeAt[rest.deployment] = at
 	}
 	if time.Now().Before(at) {
 		return nil
 	}
-	_, err := c.Autoscalers.Free(ctx, rest.Deployment, rollout.FreeAll, func(note rollout.Note) {
-		c.tell(rest.Deployment, note.Message)
+	_, err := c.Autoscalers.Free(ctx, rest.deployment, rollout.FreeAll, func(note rollout.Note) {
+		c.tell(rest.deployment, note.Message)
 	})
 	return err
 }
@@ -199,13 +199,13 @@ func (c *Cleanup) tell(deployment types.NamespacedName, text string) {
 }
 
 // tellDone tells of the Deployments of which nothing is left any more.
-func (c *Cleanup) tellDone(before, now []Rest) {
+func (c *Cleanup) tellDone(before, now []leftover) {
 	still := map[types.NamespacedName]bool{}
 	for i := range now {
-		still[now[i].Deployment] = true
+		still[now[i].deployment] = true
 	}
 	for i := range before {
-		if d := before[i].Deployment; !still[d] {
+		if d := before[i].deployment; !still[d] {
 			c.tell(d, "done")
 		}
 	}

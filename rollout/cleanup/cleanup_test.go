@@ -311,7 +311,7 @@ func TestAnAutoscalerIsFreedAfterAWhile(t *testing.T) {
 	if err := f.runFor(t, 200*time.Millisecond); err == nil || len(f.holds.freed) > 0 {
 		t.Errorf("%v, it freed %v at once", err, f.holds.freed)
 	}
-	rest := &Rest{Deployment: web, onlyAutoscalers: true}
+	rest := &leftover{deployment: web, onlyAutoscalers: true}
 	f.freeAt[web] = time.Now()
 	if err := f.freeAutoscalers(t.Context(), rest); err != nil || len(f.holds.freed) != 1 {
 		t.Errorf("%v, it freed %v", err, f.holds.freed)

@@ -20,9 +20,9 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// Rest is what is left of Headgate at one Deployment.
-type Rest struct {
-	Deployment types.NamespacedName
+// leftover is what is left of Headgate at one Deployment.
+type leftover struct {
+	deployment types.NamespacedName
 
 	dep             *appsv1.Deployment // nil: it has no mark of Headgate, or is gone
 	objects         []string           // such as "Ingress web-canary"
@@ -38,13 +38,13 @@ type finder struct {
 	*Cleanup
 	reader client.Reader
 	live   bool
-	rests  map[types.NamespacedName]*Rest
+	rests  map[types.NamespacedName]*leftover
 }
 
 // find returns what is left, sorted. live says that r reads from the API server; a cache
 // has no pages and no pods.
-func (c *Cleanup) find(ctx context.Context, r client.Reader, live bool) ([]Rest, error) {
-	f := &finder{Cleanup: c, reader: r, live: live, rests: map[types.NamespacedName]*Rest{}}
+func (c *Cleanup) find(ctx context.Context, r client.Reader, live bool) ([]leftover, error) {
+	f := &finder{Cleanup: c, reader: r, live: live, rests: map[types.NamespacedName]*leftover{}}
 	for _, namespace := range c.Namespaces {
 		for _, find := range []func(context.Context, string) error{f.deployments, f.autoscalers, f.objects, f.pods} {
 			if err := find(ctx, namespace); err != nil {
@@ -52,17 +52,17 @@ func (c *Cleanup) find(ctx context.Context, r client.Reader, live bool) ([]Rest,
 			}
 		}
 	}
-	left := make([]Rest, 0, len(f.rests))
+	left := make([]leftover, 0, len(f.rests))
 	for _, rest := range f.rests {
 		left = append(left, *rest)
 	}
-	slices.SortFunc(left, func(a, b Rest) int { return cmp.Compare(a.Deployment.String(), b.Deployment.String()) })
+	slices.SortFunc(left, func(a, b leftover) int { return cmp.Compare(a.deployment.String(), b.deployment.String()) })
 	return left, nil
 }
 
-func (f *finder) at(deployment types.NamespacedName) *Rest {
+func (f *finder) at(deployment types.NamespacedName) *leftover {
 	if f.rests[deployment] == nil {
-		f.rests[deployment] = &Rest{Deployment: deployment}
+		f.rests[deployment] = &leftover{deployment: deployment}
 	}
 	return f.rests[deployment]
 }
@@ -180,7 +180,7 @@ func (f *finder) pods(ctx context.Context, namespace string) error {
 }
 
 // undecided says whether the template is held and nobody has released it yet.
-func (r *Rest) undecided() bool {
+func (r *leftover) undecided() bool {
 	if r.dep == nil || !isHeld(r.dep) {
 		return false
 	}
@@ -193,13 +193,13 @@ func (r *Rest) undecided() bool {
 }
 
 // rolledBack says whether the template was tried and found bad.
-func (r *Rest) rolledBack() bool {
+func (r *leftover) rolledBack() bool {
 	return r.mode() == rollout.ModeRolledBack || spec.Phase(r.dep.Annotations[spec.AnnotationPhase]) == spec.RolledBack
 }
 
 // mode is what the manager does with the canary of the template that is held. "": there is
 // no such canary, or it is not known.
-func (r *Rest) mode() rollout.Mode {
+func (r *leftover) mode() rollout.Mode {
 	c := conditionOf(r.dep, spec.ConditionState)
 	if c == nil {
 		return ""
@@ -227,7 +227,7 @@ func conditionOf(dep *appsv1.Deployment, kind appsv1.DeploymentConditionType) *a
 }
 
 // why is where the rollout is, in the words of its condition, and what is left of it.
-func (r *Rest) why() string {
+func (r *leftover) why() string {
 	var parts []string
 	if r.dep != nil {
 		text := "its rollout has not begun"

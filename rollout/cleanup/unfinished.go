@@ -9,7 +9,7 @@ import (
 )
 
 // unfinished says what is left when the time is over, and what to type.
-func unfinished(ctx context.Context, left []Rest, err error) error {
+func unfinished(ctx context.Context, left []leftover, err error) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%v", context.Cause(ctx))
 	if err != nil {
@@ -20,7 +20,7 @@ func unfinished(ctx context.Context, left []Rest, err error) error {
 	}
 	for i := range left {
 		rest := &left[i]
-		fmt.Fprintf(&b, "\n  %s: %s", rest.Deployment, rest.why())
+		fmt.Fprintf(&b, "\n  %s: %s", rest.deployment, rest.why())
 		if rest.refused != "" {
 			fmt.Fprintf(&b, "\n    the last write failed: %s", rest.refused)
 		}
@@ -32,13 +32,13 @@ func unfinished(ctx context.Context, left []Rest, err error) error {
 }
 
 // advice is what a person can type.
-func (r *Rest) advice() []string {
-	deployment := fmt.Sprintf("kubectl -n %s annotate --overwrite deployment/%s ", r.Deployment.Namespace, r.Deployment.Name)
+func (r *leftover) advice() []string {
+	deployment := fmt.Sprintf("kubectl -n %s annotate --overwrite deployment/%s ", r.deployment.Namespace, r.deployment.Name)
 	promote := deployment + spec.AnnotationCommand + "=" + spec.VerbPromoteFull
 	switch {
 	case r.dep == nil:
 		return []string{fmt.Sprintf("to see what keeps it: kubectl -n %s get deployments,services,ingresses,jobs,replicasets -l %s=%s -o yaml",
-			r.Deployment.Namespace, spec.LabelManagedBy, spec.ManagedBy)}
+			r.deployment.Namespace, spec.LabelManagedBy, spec.ManagedBy)}
 	case r.undecided():
 		return []string{"to keep the version that runs: apply its template again, in git if a GitOps tool applies it",
 			"to release its new template as it is: " + promote}

@@ -38,7 +38,7 @@ func (v version) String() string {
 
 // undo puts the template of stable back. The webhook, where it is asked, holds it like any
 // other, and the manager finds that it runs already.
-func (c *Cleanup) undo(ctx context.Context, rest *Rest) error {
+func (c *Cleanup) undo(ctx context.Context, rest *leftover) error {
 	stable, err := c.stableOf(ctx, rest.dep)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (c *Cleanup) undo(ctx context.Context, rest *Rest) error {
 	if err != nil {
 		return fmt.Errorf("encoding the template of %s: %w", stable, err)
 	}
-	written := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: rest.Deployment.Namespace, Name: rest.Deployment.Name}}
+	written := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: rest.deployment.Namespace, Name: rest.deployment.Name}}
 	err = c.Client.Patch(ctx, written, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(fieldOwner))
 	if err != nil {
 		return fmt.Errorf("putting the template of %s back: %w", stable, err)
@@ -59,11 +59,11 @@ func (c *Cleanup) undo(ctx context.Context, rest *Rest) error {
 		return nil // it is back already, and the manager has not looked yet
 	}
 	again := ""
-	if c.undone[rest.Deployment]++; c.undone[rest.Deployment] > 1 {
+	if c.undone[rest.deployment]++; c.undone[rest.deployment] > 1 {
 		again = "; somebody applied a new one meanwhile: if a GitOps tool does, change it in git"
 	}
-	c.tell(rest.Deployment, fmt.Sprintf("puts the template of %s back%s", stable, again))
-	return c.disown(ctx, rest.Deployment)
+	c.tell(rest.deployment, fmt.Sprintf("puts the template of %s back%s", stable, again))
+	return c.disown(ctx, rest.deployment)
 }
 
 // disown makes nobody the owner of the fields that undo wrote. Otherwise the next
@@ -97,9 +97,9 @@ func (c *Cleanup) disown(ctx context.Context, key types.NamespacedName) error {
 
 // ship gives the command that releases the template. It names the rollout, so that it
 // does not release another one.
-func (c *Cleanup) ship(ctx context.Context, rest *Rest) error {
+func (c *Cleanup) ship(ctx context.Context, rest *leftover) error {
 	id := rest.dep.Annotations[spec.AnnotationRollout]
-	if c.shipped[rest.Deployment] == id {
+	if c.shipped[rest.deployment] == id {
 		return nil
 	}
 	command := spec.Command{Verb: spec.VerbPromoteFull, Rollout: id}
@@ -110,12 +110,12 @@ func (c *Cleanup) ship(ctx context.Context, rest *Rest) error {
 	if err != nil {
 		return fmt.Errorf("encoding the command: %w", err)
 	}
-	dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: rest.Deployment.Namespace, Name: rest.Deployment.Name}}
+	dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: rest.deployment.Namespace, Name: rest.deployment.Name}}
 	if err := c.Client.Patch(ctx, dep, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(spec.FieldOwner)); err != nil {
 		return fmt.Errorf("giving the command %s: %w", command, err)
 	}
-	c.shipped[rest.Deployment] = id
-	c.tell(rest.Deployment, fmt.Sprintf("releases rollout %s without the steps that are left", id))
+	c.shipped[rest.deployment] = id
+	c.tell(rest.deployment, fmt.Sprintf("releases rollout %s without the steps that are left", id))
 	return nil
 }
 

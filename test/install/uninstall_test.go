@@ -67,6 +67,8 @@ func (i *installation) gone() {
 		&batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: i.Namespace, Name: "headgate-uninstall"}},
 		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "headgate-uninstall"}},
 		&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "headgate-uninstall"}},
+		&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: i.Namespace, Name: "headgate-uninstall"}},
+		&rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: i.Namespace, Name: "headgate-uninstall"}},
 		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "headgate"}},
 		&admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "zz-headgate"}},
 	} {
@@ -76,19 +78,24 @@ func (i *installation) gone() {
 	}
 }
 
-// TestUninstallShips releases what is not judged yet, and never what was rolled back.
+// TestUninstallShips releases what is not judged yet, and never what was rolled back. No
+// manager runs, and nobody can say what a canary is worth.
 func TestUninstallShips(t *testing.T) {
 	i := install(t, present, map[string]string{"uninstall.unjudged": "ship"})
 	good, bad := newApp(t, "50%, pause", nil), newApp(t, "50%, pause", nil)
-	for _, a := range []*app{good, bad} {
+	judged := newApp(t, "50%, pause", map[string]string{spec.AnnotationAnalysis: "success-rate >= 99%"})
+	for _, a := range []*app{good, bad, judged} {
 		a.Await(20*time.Second, reason.Ready)
 		a.Ship("v2", nil)
-		a.Await(time.Minute, reason.AwaitingPromotion)
+		a.Await(time.Minute, reason.AwaitingPromotion, reason.AwaitingVerdict)
+		a.AwaitWeight(time.Minute, 50)
 	}
 	bad.Annotate(spec.AnnotationCommand, "abort")
 	bad.awaitPhase(20*time.Second, spec.RolledBack)
+	i.stopManagers()
 	i.must(i.Uninstall())
 	good.free("v2")
+	judged.free("v2")
 	bad.free("v1")
 }
 
