@@ -153,6 +153,10 @@ func (s State) Encode() (string, error) {
 // DecodeState reads a stored state. One that could not have been stored is
 // refused, never repaired: a guessed step may be a weight nobody approved.
 func DecodeState(text string) (State, error) {
+	var stored struct{ Form int }
+	if json.Unmarshal([]byte(text), &stored) == nil && stored.Form > stateForm {
+		return State{}, fmt.Errorf("a newer Headgate stored it: it has form %d, and this one reads up to form %d", stored.Form, stateForm)
+	}
 	var s State
 	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
 	dec.DisallowUnknownFields()

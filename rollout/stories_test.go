@@ -52,6 +52,7 @@ var commonStories = map[string]story{
 	"somebody takes the hold away":                   {brief, holdRemoved},
 	"the state is damaged":                           {brief, stateDamaged},
 	"the state is damaged while promoting":           {brief, stateDamagedWhilePromoting},
+	"Headgate goes back to an older version":         {brief, goesBackToAnOlderHeadgate},
 	"no Service at first":                            {brief, noService},
 	"the analysis is missing at 50%":                 {brief, planMissing},
 	"the steps do not parse at 50%":                  {brief, stepsWrong},
@@ -429,6 +430,20 @@ func stateDamaged(w *world) {
 	w.apply("v2")
 	w.untilShare(50)
 	w.damage()
+	w.rest()
+}
+
+// goesBackToAnOlderHeadgate: the state has a form that the older version does not know. To
+// it that is a state which nobody can read.
+func goesBackToAnOlderHeadgate(w *world) {
+	w.apply("v2")
+	w.untilShare(50)
+	w.fate("a newer Headgate, which stored the state in another form, gives way to this one")
+	newer := w.state()
+	newer.Form++
+	text, err := newer.Encode()
+	must(err)
+	w.storeState(text)
 	w.rest()
 }
 

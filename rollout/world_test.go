@@ -382,12 +382,17 @@ func (w *world) damage() {
 		return
 	}
 	w.say("person", "damages the state")
+	w.storeState(`{"rollout":`)
+}
+
+// storeState makes text the state, wherever it is stored.
+func (w *world) storeState(text string) {
 	if out := w.stable().DeepCopy(); stateCondition(out) != nil {
 		about, _, _ := strings.Cut(stateCondition(out).Message, ": ")
-		stateCondition(out).Message = about + `: {"rollout":`
+		stateCondition(out).Message = about + ": " + text
 		must(w.api.UpdateStatus(out))
 	}
-	rewrite(w, canaryName, func(dep *appsv1.Deployment) { set(dep, spec.AnnotationState, `{"rollout":`) })
+	rewrite(w, canaryName, func(dep *appsv1.Deployment) { set(dep, spec.AnnotationState, text) })
 	w.publish()
 }
 

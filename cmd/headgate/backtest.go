@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -94,7 +93,7 @@ func runBacktest(ctx context.Context, args []string, environ map[string]string, 
 	f, set := newBacktestFlags()
 	switch err := set.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
-		return writeBacktestHelp(out, set)
+		return writeUsage(out, backtestUsage, set)
 	case err != nil:
 		return fmt.Errorf("%w; headgate backtest --help lists the flags", err)
 	case set.NArg() > 0:
@@ -129,21 +128,6 @@ func runBacktest(ctx context.Context, args []string, environ map[string]string, 
 		return encoder.Encode(report)
 	}
 	return report.Write(out)
-}
-
-func writeBacktestHelp(out io.Writer, set *flag.FlagSet) error {
-	var b bytes.Buffer
-	b.WriteString(backtestUsage)
-	set.VisitAll(func(f *flag.Flag) {
-		value, usage := flag.UnquoteUsage(f)
-		fmt.Fprintf(&b, "  --%s %s\n        %s", f.Name, value, usage)
-		if f.DefValue != "" {
-			fmt.Fprintf(&b, " (default %s)", f.DefValue)
-		}
-		b.WriteByte('\n')
-	})
-	_, err := out.Write(bytes.ReplaceAll(b.Bytes(), []byte("  --o format"), []byte("  -o format")))
-	return err
 }
 
 // check says which flags have a value that cannot be used.

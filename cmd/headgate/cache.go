@@ -21,7 +21,8 @@ import (
 )
 
 // cacheOptions keeps in memory only what is read from the cache. The cache has the objects
-// of the whole cluster, and few of them have to do with Headgate.
+// of the whole cluster, and few of them have to do with Headgate. keeper is nil where there
+// is no certificate.
 func cacheOptions(keeper *certs.Keeper) cache.Options {
 	byObject := map[client.Object]cache.ByObject{
 		&appsv1.Deployment{}:                     {Transform: controller.Trim},
@@ -33,7 +34,9 @@ func cacheOptions(keeper *certs.Keeper) cache.Options {
 		&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: autoscaler.Trim},
 		&batchv1.Job{}:                           {Label: labels.SelectorFromSet(labels.Set{spec.LabelManagedBy: spec.ManagedBy})},
 	}
-	maps.Copy(byObject, keeper.CacheOptions())
+	if keeper != nil {
+		maps.Copy(byObject, keeper.CacheOptions())
+	}
 	return cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject:         byObject,

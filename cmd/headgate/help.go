@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"reflect"
@@ -59,6 +60,7 @@ func writeHelp(out io.Writer) error {
 	var b strings.Builder
 	b.WriteString(`Usage: headgate [--help | --version]
        headgate backtest [--help]     tries an analysis on the past
+       headgate cleanup [--help]      ends every rollout, so that Headgate can go
 
 Headgate holds every new template of an annotated Deployment and shifts traffic
 to it in steps, through the Ingress that serves the Deployment. It runs in a
@@ -71,6 +73,26 @@ cluster; install it with its chart. Settings are environment variables.
 		}
 		fmt.Fprintf(&b, ")\n    %s\n", v.meaning)
 	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// writeUsage writes text and the flags of a command after it.
+func writeUsage(out io.Writer, text string, set *flag.FlagSet) error {
+	var b strings.Builder
+	b.WriteString(text)
+	set.VisitAll(func(f *flag.Flag) {
+		dashes := "--"
+		if len(f.Name) == 1 {
+			dashes = "-"
+		}
+		value, usage := flag.UnquoteUsage(f)
+		fmt.Fprintf(&b, "  %s\n        %s", strings.TrimRight(dashes+f.Name+" "+value, " "), usage)
+		if f.DefValue != "" && f.DefValue != "false" {
+			fmt.Fprintf(&b, " (default %s)", f.DefValue)
+		}
+		b.WriteByte('\n')
+	})
 	_, err := io.WriteString(out, b.String())
 	return err
 }

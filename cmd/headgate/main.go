@@ -1,7 +1,7 @@
 // Command headgate runs the webhook that holds new templates and the manager that
 // rolls them out. It runs in a pod, and environment variables configure it;
 // "headgate --help" explains each one. "headgate backtest" tries an analysis on the past
-// and needs no cluster.
+// and needs no cluster. "headgate cleanup" ends every rollout, so that Headgate can go.
 //
 // It decides nothing itself. It is the only place that knows the concrete types of
 // the other packages: serve.go connects the webhook (package webhook), the
@@ -35,8 +35,13 @@ func main() {
 
 // run does what args say. Without any it serves until ctx is done.
 func run(ctx context.Context, args []string, environ map[string]string, out io.Writer) error {
-	if len(args) > 0 && args[0] == "backtest" {
-		return runBacktest(ctx, args[1:], environ, out, os.Stderr)
+	if len(args) > 0 {
+		switch args[0] {
+		case "backtest":
+			return runBacktest(ctx, args[1:], environ, out, os.Stderr)
+		case "cleanup":
+			return runCleanup(ctx, args[1:], environ, out, os.Stderr)
+		}
 	}
 	flags := flag.NewFlagSet("headgate", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -16,7 +17,8 @@ import (
 	"github.com/headgate/headgate/test/lab/parts"
 )
 
-// renderChart returns the chart's objects in the order in which helm installs them.
+// renderChart returns the chart's objects in the order in which helm installs them. Hooks
+// are not among them: those of the chart belong to an uninstall.
 func (l *Lab) renderChart(ctx context.Context, values map[string]string) ([]*unstructured.Unstructured, error) {
 	root, err := repositoryRoot(ctx)
 	if err != nil {
@@ -28,7 +30,10 @@ func (l *Lab) renderChart(ctx context.Context, values map[string]string) ([]*uns
 	if err != nil {
 		return nil, err
 	}
-	return decode(rendered)
+	objects, err := decode(rendered)
+	return slices.DeleteFunc(objects, func(obj *unstructured.Unstructured) bool {
+		return obj.GetAnnotations()["helm.sh/hook"] != ""
+	}), err
 }
 
 // repositoryRoot returns the checkout: the nested test module replaces the product's

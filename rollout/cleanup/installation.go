@@ -1,0 +1,110 @@
+package cleanup
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout/spec"
+)
+
+// admissionGroup has every kind of object that takes part in admission.
+var admissionGroup = schema.GroupVersion{Group: "admissionregistration.k8s.io", Version: "v1"}
+
+// Admission is an object that makes the API server hold new templates. Example:
+// MutatingWebhookConfiguration/zz-headgate.
+type Admission struct{ Kind, Name string }
+
+// ParseAdmission is the inverse of Admission.String.
+func ParseAdmission(text string) (Admission, error) {
+	kind, name, ok := strings.Cut(text, "/")
+	if !ok || kind == "" || name == "" || strings.Contains(name, "/") {
+		return Admission{}, fmt.Errorf("%q: want KIND/NAME, e.g. MutatingWebhookConfiguration/zz-headgate", text)
+	}
+	return Admission{kind, name}, nil
+}
+
+func (a Admission) String() string { return a.Kind + "/" + a.Name }
+
+// Installation is what runs in a cluster so that there are rollouts.
+type Installation struct {
+	Client     client.Client        // reads from the API server
+	Managers   types.NamespacedName // the Deployment of the managers
+	Admission  []Admission          // deleted in this order
+	Namespaces []string             // as in Cleanup
+}
+
+// RemoveAdmission deletes what holds new templates. One that does not exist is no error.
+func (i *Installation) RemoveAdmission(ctx context.Context) error {
+	for _, a := range i.Admission {
+		obj := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: a.Name}}
+		obj.SetGroupVersionKind(admissionGroup.WithKind(a.Kind))
+		err := i.Client.Delete(ctx, obj)
+		if client.IgnoreNotFound(err) != nil && !meta.IsNoMatchError(err) {
+			return fmt.Errorf("deleting %s: %w", a, err)
+		}
+	}
+	return nil
+}
+
+// StopManagers scales the Deployment of the managers to 0. Without one nothing runs.
+func (i *Installation) StopManagers(ctx context.Context) error {
+	dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: i.Managers.Namespace, Name: i.Managers.Name}}
+	stop := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"replicas":0}}`))
+	if err := i.Client.Patch(ctx, dep, stop, client.FieldOwner(fieldOwner)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("stopping the managers, Deployment %s: %w", i.Managers, err)
+	}
+	return nil
+}
+
+// ForgetConditions removes Headgate's conditions from every Deployment. No manager may run
+// any more: it would write them again.
+func (i *Installation) ForgetConditions(ctx context.Context) error {
+	for _, namespace := range i.Namespaces {
+		options := &client.ListOptions{Namespace: namespace, Limit: pageSize}
+		for {
+			var list appsv1.DeploymentList
+			if err := i.Client.List(ctx, &list, options); err != nil {
+				return fmt.Errorf("listing Deployments: %w", err)
+			}
+			for n := range list.Items {
+				if err := i.forgetConditions(ctx, &list.Items[n]); err != nil {
+					return err
+				}
+			}
+			if options.Continue = list.Continue; options.Continue == "" {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+func (i *Installation) forgetConditions(ctx context.Context, dep *appsv1.Deployment) error {
+	var gone []map[string]any
+	for _, kind := range []appsv1.DeploymentConditionType{spec.ConditionType, spec.ConditionKnown, spec.ConditionState} {
+		if conditionOf(dep, kind) != nil {
+			gone = append(gone, map[string]any{"type": kind, "$patch": "delete"})
+		}
+	}
+	if gone == nil {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": gone}})
+	if err != nil {
+		return fmt.Errorf("encoding conditions: %w", err)
+	}
+	err = i.Client.Status().Patch(ctx, dep, client.RawPatch(types.StrategicMergePatchType, patch), client.FieldOwner(spec.FieldOwner))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("removing the conditions of Deployment %s/%s: %w", dep.Namespace, dep.Name, err)
+	}
+	return nil
+}
