@@ -132,6 +132,7 @@ func drawWorld(t *rapid.T) *world {
 	}).Draw(t, "steps")
 	w.web.strategy = rapid.SampledFrom([]string{"canary", "canary", "blue-green"}).Draw(t, "strategy")
 	w.web.promotion = rapid.SampledFrom([]string{"", "", "rolling"}).Draw(t, "promotion")
+	w.web.report = rapid.SampledFrom([]string{"", "kstatus"}).Draw(t, "report status")
 	w.web.analysis = rapid.Bool().Draw(t, "analysis") || strings.Contains(w.web.steps, "analysis")
 	w.web.plan.FailureLimit = rapid.IntRange(0, 2).Draw(t, "failure limit")
 	w.web.plan.ErrorLimit = rapid.SampledFrom([]int{0, 3}).Draw(t, "error limit")

@@ -35,6 +35,7 @@ type oracle struct {
 
 	released string // the template that Headgate released last
 
+	foreign      bool      // somebody else writes conditions for kstatus
 	orphaned     bool      // the traffic is for canary pods that somebody deleted
 	trafficEnded time.Time // when the router last stopped sending to a canary
 	reported     rollout.Note
@@ -228,6 +229,7 @@ func (k *oracle) rests() {
 	}
 	held := w.scaler.held || w.scaler.demand == 0 || w.scaler.own
 	k.gaugeIsTrue()
+	k.kstatusIsTrue()
 	if s.Mode == rollout.ModeRolledBack && w.written().reaches() {
 		w.fail("rolled back, but the canary Ingresses carry %s", w.written())
 	}

@@ -144,6 +144,7 @@ func (w webSpec) fill(dep *appsv1.Deployment) {
 		spec.AnnotationStrategy: w.strategy, spec.AnnotationSteps: w.steps, spec.AnnotationGates: w.gates,
 		spec.AnnotationProgressDeadline: w.deadline, spec.AnnotationRolloutDeadline: w.rolloutDeadline,
 		spec.AnnotationRollbackWindow: w.window, spec.AnnotationAnalysis: analysis, spec.AnnotationPromotion: w.promotion,
+		spec.AnnotationReportStatus: w.report,
 	} {
 		set(dep, key, value)
 	}
@@ -158,7 +159,8 @@ func readWebSpec(dep *appsv1.Deployment) webSpec {
 		asked: asked{
 			strategy: a[spec.AnnotationStrategy], steps: a[spec.AnnotationSteps], gates: a[spec.AnnotationGates],
 			deadline: a[spec.AnnotationProgressDeadline], rolloutDeadline: a[spec.AnnotationRolloutDeadline],
-			window: a[spec.AnnotationRollbackWindow], promotion: a[spec.AnnotationPromotion], analysis: a[spec.AnnotationAnalysis] != "",
+			window: a[spec.AnnotationRollbackWindow], promotion: a[spec.AnnotationPromotion],
+			report: a[spec.AnnotationReportStatus], analysis: a[spec.AnnotationAnalysis] != "",
 		},
 	}
 }

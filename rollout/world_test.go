@@ -120,8 +120,8 @@ type deployment struct {
 // asked is what the user wrote: the annotations, and whether there is one that
 // says what to measure.
 type asked struct {
-	strategy, steps, deadline, rolloutDeadline, gates, window, promotion string
-	analysis                                                             bool
+	strategy, steps, deadline, rolloutDeadline, gates, window, promotion, report string
+	analysis                                                                     bool
 }
 
 // replicaSet is a template and its pods: when each becomes Available.

@@ -42,7 +42,7 @@
 //  7. removeLeftovers  delete the Services of a canary that is gone (leftovers.go)
 //  8. recordRelease  the template that is about to be released (report.go)
 //  9. writeStable    the user's Deployment: hold, phase and command
-//  10. report         the condition and its event (report.go)
+//  10. report         the condition and its event (report.go), and those for kstatus (kstatus.go)
 //  11. freeScaleDown  let autoscalers shrink stable again (scaledown.go)
 //  12. removeCanary   delete the canary Services and the canary Deployment
 //

@@ -91,7 +91,7 @@ func (r *Reconciler) reportRefusal(ctx context.Context, s *snapshot, d rollout.D
 	}
 	report := rollout.Decision{Reason: reason.WriteRefused, Message: message, Phase: s.Stable.Phase}
 	key, note := client.ObjectKeyFromObject(s.dep), rollout.Note{Reason: report.Reason, Message: message}
-	failed := r.writeConditions(ctx, s, []condition{s.outcomeCondition(report)})
+	failed := r.writeConditions(ctx, s, append(s.kstatusConditions(report), s.outcomeCondition(report)))
 	if failed != nil && refused(failed) == nil {
 		return failed
 	}

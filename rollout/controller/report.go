@@ -25,6 +25,7 @@ func (r *Reconciler) report(ctx context.Context, s *snapshot, d rollout.Decision
 	if news && !s.told {
 		conditions = append(conditions, s.outcomeCondition(d))
 	}
+	conditions = append(conditions, s.kstatusConditions(d)...)
 	err := r.writeConditions(ctx, s, conditions)
 	if err != nil || !news && !r.untold.is(key, d.Message) {
 		return err
@@ -51,10 +52,14 @@ func (r *Reconciler) tellEarly(s *snapshot, d rollout.Decision) []condition {
 	}
 	conditions := append(s.recordConditions(d), s.forgetState()...)
 	ends := d.Hold == rollout.Release && d.Phase == ""
-	if s.isNews(d) && !d.Routes.Adds(s.Traffic) && !ends {
+	switch {
+	case ends && !s.isNews(d): // then no other write comes after the release
+		conditions = append(conditions, s.kstatusConditions(d)...)
+	case s.isNews(d) && !d.Routes.Adds(s.Traffic) && !ends:
 		s.told = true
 		r.untold.set(client.ObjectKeyFromObject(s.dep), d.Message)
 		conditions = append(conditions, s.outcomeCondition(d))
+		conditions = append(conditions, s.kstatusConditions(d)...)
 	}
 	return conditions
 }

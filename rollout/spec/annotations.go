@@ -16,6 +16,7 @@ const (
 	AnnotationRollbackWindow   = "headgate.dev/rollback-window"
 	AnnotationRestart          = "headgate.dev/restart"
 	AnnotationPromotion        = "headgate.dev/promotion"
+	AnnotationReportStatus     = "headgate.dev/report-status"
 	AnnotationCommand          = "headgate.dev/command"
 )
 
@@ -90,6 +91,15 @@ const ConditionKnown = "headgate.dev/KnownTemplate"
 // ConditionState is the type of the condition on the user's Deployment that holds the
 // state of a rollout; see rollout.State.
 const ConditionState = "headgate.dev/State"
+
+// ConditionReconciling and ConditionStalled are the types of the conditions that kstatus
+// reads on every object, before it looks at anything else (checkGenericProperties in
+// pkg/kstatus/status/generic.go of its repository). Headgate writes them only where
+// AnnotationReportStatus asks for it.
+const (
+	ConditionReconciling = "Reconciling"
+	ConditionStalled     = "Stalled"
+)
 
 // Phase is the coarse state of a rollout, for scripts and dashboards.
 // No phase at all means that nothing is being rolled out.

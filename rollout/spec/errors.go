@@ -24,6 +24,7 @@ var examples = map[string]string{
 	AnnotationRollbackWindow:   "3",
 	AnnotationRestart:          "canary",
 	AnnotationPromotion:        "rolling",
+	AnnotationReportStatus:     "kstatus",
 	AnnotationCommand:          "promote",
 }
 

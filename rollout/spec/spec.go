@@ -57,9 +57,10 @@ func OptedIn(annotations map[string]string) bool {
 // ParseSpec reads what the user wrote in annotations. Its error joins one
 // *AnnotationError for each fault, in a fixed order; the Spec is then zero.
 //
-// Two annotations are read elsewhere: package analysis reads the text of
-// AnnotationAnalysis, and ParseCommand reads AnnotationCommand, because a mistyped
-// command must not stop the rollout it was meant for.
+// Three annotations are read elsewhere: package analysis reads the text of
+// AnnotationAnalysis; ParseCommand reads AnnotationCommand, because a mistyped
+// command must not stop the rollout it was meant for; and ReportsKstatus reads
+// AnnotationReportStatus, which says how to tell of a fault in the others.
 func ParseSpec(annotations map[string]string) (Spec, error) {
 	p := parser{annotations: annotations}
 	s := Spec{
@@ -77,6 +78,7 @@ func ParseSpec(annotations map[string]string) (Spec, error) {
 		Promotion:        parse(&p, AnnotationPromotion, PromotionAdoption, parsePromotion),
 	}
 	s.Steps = p.steps(s.Strategy)
+	_ = parse(&p, AnnotationReportStatus, false, parseReportStatus)
 	p.unknownKeys()
 	if len(p.errs) > 0 {
 		return Spec{}, errors.Join(p.errs...)

@@ -50,6 +50,7 @@ func TestParseSpec(t *testing.T) {
 				"headgate.dev/rollback-window":   "3",
 				"headgate.dev/restart":           "canary",
 				"headgate.dev/promotion":         "rolling",
+				"headgate.dev/report-status":     "kstatus",
 				"headgate.dev/command":           "abort",
 			},
 			spec.Spec{
@@ -173,6 +174,11 @@ func TestParseSpecErrors(t *testing.T) {
 		"a restart that is neither": {
 			"restart", "Canary",
 			`annotation headgate.dev/restart: "Canary": a restart is rolling or canary, e.g. headgate.dev/restart: canary`,
+		},
+		"a report that nobody reads": {
+			"report-status", "true",
+			`annotation headgate.dev/report-status: "true": the only value is kstatus; remove the annotation to report nothing, ` +
+				`e.g. headgate.dev/report-status: kstatus`,
 		},
 		"an annotation that is not one of ours": {
 			"step", "10%",
