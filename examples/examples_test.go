@@ -30,11 +30,11 @@ type example struct {
 	configMaps map[string]corev1.ConfigMap
 }
 
-// Folders that have no Deployment: recipes has analyses, argocd has settings of Argo CD.
-const (
-	recipesFolder = "recipes"
-	argocdFolder  = "argocd"
-)
+// Folders that have no Deployment: recipes has analyses, argocd has settings of Argo CD, and
+// github-actions has a workflow.
+var withoutDeployment = []string{recipesFolder, "argocd", "github-actions"}
+
+const recipesFolder = "recipes"
 
 func folders(t *testing.T) []string {
 	t.Helper()
@@ -44,7 +44,7 @@ func folders(t *testing.T) []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() && e.Name() != recipesFolder && e.Name() != argocdFolder {
+		if e.IsDir() && !slices.Contains(withoutDeployment, e.Name()) {
 			names = append(names, e.Name())
 		}
 	}
