@@ -194,9 +194,9 @@ func TestHelmThenTheVerdict(t *testing.T) {
 	h.install()
 	h.Await(time.Minute, reason.Ready)
 	h.upgrade(kube.StatusWatcherStrategy, true, "v2", nil)
-	h.ends(h.recipe("kubectl"), 0, "successfully rolled out")
+	h.ends(h.recipe("## kubectl"), 0, "successfully rolled out")
 	h.upgrade(kube.StatusWatcherStrategy, true, "v3", neverReady)
-	h.ends(h.recipe("kubectl"), 1, "rolled back, stable serves all traffic: ")
+	h.ends(h.recipe("## kubectl"), 1, "rolled back, stable serves all traffic: ")
 	h.Must(lab.Poll(h.Within(5*time.Second), func() error {
 		if n := len(h.Pods("v2")); n != replicas {
 			return fmt.Errorf("%d pods of v2", n)

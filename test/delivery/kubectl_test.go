@@ -21,7 +21,7 @@ func (a app) recipe(heading string) output {
 	a.Helper()
 	text, err := os.ReadFile(page)
 	a.Must(err)
-	_, below, there := strings.Cut(string(text), "\n## "+heading+"\n")
+	_, below, there := strings.Cut(string(text), "\n"+heading+"\n")
 	_, block, fenced := strings.Cut(below, "```sh\n")
 	script, _, closed := strings.Cut(block, "```\n")
 	if !there || !fenced || !closed {
@@ -65,7 +65,7 @@ func TestRecipeForKubectl(t *testing.T) {
 	good := func(version string) {
 		t.Helper()
 		a.Ship(version, nil)
-		a.ends(a.recipe("kubectl"), 0, "successfully rolled out")
+		a.ends(a.recipe("## kubectl"), 0, "successfully rolled out")
 		if n := len(a.Pods(version)); n != replicas {
 			t.Errorf("it ended well with %d pods of %s", n, version)
 		}
@@ -73,7 +73,7 @@ func TestRecipeForKubectl(t *testing.T) {
 	bad := func(version string) {
 		t.Helper()
 		a.Ship(version, neverReady)
-		o := a.recipe("kubectl")
+		o := a.recipe("## kubectl")
 		a.ends(o, 1, "rolled back, stable serves all traffic: ")
 		if _, message := conditionOf(a); !strings.Contains(o.text, message) {
 			t.Errorf("it does not print %q:\n%s", message, o.text)
@@ -119,4 +119,21 @@ func TestKubectlWaits(t *testing.T) {
 	a.ends(wait("condition=Stalled", "1m"), 0, "condition met")
 	a.ends(wait("condition=headgate.dev/Rollout", "1s"), 1, timedOut)
 	a.ends(a.try("rollout", "status", "deployment/web", "--timeout=1s"), 1, timedOut)
+}
+
+// Without a manager a person can remove the conditions for kstatus.
+func TestConditionsAreRemovedByHand(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, nil)
+	a.Annotations = nil // Headgate does not manage it
+	a.Ship("v1", nil)
+	a.Must(shared.Available(a.Within(time.Minute), a.Deployed()))
+	a.kubectl("patch", "deployment/web", "--subresource=status", "-p",
+		`{"status":{"conditions":[{"type":"Stalled","status":"True"},{"type":"Reconciling","status":"True"}]}}`)
+	a.ends(a.recipe("### What kstatus sees"), 0, "patched")
+	for _, c := range a.Now().Status.Conditions {
+		if c.Type == spec.ConditionStalled || c.Type == spec.ConditionReconciling {
+			t.Errorf("condition %s is still there", c.Type)
+		}
+	}
 }
