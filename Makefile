@@ -51,10 +51,11 @@ lint: $(LINTER) ## check formatting, vet and import rules
 .PHONY: golden
 golden: ## rewrite the golden files and the generated tables
 	go test ./analysis ./rollout ./rollout/reason ./cmd/headgate -update
+	go -C test test ./chart -update
 
 .PHONY: chart
-chart: ## lint and render the chart
-	go -C test run ./cmd/chart lint $(CURDIR)/$(CHART)
+chart: ## lint and render the chart, with each of test/chart/testdata/*.values.yaml
+	go -C test run ./cmd/chart lint $(CURDIR)/$(CHART) $(CURDIR)/test/chart/testdata/*.values.yaml
 
 .PHONY: lab
 lab: ## run a cluster on this machine until Ctrl-C; ARGS="--pods 1000 --hollow", ARGS=--help

@@ -1,18 +1,12 @@
 package main
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"text/template"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,71 +19,48 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-const chartDir = "../../charts/headgate/"
+// renderings has what Helm makes of the chart: NAME.golden is the result of NAME.values.yaml,
+// without the objects that are as in default.golden. A test of test/chart keeps it so; here
+// the objects meet the program.
+const renderings = "../../test/chart/testdata/"
 
-// render fills in a template of the chart with values.yaml, changed by change, as a
-// release headgate in the namespace headgate-system. It has those of helm's functions
-// that the templates use; make chart renders them with helm itself.
-func render(t *testing.T, name string, change func(values map[string]any)) string {
+// documents are the YAML documents of a golden file, by kind, name and namespace.
+func documents(t *testing.T, name string) map[string]string {
 	t.Helper()
-	values := map[string]any{}
-	unmarshal(t, read(t, chartDir+"values.yaml"), &values)
-	change(values)
-
-	chart := template.New("").Option("missingkey=zero")
-	chart.Funcs(helmFunctions(chart))
-	template.Must(chart.Parse(read(t, chartDir+"templates/_helpers.tpl")))
-	template.Must(chart.New(name).Parse(read(t, chartDir+"templates/"+name)))
-	var b bytes.Buffer
-	if err := chart.ExecuteTemplate(&b, name, map[string]any{
-		"Values":  values,
-		"Release": map[string]any{"Name": "headgate", "Namespace": "headgate-system", "Service": "Helm"},
-		"Chart":   map[string]any{"Name": "headgate", "Version": "1.2.3", "AppVersion": "1.2.3"},
-	}); err != nil {
-		t.Fatal(err)
+	all := map[string]string{}
+	for document := range strings.SplitSeq(read(t, renderings+name+".golden"), "---\n") {
+		var object metav1.PartialObjectMetadata
+		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
+			t.Fatalf("%s: %v:\n%s", name, err, document)
+		}
+		if object.Kind != "" {
+			all[strings.TrimSpace(object.Kind+" "+object.Name+" "+object.Namespace)] = document
+		}
 	}
-	return b.String()
+	return all
 }
 
-func helmFunctions(chart *template.Template) template.FuncMap {
-	return template.FuncMap{
-		"include": func(name string, data any) (string, error) {
-			var b bytes.Buffer
-			err := chart.ExecuteTemplate(&b, name, data)
-			return b.String(), err
-		},
-		"toYaml": func(v any) (string, error) {
-			text, err := yaml.Marshal(v)
-			return strings.TrimSuffix(string(text), "\n"), err
-		},
-		"toJson": func(v any) (string, error) {
-			text, err := json.Marshal(v)
-			return string(text), err
-		},
-		"nindent": func(width int, text string) string {
-			line := "\n" + strings.Repeat(" ", width)
-			return line + strings.ReplaceAll(text, "\n", line)
-		},
-		"join": func(separator string, list []any) string {
-			var words []string
-			for _, item := range list {
-				words = append(words, fmt.Sprint(item))
-			}
-			return strings.Join(words, separator)
-		},
-		"default": func(initial, v any) any {
-			if v == "" {
-				return initial
-			}
-			return v
-		},
-		"sha256sum":  func(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) },
-		"quote":      func(v any) string { return strconv.Quote(fmt.Sprint(v)) },
-		"contains":   func(part, text string) bool { return strings.Contains(text, part) },
-		"trunc":      func(length int, text string) string { return text[:min(length, len(text))] },
-		"trimSuffix": func(suffix, text string) string { return strings.TrimSuffix(text, suffix) },
-		"int":        func(v any) int { number, _ := v.(float64); return int(number) },
+// rendered are the objects of this kind that the chart makes of NAME.values.yaml.
+func rendered[T any](t *testing.T, name, kind string) []T {
+	t.Helper()
+	all := documents(t, "default")
+	for line := range strings.Lines(read(t, renderings+name+".golden")) {
+		if identity, ok := strings.CutPrefix(line, "# Not rendered: "); ok {
+			delete(all, strings.TrimSpace(identity))
+		}
 	}
+	maps.Copy(all, documents(t, name))
+	var objects []T
+	for _, identity := range slices.Sorted(maps.Keys(all)) {
+		if strings.HasPrefix(identity, kind+" ") {
+			var object T
+			if err := yaml.UnmarshalStrict([]byte(all[identity]), &object); err != nil {
+				t.Fatalf("%s: %v:\n%s", name, err, all[identity])
+			}
+			objects = append(objects, object)
+		}
+	}
+	return objects
 }
 
 func read(t *testing.T, path string) string {
@@ -101,49 +72,79 @@ func read(t *testing.T, path string) string {
 	return string(content)
 }
 
-func unmarshal(t *testing.T, text string, into any) {
+// only is the one object of this kind that the chart makes of NAME.values.yaml.
+func only[T any](t *testing.T, name, kind string) T {
 	t.Helper()
-	if err := yaml.Unmarshal([]byte(text), into); err != nil {
-		t.Fatalf("%v:\n%s", err, text)
+	objects := rendered[T](t, name, kind)
+	if len(objects) != 1 {
+		t.Fatalf("%s has %d objects of kind %s", name, len(objects), kind)
 	}
+	return objects[0]
 }
 
-func unchanged(map[string]any) {}
-
-// renderAs is the first object of this kind in a template.
-func renderAs[T any](t *testing.T, name, kind string, change func(values map[string]any)) T {
+func deploymentOf(t *testing.T, name string) appsv1.Deployment {
 	t.Helper()
-	for document := range strings.SplitSeq(render(t, name, change), "\n---\n") {
-		if strings.Contains(document, "\nkind: "+kind+"\n") {
-			var object T
-			unmarshal(t, document, &object)
-			return object
-		}
-	}
-	t.Fatalf("%s has no %s", name, kind)
-	panic("unreachable")
+	return only[appsv1.Deployment](t, name, "Deployment")
 }
 
-func webhookConfiguration(t *testing.T, change func(values map[string]any)) admissionv1.MutatingWebhookConfiguration {
+// configOf is the Config with which the chart starts the manager.
+func configOf(t *testing.T, name string) Config {
 	t.Helper()
-	return renderAs[admissionv1.MutatingWebhookConfiguration](t, "webhook.yaml", "MutatingWebhookConfiguration", change)
-}
-
-func managerEnv(t *testing.T, name string, change func(values map[string]any)) string {
-	t.Helper()
-	deployment := renderAs[appsv1.Deployment](t, "deployment.yaml", "Deployment", change)
+	environ := map[string]string{}
+	deployment := deploymentOf(t, name)
 	for _, v := range deployment.Spec.Template.Spec.Containers[0].Env {
-		if v.Name == name {
-			return v.Value
+		environ[v.Name] = v.Value
+		if v.ValueFrom != nil {
+			environ[v.Name] = fromPod(t, deployment, v.ValueFrom)
 		}
 	}
-	t.Fatalf("the manager has no variable %s", name)
+	cfg, err := parseConfig(environ)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return cfg
+}
+
+// fromPod is what the kubelet makes of a reference to the pod.
+func fromPod(t *testing.T, deployment appsv1.Deployment, from *corev1.EnvVarSource) string {
+	t.Helper()
+	switch {
+	case from.FieldRef != nil && from.FieldRef.FieldPath == "metadata.namespace":
+		return deployment.Namespace
+	case from.FieldRef != nil && from.FieldRef.FieldPath == "spec.serviceAccountName":
+		return deployment.Spec.Template.Spec.ServiceAccountName
+	case from.ResourceFieldRef != nil && from.ResourceFieldRef.Resource == "limits.memory":
+		limit := deployment.Spec.Template.Spec.Containers[0].Resources.Limits[corev1.ResourceMemory]
+		return limit.AsDec().String()
+	}
+	t.Fatalf("the kubelet of this test does not know %+v", from)
 	panic("unreachable")
+}
+
+// A variable with a wrong name would have no effect, and nobody would notice.
+func TestChartSetsVariablesThatExist(t *testing.T) {
+	known := map[string]bool{}
+	for _, v := range variables() {
+		known[v.name] = true
+	}
+	files, err := filepath.Glob(renderings + "*.golden")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("found %v, %v", files, err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".golden")
+		for _, v := range deploymentOf(t, name).Spec.Template.Spec.Containers[0].Env {
+			if !known[v.Name] {
+				t.Errorf("%s: the manager does not know %s", name, v.Name)
+			}
+		}
+		configOf(t, name)
+	}
 }
 
 // A template that a later webhook changes would not be seen by Headgate's.
 func TestWebhookIsCalledLast(t *testing.T) {
-	name := webhookConfiguration(t, unchanged).Name
+	name := only[admissionv1.MutatingWebhookConfiguration](t, "default", "MutatingWebhookConfiguration").Name
 	for _, other := range []string{
 		"istio-sidecar-injector", "kyverno-resource-mutating-webhook-cfg", "vault-agent-injector-cfg", "vpa-webhook-config", "zookeeper",
 	} {
@@ -151,43 +152,37 @@ func TestWebhookIsCalledLast(t *testing.T) {
 			t.Errorf("%s is called before %s", name, other)
 		}
 	}
-	if got := managerEnv(t, "HEADGATE_WEBHOOK_CONFIGURATION", unchanged); got != name {
+	if got := configOf(t, "default").WebhookConfiguration; got != name {
 		t.Errorf("the manager writes the CA bundle into %q, want %q", got, name)
 	}
 	cfg, err := parseConfig(map[string]string{"HEADGATE_NAMESPACE": "headgate-system"})
 	if err != nil || cfg.WebhookConfiguration != name {
 		t.Errorf("the default of HEADGATE_WEBHOOK_CONFIGURATION is %q, want %q (%v)", cfg.WebhookConfiguration, name, err)
 	}
-	role := renderAs[rbacv1.ClusterRole](t, "rbac.yaml", "ClusterRole", unchanged)
+	role := only[rbacv1.ClusterRole](t, "default", "ClusterRole")
 	if got := role.Rules[len(role.Rules)-1].ResourceNames; !cmp.Equal(got, []string{name}) {
 		t.Errorf("the manager may write %q, want %q", got, name)
 	}
 }
 
 func TestWebhookLeavesNamespacesOut(t *testing.T) {
-	const production = `
-matchLabels: {stage: production}
-matchExpressions: [{key: team, operator: Exists}]`
+	production := labels.Set{"stage": "production", "team": "a"}
 	for name, tt := range map[string]struct {
-		selector, namespace string
-		labels              labels.Set
-		want                bool
+		values, namespace string
+		labels            labels.Set
+		want              bool
 	}{
-		"an ordinary namespace":              {"{}", "shop", nil, true},
-		"its own":                            {"{}", "headgate-system", nil, false},
-		"kube-system":                        {"{}", "kube-system", nil, false},
-		"one that the operator selects":      {production, "shop", labels.Set{"stage": "production", "team": "a"}, true},
-		"one without a label of the two":     {production, "shop", labels.Set{"stage": "production"}, false},
-		"one without the other":              {production, "shop", labels.Set{"team": "a"}, false},
-		"its own, though it is selected":     {production, "headgate-system", labels.Set{"stage": "production", "team": "a"}, false},
-		"kube-system, though it is selected": {production, "kube-system", labels.Set{"stage": "production", "team": "a"}, false},
+		"an ordinary namespace":              {"default", "shop", nil, true},
+		"its own":                            {"default", "headgate-system", nil, false},
+		"kube-system":                        {"default", "kube-system", nil, false},
+		"one that the operator selects":      {"webhook", "shop", production, true},
+		"one without a label of the two":     {"webhook", "shop", labels.Set{"stage": "production"}, false},
+		"one without the other":              {"webhook", "shop", labels.Set{"team": "a"}, false},
+		"its own, though it is selected":     {"webhook", "headgate-system", production, false},
+		"kube-system, though it is selected": {"webhook", "kube-system", production, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			webhook := webhookConfiguration(t, func(values map[string]any) {
-				var selector map[string]any
-				unmarshal(t, tt.selector, &selector)
-				values["webhook"].(map[string]any)["namespaceSelector"] = selector
-			}).Webhooks[0]
+			webhook := only[admissionv1.MutatingWebhookConfiguration](t, tt.values, "MutatingWebhookConfiguration").Webhooks[0]
 			selector, err := metav1.LabelSelectorAsSelector(webhook.NamespaceSelector)
 			if err != nil {
 				t.Fatal(err)
@@ -201,46 +196,22 @@ matchExpressions: [{key: team, operator: Exists}]`
 }
 
 func TestOwnQueriesAreConfined(t *testing.T) {
-	label := func(value any) func(map[string]any) {
-		return func(values map[string]any) { values["prometheus"].(map[string]any)["namespaceLabel"] = value }
-	}
-	for name, tt := range map[string]struct {
-		change func(values map[string]any)
-		want   string
-	}{
-		"by default":     {unchanged, "namespace"},
-		"by another":     {label("kubernetes_namespace"), "kubernetes_namespace"},
-		"unless said so": {label(""), ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			cfg, err := parseConfig(map[string]string{
-				"HEADGATE_NAMESPACE":       "headgate-system",
-				"HEADGATE_NAMESPACE_LABEL": managerEnv(t, "HEADGATE_NAMESPACE_LABEL", tt.change),
-			})
-			if err != nil || cfg.NamespaceLabel != tt.want {
-				t.Errorf("queries are confined by the label %q, want %q (%v)", cfg.NamespaceLabel, tt.want, err)
-			}
-		})
+	for values, want := range map[string]string{"default": "namespace", "prometheus": "kubernetes_namespace", "open-queries": ""} {
+		if got := configOf(t, values).NamespaceLabel; got != want {
+			t.Errorf("%s: queries are confined by the label %q, want %q", values, got, want)
+		}
 	}
 }
 
 // The chart names the namespace of the recipes, and gives Headgate no more than get there.
 func TestRecipesNamespaceOfTheChart(t *testing.T) {
-	set := func(values map[string]any) { values["recipes"] = map[string]any{"namespace": "recipes"} }
-	for _, tt := range []struct {
-		change func(values map[string]any)
-		want   string
-	}{{unchanged, ""}, {set, "recipes"}} {
-		cfg, err := parseConfig(map[string]string{
-			"HEADGATE_NAMESPACE":         "headgate-system",
-			"HEADGATE_RECIPES_NAMESPACE": managerEnv(t, "HEADGATE_RECIPES_NAMESPACE", tt.change),
-		})
-		if err != nil || cfg.RecipesNamespace != tt.want {
-			t.Errorf("got %q, want %q (%v)", cfg.RecipesNamespace, tt.want, err)
+	for values, want := range map[string]string{"default": "", "prometheus": "recipes"} {
+		if got := configOf(t, values).RecipesNamespace; got != want {
+			t.Errorf("%s: got %q, want %q", values, got, want)
 		}
 	}
 	var verbs []string
-	for _, rule := range renderAs[rbacv1.ClusterRole](t, "rbac.yaml", "ClusterRole", set).Rules {
+	for _, rule := range only[rbacv1.ClusterRole](t, "prometheus", "ClusterRole").Rules {
 		if slices.Contains(rule.Resources, "configmaps") {
 			verbs = append(verbs, rule.Verbs...)
 		}
@@ -252,76 +223,37 @@ func TestRecipesNamespaceOfTheChart(t *testing.T) {
 
 // A user reaches no preview host that the operator did not allow.
 func TestPreviewHostsAreTheOperators(t *testing.T) {
-	set := func(values map[string]any) {
-		ingress := values["ingress"].(map[string]any)
-		ingress["previewDomains"], ingress["previewBelowOwnHosts"] = []any{"a.test", "b.test"}, true
+	if cfg := configOf(t, "default"); len(cfg.PreviewDomains) > 0 || cfg.PreviewBelowOwnHosts {
+		t.Errorf("by default: domains %q, own hosts %v", cfg.PreviewDomains, cfg.PreviewBelowOwnHosts)
 	}
-	for name, tt := range map[string]struct {
-		change   func(values map[string]any)
-		domains  []string
-		ownHosts bool
-	}{
-		"none by default":      {unchanged, nil, false},
-		"those that it allows": {set, []string{"a.test", "b.test"}, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			environ := map[string]string{"HEADGATE_NAMESPACE": "headgate-system"}
-			for _, variable := range []string{"HEADGATE_PREVIEW_DOMAINS", "HEADGATE_PREVIEW_BELOW_OWN_HOSTS"} {
-				environ[variable] = managerEnv(t, variable, tt.change)
-			}
-			cfg, err := parseConfig(environ)
-			if err != nil || !slices.Equal(cfg.PreviewDomains, tt.domains) || cfg.PreviewBelowOwnHosts != tt.ownHosts {
-				t.Errorf("domains %q, own hosts %v, %v", cfg.PreviewDomains, cfg.PreviewBelowOwnHosts, err)
-			}
-		})
+	if cfg := configOf(t, "ingress"); !slices.Equal(cfg.PreviewDomains, []string{"a.test", "b.test"}) || !cfg.PreviewBelowOwnHosts {
+		t.Errorf("as allowed: domains %q, own hosts %v", cfg.PreviewDomains, cfg.PreviewBelowOwnHosts)
 	}
 }
 
 func TestCanaryObjectsHaveTheOperatorsMetadata(t *testing.T) {
-	set := func(values map[string]any) {
-		values["canary"] = map[string]any{
-			"labels":      map[string]any{"team": "platform"},
-			"annotations": map[string]any{"example.com/why": `a "b", c: d`},
-		}
+	if cfg := configOf(t, "default"); cfg.CanaryLabels != nil || cfg.CanaryAnnotations != nil {
+		t.Errorf("by default: labels %v, annotations %v", cfg.CanaryLabels, cfg.CanaryAnnotations)
 	}
-	for name, tt := range map[string]struct {
-		change              func(values map[string]any)
-		labels, annotations pairs
-	}{
-		"none by default": {unchanged, nil, nil},
-		"as written":      {set, pairs{"team": "platform"}, pairs{"example.com/why": `a "b", c: d`}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			environ := map[string]string{"HEADGATE_NAMESPACE": "headgate-system"}
-			for _, variable := range []string{"HEADGATE_CANARY_LABELS", "HEADGATE_CANARY_ANNOTATIONS"} {
-				environ[variable] = managerEnv(t, variable, tt.change)
-			}
-			cfg, err := parseConfig(environ)
-			if err != nil || !maps.Equal(cfg.CanaryLabels, tt.labels) || !maps.Equal(cfg.CanaryAnnotations, tt.annotations) {
-				t.Errorf("labels %v, annotations %v, %v", cfg.CanaryLabels, cfg.CanaryAnnotations, err)
-			}
-		})
+	cfg := configOf(t, "canary")
+	if !maps.Equal(cfg.CanaryLabels, pairs{"team": "platform"}) ||
+		!maps.Equal(cfg.CanaryAnnotations, pairs{"example.com/why": `a "b", c: d`}) {
+		t.Errorf("as written: labels %v, annotations %v", cfg.CanaryLabels, cfg.CanaryAnnotations)
 	}
 }
 
 // What the chart writes into the file is what the manager reads, and the credentials are
 // beside it.
 func TestChartMountsProviders(t *testing.T) {
-	change := func(values map[string]any) {
-		values["providers"] = map[string]any{
-			"list":           []any{map[string]any{"name": "mimir", "type": "prometheus", "address": "http://mimir", "bearerTokenFile": "token"}},
-			"existingSecret": "credentials",
-		}
-	}
-	if got := managerEnv(t, "HEADGATE_PROVIDERS_FILE", change); got != "/etc/headgate/providers/providers.yaml" {
+	if got := configOf(t, "providers").ProvidersFile; got != "/etc/headgate/providers/providers.yaml" {
 		t.Errorf("HEADGATE_PROVIDERS_FILE is %q", got)
 	}
-	pod := renderAs[appsv1.Deployment](t, "deployment.yaml", "Deployment", change).Spec.Template
+	pod := deploymentOf(t, "providers").Spec.Template
 	volume := pod.Spec.Volumes[0]
 	if got := pod.Spec.Containers[0].VolumeMounts[0]; got.Name != volume.Name || got.MountPath != "/etc/headgate/providers" {
 		t.Errorf("mounted %+v", got)
 	}
-	config := renderAs[corev1.ConfigMap](t, "deployment.yaml", "ConfigMap", change)
+	config := only[corev1.ConfigMap](t, "providers", "ConfigMap")
 	sources := volume.Projected.Sources
 	if len(sources) != 2 || sources[0].Secret.Name != "credentials" || sources[1].ConfigMap.Name != config.Name {
 		t.Errorf("sources %+v", sources)
@@ -334,7 +266,7 @@ func TestChartMountsProviders(t *testing.T) {
 	if err != nil || providers["mimir"] == nil {
 		t.Errorf("got %v, %v", providers, err)
 	}
-	plain := renderAs[appsv1.Deployment](t, "deployment.yaml", "Deployment", unchanged).Spec.Template
+	plain := deploymentOf(t, "default").Spec.Template
 	if len(plain.Spec.Volumes) > 0 || len(plain.Spec.Containers[0].VolumeMounts) > 0 {
 		t.Error("without providers there is a volume")
 	}

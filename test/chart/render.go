@@ -18,27 +18,25 @@ import (
 	"helm.sh/helm/v4/pkg/engine"
 	releaseutil "helm.sh/helm/v4/pkg/release/v1/util"
 	"helm.sh/helm/v4/pkg/strvals"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// Release is what the user of a chart chooses. All fields but Set are required.
+// Release is what the user of a chart chooses. All fields but Values and Set are required.
 type Release struct {
 	Name, Namespace string
 	KubeVersion     string            // of the cluster, as in "1.37.2"
-	Set             map[string]string // as in helm --set: "image.tag" is the field tag of image
+	Values          map[string]any    // as in a file of helm --values; it is not changed
+	Set             map[string]string // as in helm --set, over Values: "image.tag" is the field tag of image
 }
 
 // Render returns the objects of the chart in a directory, as YAML, in the order in which
 // Helm installs them. It refuses values that the chart's schema refuses.
 func Render(ctx context.Context, dir string, r Release) (string, error) {
-	chart, err := loader.LoadDir(dir)
+	files, err := r.files(ctx, dir)
 	if err != nil {
-		return "", fmt.Errorf("load chart %s: %w", dir, err)
+		return "", err
 	}
-	files, err := r.render(ctx, chart)
-	if err != nil {
-		return "", fmt.Errorf("render chart %s: %w", dir, err)
-	}
-	maps.DeleteFunc(files, func(name, _ string) bool { return path.Base(name) == "NOTES.txt" })
+	maps.DeleteFunc(files, func(name, _ string) bool { return isNotes(name) })
 	hooks, manifests, err := releaseutil.SortManifests(files, nil, releaseutil.InstallOrder)
 	if err != nil {
 		return "", fmt.Errorf("read rendered chart %s: %w", dir, err)
@@ -53,9 +51,40 @@ func Render(ctx context.Context, dir string, r Release) (string, error) {
 	return b.String(), nil
 }
 
+// Notes returns what helm prints after an install.
+func Notes(ctx context.Context, dir string, r Release) (string, error) {
+	files, err := r.files(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	for name, text := range files {
+		if isNotes(name) {
+			return text, nil
+		}
+	}
+	return "", fmt.Errorf("chart %s has no NOTES.txt", dir)
+}
+
+func isNotes(name string) bool { return path.Base(name) == "NOTES.txt" }
+
+func (r Release) files(ctx context.Context, dir string) (map[string]string, error) {
+	chart, err := loader.LoadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("load chart %s: %w", dir, err)
+	}
+	files, err := r.render(ctx, chart)
+	if err != nil {
+		return nil, fmt.Errorf("render chart %s: %w", dir, err)
+	}
+	return files, nil
+}
+
 // render returns each template's output under the template's name.
 func (r Release) render(ctx context.Context, chart *v2.Chart) (map[string]string, error) {
-	values := map[string]any{}
+	values := runtime.DeepCopyJSON(r.Values)
+	if values == nil {
+		values = map[string]any{}
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Set)) {
 		if err := strvals.ParseInto(name+"="+r.Set[name], values); err != nil {
 			return nil, fmt.Errorf("set %s: %w", name, err)

@@ -13,13 +13,14 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
+	"sigs.k8s.io/yaml"
 
 	"github.com/headgate/headgate/test/chart"
 	"github.com/headgate/headgate/test/lab/parts"
 )
 
 const usage = `usage:
-  chart lint CHART                  say what is wrong with the chart; a warning is an error
+  chart lint CHART VALUES...        say what is wrong with the chart, with each of the files; a warning is an error
   chart package CHART VERSION DIR   write into DIR the archive of that version of chart and program
 `
 
@@ -34,37 +35,51 @@ func main() {
 
 func run(args []string) error {
 	switch {
-	case len(args) == 2 && args[0] == "lint":
-		if err := check(args[1]); err != nil {
-			return err
-		}
-		return render(args[1])
+	case len(args) >= 3 && args[0] == "lint":
+		return checkAll(args[1], args[2:])
 	case len(args) == 4 && args[0] == "package":
 		return archive(args[1], args[2], args[3])
 	}
 	return errors.New("wrong arguments: " + strings.TrimSpace(usage))
 }
 
+// checkAll lints and renders the chart with each file of values.
+func checkAll(dir string, files []string) error {
+	told := map[string]bool{} // a hint about the chart is the same for all values
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		values := map[string]any{}
+		if err := yaml.UnmarshalStrict(content, &values); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		r := chart.Release{
+			Name: "headgate", Namespace: "headgate-system", KubeVersion: parts.Version(parts.APIServer), Values: values,
+		}
+		_, err = chart.Render(context.Background(), dir, r)
+		if err := errors.Join(check(dir, r, told), err); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	fmt.Printf("rendered with %d files of values\n", len(files))
+	return nil
+}
+
 // check does what "helm lint --strict" does.
-func check(dir string) error {
+func check(dir string, r chart.Release, told map[string]bool) error {
 	var problems []error
-	for _, m := range lint.RunAll(dir, map[string]any{}, "default").Messages {
-		if m.Severity >= support.WarningSev {
+	for _, m := range lint.RunAll(dir, r.Values, r.Namespace).Messages {
+		switch {
+		case m.Severity >= support.WarningSev:
 			problems = append(problems, m)
-		} else {
+		case !told[m.Error()]:
 			fmt.Println(m)
+			told[m.Error()] = true
 		}
 	}
 	return errors.Join(problems...)
-}
-
-// render renders the chart with its defaults, and with what is off by default.
-func render(dir string) error {
-	r := chart.Release{Name: "headgate", Namespace: "headgate-system", KubeVersion: parts.Version(parts.APIServer)}
-	_, err := chart.Render(context.Background(), dir, r)
-	r.Set = map[string]string{"replicas": "1", "metrics.serviceMonitor.enabled": "true", "prometheus.address": "http://prometheus:9090"}
-	_, full := chart.Render(context.Background(), dir, r)
-	return errors.Join(err, full)
 }
 
 // archive does what "helm package" does.
