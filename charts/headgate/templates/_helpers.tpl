@@ -15,11 +15,27 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{/* The labels of every object. */}}
 {{- define "headgate.labels" -}}
-{{ include "headgate.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{ include "headgate.labelsAnd" (list . dict) }}
+{{- end -}}
+
+{{/* The labels of an object that has more: a list of the root and the other labels. */}}
+{{- define "headgate.labelsAnd" -}}
+{{- $root := first . -}}
+{{- $more := merge dict (last .) $root.Values.commonLabels -}}
+{{- range list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/version"
+      "app.kubernetes.io/part-of" "app.kubernetes.io/managed-by" "helm.sh/chart" -}}
+{{- if hasKey $more . -}}
+{{- fail (printf "%s is a label of the chart's own: take it out of commonLabels, podLabels and labels" .) -}}
+{{- end -}}
+{{- end -}}
+{{ include "headgate.selector" $root }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: headgate
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
+{{- with $more }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{/*
@@ -37,4 +53,24 @@ zz-{{ include "headgate.fullname" . }}
 {{/* The Secret that holds the serving certificate. */}}
 {{- define "headgate.certSecret" -}}
 {{ include "headgate.fullname" . }}-cert
+{{- end -}}
+
+{{/* The image of the manager. */}}
+{{- define "headgate.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The resources of a manager. docs/operating.md, "Size", has the measurements. */}}
+{{- define "headgate.resources" -}}
+{{- $sizes := dict
+      "small" (dict "requests" (dict "cpu" "50m" "memory" "64Mi") "limits" (dict "memory" "128Mi"))
+      "medium" (dict "requests" (dict "cpu" "50m" "memory" "96Mi") "limits" (dict "memory" "256Mi"))
+      "large" (dict "requests" (dict "cpu" "100m" "memory" "128Mi") "limits" (dict "memory" "512Mi")) -}}
+{{ toYaml (.Values.resources | default (get $sizes .Values.size)) }}
 {{- end -}}
