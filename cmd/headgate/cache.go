@@ -20,10 +20,10 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// cacheOptions keeps in memory only what is read from the cache. The cache has the objects
-// of the whole cluster, and few of them have to do with Headgate. keeper is nil where there
-// is no certificate.
-func cacheOptions(keeper *certs.Keeper) cache.Options {
+// cacheOptions keeps in memory only what is read from the cache. Without namespaces the cache
+// has the objects of the whole cluster, and few of them have to do with Headgate. keeper is
+// nil where there is no certificate to keep.
+func cacheOptions(namespaces []string, keeper *certs.Keeper) cache.Options {
 	byObject := map[client.Object]cache.ByObject{
 		&appsv1.Deployment{}:                     {Transform: controller.Trim},
 		&appsv1.ReplicaSet{}:                     {Transform: controller.Trim},
@@ -37,8 +37,15 @@ func cacheOptions(keeper *certs.Keeper) cache.Options {
 	if keeper != nil {
 		maps.Copy(byObject, keeper.CacheOptions())
 	}
-	return cache.Options{
+	options := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject:         byObject,
 	}
+	if len(namespaces) > 0 {
+		options.DefaultNamespaces = map[string]cache.Config{}
+		for _, namespace := range namespaces {
+			options.DefaultNamespaces[namespace] = cache.Config{}
+		}
+	}
+	return options
 }

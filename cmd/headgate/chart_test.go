@@ -178,6 +178,8 @@ func TestWebhookLeavesNamespacesOut(t *testing.T) {
 		"one that the operator selects":      {"webhook", "shop", production, true},
 		"one without a label of the two":     {"webhook", "shop", labels.Set{"stage": "production"}, false},
 		"one without the other":              {"webhook", "shop", labels.Set{"team": "a"}, false},
+		"one of its namespaces":              {"namespaced", "blog", nil, true},
+		"not one of its namespaces":          {"namespaced", "payments", nil, false},
 		"its own, though it is selected":     {"webhook", "headgate-system", production, false},
 		"kube-system, though it is selected": {"webhook", "kube-system", production, false},
 	} {
@@ -192,6 +194,39 @@ func TestWebhookLeavesNamespacesOut(t *testing.T) {
 				t.Errorf("%s selects %v: %v, want %v", selector, set, got, tt.want)
 			}
 		})
+	}
+}
+
+// In namespaced mode nothing gives a permission in a namespace that the release is not for.
+func TestNamespacedReleaseStaysInItsNamespaces(t *testing.T) {
+	cfg := configOf(t, "namespaced")
+	if want := []string{"shop", "blog"}; !slices.Equal(cfg.Namespaces, want) || cfg.RecipesNamespace != "recipes" {
+		t.Errorf("it is for %v and reads recipes in %q", cfg.Namespaces, cfg.RecipesNamespace)
+	}
+	for _, rule := range only[rbacv1.ClusterRole](t, "namespaced", "ClusterRole").Rules {
+		if !slices.Equal(rule.Resources, []string{"ingressclasses"}) && !slices.Equal(rule.ResourceNames, []string{cfg.WebhookConfiguration}) {
+			t.Errorf("in the whole cluster it may do %+v", rule)
+		}
+	}
+	inCluster := only[rbacv1.ClusterRole](t, "default", "ClusterRole").Rules
+	where := map[string]rbacv1.Role{}
+	for _, role := range rendered[rbacv1.Role](t, "namespaced", "Role") {
+		where[role.Namespace] = role
+	}
+	for _, namespace := range cfg.Namespaces {
+		both := slices.Concat(where[namespace].Rules, only[rbacv1.ClusterRole](t, "namespaced", "ClusterRole").Rules)
+		for i := range both {
+			both[i].ResourceNames = nil // the name of the webhook configuration is another one
+		}
+		for _, rule := range inCluster {
+			rule.ResourceNames = nil
+			if !slices.ContainsFunc(both, func(other rbacv1.PolicyRule) bool { return cmp.Equal(rule, other) }) {
+				t.Errorf("in %s it lacks %+v", namespace, rule)
+			}
+		}
+	}
+	if got := slices.Sorted(maps.Keys(where)); !slices.Equal(got, []string{"blog", "headgate-system", "recipes", "shop"}) {
+		t.Errorf("there are Roles in %v", got)
 	}
 }
 

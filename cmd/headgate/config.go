@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/headgate/headgate/analysis"
@@ -21,12 +22,14 @@ import (
 // envDefault its default. example is for a variable without a default. What each
 // variable means is in meanings. --help and docs/operating.md are generated from both.
 type Config struct {
-	Namespace            string `env:"HEADGATE_NAMESPACE,notEmpty"`
-	ServiceAccount       string `env:"HEADGATE_SERVICE_ACCOUNT" envDefault:"headgate"`
-	WebhookService       string `env:"HEADGATE_WEBHOOK_SERVICE" envDefault:"headgate"`
-	WebhookConfiguration string `env:"HEADGATE_WEBHOOK_CONFIGURATION" envDefault:"zz-headgate"`
-	CertSecret           string `env:"HEADGATE_CERT_SECRET" envDefault:"headgate-cert"`
-	WebhookPort          int    `env:"HEADGATE_WEBHOOK_PORT" envDefault:"9443"`
+	Namespace            string   `env:"HEADGATE_NAMESPACE,notEmpty"`
+	Namespaces           []string `env:"HEADGATE_NAMESPACES" example:"shop,blog"`
+	ServiceAccount       string   `env:"HEADGATE_SERVICE_ACCOUNT" envDefault:"headgate"`
+	Lease                string   `env:"HEADGATE_LEASE" envDefault:"headgate"`
+	WebhookService       string   `env:"HEADGATE_WEBHOOK_SERVICE" envDefault:"headgate"`
+	WebhookConfiguration string   `env:"HEADGATE_WEBHOOK_CONFIGURATION" envDefault:"zz-headgate"`
+	CertSecret           string   `env:"HEADGATE_CERT_SECRET" envDefault:"headgate-cert"`
+	WebhookPort          int      `env:"HEADGATE_WEBHOOK_PORT" envDefault:"9443"`
 
 	MetricsAddress string `env:"HEADGATE_METRICS_ADDRESS" envDefault:":8080"`
 	ProbeAddress   string `env:"HEADGATE_PROBE_ADDRESS" envDefault:":8081"`
@@ -72,6 +75,9 @@ func parseConfig(environ map[string]string) (Config, error) {
 // type and is not allowed.
 func (c Config) Validate() error {
 	return errors.Join(
+		checkEach(c.Namespaces, c.mayManage, "HEADGATE_NAMESPACES",
+			"want names of namespaces, neither kube-system nor Headgate's own, e.g. shop,blog"),
+		check(isDomain(c.Lease), "HEADGATE_LEASE", c.Lease, "want the name of a Lease, e.g. headgate"),
 		check(c.WebhookPort > 0 && c.WebhookPort <= 65535, "HEADGATE_WEBHOOK_PORT", c.WebhookPort, "want a port, 1 to 65535, e.g. 9443"),
 		check(c.MetricsAddress == "0" || isAddress(c.MetricsAddress), "HEADGATE_METRICS_ADDRESS", c.MetricsAddress,
 			"want host:port, e.g. :8080"),
@@ -92,6 +98,12 @@ func (c Config) Validate() error {
 		check(c.MaxConcurrentReconciles > 0, "HEADGATE_MAX_CONCURRENT_RECONCILES", c.MaxConcurrentReconciles, "want 1 or more, e.g. 4"),
 		check(c.MemoryLimit >= 0, "HEADGATE_MEMORY_LIMIT", c.MemoryLimit, "want bytes, e.g. 268435456"),
 	)
+}
+
+// mayManage says whether Headgate may be for this namespace. The webhook of the chart never
+// holds a Deployment in the other two.
+func (c Config) mayManage(namespace string) bool {
+	return len(validation.IsDNS1123Label(namespace)) == 0 && namespace != metav1.NamespaceSystem && namespace != c.Namespace
 }
 
 // check returns nil if ok, otherwise an error that names the variable, its value and

@@ -18,6 +18,7 @@ func TestParseConfig(t *testing.T) {
 	defaults := Config{
 		Namespace:               "headgate-system",
 		ServiceAccount:          "headgate",
+		Lease:                   "headgate",
 		WebhookService:          "headgate",
 		WebhookConfiguration:    "zz-headgate",
 		CertSecret:              "headgate-cert",
@@ -54,6 +55,10 @@ func TestParseConfig(t *testing.T) {
 			func(c *Config) {
 				c.IngressControllers = []string{"k8s.io/ingress-nginx", "traefik.io/ingress-controller"}
 			},
+		},
+		"it is for some namespaces": {
+			map[string]string{"HEADGATE_NAMESPACES": "shop,blog", "HEADGATE_LEASE": "headgate-shop"},
+			func(c *Config) { c.Namespaces, c.Lease = []string{"shop", "blog"}, "headgate-shop" },
 		},
 		"labels and annotations are JSON objects": {
 			map[string]string{
@@ -117,6 +122,14 @@ func TestParseConfigSaysWhatIsWrong(t *testing.T) {
 		"a namespace is a name": {
 			map[string]string{"HEADGATE_RECIPES_NAMESPACE": "Recipes"},
 			`HEADGATE_RECIPES_NAMESPACE="Recipes": want the name of a namespace, e.g. headgate-recipes`,
+		},
+		"its own namespace is never one of them": {
+			map[string]string{"HEADGATE_NAMESPACES": "shop,headgate-system"},
+			`HEADGATE_NAMESPACES="headgate-system": want names of namespaces, neither kube-system nor Headgate's own, e.g. shop,blog`,
+		},
+		"nor is kube-system": {
+			map[string]string{"HEADGATE_NAMESPACES": "kube-system"},
+			`HEADGATE_NAMESPACES="kube-system": want names of namespaces, neither kube-system nor Headgate's own, e.g. shop,blog`,
 		},
 		"a domain is no wildcard": {
 			map[string]string{"HEADGATE_PREVIEW_DOMAINS": "*.example.com"},

@@ -3,7 +3,10 @@ package main
 // meanings says what each variable of Config means, in whole sentences. A variable
 // without a meaning fails a test.
 var meanings = map[string]string{
-	"HEADGATE_NAMESPACE":             "The namespace that Headgate runs in. Required.",
+	"HEADGATE_NAMESPACE": "The namespace that Headgate runs in. Required.",
+	"HEADGATE_NAMESPACES": "The namespaces that Headgate is for, comma-separated. Empty: every namespace of the cluster. " +
+		"Neither its own nor kube-system may be named.",
+	"HEADGATE_LEASE":                 "The Lease for leader election, in HEADGATE_NAMESPACE.",
 	"HEADGATE_SERVICE_ACCOUNT":       "The ServiceAccount that Headgate runs as. The webhook never holds its writes.",
 	"HEADGATE_WEBHOOK_SERVICE":       "The Service through which the API server calls the webhook.",
 	"HEADGATE_WEBHOOK_CONFIGURATION": "The MutatingWebhookConfiguration that Headgate writes the CA bundle into.",

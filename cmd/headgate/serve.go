@@ -38,10 +38,6 @@ var (
 	_ controller.Autoscalers = (*autoscaler.Holder)(nil)
 )
 
-// lease is the name of the Lease for leader election. The chart's Role permits no
-// other.
-const lease = "headgate"
-
 // stopDelay is how long the process still serves after it was told to stop. It is
 // not ready during that time. An API server may call the webhook until it has seen
 // that this endpoint is gone.
@@ -107,11 +103,12 @@ func newManager(ctx context.Context, restConfig *rest.Config, cfg Config) (ctrl.
 
 func managerOptions(cfg Config, keeper *certs.Keeper) ctrl.Options {
 	return ctrl.Options{
-		Cache: cacheOptions(keeper),
+		Cache: cacheOptions(cfg.Namespaces, keeper),
 		// The controller must see its own last write when it reads from the cache.
 		Client: client.Options{Cache: &client.CacheOptions{
 			EnableReadYourWritesConsistency: ptr.To(true),
 		}},
+		NewClient:              newClient(cfg.Namespaces, cfg.Namespace),
 		Metrics:                metricsserver.Options{BindAddress: cfg.MetricsAddress},
 		HealthProbeBindAddress: cfg.ProbeAddress,
 		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
@@ -122,7 +119,7 @@ func managerOptions(cfg Config, keeper *certs.Keeper) ctrl.Options {
 			}},
 		}),
 		LeaderElection:          cfg.LeaderElection,
-		LeaderElectionID:        lease,
+		LeaderElectionID:        cfg.Lease,
 		LeaderElectionNamespace: cfg.Namespace,
 		// The Lease is released after the last reconcile has returned. The next
 		// leader then does not wait until it expires.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/headgate/headgate/test/chart"
@@ -122,17 +123,15 @@ func (o output) without(other output) string {
 	return b.String()
 }
 
-var identifying = regexp.MustCompile(`(?m)^(?:kind|  name|  namespace): (.+)$`)
-
 // identities are kind, name and namespace of each object.
 func (o output) identities() []string {
 	var all []string
 	for _, document := range o.documents {
-		var words []string
-		for _, found := range identifying.FindAllStringSubmatch(document, 3) {
-			words = append(words, found[1])
+		var object metav1.PartialObjectMetadata
+		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
+			panic(fmt.Sprintf("Helm decoded this before: %v:\n%s", err, document))
 		}
-		all = append(all, strings.Join(words, " "))
+		all = append(all, strings.TrimSpace(object.Kind+" "+object.Name+" "+object.Namespace))
 	}
 	return all
 }

@@ -2,6 +2,7 @@ package chart_test
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -126,6 +127,33 @@ func TestNoRuleHasAWildcard(t *testing.T) {
 		}
 		if rules < 5 {
 			t.Errorf("%s: found %d rules", name, rules)
+		}
+	}
+}
+
+// Two releases in namespaced mode, in one namespace or called the same, share no object and no
+// Lease, not even where both read recipes.
+func TestNamespacedReleasesShareNothing(t *testing.T) {
+	of := func(name, namespace, its string) chart.Release {
+		return chart.Release{Name: name, Namespace: namespace, KubeVersion: version, Values: map[string]any{
+			"namespaces": []any{its}, "recipes": map[string]any{"namespace": "recipes"},
+		}}
+	}
+	owners := map[string]string{}
+	for _, r := range []chart.Release{
+		of("headgate", "team-a", "shop"), of("headgate", "team-b", "blog"), of("headgate-2", "team-a", "payments"), of("a", "team", "news"),
+	} {
+		text, err := chart.Render(t.Context(), dir, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := output{documents: between.Split(text, -1)[1:]}
+		lease := regexp.MustCompile(`HEADGATE_LEASE\n +value: (.+)`).FindStringSubmatch(text)
+		for _, identity := range append(all.identities(), "Lease "+lease[1]+" "+r.Namespace) {
+			if other, taken := owners[identity]; taken {
+				t.Errorf("%s and %s both have %s", other, r.Name+" in "+r.Namespace, identity)
+			}
+			owners[identity] = r.Name + " in " + r.Namespace
 		}
 	}
 }

@@ -53,6 +53,8 @@ func TestWhatHelmRefusesIsRefused(t *testing.T) {
 	}{
 		"a value that the schema does not know": {release(map[string]string{"replcas": "2"}), "replcas"},
 		"a namespace that cannot exist":         {release(map[string]string{"recipes.namespace": "Recipes"}), "namespace"},
+		"its own namespace":                     {release(map[string]string{"namespaces": "{headgate-system}"}), "namespace of the release"},
+		"kube-system":                           {release(map[string]string{"namespaces": "{shop,kube-system}"}), "/namespaces/1"},
 		"a value of the wrong type":             {release(map[string]string{"replicas": "many"}), "replicas"},
 		"a cluster that is too old":             {old, "the chart wants Kubernetes >=1.31.0-0, not v1.30.0"},
 	} {

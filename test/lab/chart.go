@@ -19,13 +19,13 @@ import (
 
 // renderChart returns the chart's objects in the order in which helm installs them. Hooks
 // are not among them: those of the chart belong to an uninstall.
-func (l *Lab) renderChart(ctx context.Context, values map[string]string) ([]*unstructured.Unstructured, error) {
+func (l *Lab) renderChart(ctx context.Context, namespace string, values map[string]string) ([]*unstructured.Unstructured, error) {
 	root, err := repositoryRoot(ctx)
 	if err != nil {
 		return nil, err
 	}
 	rendered, err := chart.Render(ctx, filepath.Join(root, "charts", "headgate"), chart.Release{
-		Name: "headgate", Namespace: HeadgateNamespace, KubeVersion: parts.Version(parts.APIServer), Set: values,
+		Name: "headgate", Namespace: namespace, KubeVersion: parts.Version(parts.APIServer), Set: values,
 	})
 	if err != nil {
 		return nil, err

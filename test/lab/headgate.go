@@ -30,15 +30,24 @@ const readyLimit = 3 * time.Minute
 // result. It returns when the pods are ready and the webhook answers. A second call is
 // an upgrade.
 func (l *Lab) InstallHeadgate(ctx context.Context, values map[string]string) error {
-	objects, err := l.renderChart(ctx, values)
+	return l.InstallHeadgateIn(ctx, HeadgateNamespace, metav1.NamespaceDefault, values)
+}
+
+// InstallHeadgateIn installs a release headgate in another namespace than HeadgateNamespace:
+// with the value namespaces there may be several. asked is a namespace of its webhook.
+func (l *Lab) InstallHeadgateIn(ctx context.Context, namespace, asked string, values map[string]string) error {
+	objects, err := l.renderChart(ctx, namespace, values)
 	if err != nil {
 		return fmt.Errorf("install headgate: %w", err)
 	}
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: HeadgateNamespace}}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
 	if err := l.client.Create(ctx, ns); err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("install headgate: create namespace: %w", err)
 	}
-	l.headgate = objects
+	if l.headgate == nil {
+		l.headgate = map[string][]*unstructured.Unstructured{}
+	}
+	l.headgate[namespace] = objects
 	for _, obj := range objects {
 		config := client.ApplyConfigurationFromUnstructured(obj)
 		if err := l.client.Apply(ctx, config, client.FieldOwner("helm"), client.ForceOwnership); err != nil {
@@ -47,8 +56,8 @@ func (l *Lab) InstallHeadgate(ctx context.Context, values map[string]string) err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, readyLimit, fmt.Errorf("not within %s", readyLimit))
 	defer cancel()
-	if err := l.awaitHeadgate(ctx, objects); err != nil {
-		return fmt.Errorf("install headgate: %w\nlogs are in %s", err, filepath.Join(l.Dir, "pods", HeadgateNamespace))
+	if err := l.awaitHeadgate(ctx, asked, objects); err != nil {
+		return fmt.Errorf("install headgate: %w\nlogs are in %s", err, filepath.Join(l.Dir, "pods", namespace))
 	}
 	return nil
 }
@@ -79,17 +88,20 @@ func (l *Lab) HeadgateLog(namespace string, limit int) string {
 	return strings.Join(lines[max(0, len(lines)-limit):], "")
 }
 
-// UninstallHeadgate deletes what InstallHeadgate applied and waits until its pods are gone.
+// UninstallHeadgate deletes what was installed, in every namespace, and waits until the pods are
+// gone.
 func (l *Lab) UninstallHeadgate(ctx context.Context) error {
-	for _, obj := range slices.Backward(l.headgate) {
-		err := l.client.Delete(ctx, obj, client.PropagationPolicy(metav1.DeletePropagationForeground))
-		if client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("uninstall headgate: %w", err)
+	for _, objects := range l.headgate {
+		for _, obj := range slices.Backward(objects) {
+			err := l.client.Delete(ctx, obj, client.PropagationPolicy(metav1.DeletePropagationForeground))
+			if client.IgnoreNotFound(err) != nil {
+				return fmt.Errorf("uninstall headgate: %w", err)
+			}
 		}
-	}
-	for _, obj := range l.headgate {
-		if err := l.AwaitGone(ctx, obj); err != nil {
-			return fmt.Errorf("uninstall headgate: %w", err)
+		for _, obj := range objects {
+			if err := l.AwaitGone(ctx, obj); err != nil {
+				return fmt.Errorf("uninstall headgate: %w", err)
+			}
 		}
 	}
 	l.headgate = nil
@@ -98,7 +110,7 @@ func (l *Lab) UninstallHeadgate(ctx context.Context) error {
 
 // awaitHeadgate waits for the Deployments, for a CA bundle in every webhook, and for an
 // answer of the webhook.
-func (l *Lab) awaitHeadgate(ctx context.Context, objects []*unstructured.Unstructured) error {
+func (l *Lab) awaitHeadgate(ctx context.Context, asked string, objects []*unstructured.Unstructured) error {
 	for _, obj := range objects {
 		var err error
 		switch obj.GetKind() {
@@ -112,7 +124,7 @@ func (l *Lab) awaitHeadgate(ctx context.Context, objects []*unstructured.Unstruc
 			return err
 		}
 	}
-	return Poll(ctx, func() error { return l.tryWebhook(ctx) })
+	return Poll(ctx, func() error { return l.tryWebhook(ctx, asked) })
 }
 
 func (l *Lab) awaitBundle(ctx context.Context, name string) error {
@@ -128,8 +140,8 @@ func (l *Lab) awaitBundle(ctx context.Context, name string) error {
 }
 
 // tryWebhook sends an opted-in Deployment through the webhook, as a dry run.
-func (l *Lab) tryWebhook(ctx context.Context) error {
-	dep := Sample{Namespace: metav1.NamespaceDefault, Name: "headgate-probe", Version: "v1"}.Deployment()
+func (l *Lab) tryWebhook(ctx context.Context, namespace string) error {
+	dep := Sample{Namespace: namespace, Name: "headgate-probe", Version: "v1"}.Deployment()
 	dep.Annotations = map[string]string{"headgate.dev/strategy": "canary"}
 	if err := l.client.Create(ctx, dep, client.DryRunAll); err != nil {
 		return fmt.Errorf("the webhook does not answer: %w", err)

@@ -88,7 +88,7 @@ type Lab struct {
 	options  Options
 	paths    parts.Paths
 	client   client.WithWatch
-	headgate []*unstructured.Unstructured
+	headgate map[string][]*unstructured.Unstructured // as installed, by the namespace of the release
 	services *service.Services
 	metrics  *http.Server
 	tempDir  string

@@ -39,6 +39,23 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
 {{- end -}}
 
 {{/*
+The name of what has no namespace, and of what is in the namespace of others. It is unique in
+the cluster in namespaced mode, where there may be several releases: no namespace has a dot.
+*/}}
+{{- define "headgate.clusterName" -}}
+{{ include "headgate.fullname" . }}
+{{- with .Values.namespaces }}.{{ $.Release.Namespace }}{{ end }}
+{{- end -}}
+
+{{/*
+The Lease for leader election. In cluster mode it has the same name in every release, so that
+two releases in one namespace do not both lead.
+*/}}
+{{- define "headgate.lease" -}}
+{{ .Values.namespaces | empty | ternary "headgate" (include "headgate.fullname" .) }}
+{{- end -}}
+
+{{/*
 The name of the webhook configuration. The API server calls mutating webhooks in the
 order of the names of their configurations. Headgate's comes last: a webhook behind it
 could change the template of a write that did not change it, such as one of labels. A
@@ -47,7 +64,7 @@ hold, is not called again for a later webhook's change, so that change would go 
 without a canary.
 */}}
 {{- define "headgate.webhookConfiguration" -}}
-zz-{{ include "headgate.fullname" . }}
+zz-{{ include "headgate.clusterName" . }}
 {{- end -}}
 
 {{/* The Secret that holds the serving certificate. */}}
@@ -73,4 +90,12 @@ zz-{{ include "headgate.fullname" . }}
       "medium" (dict "requests" (dict "cpu" "50m" "memory" "96Mi") "limits" (dict "memory" "256Mi"))
       "large" (dict "requests" (dict "cpu" "100m" "memory" "128Mi") "limits" (dict "memory" "512Mi")) -}}
 {{ toYaml (.Values.resources | default (get $sizes .Values.size)) }}
+{{- end -}}
+
+{{/* The namespaces of namespaced mode, checked. Empty in cluster mode. */}}
+{{- define "headgate.namespaces" -}}
+{{- if has .Release.Namespace .Values.namespaces -}}
+{{- fail (printf "namespaces has %s, the namespace of the release: Deployments there are never held" .Release.Namespace) -}}
+{{- end -}}
+{{ join "," .Values.namespaces }}
 {{- end -}}
