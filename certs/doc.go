@@ -4,6 +4,9 @@
 // server and Keeper.Check to the readiness probe. Start reading at
 // Keeper.Reconcile.
 //
+// An operator may leave both to cert-manager. Then Mounted takes the place of Keeper, and
+// the rest of this text is not about it.
+//
 // One Secret holds the certificate, and all replicas share it. The CA of the
 // certificate is written into the caBundle of the webhook configuration. Every
 // replica runs a Keeper. The first one to write wins; the others get a conflict on

@@ -34,9 +34,10 @@ const (
 const fieldOwner = "headgate"
 
 // Keeper renews the certificate and knows the one that this replica serves.
-// Secret, WebhookConfiguration, Service and Client are required.
+// Secret, WebhookConfiguration and Service are required.
 type Keeper struct {
-	// Client reads from a cache that is restricted by CacheOptions.
+	// Client reads from a cache that is restricted by CacheOptions. nil means that of the
+	// manager in SetupWithManager.
 	Client client.Client
 
 	// Secret holds tls.crt (certificate, then its CA) and tls.key. It must
@@ -84,6 +85,9 @@ func (k *Keeper) CacheOptions() map[client.Object]cache.ByObject {
 // SetupWithManager registers k on every replica, leader or not. Each replica serves
 // the webhook, and a replica without a certificate is never ready.
 func (k *Keeper) SetupWithManager(mgr ctrl.Manager) error {
+	if k.Client == nil {
+		k.Client = mgr.GetClient()
+	}
 	toSecret := func(context.Context, client.Object) []ctrl.Request {
 		return []ctrl.Request{{NamespacedName: k.Secret}}
 	}
@@ -219,7 +223,10 @@ func (k *Keeper) serve(cert *tls.Certificate, bundles [][]byte, now time.Time) t
 	return renewal
 }
 
-func (k *Keeper) host() string { return k.Service + "." + k.Secret.Namespace + ".svc" }
+func (k *Keeper) host() string { return hostOf(k.Service, k.Secret.Namespace) }
+
+// hostOf is the name by which API servers call a Service.
+func hostOf(service, namespace string) string { return service + "." + namespace + ".svc" }
 
 func (k *Keeper) lifetime() time.Duration { return cmp.Or(k.Lifetime, DefaultLifetime) }
 

@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/headgate/headgate/certs"
 	"github.com/headgate/headgate/ingress"
 	"github.com/headgate/headgate/rollout/controller"
 	"github.com/headgate/headgate/rollout/controller/autoscaler"
@@ -21,9 +20,9 @@ import (
 )
 
 // cacheOptions keeps in memory only what is read from the cache. Without namespaces the cache
-// has the objects of the whole cluster, and few of them have to do with Headgate. keeper is
-// nil where there is no certificate to keep.
-func cacheOptions(namespaces []string, keeper *certs.Keeper) cache.Options {
+// has the objects of the whole cluster, and few of them have to do with Headgate. cert is nil
+// where there is no certificate to keep.
+func cacheOptions(namespaces []string, cert certificate) cache.Options {
 	byObject := map[client.Object]cache.ByObject{
 		&appsv1.Deployment{}:                     {Transform: controller.Trim},
 		&appsv1.ReplicaSet{}:                     {Transform: controller.Trim},
@@ -34,8 +33,8 @@ func cacheOptions(namespaces []string, keeper *certs.Keeper) cache.Options {
 		&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: autoscaler.Trim},
 		&batchv1.Job{}:                           {Label: labels.SelectorFromSet(labels.Set{spec.LabelManagedBy: spec.ManagedBy})},
 	}
-	if keeper != nil {
-		maps.Copy(byObject, keeper.CacheOptions())
+	if cert != nil {
+		maps.Copy(byObject, cert.CacheOptions())
 	}
 	options := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),

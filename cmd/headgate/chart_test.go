@@ -230,6 +230,29 @@ func TestNamespacedReleaseStaysInItsNamespaces(t *testing.T) {
 	}
 }
 
+// What cert-manager does, Headgate is not allowed to do.
+func TestCertManagerTakesPermissionsAway(t *testing.T) {
+	for _, values := range []string{"cert-manager", "cert-manager-issuer"} {
+		cfg := configOf(t, values)
+		pod := deploymentOf(t, values).Spec.Template.Spec
+		if mount := pod.Containers[0].VolumeMounts; mount[len(mount)-1].MountPath != cfg.CertDir || cfg.CertDir == "" {
+			t.Errorf("%s: reads %q, mounts %+v", values, cfg.CertDir, mount)
+		}
+		rules := only[rbacv1.ClusterRole](t, values, "ClusterRole").Rules
+		for _, role := range rendered[rbacv1.Role](t, values, "Role") {
+			rules = append(rules, role.Rules...)
+		}
+		for _, rule := range rules {
+			if slices.Contains(rule.Resources, "secrets") || slices.Contains(rule.APIGroups, "admissionregistration.k8s.io") {
+				t.Errorf("%s: Headgate may %v %v", values, rule.Verbs, rule.Resources)
+			}
+		}
+		if secrets := rendered[corev1.Secret](t, values, "Secret"); len(secrets) > 0 {
+			t.Errorf("%s: the chart makes the Secret %s", values, secrets[0].Name)
+		}
+	}
+}
+
 func TestOwnQueriesAreConfined(t *testing.T) {
 	for values, want := range map[string]string{"default": "namespace", "prometheus": "kubernetes_namespace", "open-queries": ""} {
 		if got := configOf(t, values).NamespaceLabel; got != want {

@@ -29,6 +29,7 @@ type Config struct {
 	WebhookService       string   `env:"HEADGATE_WEBHOOK_SERVICE" envDefault:"headgate"`
 	WebhookConfiguration string   `env:"HEADGATE_WEBHOOK_CONFIGURATION" envDefault:"zz-headgate"`
 	CertSecret           string   `env:"HEADGATE_CERT_SECRET" envDefault:"headgate-cert"`
+	CertDir              string   `env:"HEADGATE_CERT_DIR" example:"/etc/headgate/certificate"`
 	WebhookPort          int      `env:"HEADGATE_WEBHOOK_PORT" envDefault:"9443"`
 
 	MetricsAddress string `env:"HEADGATE_METRICS_ADDRESS" envDefault:":8080"`

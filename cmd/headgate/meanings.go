@@ -11,9 +11,11 @@ var meanings = map[string]string{
 	"HEADGATE_WEBHOOK_SERVICE":       "The Service through which the API server calls the webhook.",
 	"HEADGATE_WEBHOOK_CONFIGURATION": "The MutatingWebhookConfiguration that Headgate writes the CA bundle into.",
 	"HEADGATE_CERT_SECRET":           "The Secret for the serving certificate. It must exist and may be empty.",
-	"HEADGATE_WEBHOOK_PORT":          "The port that the webhook listens on.",
-	"HEADGATE_METRICS_ADDRESS":       "The address that serves /metrics; 0 turns it off.",
-	"HEADGATE_PROBE_ADDRESS":         "The address that serves /healthz and /readyz.",
+	"HEADGATE_CERT_DIR": "A directory with tls.crt and tls.key that somebody else renews, such as cert-manager. " +
+		"Headgate then needs neither HEADGATE_CERT_SECRET nor HEADGATE_WEBHOOK_CONFIGURATION.",
+	"HEADGATE_WEBHOOK_PORT":    "The port that the webhook listens on.",
+	"HEADGATE_METRICS_ADDRESS": "The address that serves /metrics; 0 turns it off.",
+	"HEADGATE_PROBE_ADDRESS":   "The address that serves /healthz and /readyz.",
 	"HEADGATE_PROMETHEUS_ADDRESS": "The Prometheus that analysis queries. " +
 		"Without it, a rollout with headgate.dev/analysis waits; any other goes by readiness and time.",
 	"HEADGATE_METRICS_SOURCE": "The source of the built-in metrics (success-rate, p99 and others): ingress-nginx or traefik.",

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/ptr"
@@ -69,20 +68,21 @@ func serve(ctx context.Context, cfg Config, out io.Writer) error {
 // newManager returns a manager with everything that this process runs. The process
 // is no longer ready once ctx is done.
 func newManager(ctx context.Context, restConfig *rest.Config, cfg Config) (ctrl.Manager, error) {
-	keeper := &certs.Keeper{
-		Secret:               types.NamespacedName{Namespace: cfg.Namespace, Name: cfg.CertSecret},
-		WebhookConfiguration: cfg.WebhookConfiguration,
-		Service:              cfg.WebhookService,
+	cert, err := newCertificate(cfg)
+	if err != nil {
+		return nil, err
 	}
-	mgr, err := ctrl.NewManager(restConfig, managerOptions(cfg, keeper))
+	mgr, err := ctrl.NewManager(restConfig, managerOptions(cfg, cert))
 	if err != nil {
 		return nil, fmt.Errorf("building the manager: %w", err)
 	}
-	keeper.Client = mgr.GetClient()
-	if err := keeper.SetupWithManager(mgr); err != nil {
+	if err := cert.SetupWithManager(mgr); err != nil {
 		return nil, fmt.Errorf("setting up the certificates: %w", err)
 	}
-	if err := addProbes(ctx, mgr, keeper); err != nil {
+	if err := metrics.Registry.Register(certs.Metrics(cert.GetCertificate)); err != nil {
+		return nil, fmt.Errorf("setting up the metrics of the certificate: %w", err)
+	}
+	if err := addProbes(ctx, mgr, cert); err != nil {
 		return nil, fmt.Errorf("setting up the probes: %w", err)
 	}
 	providers, err := newProviders(cfg)
@@ -101,9 +101,9 @@ func newManager(ctx context.Context, restConfig *rest.Config, cfg Config) (ctrl.
 	return mgr, nil
 }
 
-func managerOptions(cfg Config, keeper *certs.Keeper) ctrl.Options {
+func managerOptions(cfg Config, cert certificate) ctrl.Options {
 	return ctrl.Options{
-		Cache: cacheOptions(cfg.Namespaces, keeper),
+		Cache: cacheOptions(cfg.Namespaces, cert),
 		// The controller must see its own last write when it reads from the cache.
 		Client: client.Options{Cache: &client.CacheOptions{
 			EnableReadYourWritesConsistency: ptr.To(true),
@@ -114,7 +114,7 @@ func managerOptions(cfg Config, keeper *certs.Keeper) ctrl.Options {
 		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
 			Port: cfg.WebhookPort,
 			TLSOpts: []func(*tls.Config){func(c *tls.Config) {
-				c.GetCertificate = keeper.GetCertificate
+				c.GetCertificate = cert.GetCertificate
 				c.MinVersion = tls.VersionTLS13
 			}},
 		}),
@@ -128,7 +128,7 @@ func managerOptions(cfg Config, keeper *certs.Keeper) ctrl.Options {
 	}
 }
 
-func addProbes(ctx context.Context, mgr ctrl.Manager, keeper *certs.Keeper) error {
+func addProbes(ctx context.Context, mgr ctrl.Manager, cert certificate) error {
 	notStopping := func(*http.Request) error {
 		if ctx.Err() != nil {
 			return errors.New("stopping")
@@ -138,7 +138,7 @@ func addProbes(ctx context.Context, mgr ctrl.Manager, keeper *certs.Keeper) erro
 	return errors.Join(
 		mgr.AddHealthzCheck("alive", healthz.Ping),
 		mgr.AddReadyzCheck("not-stopping", notStopping),
-		mgr.AddReadyzCheck("certificate", keeper.Check),
+		mgr.AddReadyzCheck("certificate", cert.Check),
 		mgr.AddReadyzCheck("webhook", mgr.GetWebhookServer().StartedChecker()),
 	)
 }

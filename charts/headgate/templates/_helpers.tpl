@@ -67,6 +67,11 @@ without a canary.
 zz-{{ include "headgate.clusterName" . }}
 {{- end -}}
 
+{{/* The Secret into which cert-manager writes the serving certificate. */}}
+{{- define "headgate.mountedSecret" -}}
+{{ include "headgate.fullname" . }}-tls
+{{- end -}}
+
 {{/* The Secret that holds the serving certificate. */}}
 {{- define "headgate.certSecret" -}}
 {{ include "headgate.fullname" . }}-cert

@@ -73,9 +73,11 @@ if one of these writes is refused.
 - apiGroups: [networking.k8s.io]
   resources: [ingressclasses]
   verbs: [get, list, watch]
+{{- if not .Values.certificates.certManager.enabled }}
 # The CA bundle of Headgate's own webhook.
 - apiGroups: [admissionregistration.k8s.io]
   resources: [mutatingwebhookconfigurations]
   resourceNames: [{{ include "headgate.webhookConfiguration" . }}]
   verbs: [get, list, watch, patch]
+{{- end }}
 {{- end -}}
