@@ -8,7 +8,8 @@ RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /headgate ./cmd/headgate
 
 FROM gcr.io/distroless/static:nonroot
-COPY --from=build /headgate /headgate
+# In the PATH of the base image, so that "kubectl exec ... -- headgate cleanup" finds it.
+COPY --from=build /headgate /usr/local/bin/headgate
 # As a number: the kubelet cannot check runAsNonRoot for a user name.
 USER 65532:65532
-ENTRYPOINT ["/headgate"]
+ENTRYPOINT ["/usr/local/bin/headgate"]

@@ -9,11 +9,11 @@ import (
 	"log/slog"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -58,7 +58,7 @@ func newCleanupFlags() (*cleanupFlags, *flag.FlagSet) {
 	f := &cleanupFlags{unjudged: unjudged(cleanup.Undo)}
 	set := flag.NewFlagSet("headgate cleanup", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
-	set.BoolVar(&f.all, "all-namespaces", false, "end the rollouts of every namespace")
+	set.BoolVar(&f.all, "all-namespaces", false, "end the rollouts of every namespace that the managers manage")
 	set.StringVar(&f.namespace, "namespace", "", "end the rollouts of the namespace of this `name` only")
 	set.StringVar(&f.namespace, "n", "", "the `name` of the namespace, as --namespace")
 	set.Var(&f.unjudged, "unjudged", "undo: a template that is not judged yet gives way to the one that runs. "+
@@ -116,13 +116,16 @@ func runCleanup(ctx context.Context, args []string, environ map[string]string, o
 }
 
 func (f *cleanupFlags) run(ctx context.Context, restConfig *rest.Config, cfg Config, print func(string)) error {
-	mgr, err := newStandIn(ctx, restConfig, cfg, f.namespace)
+	if f.namespace != "" {
+		cfg.Namespaces = []string{f.namespace}
+	}
+	mgr, err := newStandIn(ctx, restConfig, cfg)
 	if err != nil {
 		return err
 	}
 	c := &cleanup.Cleanup{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Autoscalers: &autoscaler.Holder{Client: mgr.GetClient()},
-		Namespaces: []string{f.namespace}, Unjudged: cleanup.Unjudged(f.unjudged), Print: print,
+		Namespaces: orAll(cfg.Namespaces), Unjudged: cleanup.Unjudged(f.unjudged), Print: print,
 	}
 	if f.dryRun {
 		return c.Plan(ctx)
@@ -231,19 +234,24 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// orAll is namespaces, or every namespace where there are none.
+func orAll(namespaces []string) []string {
+	if len(namespaces) == 0 {
+		return []string{metav1.NamespaceAll}
+	}
+	return namespaces
+}
+
 // newStandIn returns a manager without a webhook, which leads where no other manager does.
 // It asks no metrics and no gates, because every rollout that would need an answer is to
 // end. So with a namespace it knows no other: rollouts there wait for a manager.
-func newStandIn(ctx context.Context, restConfig *rest.Config, cfg Config, namespace string) (ctrl.Manager, error) {
+func newStandIn(ctx context.Context, restConfig *rest.Config, cfg Config) (ctrl.Manager, error) {
 	cfg.ProvidersFile, cfg.PrometheusAddress, cfg.GateAddresses = "", "", nil
 	providers, err := newProviders(cfg)
 	if err != nil {
 		return nil, err
 	}
 	options := managerOptions(cfg, nil)
-	if namespace != "" {
-		options.Cache.DefaultNamespaces = map[string]cache.Config{namespace: {}}
-	}
 	options.Metrics = metricsserver.Options{BindAddress: "0"}
 	options.HealthProbeBindAddress = "0"
 	options.WebhookServer = nil
