@@ -21,7 +21,7 @@ import (
 
 // cacheOptions keeps in memory only what is read from the cache. Without namespaces the cache
 // has the objects of the whole cluster, and few of them have to do with Headgate. cert is nil
-// where there is no certificate to keep.
+// where there is no webhook.
 func cacheOptions(namespaces []string, cert certificate) cache.Options {
 	byObject := map[client.Object]cache.ByObject{
 		&appsv1.Deployment{}:                     {Transform: controller.Trim},

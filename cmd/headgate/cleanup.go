@@ -163,10 +163,14 @@ func (f *cleanupFlags) installation(cfg Config, mgr ctrl.Manager, namespaces []s
 	if err != nil {
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
+	admission := f.admission
+	if cfg.AdmissionMode == byWebhook {
+		admission = append(admission, cleanup.Admission{Kind: "MutatingWebhookConfiguration", Name: cfg.WebhookConfiguration})
+	}
 	return &cleanup.Installation{
 		Client:     live,
 		Managers:   types.NamespacedName{Namespace: cfg.Namespace, Name: f.managers},
-		Admission:  append(f.admission, cleanup.Admission{Kind: "MutatingWebhookConfiguration", Name: cfg.WebhookConfiguration}),
+		Admission:  admission,
 		Namespaces: namespaces,
 	}, nil
 }

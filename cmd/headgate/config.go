@@ -32,6 +32,8 @@ type Config struct {
 	CertDir              string   `env:"HEADGATE_CERT_DIR" example:"/etc/headgate/certificate"`
 	WebhookPort          int      `env:"HEADGATE_WEBHOOK_PORT" envDefault:"9443"`
 
+	AdmissionMode admissionMode `env:"HEADGATE_ADMISSION_MODE" envDefault:"webhook"`
+
 	MetricsAddress string `env:"HEADGATE_METRICS_ADDRESS" envDefault:":8080"`
 	ProbeAddress   string `env:"HEADGATE_PROBE_ADDRESS" envDefault:":8081"`
 
@@ -132,6 +134,24 @@ func checkPairs(err error, variable string, value pairs, want string) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %w", check(false, variable, value, want), err)
+}
+
+// admissionMode is who holds new templates.
+type admissionMode string
+
+const (
+	byWebhook admissionMode = "webhook" // this program
+	byPolicy  admissionMode = "policy"  // the API server, by the policy of the chart
+)
+
+// UnmarshalText accepts "webhook" and "policy".
+func (m *admissionMode) UnmarshalText(text []byte) error {
+	switch mode := admissionMode(text); mode {
+	case byWebhook, byPolicy:
+		*m = mode
+		return nil
+	}
+	return fmt.Errorf("unknown admission mode %q", text)
 }
 
 // pairs are labels or annotations, as a JSON object: an annotation may contain commas

@@ -23,6 +23,7 @@ func TestParseConfig(t *testing.T) {
 		WebhookConfiguration:    "zz-headgate",
 		CertSecret:              "headgate-cert",
 		WebhookPort:             9443,
+		AdmissionMode:           byWebhook,
 		MetricsAddress:          ":8080",
 		ProbeAddress:            ":8081",
 		QueryTimeout:            10 * time.Second,
@@ -49,6 +50,10 @@ func TestParseConfig(t *testing.T) {
 			func(c *Config) {
 				c.MetricsSource, c.LogLevel, c.LogFormat = analysis.Traefik, slog.LevelDebug, textFormat
 			},
+		},
+		"the API server may hold templates": {
+			map[string]string{"HEADGATE_ADMISSION_MODE": "policy"},
+			func(c *Config) { c.AdmissionMode = byPolicy },
 		},
 		"a list is separated by commas": {
 			map[string]string{"HEADGATE_INGRESS_CONTROLLERS": "k8s.io/ingress-nginx,traefik.io/ingress-controller"},
@@ -104,6 +109,12 @@ func TestParseConfigSaysWhatIsWrong(t *testing.T) {
 			map[string]string{"HEADGATE_METRICS_SOURCE": "envoy"},
 			`HEADGATE_METRICS_SOURCE="envoy": want a string, e.g. ingress-nginx. ` +
 				`The source of the built-in metrics (success-rate, p99 and others): ingress-nginx or traefik.`,
+		},
+		"a mode must be known": {
+			map[string]string{"HEADGATE_ADMISSION_MODE": "webhooks"},
+			`HEADGATE_ADMISSION_MODE="webhooks": want a string, e.g. webhook. ` +
+				`Who holds new templates: webhook, the one that Headgate serves, or policy, the API server by the policy of the chart. ` +
+				`With policy there is no webhook server and no certificate.`,
 		},
 		"an address is a URL": {
 			map[string]string{"HEADGATE_PROMETHEUS_ADDRESS": "prometheus:9090"},

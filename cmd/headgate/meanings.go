@@ -13,7 +13,9 @@ var meanings = map[string]string{
 	"HEADGATE_CERT_SECRET":           "The Secret for the serving certificate. It must exist and may be empty.",
 	"HEADGATE_CERT_DIR": "A directory with tls.crt and tls.key that somebody else renews, such as cert-manager. " +
 		"Headgate then needs neither HEADGATE_CERT_SECRET nor HEADGATE_WEBHOOK_CONFIGURATION.",
-	"HEADGATE_WEBHOOK_PORT":    "The port that the webhook listens on.",
+	"HEADGATE_WEBHOOK_PORT": "The port that the webhook listens on.",
+	"HEADGATE_ADMISSION_MODE": "Who holds new templates: webhook, the one that Headgate serves, or policy, the API server " +
+		"by the policy of the chart. With policy there is no webhook server and no certificate.",
 	"HEADGATE_METRICS_ADDRESS": "The address that serves /metrics; 0 turns it off.",
 	"HEADGATE_PROBE_ADDRESS":   "The address that serves /healthz and /readyz.",
 	"HEADGATE_PROMETHEUS_ADDRESS": "The Prometheus that analysis queries. " +

@@ -68,29 +68,28 @@ func serve(ctx context.Context, cfg Config, out io.Writer) error {
 // newManager returns a manager with everything that this process runs. The process
 // is no longer ready once ctx is done.
 func newManager(ctx context.Context, restConfig *rest.Config, cfg Config) (ctrl.Manager, error) {
-	cert, err := newCertificate(cfg)
-	if err != nil {
-		return nil, err
+	var cert certificate // nil without a webhook
+	if cfg.AdmissionMode == byWebhook {
+		var err error
+		if cert, err = newCertificate(cfg); err != nil {
+			return nil, err
+		}
 	}
 	mgr, err := ctrl.NewManager(restConfig, managerOptions(cfg, cert))
 	if err != nil {
 		return nil, fmt.Errorf("building the manager: %w", err)
 	}
-	if err := cert.SetupWithManager(mgr); err != nil {
-		return nil, fmt.Errorf("setting up the certificates: %w", err)
-	}
-	if err := metrics.Registry.Register(certs.Metrics(cert.GetCertificate)); err != nil {
-		return nil, fmt.Errorf("setting up the metrics of the certificate: %w", err)
-	}
-	if err := addProbes(ctx, mgr, cert); err != nil {
+	if err := addProbes(ctx, mgr); err != nil {
 		return nil, fmt.Errorf("setting up the probes: %w", err)
 	}
 	providers, err := newProviders(cfg)
 	if err != nil {
 		return nil, err
 	}
-	if err := addWebhook(mgr, cfg, providers); err != nil {
-		return nil, fmt.Errorf("setting up the webhook: %w", err)
+	if cert != nil {
+		if err := addWebhook(mgr, cfg, cert, providers); err != nil {
+			return nil, fmt.Errorf("setting up the webhook: %w", err)
+		}
 	}
 	if err := addController(ctx, mgr, cfg, providers); err != nil {
 		return nil, fmt.Errorf("setting up the controller: %w", err)
@@ -102,22 +101,15 @@ func newManager(ctx context.Context, restConfig *rest.Config, cfg Config) (ctrl.
 }
 
 func managerOptions(cfg Config, cert certificate) ctrl.Options {
-	return ctrl.Options{
+	options := ctrl.Options{
 		Cache: cacheOptions(cfg.Namespaces, cert),
 		// The controller must see its own last write when it reads from the cache.
 		Client: client.Options{Cache: &client.CacheOptions{
 			EnableReadYourWritesConsistency: ptr.To(true),
 		}},
-		NewClient:              newClient(cfg.Namespaces, cfg.Namespace),
-		Metrics:                metricsserver.Options{BindAddress: cfg.MetricsAddress},
-		HealthProbeBindAddress: cfg.ProbeAddress,
-		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
-			Port: cfg.WebhookPort,
-			TLSOpts: []func(*tls.Config){func(c *tls.Config) {
-				c.GetCertificate = cert.GetCertificate
-				c.MinVersion = tls.VersionTLS13
-			}},
-		}),
+		NewClient:               newClient(cfg.Namespaces, cfg.Namespace),
+		Metrics:                 metricsserver.Options{BindAddress: cfg.MetricsAddress},
+		HealthProbeBindAddress:  cfg.ProbeAddress,
 		LeaderElection:          cfg.LeaderElection,
 		LeaderElectionID:        cfg.Lease,
 		LeaderElectionNamespace: cfg.Namespace,
@@ -126,9 +118,19 @@ func managerOptions(cfg Config, cert certificate) ctrl.Options {
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       ptr.To(stopTimeout),
 	}
+	if cert != nil {
+		options.WebhookServer = ctrlwebhook.NewServer(ctrlwebhook.Options{
+			Port: cfg.WebhookPort,
+			TLSOpts: []func(*tls.Config){func(c *tls.Config) {
+				c.GetCertificate = cert.GetCertificate
+				c.MinVersion = tls.VersionTLS13
+			}},
+		})
+	}
+	return options
 }
 
-func addProbes(ctx context.Context, mgr ctrl.Manager, cert certificate) error {
+func addProbes(ctx context.Context, mgr ctrl.Manager) error {
 	notStopping := func(*http.Request) error {
 		if ctx.Err() != nil {
 			return errors.New("stopping")
@@ -138,12 +140,23 @@ func addProbes(ctx context.Context, mgr ctrl.Manager, cert certificate) error {
 	return errors.Join(
 		mgr.AddHealthzCheck("alive", healthz.Ping),
 		mgr.AddReadyzCheck("not-stopping", notStopping),
-		mgr.AddReadyzCheck("certificate", cert.Check),
-		mgr.AddReadyzCheck("webhook", mgr.GetWebhookServer().StartedChecker()),
 	)
 }
 
-func addWebhook(mgr ctrl.Manager, cfg Config, providers analysis.Providers) error {
+// addWebhook serves the webhook. This process is not ready before it answers.
+func addWebhook(mgr ctrl.Manager, cfg Config, cert certificate, providers analysis.Providers) error {
+	if err := cert.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("setting up its certificate: %w", err)
+	}
+	if err := metrics.Registry.Register(certs.Metrics(cert.GetCertificate)); err != nil {
+		return fmt.Errorf("setting up the metrics of its certificate: %w", err)
+	}
+	if err := errors.Join(
+		mgr.AddReadyzCheck("certificate", cert.Check),
+		mgr.AddReadyzCheck("webhook", mgr.GetWebhookServer().StartedChecker()),
+	); err != nil {
+		return err
+	}
 	handler := &webhook.Handler{
 		Manager:       "system:serviceaccount:" + cfg.Namespace + ":" + cfg.ServiceAccount,
 		CheckAnalysis: providers.Check,

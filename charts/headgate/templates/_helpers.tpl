@@ -104,3 +104,40 @@ zz-{{ include "headgate.clusterName" . }}
 {{- end -}}
 {{ join "," .Values.namespaces }}
 {{- end -}}
+
+{{/*
+The namespaces whose Deployments may be held. A write that is refused because Headgate
+is away must not be one that Headgate itself or the cluster needs to start again.
+*/}}
+{{- define "headgate.namespaceSelector" -}}
+{{- with .Values.webhook.namespaceSelector.matchLabels }}
+matchLabels: {{- toYaml . | nindent 2 }}
+{{- end }}
+matchExpressions:
+  - key: kubernetes.io/metadata.name
+    operator: NotIn
+    values: [kube-system, {{ .Release.Namespace }}]
+  {{- with .Values.namespaces }}
+  - key: kubernetes.io/metadata.name
+    operator: In
+    values: {{- toYaml . | nindent 6 }}
+  {{- end }}
+  {{- with .Values.webhook.namespaceSelector.matchExpressions }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
+{{/*
+The policies of this release, as KIND/NAME, in the order in which they go: a policy without
+its binding does nothing.
+*/}}
+{{- define "headgate.policies" -}}
+{{- $name := include "headgate.clusterName" . -}}
+{{- if eq .Values.admission.mode "policy" -}}
+MutatingAdmissionPolicyBinding/{{ $name }}-hold MutatingAdmissionPolicy/{{ $name }}-hold
+{{- range list "annotations" "warnings" }} ValidatingAdmissionPolicyBinding/{{ $name }}-{{ . }} ValidatingAdmissionPolicy/{{ $name }}-{{ . }}
+{{- end }}
+{{- else if ne .Values.admission.guard "Off" -}}
+ValidatingAdmissionPolicyBinding/{{ $name }}-guard ValidatingAdmissionPolicy/{{ $name }}-guard
+{{- end -}}
+{{- end -}}

@@ -73,7 +73,7 @@ if one of these writes is refused.
 - apiGroups: [networking.k8s.io]
   resources: [ingressclasses]
   verbs: [get, list, watch]
-{{- if not .Values.certificates.certManager.enabled }}
+{{- if and (eq .Values.admission.mode "webhook") (not .Values.certificates.certManager.enabled) }}
 # The CA bundle of Headgate's own webhook.
 - apiGroups: [admissionregistration.k8s.io]
   resources: [mutatingwebhookconfigurations]
