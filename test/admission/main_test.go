@@ -190,6 +190,10 @@ func takeLease(t *testing.T) (giveBack func()) {
 	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: lab.HeadgateNamespace}}
 	must(t, client.IgnoreAlreadyExists(shared.Client().Create(t.Context(), ns)))
+	if installed != nil {
+		must(t, shared.UninstallHeadgate(within(t, time.Minute)))
+		installed = nil
+	}
 	now := metav1.NowMicro()
 	held := &coordinationv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{Namespace: lab.HeadgateNamespace, Name: "headgate"},
@@ -197,6 +201,7 @@ func takeLease(t *testing.T) (giveBack func()) {
 			HolderIdentity: new("nobody"), LeaseDurationSeconds: new(int32(100_000)), AcquireTime: &now, RenewTime: &now,
 		},
 	}
+	must(t, client.IgnoreNotFound(shared.Client().Delete(t.Context(), held.DeepCopy()))) // that of an earlier installation
 	must(t, shared.Client().Create(t.Context(), held))
 	return func() { must(t, shared.Client().Delete(t.Context(), held)) }
 }
