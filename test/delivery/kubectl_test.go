@@ -40,7 +40,7 @@ func (a app) bash(args ...string) *exec.Cmd {
 	a.Must(err)
 	path := filepath.Join(dir, "kubeconfig")
 	a.Must(os.WriteFile(path, config, 0o600))
-	cmd := exec.CommandContext(a.Context(), "bash", args...)
+	cmd := exec.CommandContext(a.Within(2*time.Minute), "bash", args...) // a recipe may wait for ever
 	cmd.Env = append(kubectl.Env, "PATH="+dir+":"+os.Getenv("PATH"), "KUBECONFIG="+path)
 	set := exec.CommandContext(a.Context(), "kubectl", "config", "set-context", "--current", "--namespace", a.Namespace)
 	set.Path, set.Env = kubectl.Path, cmd.Env
@@ -59,6 +59,8 @@ func (a app) try(args ...string) output {
 func TestRecipeForKubectl(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, map[string]string{spec.AnnotationSteps: "50%, 1s"})
+	a.Apply(a.Service())
+	a.Apply(a.Ingress())
 	a.Ship("v1", nil)
 	a.Must(shared.Available(a.Within(time.Minute), a.Deployed()))
 	a.Await(20*time.Second, reason.Ready)
@@ -90,6 +92,8 @@ func TestKubectlWaits(t *testing.T) {
 	t.Parallel()
 	const timedOut = "timed out waiting for the condition"
 	a := newApp(t, map[string]string{spec.AnnotationReportStatus: "kstatus"})
+	a.Apply(a.Service())
+	a.Apply(a.Ingress())
 	a.Ship("v1", nil)
 	a.Must(shared.Available(a.Within(time.Minute), a.Deployed()))
 	a.Await(20*time.Second, reason.Ready)
