@@ -2,6 +2,7 @@ package cleanup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -103,15 +104,17 @@ func (c *Cleanup) Plan(ctx context.Context) error {
 	if len(left) == 0 {
 		c.Print("no rollout is under way, and nothing of one is left")
 	}
+	var failed []error
 	for i := range left {
 		rest := &left[i]
 		plan, err := c.plan(ctx, rest)
-		if err != nil {
-			return err
+		if err != nil { // the others are planned all the same
+			failed = append(failed, fmt.Errorf("%s: %w", rest.deployment, err))
+			continue
 		}
 		c.Print(rest.deployment.String() + ": " + plan)
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 func (c *Cleanup) plan(ctx context.Context, rest *leftover) (string, error) {

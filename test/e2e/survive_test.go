@@ -188,7 +188,9 @@ func TestTemplateThatWentOutUnseen(t *testing.T) {
 	s := newUncalled(t, nil)
 	s.await(20*time.Second, reason.Ready)
 	s.failurePolicy(admissionv1.Ignore)
+	s.guard(admissionv1.Audit)
 	scaleManagers(s, 0)
+	s.awaitUnguarded()
 	s.ship("v2", nil)
 	s.awaitPods(time.Minute, "v2", 2)
 	s.awaitPods(time.Minute, "v1", 0)
@@ -206,6 +208,7 @@ func TestTemplateThatWentOutUnseen(t *testing.T) {
 	if notes := s.notes(reason.BypassFound); len(notes) != 1 {
 		t.Errorf("events BypassFound are %q, want one", notes)
 	}
+	s.guard(admissionv1.Deny)
 	s.failurePolicy(admissionv1.Fail)
 	s.ship("v3", nil)
 	s.await(time.Minute, reason.CanaryStarting, reason.RoutesSettling, reason.WeightSet)
@@ -235,6 +238,32 @@ func (s *service) failurePolicy(policy admissionv1.FailurePolicyType) {
 	if policy == admissionv1.Ignore {
 		s.Cleanup(func() { s.must(set(admissionv1.Fail)) })
 	}
+}
+
+// guard sets what the policy beside the webhook does with a template that nobody held. The
+// test ends with Deny again.
+func (s *service) guard(action admissionv1.ValidationAction) {
+	s.Helper()
+	set := func(action admissionv1.ValidationAction) error {
+		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "headgate-guard"}}
+		patch := fmt.Appendf(nil, `{"spec":{"validationActions":[%q]}}`, action)
+		return shared.Client().Patch(context.Background(), binding, client.RawPatch(types.MergePatchType, patch))
+	}
+	s.must(set(action))
+	if action != admissionv1.Deny {
+		s.Cleanup(func() { s.must(set(admissionv1.Deny)) })
+	}
+}
+
+// awaitUnguarded waits until the API server would store a template that nobody holds. It
+// learns of a changed binding a moment later.
+func (s *service) awaitUnguarded() {
+	s.Helper()
+	image := client.RawPatch(types.StrategicMergePatchType, fmt.Appendf(nil,
+		`{"spec":{"template":{"spec":{"containers":[{"name":"app","image":%q}]}}}}`, lab.Image("v9")))
+	s.must(lab.Poll(s.within(20*time.Second), func() error {
+		return shared.Client().Patch(s.Context(), s.deployment(), image, client.DryRunAll)
+	}))
 }
 
 // unscaled scales as an autoscaler does: through the scale subresource.

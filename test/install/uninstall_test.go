@@ -2,6 +2,7 @@ package install
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -184,7 +185,15 @@ func TestDeploymentsLeaveByHand(t *testing.T) {
 	if out, err := ships.kubectl(leave...); err == nil || !strings.Contains(out, "failed calling webhook") {
 		t.Errorf("the webhook is gone, and the write is not refused: %v: %s", err, out)
 	}
+	ships.mustKubectl("delete", "validatingadmissionpolicybinding", "headgate-guard")
 	ships.mustKubectl("delete", "mutatingwebhookconfiguration", "zz-headgate")
+	keeps.Must(lab.Poll(keeps.Within(20*time.Second), func() error { // the API server learns of it a moment later
+		set := []string{"set", "image", "deployment/web", "app=" + lab.Image("v1")}
+		if out, err := keeps.kubectl(append(set, "--dry-run=server")...); err != nil {
+			return errors.New(out)
+		}
+		return nil
+	}))
 	keeps.Ship("v1", nil)
 	for a, version := range map[*app]string{ships: "v2", keeps: "v1"} {
 		a.mustKubectl(append(leave, "headgate.dev/rollout-", "headgate.dev/phase-")...)
