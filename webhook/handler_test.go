@@ -62,7 +62,7 @@ func newEndpoint(t *testing.T) *endpoint {
 
 // raw encodes dep as the API server does, plus a field that the types of this
 // program do not know.
-func raw(t *testing.T, dep *appsv1.Deployment) runtime.RawExtension {
+func raw(t failer, dep *appsv1.Deployment) runtime.RawExtension {
 	t.Helper()
 	if dep == nil {
 		return runtime.RawExtension{}
