@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 
 	"github.com/headgate/headgate/analysis/evidence"
@@ -103,12 +104,15 @@ func (j *judged) add(r evidence.Rule, looks []evidence.Look) {
 }
 
 // decodeRecord reads a record. One that cannot be read, or "", is an empty record: the
-// evidence starts anew.
+// evidence starts anew. What encode never writes counts as not there: at the beginning of
+// a rollout the record is in an annotation, which others may edit.
 func decodeRecord(text string) record {
 	var r record
 	if err := json.Unmarshal([]byte(text), &r); err != nil {
 		r = record{}
 	}
+	maps.DeleteFunc(r.Metrics, func(_ string, j *judged) bool { return j == nil || j.Every < 1 || j.Every > maxEvery })
+	maps.DeleteFunc(r.Tallies, func(_ string, t *tally) bool { return t == nil })
 	if r.Metrics == nil {
 		r.Metrics = map[string]*judged{}
 	}

@@ -37,11 +37,35 @@ func (e *Evidence) UnmarshalText(encoded []byte) error {
 	if c.err == nil && len(c.buf) > 0 {
 		c.err = fmt.Errorf("%d bytes are left over", len(c.buf))
 	}
+	if c.err == nil && !read.possible() {
+		c.err = errors.New("no requests can have led to its numbers")
+	}
 	if c.err != nil {
 		return fmt.Errorf("evidence cannot be read: %w", c.err)
 	}
 	*e = read
 	return nil
+}
+
+// possible reports whether Add can have led to e, as far as numbers alone tell. Others
+// make NaN of evidence, which is neither high nor low, and cannot be stored.
+func (e *Evidence) possible() bool {
+	const (
+		mostRequests = 1 << 53             // exact in a float64
+		mostParts    = 2 * maxParts * most // of a mixture that is frozen
+		mostClumps   = 1e40                // of errors in so many requests, squared
+	)
+	for _, m := range []mixture{e.gross, e.equal, e.margin, e.absolute, e.stable, e.pass, e.clear} {
+		if m.reserve > 1 || m.sum() > mostParts {
+			return false
+		}
+	}
+	for _, c := range []Counts{e.total.stable(), e.total.canary(), e.atWeight.stable(), e.atWeight.canary(), e.clumps.last} {
+		if !c.valid() || c.Requests > mostRequests {
+			return false
+		}
+	}
+	return e.level.errors <= e.level.requests && e.level.requests <= mostRequests && e.clumps.sum <= mostClumps
 }
 
 // coder writes or reads. One function lists the fields for both, so that they agree.

@@ -119,3 +119,27 @@ func TestDamagedStateIsRefused(t *testing.T) {
 		t.Error("text that is not base64 is read")
 	}
 }
+
+// Whoever edits stored evidence must not make NaN of it, which is neither high nor low.
+func TestImpossibleEvidenceIsRefused(t *testing.T) {
+	for name, change := range map[string]func(*Evidence){
+		"more errors than requests": func(e *Evidence) { e.total.CanaryErrors = e.total.CanaryRequests + 1 },
+		"too many requests":         func(e *Evidence) { e.atWeight.StableRequests = 1 << 54 },
+		"a level above 1":           func(e *Evidence) { e.level.errors = 2 * e.level.requests },
+		"an infinite level":         func(e *Evidence) { e.level = level{1e300, 1e300} },
+		"a mixture above its bound": func(e *Evidence) { e.equal.parts[0] = 1e200 },
+		"a reserve above 1":         func(e *Evidence) { e.pass.reserve = 2 },
+		"clumps of everything":      func(e *Evidence) { e.clumps.sum = 1e200 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var e, read Evidence
+			for _, k := range looksR16 {
+				e.Add(Rule{WarmUp: NoWarmUp}, k)
+			}
+			change(&e)
+			if text, _ := e.MarshalText(); read.UnmarshalText(text) == nil {
+				t.Errorf("it was read as %+v", read)
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -194,17 +195,26 @@ func (q *questions[A]) run(asked *question[A], breaker *gobreaker.CircuitBreaker
 }
 
 var (
+	errPanicked = errors.New("asking panicked")
 	errSlow     = errors.New("no useful answer in time")
 	errUnwanted = errors.New("nobody wants the answer any more")
 )
 
 // askInTime asks one question, for questionTimeout at most. Its error is for the
-// circuit breaker alone.
-func (q *questions[A]) askInTime(asked *question[A]) (A, error) {
+// circuit breaker alone. A panic is no answer: what one namespace stores or gets for an
+// answer must not end the manager of all. controller-runtime does the same for a reconcile.
+func (q *questions[A]) askInTime(asked *question[A]) (answer A, err error) {
 	ctx, cancel := context.WithTimeout(asked.ctx, questionTimeout)
 	defer cancel()
+	defer func() {
+		if cause := recover(); cause != nil {
+			ctrl.LoggerFrom(ctx).Error(fmt.Errorf("%w: %v", errPanicked, cause), "asking a question",
+				"namespace", asked.deployment.Namespace, "deployment", asked.deployment.Name, "stack", string(debug.Stack()))
+			answer, err = q.instead(fmt.Sprintf("not answered: Headgate has a fault, please report it: %v", cause)), errPanicked
+		}
+	}()
 	began := time.Now()
-	answer := asked.ask(ctx)
+	answer = asked.ask(ctx)
 	switch {
 	case asked.ctx.Err() != nil:
 		return answer, errUnwanted

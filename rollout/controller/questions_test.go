@@ -106,6 +106,24 @@ func TestAnswersQueueTheDeploymentAndAreTakenOnce(t *testing.T) {
 	})
 }
 
+// A panic in one question is an answer that says so, and the questions of others go on.
+func TestAPanicIsAnAnswer(t *testing.T) {
+	inBubble(t, func(t *testing.T, q *quiz) {
+		bad := types.NamespacedName{Namespace: "shop", Name: "bad"}
+		panics := func(context.Context) string { panic("no such metric") }
+		q.get(t.Context(), bad, "weight 10", panics)
+		q.ask("shop", "web", "weight 10", "fine", time.Second)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if answer, ok := q.get(t.Context(), bad, "weight 10", panics); !ok || !strings.Contains(answer, "no such metric") {
+			t.Errorf("got %q, %v", answer, ok)
+		}
+		if answer, ok := q.ask("shop", "web", "weight 10", "fine", time.Second); answer != "fine" || !ok {
+			t.Errorf("beside it, got %q, %v", answer, ok)
+		}
+	})
+}
+
 // An answer about another state of the rollout, or one that is old, is no answer.
 func TestAnswersToAnotherQuestionAreDropped(t *testing.T) {
 	inBubble(t, func(t *testing.T, q *quiz) {
