@@ -31,6 +31,17 @@ test: unit parts ## run all tests: unit tests, then the lab's integration and en
 unit: ## run the tests that need only Go
 	@began=$$(date +%s) && go test ./... && echo "the unit tests took $$(($$(date +%s) - began)) s"
 
+FUZZTIME ?= 1m
+
+# go test fuzzes one target at a time. What it finds is kept in testdata/fuzz of the package, to be committed.
+.PHONY: fuzz
+fuzz: ## fuzz every parser, the admission handler and what is stored; FUZZTIME=10m for each of them
+	@began=$$(date +%s); for file in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\)(.*/\1/p' $$file); do \
+			echo "fuzz $$target of $$(dirname $$file)"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) > bin/fuzz.log 2>&1 || { cat bin/fuzz.log; exit 1; }; \
+		done; done; echo "fuzzing took $$(($$(date +%s) - began)) s"
+
 .PHONY: parts
 parts: ## build the programs that the lab runs
 	@$(PREPARE) $(PARTS) kubectl
