@@ -23,7 +23,8 @@ var wants = []struct{ verb, want string }{
 func (r *reader) actions() []Action {
 	var all []Action
 	for _, w := range wants {
-		if r.Refusal(w.verb) != "" {
+		if why := r.refusal(w.verb); why != "" {
+			r.out.Refused = append(r.out.Refused, Refused{w.verb, why})
 			continue
 		}
 		all = append(all, Action{Verb: w.verb, Want: w.want, Command: r.command(w.verb)})
@@ -31,9 +32,9 @@ func (r *reader) actions() []Action {
 	return all
 }
 
-// Refusal says why the manager refuses verb now, as far as the objects tell. "": it takes
+// refusal says why the manager refuses verb now, as far as the objects tell. "": it takes
 // it.
-func (r *reader) Refusal(verb string) string {
+func (r *reader) refusal(verb string) string {
 	switch {
 	case r.out.Rollout == "":
 		return "there is no rollout"

@@ -63,6 +63,9 @@ type Status struct {
 	Actions []Action `json:"actions,omitempty"`
 	LookAt  []Action `json:"lookAt,omitempty"`
 
+	// Refused are the commands that the manager does not take now.
+	Refused []Refused `json:"refused,omitempty"`
+
 	Events   []Event  `json:"events,omitempty"`   // the newest last
 	Verdicts []Event  `json:"verdicts,omitempty"` // those of Events that tell what was measured
 	Mistakes []string `json:"mistakes,omitempty"` // what is wrong with the annotations
@@ -184,8 +187,13 @@ type Counted struct {
 	Requests int64   `json:"requests"`
 	Bad      int64   `json:"bad"`
 	Share    float64 `json:"share"`
-	Low      float64 `json:"low"` // the true share is between Low and High, 19 times of 20
-	High     float64 `json:"high"`
+	Range    Range   `json:"range"` // holds the true share in 19 of 20 rollouts
+}
+
+// Range is from Low to High.
+type Range struct {
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
 }
 
 // Requests are those of both versions.
@@ -217,6 +225,22 @@ type Action struct {
 	Verb    string `json:"verb,omitempty"` // of headgate.dev/command; "": it is another command
 	Want    string `json:"want"`           // what it is for, after "to"
 	Command string `json:"command"`        // a line for a shell
+}
+
+// Refused is a command that the manager does not take now.
+type Refused struct {
+	Verb string `json:"verb"`
+	Why  string `json:"why"`
+}
+
+// Refusal says why the manager refuses verb now. "": it takes it.
+func (s Status) Refusal(verb string) string {
+	for _, r := range s.Refused {
+		if r.Verb == verb {
+			return r.Why
+		}
+	}
+	return ""
 }
 
 // Event is one event about the Deployment.
