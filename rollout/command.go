@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"cmp"
+
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 )
@@ -43,8 +45,9 @@ const (
 	isAdopted     = "the canary's pods are becoming the pods of the Deployment; to go back, apply the old template"
 )
 
-// Refuses says why the manager refuses verb in state s. "": it takes it.
-func (s State) Refuses(verb string) string {
+// Refuses says why the manager refuses verb in state s. "": it takes it. held says whether
+// the template is still held.
+func (s State) Refuses(verb string, held bool) string {
 	switch s.Mode {
 	case ModeProgressing:
 		return s.unfitForSteps(verb)
@@ -54,7 +57,7 @@ func (s State) Refuses(verb string) string {
 		}
 		return ""
 	case ModePromoting:
-		if verb != spec.VerbPromoteFull {
+		if verb != spec.VerbPromoteFull || held {
 			return isReleased
 		}
 		return ""
@@ -238,7 +241,8 @@ func (p *pass) refuse(why string) {
 }
 
 // aboutThis: a command may name the rollout it is meant for, so that a slow
-// finger does not abort the next one.
+// finger does not abort the next one. After the release nothing is held, and the rollout
+// that goes on is the recorded one.
 func (p *pass) aboutThis() bool {
-	return p.Command.Rollout == "" || p.Command.Rollout == p.Stable.Hold
+	return p.Command.Rollout == "" || p.Command.Rollout == cmp.Or(p.Stable.Hold, p.recorded.Rollout)
 }

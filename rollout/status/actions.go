@@ -35,14 +35,17 @@ func (r *reader) actions() []Action {
 // refusal says why the manager refuses verb now, as far as the objects tell. "": it takes
 // it.
 func (r *reader) refusal(verb string) string {
+	_, held := r.Deployment.Annotations[spec.AnnotationRollout]
 	switch {
 	case r.out.Rollout == "":
 		return "there is no rollout"
+	case r.before != "":
+		return "the canary of rollout " + r.before + " is being removed"
 	case r.state != nil:
-		return r.state.Refuses(verb)
+		return r.state.Refuses(verb, held)
 	case r.out.Phase == RolledBack:
-		return rollout.State{Mode: rollout.ModeRolledBack}.Refuses(verb)
-	case verb != spec.VerbPromoteFull:
+		return rollout.State{Mode: rollout.ModeRolledBack}.Refuses(verb, held)
+	case r.blocked() && verb != spec.VerbPromoteFull:
 		return "the rollout has not begun; use promote-full to release without a canary"
 	}
 	return ""

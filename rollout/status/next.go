@@ -36,11 +36,20 @@ func (r *reader) next() *Next {
 // nextPending is for a template that is held and has no canary yet.
 func (r *reader) nextPending() *Next {
 	n := &Next{What: "the canary starts"}
-	e, known := reason.Explain(r.out.Reason)
-	if known && slices.Contains(e.Kinds, reason.StaysPending) {
+	if r.before != "" {
+		n.Needs = "the canary of rollout " + r.before + " is gone"
+		return n
+	}
+	if r.blocked() {
 		n.Needs, n.Person = r.said(), r.out.Reason != reason.AwaitingGate
 	}
 	return n
+}
+
+// blocked says whether something keeps the rollout from beginning.
+func (r *reader) blocked() bool {
+	e, known := reason.Explain(r.out.Reason)
+	return r.out.Phase == Pending && known && slices.Contains(e.Kinds, reason.StaysPending)
 }
 
 func (r *reader) nextPromoting() *Next {

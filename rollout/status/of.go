@@ -18,6 +18,7 @@ type reader struct {
 	out    Status
 	wanted spec.Spec      // zero where the annotations do not parse
 	state  *rollout.State // nil: there is none, or it cannot be read
+	before string         // the rollout whose canary has to go before that of a newer template starts; "": none
 }
 
 // Of returns the Status of o.Deployment.
@@ -85,7 +86,8 @@ func (r *reader) readState() {
 		return
 	}
 	if held := r.out.Rollout; held != "" && held != state.Rollout {
-		return // a newer template is held, and the manager has not acted on it yet
+		r.before = state.Rollout
+		return
 	}
 	r.state = &state
 	r.out.Rollout = state.Rollout

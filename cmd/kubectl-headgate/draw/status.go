@@ -250,10 +250,11 @@ func (p *picture) next() {
 		text = fmt.Sprintf("in %s: %s", Span(p.s.Left(*n.At)), text)
 	}
 	if n.Needs != "" {
-		text += ", as soon as this is so: " + n.Needs
+		who := "It waits for this"
 		if n.Person {
-			text = n.What + ". It waits for a person: " + n.Needs
+			who = "It waits for a person"
 		}
+		text += fmt.Sprintf(". %s: %s", who, n.Needs)
 	}
 	p.row("Next", text)
 	for i, d := range p.s.Deadlines {
