@@ -37,7 +37,7 @@ func (e *env) changes(ctx context.Context, namespace, name string) iter.Seq2[sta
 
 func (e *env) watchDeployment(ctx context.Context, namespace, name string) (watch.Interface, error) {
 	one := fields.OneTermEqualSelector("metadata.name", name).String()
-	return e.client.AppsV1().Deployments(namespace).Watch(ctx, metav1.ListOptions{FieldSelector: one})
+	return e.client.apps.Deployments(namespace).Watch(ctx, metav1.ListOptions{FieldSelector: one})
 }
 
 // yieldChanges goes on until the watch ends. It says whether to watch again.

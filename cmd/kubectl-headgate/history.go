@@ -33,11 +33,11 @@ func (e *env) runHistory(ctx context.Context, arg string) error {
 	if err != nil {
 		return err
 	}
-	dep, err := e.client.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
+	dep, err := e.client.apps.Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return err
 	}
-	sets, err := e.client.AppsV1().ReplicaSets(namespace).List(ctx, metav1.ListOptions{
+	sets, err := e.client.apps.ReplicaSets(namespace).List(ctx, metav1.ListOptions{
 		LabelSelector: metav1.FormatLabelSelector(dep.Spec.Selector),
 	})
 	if err != nil {

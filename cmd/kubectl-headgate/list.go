@@ -46,7 +46,7 @@ func (e *env) runList(ctx context.Context, o listOptions) error {
 	if err := e.connect(); err != nil {
 		return err
 	}
-	deployments, err := e.client.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{LabelSelector: o.selector})
+	deployments, err := e.client.apps.Deployments(namespace).List(ctx, metav1.ListOptions{LabelSelector: o.selector})
 	if err != nil {
 		return err
 	}

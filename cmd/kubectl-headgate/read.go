@@ -35,28 +35,28 @@ func (e *env) read(ctx context.Context, namespace, name string) (status.Status, 
 	}
 	cached := metav1.ListOptions{ResourceVersion: "0"} // from the memory of the API server
 	also("the canary", func() (err error) {
-		canary, err := e.client.AppsV1().Deployments(namespace).Get(ctx, name+"-canary", metav1.GetOptions{})
+		canary, err := e.client.apps.Deployments(namespace).Get(ctx, name+"-canary", metav1.GetOptions{})
 		if err == nil {
 			o.Canary = canary
 		}
 		return err
 	})
 	also("ReplicaSets", func() error {
-		list, err := e.client.AppsV1().ReplicaSets(namespace).List(ctx, cached)
+		list, err := e.client.apps.ReplicaSets(namespace).List(ctx, cached)
 		if err == nil {
 			o.ReplicaSets = list.Items
 		}
 		return err
 	})
 	also("pods", func() error {
-		list, err := e.client.CoreV1().Pods(namespace).List(ctx, cached)
+		list, err := e.client.core.Pods(namespace).List(ctx, cached)
 		if err == nil {
 			o.Pods = list.Items
 		}
 		return err
 	})
 	also("Ingresses", func() error {
-		list, err := e.client.NetworkingV1().Ingresses(namespace).List(ctx, cached)
+		list, err := e.client.network.Ingresses(namespace).List(ctx, cached)
 		if err == nil {
 			o.Ingresses = list.Items
 		}
@@ -64,13 +64,13 @@ func (e *env) read(ctx context.Context, namespace, name string) (status.Status, 
 	})
 	also("events", func() error {
 		about := fields.Set{"regarding.kind": "Deployment", "regarding.name": name}.AsSelector().String()
-		list, err := e.client.EventsV1().Events(namespace).List(ctx, metav1.ListOptions{FieldSelector: about})
+		list, err := e.client.events.Events(namespace).List(ctx, metav1.ListOptions{FieldSelector: about})
 		if err == nil {
 			o.Events = list.Items
 		}
 		return err
 	})
-	dep, err := e.client.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
+	dep, err := e.client.apps.Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
 	group.Wait()
 	if err != nil {
 		return status.Status{}, err

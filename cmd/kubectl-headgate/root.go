@@ -9,7 +9,6 @@ import (
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/headgate/headgate/cmd/kubectl-headgate/draw"
 )
@@ -26,7 +25,7 @@ type env struct {
 	streams
 	flags *genericclioptions.ConfigFlags
 
-	client kubernetes.Interface // set by connect, or by a test
+	client *clients // set by connect, or by a test
 }
 
 const long = `See the rollouts of Headgate, steer them, and know why they are where they are.
@@ -77,7 +76,7 @@ func (e *env) connect() error {
 	}
 	// A status reads six kinds at the same time; the default limit is 5 requests per second.
 	config.QPS, config.Burst = 50, 100
-	e.client, err = kubernetes.NewForConfig(config)
+	e.client, err = newClients(config)
 	return err
 }
 

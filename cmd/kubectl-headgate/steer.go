@@ -119,7 +119,7 @@ func (e *env) give(ctx context.Context, s status.Status, word string, timeout ti
 	if err != nil {
 		return err
 	}
-	written, err := e.client.AppsV1().Deployments(s.Namespace).Patch(ctx, s.Name, types.MergePatchType, patch, metav1.PatchOptions{
+	written, err := e.client.apps.Deployments(s.Namespace).Patch(ctx, s.Name, types.MergePatchType, patch, metav1.PatchOptions{
 		FieldManager: "kubectl-headgate",
 	})
 	if err != nil {
@@ -137,7 +137,7 @@ func (e *env) awaitAnswer(ctx context.Context, before status.Status, command str
 		if err != nil {
 			return err
 		}
-		dep, err := e.client.AppsV1().Deployments(s.Namespace).Get(ctx, s.Name, metav1.GetOptions{})
+		dep, err := e.client.apps.Deployments(s.Namespace).Get(ctx, s.Name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ func (e *env) version() *cobra.Command {
 
 // managerVersions prints the version of each installation that may be seen.
 func (e *env) managerVersions(ctx context.Context) error {
-	list, err := e.client.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
+	list, err := e.client.apps.Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
 		LabelSelector: "app.kubernetes.io/name=headgate",
 	})
 	if err != nil {
