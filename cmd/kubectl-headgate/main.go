@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -18,21 +19,21 @@ var version = "dev"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	command := newRoot(streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Getenv})
+	command := newRoot(streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Getenv}, nil)
 	if err := command.ExecuteContext(ctx); err != nil {
-		os.Exit(report(err))
+		os.Exit(report(err, os.Stderr))
 	}
 }
 
 // report prints err, if it is not printed yet, and returns the exit code.
-func report(err error) int {
+func report(err error, out io.Writer) int {
 	if e, ok := errors.AsType[*exit](err); ok {
 		if e.message != "" {
-			fmt.Fprintln(os.Stderr, e.message)
+			fmt.Fprintln(out, e.message)
 		}
 		return e.code
 	}
-	fmt.Fprintln(os.Stderr, "error:", explainError(err))
+	fmt.Fprintln(out, "error:", explainError(err))
 	return 1
 }
 

@@ -25,7 +25,7 @@ type env struct {
 	streams
 	flags *genericclioptions.ConfigFlags
 
-	client *clients // set by connect, or by a test
+	client *clients // nil: not connected yet
 }
 
 const long = `See the rollouts of Headgate, steer them, and know why they are where they are.
@@ -41,8 +41,10 @@ const rootExample = `  kubectl headgate list -A
   kubectl headgate abort web
   kubectl headgate status web --wait --timeout 30m   # for CI: 0 promoted, 2 rolled back`
 
-func newRoot(s streams) *cobra.Command {
-	e := &env{streams: s, flags: genericclioptions.NewConfigFlags(true)}
+// newRoot returns the command with all others below it. c is nil, or what takes the place
+// of the cluster that the kubeconfig names.
+func newRoot(s streams, c *clients) *cobra.Command {
+	e := &env{streams: s, flags: genericclioptions.NewConfigFlags(true), client: c}
 	root := &cobra.Command{
 		Use: "kubectl-headgate", Short: "See, steer and explain rollouts of Headgate", Long: long, Example: rootExample,
 		SilenceUsage: true, SilenceErrors: true,
