@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"cmp"
+
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 )
@@ -15,7 +17,7 @@ func (p *pass) obey() *Decision {
 	if verb == "" {
 		return nil
 	}
-	if why := p.unfitForSteps(verb); why != "" {
+	if why := p.state.unfitForSteps(verb); why != "" {
 		p.refuse(why)
 		return nil
 	}
@@ -36,6 +38,37 @@ func (p *pass) obey() *Decision {
 	return nil
 }
 
+// Why commands are refused after the steps.
+const (
+	wasRolledBack = "the rollout was rolled back; use retry or promote-full"
+	isReleased    = "the template is released already; to go back, apply the old template"
+	isAdopted     = "the canary's pods are becoming the pods of the Deployment; to go back, apply the old template"
+)
+
+// Refuses says why the manager refuses verb in state s. "": it takes it. held says whether
+// the template is still held.
+func (s State) Refuses(verb string, held bool) string {
+	switch s.Mode {
+	case ModeProgressing:
+		return s.unfitForSteps(verb)
+	case ModeRolledBack:
+		if verb != spec.VerbRetry && verb != spec.VerbPromoteFull {
+			return wasRolledBack
+		}
+		return ""
+	case ModePromoting:
+		if verb != spec.VerbPromoteFull || held {
+			return isReleased
+		}
+		return ""
+	case ModeAdopting:
+		return isAdopted
+	case ModeReturning, ModeRetiring:
+		return isReleased
+	}
+	return ""
+}
+
 // defersCommand says whether the command waits for the measurement that is being
 // taken: promote and promote-full could send more traffic to a version that this
 // measurement is about to fail. An abort waits for nothing.
@@ -45,12 +78,11 @@ func (p *pass) defersCommand() bool {
 
 // unfitForSteps says why verb means nothing while the rollout goes through its
 // steps. "": it means something.
-func (p *pass) unfitForSteps(verb string) string {
-	s := p.state
+func (s State) unfitForSteps(verb string) string {
 	switch {
 	case verb == spec.VerbResume && !s.Paused:
 		return "nothing is paused by command"
-	case verb == spec.VerbPromote && !s.Paused && (s.Skipped || !p.skippable()):
+	case verb == spec.VerbPromote && !s.Paused && (s.Skipped || !s.skippable()):
 		return "this step has no wait that promote could end; promote-full skips the steps that are left"
 	case verb == spec.VerbRetry:
 		return "retry is for a rollout that was rolled back"
@@ -61,7 +93,7 @@ func (p *pass) unfitForSteps(verb string) string {
 // resume ends a pause by command. The deadline of pods and routers begins anew.
 func (p *pass) resume() {
 	p.state.Paused = false
-	if !p.skippable() {
+	if !p.state.skippable() {
 		p.state.StepSince = p.Now
 	}
 }
@@ -70,7 +102,7 @@ func (p *pass) resume() {
 // to the next step: whether the next weight may come depends on its pods and on
 // the verdict.
 func (p *pass) skip() {
-	if p.skippable() {
+	if p.state.skippable() {
 		p.state.Paused, p.state.Skipped = false, true
 		return
 	}
@@ -78,8 +110,8 @@ func (p *pass) skip() {
 }
 
 // skippable says whether a person may end the wait of the present step.
-func (p *pass) skippable() bool {
-	step := p.state.presentStep()
+func (s State) skippable() bool {
+	step := s.presentStep()
 	return step.Kind == "" || behaviours[step.Kind].skippable()
 }
 
@@ -96,7 +128,7 @@ func (p *pass) commandAfterRollback() string {
 		p.state.CommandTaken = ""
 	case spec.VerbPromoteFull:
 	default:
-		p.refuse("the rollout was rolled back; use retry or promote-full")
+		p.refuse(wasRolledBack)
 		return ""
 	}
 	p.note(reason.CommandTaken, "%s", verb)
@@ -114,7 +146,7 @@ func (p *pass) commandWhilePromoting() Decision {
 		p.state.Hurried = true
 		return p.promote()
 	}
-	return p.refusingCommands(p.promote(), "the template is released already; to go back, apply the old template")
+	return p.refusingCommands(p.promote(), isReleased)
 }
 
 // stillRolledBack keeps to a rollback whose record, the canary Deployment,
@@ -129,7 +161,7 @@ func (p *pass) stillRolledBack() Decision {
 		p.note(reason.CommandTaken, spec.VerbRetry)
 		return d
 	}
-	return p.refusingCommands(d, "the rollout was rolled back; use retry or promote-full")
+	return p.refusingCommands(d, wasRolledBack)
 }
 
 // commandWhilePending obeys as if the rollout had begun, where it can begin now,
@@ -209,7 +241,8 @@ func (p *pass) refuse(why string) {
 }
 
 // aboutThis: a command may name the rollout it is meant for, so that a slow
-// finger does not abort the next one.
+// finger does not abort the next one. After the release nothing is held, and the rollout
+// that goes on is the recorded one.
 func (p *pass) aboutThis() bool {
-	return p.Command.Rollout == "" || p.Command.Rollout == p.Stable.Hold
+	return p.Command.Rollout == "" || p.Command.Rollout == cmp.Or(p.Stable.Hold, p.recorded.Rollout)
 }

@@ -138,6 +138,9 @@ func (w *world) manage() {
 				w.oracle.rests()
 			}
 			w.publish()
+			if w.look != nil {
+				w.look()
+			}
 			return
 		}
 	}

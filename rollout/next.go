@@ -88,11 +88,11 @@ func (p *pass) withCanary() Decision {
 	}
 	switch p.state.Mode {
 	case ModeAdopting:
-		return p.refusingCommands(p.adopt(), "the canary's pods are becoming the pods of the Deployment; to go back, apply the old template")
+		return p.refusingCommands(p.adopt(), isAdopted)
 	case ModePromoting:
 		return p.commandWhilePromoting()
 	case ModeReturning:
-		return p.refusingCommands(p.bringBack(), "the template is released already; to go back, apply the old template")
+		return p.refusingCommands(p.bringBack(), isReleased)
 	case ModeRolledBack:
 		return p.rolledBack()
 	default:

@@ -210,7 +210,11 @@ func (k *oracle) overdue() {
 }
 
 func aboutIt(o rollout.Observation) bool {
-	return o.Command.Rollout == "" || o.Command.Rollout == o.Stable.Hold
+	now := o.Stable.Hold
+	if now == "" && o.Canary != nil { // released, and not over
+		now = o.Canary.State.Rollout
+	}
+	return o.Command.Rollout == "" || o.Command.Rollout == now
 }
 
 // rests: with nothing left to write, no traffic goes where no pod is, no Job runs

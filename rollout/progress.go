@@ -228,15 +228,19 @@ const extraTime = 7 * 24 * time.Hour
 //
 // Example: steps "10%, 5m, 50%, pause, 100%" and no annotation: 7 days and 5
 // minutes after it began.
-func (p *pass) rolloutDeadline() time.Time {
-	if p.Spec.RolloutDeadline > 0 {
-		return p.state.Began.Add(p.Spec.RolloutDeadline)
+func (p *pass) rolloutDeadline() time.Time { return p.state.Deadline(p.Spec.RolloutDeadline) }
+
+// Deadline is when a rollout in state s is rolled back if it is not done. limit is what the
+// annotations say; 0: nothing.
+func (s State) Deadline(limit time.Duration) time.Time {
+	if limit > 0 {
+		return s.Began.Add(limit)
 	}
-	limit := extraTime
-	for _, step := range p.state.Steps {
+	limit = extraTime
+	for _, step := range s.Steps {
 		limit = min(limit+step.Duration, spec.MaxDuration)
 	}
-	return p.state.Began.Add(limit)
+	return s.Began.Add(limit)
 }
 
 // begin goes to another step.

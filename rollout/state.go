@@ -225,6 +225,13 @@ func (s State) granted() bool {
 	return behaviours[step.Kind].granted(s, step)
 }
 
+// Granted says whether the canary has the traffic that the steps up to the present one
+// give it, and the present step waits for neither pods nor routes.
+func (s State) Granted() bool {
+	kind := s.presentStep().Kind
+	return s.granted() && (kind == "" || !behaviours[kind].moves() || !s.InForce.IsZero())
+}
+
 // grant gives the canary other traffic, about which nothing is known yet.
 func (s *State) grant(weight int, match spec.Match) {
 	s.Weight, s.Match = weight, match

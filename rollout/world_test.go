@@ -94,6 +94,8 @@ type world struct {
 
 	plans map[string]rollout.AnalysisPlan // of the rules that were in the ConfigMap
 
+	look func() // sees what a person would see, after everything that the manager does; may be nil
+
 	manager manager
 	whole   bool // the caches of the manager leave nothing out
 	seen    snapshot

@@ -113,7 +113,7 @@ func TestReconcileGoesOnWithoutThePreview(t *testing.T) {
 	if err := r.Live.Get(t.Context(), key, dep); err != nil {
 		t.Fatal(err)
 	}
-	_, text, err := stateOf(dep)
+	_, text, err := rollout.StoredState(dep)
 	if err != nil {
 		t.Fatal(err)
 	}

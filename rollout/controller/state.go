@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -16,28 +15,6 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-// The state of a rollout is the message of a condition of the user's Deployment:
-//
-//	canary 6f1c...: {"rollout":"7","mode":"Progressing",...}
-//
-// It names the canary Deployment by its UID, because a person may delete a canary, and
-// the next one begins with a state of its own.
-
-// stateOf returns the state that dep has, and the UID of the canary that it is about.
-// "": there is none.
-func stateOf(dep *appsv1.Deployment) (canary types.UID, text string, err error) {
-	c := findCondition(dep, spec.ConditionState)
-	if c == nil {
-		return "", "", nil
-	}
-	about, text, ok := strings.Cut(c.Message, ": ")
-	uid, named := strings.CutPrefix(about, "canary ")
-	if !ok || !named {
-		return "", "", fmt.Errorf("condition %s does not name a canary", spec.ConditionState)
-	}
-	return types.UID(uid), text, nil
-}
-
 // stateCondition returns the condition with the state of canary.
 func (s *snapshot) stateCondition(state rollout.State, text string) condition {
 	now := metav1.NewTime(s.Now)
@@ -45,7 +22,7 @@ func (s *snapshot) stateCondition(state rollout.State, text string) condition {
 		"type":               spec.ConditionState,
 		"status":             corev1.ConditionTrue,
 		"reason":             state.Mode,
-		"message":            fmt.Sprintf("canary %s: %s", s.canaryDep.UID, text),
+		"message":            rollout.StateMessage(s.canaryDep.UID, text),
 		"lastUpdateTime":     now,
 		"lastTransitionTime": now,
 	}
@@ -53,7 +30,7 @@ func (s *snapshot) stateCondition(state rollout.State, text string) condition {
 
 // observeState reads the state of the canary that there is.
 func (s *snapshot) observeState() (rollout.State, error) {
-	uid, text, err := stateOf(s.dep)
+	uid, text, err := rollout.StoredState(s.dep)
 	switch {
 	case err != nil:
 		return rollout.State{}, err
@@ -83,7 +60,7 @@ func decodeState(where, text string) (rollout.State, error) {
 
 // observeEnd reads the state of a canary that is gone.
 func (s *snapshot) observeEnd() {
-	_, text, err := stateOf(s.dep)
+	_, text, err := rollout.StoredState(s.dep)
 	if err != nil || text == "" {
 		return
 	}
@@ -103,7 +80,7 @@ func sameState(a, b *appsv1.Deployment) bool {
 
 // storedText is the state that is stored, as it is stored.
 func (s *snapshot) storedText() (string, error) {
-	uid, text, err := stateOf(s.dep)
+	uid, text, err := rollout.StoredState(s.dep)
 	if text == "" || uid != s.canaryDep.UID {
 		text = s.canaryDep.Annotations[spec.AnnotationState]
 	}
@@ -160,7 +137,7 @@ func (s *snapshot) forgetState() []condition {
 	if findCondition(s.dep, spec.ConditionState) == nil {
 		return nil
 	}
-	uid, _, err := stateOf(s.dep)
+	uid, _, err := rollout.StoredState(s.dep)
 	if s.canaryDep != nil && (err != nil || uid == s.canaryDep.UID) {
 		return nil
 	}
