@@ -46,7 +46,7 @@ fuzz: ## fuzz every parser, the admission handler and what is stored; FUZZTIME=1
 
 .PHONY: parts
 parts: ## build the programs that the lab runs
-	@$(PREPARE) $(PARTS) kubectl
+	@$(PREPARE) $(PARTS) kubectl kubectl-headgate
 
 .PHONY: integration
 integration: parts ## run the lab's own tests: a real control plane, nodes, an ingress controller
@@ -72,7 +72,7 @@ chart: ## lint and render the chart, with each of test/chart/testdata/*.values.y
 
 .PHONY: lab
 lab: ## run a cluster on this machine until Ctrl-C; ARGS="--pods 1000 --hollow", ARGS=--help
-	@$(PREPARE) -commands lab $(PARTS) kubectl
+	@$(PREPARE) -commands lab $(PARTS) kubectl kubectl-headgate
 	@bin/lab up $(ARGS)
 
 .PHONY: lab-shell

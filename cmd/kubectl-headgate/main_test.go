@@ -243,7 +243,9 @@ func TestList(t *testing.T) {
 	idle := at("", func(d *appsv1.Deployment, _ *rollout.State) {
 		d.Name = "quiet"
 		delete(d.Annotations, spec.AnnotationPhase)
+		delete(d.Annotations, spec.AnnotationRollout)
 	})
+	idle.Status.Conditions[0].Reason = string(reason.Promoted)
 	plain := at("", func(d *appsv1.Deployment, _ *rollout.State) { d.Name, d.Annotations = "plain", nil })
 	c := newCluster(idle, plain, at(spec.Progressing, unchanged))
 	if code := c.run(t, "list"); code != 0 {

@@ -53,8 +53,7 @@ func newRoot(s streams, c *clients) *cobra.Command {
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	e.flags.AddFlags(root.PersistentFlags())
-	root.AddGroup(&cobra.Group{ID: "see", Title: "See:"}, &cobra.Group{ID: "steer", Title: "Steer:"},
-		&cobra.Group{ID: "before", Title: "Before a rollout:"})
+	root.AddGroup(&cobra.Group{ID: "see", Title: "See:"}, &cobra.Group{ID: "steer", Title: "Steer:"})
 	for _, c := range []*cobra.Command{e.list(), e.status(), e.explain(), e.history(), e.events()} {
 		c.GroupID = "see"
 		root.AddCommand(c)

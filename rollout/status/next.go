@@ -71,7 +71,7 @@ func (r *reader) nextAtStep() *Next {
 		n.Person, n.Needs = true, "a person resumes it"
 	case !s.Granted():
 		n.What, n.Needs = does(s.Steps[s.Step]), r.said()
-	case s.Steps[s.Step].Kind == spec.Pause:
+	case s.Steps[s.Step].Kind == spec.Pause && !s.Skipped:
 		n.Person, n.Needs = true, "a person promotes it"
 	case s.Steps[s.Step].Kind == spec.Wait && !s.Skipped:
 		r.afterWait(n)

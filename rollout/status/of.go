@@ -3,6 +3,7 @@ package status
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -28,8 +29,8 @@ func Of(o Objects) Status {
 		Schema: Schema, At: o.Now.UTC(), Namespace: dep.Namespace, Name: dep.Name,
 		OptedIn: spec.OptedIn(dep.Annotations), Unread: o.Unread,
 	}}
-	r.readCondition()
 	r.readState()
+	r.readCondition()
 	r.readSpec()
 	r.out.Phase = r.phase()
 	r.readVersions()
@@ -43,10 +44,11 @@ func Of(o Objects) Status {
 	return r.out
 }
 
-// readCondition reads what the manager said last.
+// readCondition reads what the manager said last. What it said about an earlier rollout is
+// no news of the one that is held now.
 func (r *reader) readCondition() {
 	c := conditionOf(r.Deployment, spec.ConditionType)
-	if c == nil {
+	if c == nil || isAboutAnother(c.Message, r.out.Rollout) {
 		return
 	}
 	r.out.Reason, r.out.Message = reason.Reason(c.Reason), c.Message
@@ -54,6 +56,14 @@ func (r *reader) readCondition() {
 	if e, known := reason.Explain(r.out.Reason); known {
 		r.out.Explained = e.Meaning
 	}
+}
+
+// isAboutAnother says whether a message names a rollout that is not this one. "": there is
+// none, and the last one may be told.
+func isAboutAnother(message, rollout string) bool {
+	text, begins := strings.CutPrefix(message, "rollout ")
+	id, _, ends := strings.Cut(text, ": ")
+	return begins && ends && rollout != "" && id != rollout
 }
 
 func conditionOf(dep *appsv1.Deployment, kind appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
@@ -135,10 +145,20 @@ func (r *reader) phase() Phase {
 	switch {
 	case written != "":
 		return written
+	case r.ending():
+		return Promoting
 	case r.out.OptedIn:
 		return Idle
 	}
 	return Unmanaged
+}
+
+// ending says whether the template is released and the manager has not told the end yet: it
+// tells it after the release, so for a moment there is neither a phase nor an end.
+func (r *reader) ending() bool {
+	e, known := reason.Explain(r.out.Reason)
+	over := []reason.Kind{reason.Idle, reason.WithoutCanary, reason.WentBack}
+	return r.state != nil && known && !slices.ContainsFunc(e.Kinds, func(k reason.Kind) bool { return slices.Contains(over, k) })
 }
 
 // readSteps marks how far the rollout is.

@@ -18,6 +18,7 @@ func (l *Lab) Kubectl(ctx context.Context, args ...string) *exec.Cmd {
 		cmd.Err = errors.New("the lab has no kubectl: start it with Options.Kubectl")
 	}
 	// Every lab has the same address, so kubectl must not find its cache of another lab.
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+l.Kubeconfig, "KUBECACHEDIR="+filepath.Join(l.Dir, "kubectl"))
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+l.Kubeconfig, "KUBECACHEDIR="+filepath.Join(l.Dir, "kubectl"),
+		"PATH="+filepath.Dir(l.paths[parts.Plugin])+":"+os.Getenv("PATH")) // kubectl finds its plugins there
 	return cmd
 }

@@ -43,7 +43,7 @@ type Options struct {
 	Prometheus bool
 	// Headgate makes InstallHeadgate possible; needs Node.
 	Headgate bool
-	// Kubectl makes Lab.Kubectl possible.
+	// Kubectl makes Lab.Kubectl possible, "kubectl headgate" too.
 	Kubectl bool
 	// Metrics serves the metrics API, which tells autoscalers how busy the pods of the
 	// sample service are (package podmetrics explains its numbers); needs Node.
@@ -65,7 +65,7 @@ func (o Options) parts() []parts.Part {
 		names = append(names, parts.Headgate)
 	}
 	if o.Kubectl {
-		names = append(names, parts.Kubectl)
+		names = append(names, parts.Kubectl, parts.Plugin)
 	}
 	return names
 }

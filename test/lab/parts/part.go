@@ -12,6 +12,7 @@ const (
 	Prometheus        Part = "prometheus"
 	Kubectl           Part = "kubectl"
 	Headgate          Part = "headgate"      // the product, as it is in this checkout
+	Plugin            Part = "kubectl-headgate"
 	ArgoRollouts      Part = "argo-rollouts" // its controller, for the benchmark
 	ArgoCD            Part = "argocd-engine" // what compares, syncs and judges in its controller
 )

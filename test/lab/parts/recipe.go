@@ -67,4 +67,5 @@ var recipes = map[Part]recipe{
 		toolchain: "go1.27.3", // it declares go 1.27
 	},
 	Headgate: {module: ".", target: "./cmd/headgate", always: true},
+	Plugin:   {module: ".", target: "./cmd/kubectl-headgate", always: true},
 }
