@@ -123,7 +123,8 @@ func TestMountedCertificateIsRotated(t *testing.T) {
 }
 
 func TestMountedCertificateThatIsOfNoUse(t *testing.T) {
-	if _, err := NewMounted(t.TempDir(), "headgate", "headgate-system"); err == nil || !strings.Contains(err.Error(), "its Secret is mounted at") {
+	_, err := NewMounted(t.TempDir(), "headgate", "headgate-system")
+	if err == nil || !strings.Contains(err.Error(), "its Secret is mounted at") {
 		t.Errorf("without files: %v", err)
 	}
 	expired, _ := newMounted(t, newPair(t, -time.Minute))

@@ -19,7 +19,8 @@ func FuzzDecodeState(f *testing.F) {
 		"", "null", "{}", `{"rollout":"7","template":"af31","mode":"Progressing","steps":["10%","5m","100%"],"step":1,` +
 			`"stepSince":"2026-01-01T12:00:00Z","baseline":4,"began":"2026-01-01T12:00:00Z"}`,
 		`{"rollout":"7","template":"af31","mode":"Adopting","steps":["100%"],"step":1,"weight":100,"adopted":true,"baseline":4}`,
-		`{"rollout":"7","template":"af31","mode":"Promoting","steps":["10%","header=X-A:b","100%"],"step":3,"weight":100,"match":{"header":"X-A","value":"b"}}`,
+		`{"rollout":"7","template":"af31","mode":"Promoting","steps":["10%","header=X-A:b","100%"],"step":3,` +
+			`"weight":100,"match":{"header":"X-A","value":"b"}}`,
 		`{"rollout":"7","template":"af31","mode":"Returning","steps":["100%"],"weight":100,"inForce":"9999-12-31T23:59:59Z"}`,
 		`{"rollout":"7","template":"af31","mode":"RolledBack","steps":[],"why":"AnalysisFailed","drainSince":"0001-01-01T00:00:01Z"}`,
 		`{"rollout":"7","template":"af31","mode":"Progressing","steps":["0%","job=a >= 0.9","5%"],"step":1,"baseline":2147483647,` +

@@ -79,7 +79,9 @@ func TestStatusKnowsWhichCommandsAreTaken(t *testing.T) {
 			moment, want, refused := 0, "", 0
 			w.look = func() {
 				now := w.status()
-				if moment++; moment != 3+2*i || w.web.command != "" || now.Rollout == "" || now.Message == "" || now.Reason == reason.WriteRefused || w.quiet() {
+				moment++
+				if moment != 3+2*i || w.web.command != "" || now.Rollout == "" || now.Message == "" ||
+					now.Reason == reason.WriteRefused || w.quiet() {
 					return
 				}
 				want, refused = now.Refusal(verb), w.oracle.events[reason.CommandRefused]

@@ -77,7 +77,8 @@ var answerSeeds = []string{
 	`{"status":"error","errorType":"execution","error":"found duplicate series"}`,
 	`{"status":"ok","series":[{"pointlist":[[1,0.5],[2,null],[3]]}]}`,
 	`{"MetricDataResults":[{"Label":"a","StatusCode":"Complete","Values":[1e308,1e308]}],"NextToken":"x"}`,
-	`{"data":{"actor":{"account":{"nrql":{"results":[{"a":1,"b":{"c":2}}]}}}}}`, `{"errors":[{"message":"m","extensions":{"errorClass":"TIMEOUT"}}]}`,
+	`{"data":{"actor":{"account":{"nrql":{"results":[{"a":1,"b":{"c":2}}]}}}}}`,
+	`{"errors":[{"message":"m","extensions":{"errorClass":"TIMEOUT"}}]}`,
 	`[{"target":"a","datapoints":[[1.5,1],[null,2]]}]`, `[{"a":1},{"b":null}]`,
 	",result,table,_value\n,,0,1.5\n", "error,reference\nbad,7\n", "#datatype,string\n\n,result,table\n", "error", `"` + "\n",
 }

@@ -69,7 +69,8 @@ func at(phase spec.Phase, change func(*appsv1.Deployment, *rollout.State)) *apps
 	}
 	now := time.Now().Add(-time.Minute).UTC()
 	s := rollout.State{
-		Form: 2, Rollout: "7", Template: "x", Mode: rollout.ModeProgressing, Steps: steps, Step: 1, StepSince: now, Began: now, Weight: 10, InForce: now,
+		Form: 2, Rollout: "7", Template: "x", Mode: rollout.ModeProgressing, Steps: steps, Step: 1,
+		StepSince: now, Began: now, Weight: 10, InForce: now,
 	}
 	change(dep, &s)
 	text, err := s.Encode()
@@ -97,7 +98,9 @@ func TestStatusNeedsOnlyDeployments(t *testing.T) {
 	if code := c.run(t, "status", "web"); code != 0 {
 		t.Fatalf("exit code %d: %s", code, c.err.String())
 	}
-	for _, want := range []string{"rollout 7", "step 2 of 5: 5m", "canary  10%", "kubectl headgate abort web -n shop", "you may not read or write pods here"} {
+	for _, want := range []string{
+		"rollout 7", "step 2 of 5: 5m", "canary  10%", "kubectl headgate abort web -n shop", "you may not read or write pods here",
+	} {
 		if !strings.Contains(c.out.String(), want) {
 			t.Errorf("there is no %q in:\n%s", want, c.out.String())
 		}
@@ -198,7 +201,8 @@ func TestSenselessCommandIsNotWritten(t *testing.T) {
 
 func TestNoManagerAnswers(t *testing.T) {
 	c := newCluster(at(spec.Progressing, unchanged))
-	if code := c.run(t, "pause", "web", "--timeout", "1s"); code != exitTimeout || !strings.Contains(c.err.String(), "no manager has taken it") {
+	code := c.run(t, "pause", "web", "--timeout", "1s")
+	if code != exitTimeout || !strings.Contains(c.err.String(), "no manager has taken it") {
 		t.Errorf("exit code %d: %s", code, c.err.String())
 	}
 }
@@ -252,7 +256,8 @@ func TestList(t *testing.T) {
 		t.Fatal(c.err.String())
 	}
 	lines := strings.Split(strings.TrimSpace(c.out.String()), "\n")
-	if len(lines) != 3 || !strings.HasPrefix(lines[1], "web ") || !strings.Contains(lines[1], "2/5") || !strings.HasPrefix(lines[2], "quiet ") {
+	if len(lines) != 3 || !strings.HasPrefix(lines[1], "web ") || !strings.Contains(lines[1], "2/5") ||
+		!strings.HasPrefix(lines[2], "quiet ") {
 		t.Errorf("got:\n%s", c.out.String())
 	}
 	c.run(t, "list", "-o", "name")
@@ -266,7 +271,8 @@ func TestErrorsAreSentences(t *testing.T) {
 	if code := c.run(t, "status", "nothing"); code != 1 || !strings.Contains(c.err.String(), `there is no Deployment "nothing"`) {
 		t.Errorf("exit code %d: %s", code, c.err.String())
 	}
-	if code := c.run(t, "status", "service/web"); code != 1 || !strings.Contains(c.err.String(), "want a name, for example web or deployment/web") {
+	const wanted = "want a name, for example web or deployment/web"
+	if code := c.run(t, "status", "service/web"); code != 1 || !strings.Contains(c.err.String(), wanted) {
 		t.Errorf("exit code %d: %s", code, c.err.String())
 	}
 }
@@ -274,7 +280,9 @@ func TestErrorsAreSentences(t *testing.T) {
 func TestExplain(t *testing.T) {
 	c := newCluster(at(spec.Paused, func(_ *appsv1.Deployment, s *rollout.State) { s.Step, s.Weight = 3, 50 }))
 	c.run(t, "explain", "web")
-	for _, want := range []string{"Next: the canary gets 100% of the traffic.", "It waits for a person", "Type:", "headgate.dev/command=promote:7"} {
+	for _, want := range []string{
+		"Next: the canary gets 100% of the traffic.", "It waits for a person", "Type:", "headgate.dev/command=promote:7",
+	} {
 		if !strings.Contains(c.out.String(), want) {
 			t.Errorf("there is no %q in:\n%s", want, c.out.String())
 		}

@@ -21,65 +21,88 @@ import (
 // read reads everything about one Deployment at the same time. Only the Deployment itself
 // is needed; what else cannot be read is named in the Status.
 func (e *env) read(ctx context.Context, namespace, name string) (status.Status, error) {
-	o := status.Objects{Now: time.Now(), Measured: measured}
-	var group sync.WaitGroup
-	var mu sync.Mutex
-	also := func(what string, ask func() error) {
-		group.Go(func() {
-			if err := ask(); err != nil && !apierrors.IsNotFound(err) {
-				mu.Lock()
-				defer mu.Unlock()
-				o.Unread = append(o.Unread, fmt.Sprintf("%s: %s", what, explainError(err)))
-			}
-		})
-	}
-	cached := metav1.ListOptions{ResourceVersion: "0"} // from the memory of the API server
-	also("the canary", func() (err error) {
-		canary, err := e.client.apps.Deployments(namespace).Get(ctx, name+"-canary", metav1.GetOptions{})
-		if err == nil {
-			o.Canary = canary
-		}
-		return err
-	})
-	also("ReplicaSets", func() error {
-		list, err := e.client.apps.ReplicaSets(namespace).List(ctx, cached)
-		if err == nil {
-			o.ReplicaSets = list.Items
-		}
-		return err
-	})
-	also("pods", func() error {
-		list, err := e.client.core.Pods(namespace).List(ctx, cached)
-		if err == nil {
-			o.Pods = list.Items
-		}
-		return err
-	})
-	also("Ingresses", func() error {
-		list, err := e.client.network.Ingresses(namespace).List(ctx, cached)
-		if err == nil {
-			o.Ingresses = list.Items
-		}
-		return err
-	})
-	also("events", func() error {
-		about := fields.Set{"regarding.kind": "Deployment", "regarding.name": name}.AsSelector().String()
-		list, err := e.client.events.Events(namespace).List(ctx, metav1.ListOptions{FieldSelector: about})
-		if err == nil {
-			o.Events = list.Items
-		}
-		return err
-	})
-	dep, err := e.client.apps.Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
-	group.Wait()
+	r := &reading{clients: e.client, ctx: ctx, namespace: namespace, name: name}
+	r.readVersions()
+	r.readSurroundings()
+	dep, err := r.apps.Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
+	r.asked.Wait()
 	if err != nil {
 		return status.Status{}, err
 	}
-	o.Deployment = dep
-	if o.Canary != nil && !rollout.Owns(dep, o.Canary) {
-		o.Canary = nil // somebody else's
+	r.o.Deployment, r.o.Now, r.o.Measured = dep, time.Now(), measured
+	if r.o.Canary != nil && !rollout.Owns(dep, r.o.Canary) {
+		r.o.Canary = nil // somebody else's
 	}
-	return status.Of(o), nil
+	return status.Of(r.o), nil
+}
+
+// reading collects what is asked at the same time.
+type reading struct {
+	*clients
+	ctx             context.Context
+	namespace, name string
+
+	asked sync.WaitGroup
+	mu    sync.Mutex // of o.Unread
+	o     status.Objects
+}
+
+// also asks one more question. Its error is told in the Status.
+func (r *reading) also(what string, ask func() error) {
+	r.asked.Go(func() {
+		if err := ask(); err != nil && !apierrors.IsNotFound(err) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.o.Unread = append(r.o.Unread, fmt.Sprintf("%s: %s", what, explainError(err)))
+		}
+	})
+}
+
+// fromMemory lets the API server answer from its memory.
+var fromMemory = metav1.ListOptions{ResourceVersion: "0"}
+
+// readVersions asks for what runs.
+func (r *reading) readVersions() {
+	r.also("the canary", func() error {
+		canary, err := r.apps.Deployments(r.namespace).Get(r.ctx, r.name+"-canary", metav1.GetOptions{})
+		if err == nil {
+			r.o.Canary = canary
+		}
+		return err
+	})
+	r.also("ReplicaSets", func() error {
+		list, err := r.apps.ReplicaSets(r.namespace).List(r.ctx, fromMemory)
+		if err == nil {
+			r.o.ReplicaSets = list.Items
+		}
+		return err
+	})
+	r.also("pods", func() error {
+		list, err := r.core.Pods(r.namespace).List(r.ctx, fromMemory)
+		if err == nil {
+			r.o.Pods = list.Items
+		}
+		return err
+	})
+}
+
+// readSurroundings asks for the routes, and for what was said.
+func (r *reading) readSurroundings() {
+	r.also("Ingresses", func() error {
+		list, err := r.network.Ingresses(r.namespace).List(r.ctx, fromMemory)
+		if err == nil {
+			r.o.Ingresses = list.Items
+		}
+		return err
+	})
+	r.also("events", func() error {
+		about := fields.Set{"regarding.kind": "Deployment", "regarding.name": r.name}.AsSelector().String()
+		list, err := r.events.Events(r.namespace).List(r.ctx, metav1.ListOptions{FieldSelector: about})
+		if err == nil {
+			r.o.Events = list.Items
+		}
+		return err
+	})
 }
 
 // summary is the Status of a Deployment from the Deployment alone.

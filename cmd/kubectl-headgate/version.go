@@ -41,7 +41,8 @@ func (e *env) managerVersions(ctx context.Context) error {
 	}
 	for _, d := range list.Items {
 		number := d.Labels["app.kubernetes.io/version"]
-		fmt.Fprintf(e.out, "manager %s  (%s/%s, %d of %d pods available)\n", number, d.Namespace, d.Name, d.Status.AvailableReplicas, *d.Spec.Replicas)
+		fmt.Fprintf(e.out, "manager %s  (%s/%s, %d of %d pods available)\n",
+			number, d.Namespace, d.Name, d.Status.AvailableReplicas, *d.Spec.Replicas)
 		if strings.TrimPrefix(version, "v") != number && version != "dev" {
 			fmt.Fprintf(e.err, "this plugin is %s and the manager %s: it may not know everything that the other writes\n", version, number)
 		}

@@ -16,7 +16,8 @@ import (
 var hostile = []string{
 	"", " ", ",", ",,", "%", "0", "-1", "9999999999999999999", "1e9h", "365d", "999d", "null", "{}", "[]", "- &a [*a]", "../kube-system/web",
 	"other-namespace/web", "web,web", "web, , web", "a.b", "*.example.com", "X\u0000Y", "\xff", "héllo", "promote:7:8", "start http://",
-	"start https://gate.example.com timeout=9999h retries=99", "- setWeight: 1e99", "job=../x >= NaN", "header=X~((((((((((a*)*)*)*)*)*)*)*)*)*",
+	"start https://gate.example.com timeout=9999h retries=99",
+	"- setWeight: 1e99", "job=../x >= NaN", "header=X~((((((((((a*)*)*)*)*)*)*)*)*)*",
 }
 
 // Whatever one annotation says, ParseSpec either accepts something that is within the
@@ -143,7 +144,8 @@ func FuzzTemplate(f *testing.F) {
 		if u := a.Unrestarted(); !u.Equal(u.Unrestarted()) {
 			t.Errorf("%s: without the time of the restart it is not the same twice", one)
 		}
-		if label := a.WithLabel("app", "x"); a.WithoutLabel("app").Equal(label) || !label.WithoutLabel("app").Equal(label.WithLabel("app", "y").WithoutLabel("app")) {
+		label := a.WithLabel("app", "x")
+		if a.WithoutLabel("app").Equal(label) || !label.WithoutLabel("app").Equal(label.WithLabel("app", "y").WithoutLabel("app")) {
 			t.Errorf("%s: a label comes or goes wrongly", one)
 		}
 		if !a.Equal(again) {

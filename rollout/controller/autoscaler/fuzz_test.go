@@ -56,7 +56,8 @@ func checkPatch(t *testing.T, text string, patch []byte) {
 	if err := json.Unmarshal(patch, &p); err != nil {
 		t.Fatalf("%q: %v\n%s", text, err, patch)
 	}
-	if _, ok := p.Metadata.Annotations[spec.AnnotationScaleDown]; !ok || len(p.Metadata.Annotations) != 1 || p.Metadata.ResourceVersion != "5" {
+	_, ok := p.Metadata.Annotations[spec.AnnotationScaleDown]
+	if !ok || len(p.Metadata.Annotations) != 1 || p.Metadata.ResourceVersion != "5" {
 		t.Errorf("%q: the patch is %s", text, patch)
 	}
 	if p.Spec == nil || p.Spec.Behavior == nil {
