@@ -140,21 +140,29 @@ var (
 
 var cases = map[string]write{
 	// A new template is held.
-	"a new image":              {edit: edits(image("v2")), want: asNew, ignore: refuses, fail: refuses},
-	"a new image, applied":     {how: applying, edit: edits(image("v2")), want: asNew, ignore: refuses, fail: refuses},
-	"a new image, put":         {how: replacing, edit: edits(image("v2")), want: asNew, ignore: refuses, fail: refuses},
-	"a new image, and opts in": {was: edits(optedOut), edit: edits(annotated("strategy", "canary"), image("v2")), want: asNew, ignore: refuses, fail: refuses},
+	"a new image":          {edit: edits(image("v2")), want: asNew, ignore: refuses, fail: refuses},
+	"a new image, applied": {how: applying, edit: edits(image("v2")), want: asNew, ignore: refuses, fail: refuses},
+	"a new image, put":     {how: replacing, edit: edits(image("v2")), want: asNew, ignore: refuses, fail: refuses},
+	"a new image, and opts in": {
+		was: edits(optedOut), edit: edits(annotated("strategy", "canary"), image("v2")), want: asNew, ignore: refuses, fail: refuses,
+	},
 	"a new image with invented markers": {
 		edit: edits(image("v2"), paused(true), annotated("rollout", "1"), annotated("phase", "Promoting")),
 		want: asNew, ignore: refuses, fail: refuses,
 	},
-	"a new image and a pause":             {edit: edits(image("v2"), paused(true)), want: asNew, ignore: refuses, fail: refuses},
-	"a new image while another is held":   {was: edits(held), edit: edits(image("v3")), want: asNew.of("v3"), ignore: refuses, fail: refuses},
-	"the next image put over a held one":  {was: edits(held), how: replacing, edit: edits(image("v3")), want: asNew.of("v3"), ignore: refuses, fail: refuses},
+	"a new image and a pause":           {edit: edits(image("v2"), paused(true)), want: asNew, ignore: refuses, fail: refuses},
+	"a new image while another is held": {was: edits(held), edit: edits(image("v3")), want: asNew.of("v3"), ignore: refuses, fail: refuses},
+	"the next image put over a held one": {
+		was: edits(held), how: replacing, edit: edits(image("v3")), want: asNew.of("v3"), ignore: refuses, fail: refuses,
+	},
 	"the old image while another is held": {was: edits(held), edit: edits(image("v1")), want: asNew.of("v1"), ignore: refuses, fail: refuses},
 	"an undo of a held template":          {was: edits(held), how: undoing, want: asNew.of("v1"), ignore: refuses, fail: refuses},
-	"a held one replaced at 0 replicas":   {was: edits(held), edit: edits(image("v3"), replicas(0)), want: asNew.of("v3"), ignore: refuses, fail: refuses},
-	"a held one replaced with Recreate":   {was: edits(held), edit: edits(image("v3"), recreate), want: asNew.of("v3"), ignore: refuses, fail: refuses},
+	"a held one replaced at 0 replicas": {
+		was: edits(held), edit: edits(image("v3"), replicas(0)), want: asNew.of("v3"), ignore: refuses, fail: refuses,
+	},
+	"a held one replaced with Recreate": {
+		was: edits(held), edit: edits(image("v3"), recreate), want: asNew.of("v3"), ignore: refuses, fail: refuses,
+	},
 	"a new image over one that was rolled back": {
 		was: edits(held, annotated("phase", "RolledBack")), edit: edits(image("v3")),
 		want: asNew.of("v3"), ignore: refuses, fail: refuses,
@@ -173,19 +181,33 @@ var cases = map[string]write{
 	},
 
 	// What is held stays held.
-	"resumed":                {was: edits(held), edit: edits(paused(false)), want: asBefore.warned(warnStillHeld), policy: &noWarningAboutUnpausing, ignore: refuses, fail: refuses},
-	"paused: false, applied": {was: edits(held), how: applying, edit: edits(image("v2"), explicitlyRunning), want: asBefore.warned(warnStillHeld), policy: &noWarningAboutUnpausing, ignore: refuses, fail: refuses},
-	"the held image, put":    {was: edits(held), how: replacing, edit: edits(image("v2")), want: asBefore.warned(warnStillHeld), policy: &noWarningAboutUnpausing, ignore: refuses, fail: refuses},
+	"resumed": {
+		was: edits(held), edit: edits(paused(false)), want: asBefore.warned(warnStillHeld), policy: &noWarningAboutUnpausing,
+		ignore: refuses, fail: refuses,
+	},
+	"paused: false, applied": {
+		was: edits(held), how: applying, edit: edits(image("v2"), explicitlyRunning), want: asBefore.warned(warnStillHeld),
+		policy: &noWarningAboutUnpausing, ignore: refuses, fail: refuses,
+	},
+	"the held image, put": {
+		was: edits(held), how: replacing, edit: edits(image("v2")), want: asBefore.warned(warnStillHeld), policy: &noWarningAboutUnpausing,
+		ignore: refuses, fail: refuses,
+	},
 	"another id in the marker": {
 		was: edits(held), edit: edits(annotated("rollout", "6")),
 		want: asBefore.warned(warnStillHeld), policy: &noWarningAboutUnpausing, ignore: refuses, fail: refuses,
 	},
-	"a command while held":    {was: edits(held), edit: edits(annotated("command", "abort")), want: asBefore.command("abort"), ignore: stores, fail: refuses},
-	"other steps while held":  {was: edits(held), edit: edits(annotated("steps", "1%")), want: asBefore, ignore: stores, fail: refuses},
-	"scaled while held":       {was: edits(held), edit: edits(replicas(9)), want: asBefore, ignore: stores, fail: stores},
-	"scaled to 0 while held":  {was: edits(held), edit: edits(replicas(0)), want: asBefore, ignore: stores, fail: stores},
-	"labelled while held":     {was: edits(held), edit: edits(labelled), want: asBefore, ignore: stores, fail: stores},
-	"released by the manager": {was: edits(held), how: releasing, edit: edits(paused(false), without("rollout"), annotated("phase", "Promoting")), want: stored{Phase: "Promoting"}, ignore: stores, fail: stores},
+	"a command while held": {
+		was: edits(held), edit: edits(annotated("command", "abort")), want: asBefore.command("abort"), ignore: stores, fail: refuses,
+	},
+	"other steps while held": {was: edits(held), edit: edits(annotated("steps", "1%")), want: asBefore, ignore: stores, fail: refuses},
+	"scaled while held":      {was: edits(held), edit: edits(replicas(9)), want: asBefore, ignore: stores, fail: stores},
+	"scaled to 0 while held": {was: edits(held), edit: edits(replicas(0)), want: asBefore, ignore: stores, fail: stores},
+	"labelled while held":    {was: edits(held), edit: edits(labelled), want: asBefore, ignore: stores, fail: stores},
+	"released by the manager": {
+		was: edits(held), how: releasing, edit: edits(paused(false), without("rollout"), annotated("phase", "Promoting")),
+		want: stored{Phase: "Promoting"}, ignore: stores, fail: stores,
+	},
 
 	// Restarts.
 	"a restart": {edit: edits(restart), want: asWritten.of("v1"), ignore: stores, fail: refuses},
@@ -200,33 +222,66 @@ var cases = map[string]write{
 	},
 
 	// The user's own pause.
-	"a new image while the user pauses":       {was: edits(paused(true)), edit: edits(image("v2")), want: asWritten.pausedByUser().warned(warnPaused), ignore: stores, fail: refuses},
-	"the user's pause ends":                   {was: edits(paused(true)), edit: edits(paused(false)), want: asNew.of("v1").warned(warnUnpaused), ignore: refuses, fail: refuses},
-	"the user's pause ends with a new image":  {was: edits(paused(true)), edit: edits(paused(false), image("v2")), want: asNew, ignore: refuses, fail: refuses},
-	"the user's pause ends at 0 replicas":     {was: edits(paused(true), replicas(0)), edit: edits(paused(false)), want: asWritten.of("v1").warned(warnZero), ignore: stores, fail: refuses},
-	"the user pauses":                         {edit: edits(paused(true)), want: asWritten.of("v1").pausedByUser(), ignore: stores, fail: refuses},
-	"the user pauses, and writes old markers": {edit: edits(paused(true), annotated("rollout", "1")), want: asWritten.of("v1").pausedByUser(), ignore: stores, fail: refuses},
+	"a new image while the user pauses": {
+		was: edits(paused(true)), edit: edits(image("v2")), want: asWritten.pausedByUser().warned(warnPaused), ignore: stores, fail: refuses,
+	},
+	"the user's pause ends": {
+		was: edits(paused(true)), edit: edits(paused(false)), want: asNew.of("v1").warned(warnUnpaused), ignore: refuses, fail: refuses,
+	},
+	"the user's pause ends with a new image": {
+		was: edits(paused(true)), edit: edits(paused(false), image("v2")), want: asNew, ignore: refuses, fail: refuses,
+	},
+	"the user's pause ends at 0 replicas": {
+		was: edits(paused(true), replicas(0)), edit: edits(paused(false)), want: asWritten.of("v1").warned(warnZero), ignore: stores,
+		fail: refuses,
+	},
+	"the user pauses": {
+		edit: edits(paused(true)), want: asWritten.of("v1").pausedByUser(), ignore: stores, fail: refuses,
+	},
+	"the user pauses, and writes old markers": {
+		edit: edits(paused(true), annotated("rollout", "1")), want: asWritten.of("v1").pausedByUser(), ignore: stores, fail: refuses,
+	},
 
 	// Nothing to split.
-	"a new image at 0 replicas":     {was: edits(replicas(0)), edit: edits(image("v2")), want: asWritten.warned(warnZero), ignore: stores, fail: refuses},
-	"a new image, up from 0":        {was: edits(replicas(0)), edit: edits(image("v2"), replicas(3)), want: asWritten.warned(warnZero), ignore: stores, fail: refuses},
-	"a new image, down to 0":        {edit: edits(image("v2"), replicas(0)), want: asWritten.warned(warnZero), ignore: stores, fail: refuses},
-	"a new image with Recreate":     {was: edits(recreate), edit: edits(image("v2")), want: asWritten.warned(warnRecreate), ignore: stores, fail: refuses},
-	"scaled":                        {edit: edits(replicas(5)), want: asWritten.of("v1"), ignore: stores, fail: stores},
-	"a label":                       {edit: edits(labelled), want: asWritten.of("v1"), ignore: stores, fail: stores},
-	"markers written by somebody":   {edit: edits(annotated("rollout", "9"), annotated("phase", "Paused")), want: asWritten.of("v1"), ignore: stores, fail: refuses},
-	"a new image, never opted in":   {was: edits(optedOut), edit: edits(image("v2")), want: asWritten, ignore: stores, fail: stores},
-	"a new image in kube-system":    {in: "kube-system", edit: edits(image("v2")), want: asWritten, ignore: stores, fail: stores},
-	"a new image beside Headgate":   {in: lab.HeadgateNamespace, edit: edits(image("v2")), want: asWritten, ignore: stores, fail: stores},
-	"opts in":                       {was: edits(optedOut), edit: edits(annotated("strategy", "canary")), want: asWritten.of("v1"), ignore: stores, fail: refuses},
+	"a new image at 0 replicas": {
+		was: edits(replicas(0)), edit: edits(image("v2")), want: asWritten.warned(warnZero), ignore: stores, fail: refuses,
+	},
+	"a new image, up from 0": {
+		was: edits(replicas(0)), edit: edits(image("v2"), replicas(3)), want: asWritten.warned(warnZero), ignore: stores, fail: refuses,
+	},
+	"a new image, down to 0": {edit: edits(image("v2"), replicas(0)), want: asWritten.warned(warnZero), ignore: stores, fail: refuses},
+	"a new image with Recreate": {
+		was: edits(recreate), edit: edits(image("v2")), want: asWritten.warned(warnRecreate), ignore: stores, fail: refuses,
+	},
+	"scaled":  {edit: edits(replicas(5)), want: asWritten.of("v1"), ignore: stores, fail: stores},
+	"a label": {edit: edits(labelled), want: asWritten.of("v1"), ignore: stores, fail: stores},
+	"markers written by somebody": {
+		edit: edits(annotated("rollout", "9"), annotated("phase", "Paused")), want: asWritten.of("v1"), ignore: stores, fail: refuses,
+	},
+	"a new image, never opted in": {was: edits(optedOut), edit: edits(image("v2")), want: asWritten, ignore: stores, fail: stores},
+	"a new image in kube-system":  {in: "kube-system", edit: edits(image("v2")), want: asWritten, ignore: stores, fail: stores},
+	"a new image beside Headgate": {in: lab.HeadgateNamespace, edit: edits(image("v2")), want: asWritten, ignore: stores, fail: stores},
+	"opts in": {
+		was: edits(optedOut), edit: edits(annotated("strategy", "canary")), want: asWritten.of("v1"), ignore: stores, fail: refuses,
+	},
 	"an apply that changes nothing": {how: applying, want: asWritten.of("v1"), ignore: stores, fail: stores},
 
 	// Opting out.
-	"opts out while held":                  {was: edits(held), edit: edits(optedOut), want: asWritten.warned(warnOptedOut), ignore: stores, fail: refuses},
-	"opts out":                             {was: edits(annotated("phase", "Promoting")), edit: edits(optedOut), want: asWritten.of("v1"), ignore: stores, fail: refuses},
-	"opts out with a new image":            {edit: edits(optedOut, image("v2")), want: asWritten.warned(warnOptedOut), ignore: stores, fail: refuses},
-	"opts out with a new image while held": {was: edits(held), edit: edits(optedOut, image("v3")), want: asWritten.of("v3").warned(warnOptedOut), ignore: stores, fail: refuses},
-	"an undo to before the opt-in":         {was: edits(held), how: undoing, edit: edits(optedOut), want: asWritten.of("v1").warned(warnOptedOut), ignore: stores, fail: refuses},
+	"opts out while held": {
+		was: edits(held), edit: edits(optedOut), want: asWritten.warned(warnOptedOut), ignore: stores, fail: refuses,
+	},
+	"opts out": {
+		was: edits(annotated("phase", "Promoting")), edit: edits(optedOut), want: asWritten.of("v1"), ignore: stores, fail: refuses,
+	},
+	"opts out with a new image": {
+		edit: edits(optedOut, image("v2")), want: asWritten.warned(warnOptedOut), ignore: stores, fail: refuses,
+	},
+	"opts out with a new image while held": {
+		was: edits(held), edit: edits(optedOut, image("v3")), want: asWritten.of("v3").warned(warnOptedOut), ignore: stores, fail: refuses,
+	},
+	"an undo to before the opt-in": {
+		was: edits(held), how: undoing, edit: edits(optedOut), want: asWritten.of("v1").warned(warnOptedOut), ignore: stores, fail: refuses,
+	},
 
 	// The Deployment is new.
 	"created": {how: creating, want: asWritten.of("v1"), ignore: stores, fail: refuses},
@@ -237,12 +292,35 @@ var cases = map[string]write{
 	"created paused": {how: creating, edit: edits(paused(true)), want: asWritten.of("v1").pausedByUser(), ignore: stores, fail: refuses},
 
 	// Mistakes.
-	"a strategy that is none":  {edit: edits(annotated("strategy", "canry")), want: stored{Denied: `annotation headgate.dev/strategy: "canry": a strategy is canary or blue-green, e.g. headgate.dev/strategy: canary`}, ignore: stores, fail: refuses},
-	"an annotation with typo":  {edit: edits(annotated("step", "10%")), want: stored{Denied: `annotation headgate.dev/step: there is no such annotation; there are headgate.dev/analysis, headgate.dev/command,`}, ignore: stores, fail: refuses},
-	"a command that is none":   {was: edits(held), edit: edits(annotated("command", "ship")), want: stored{Denied: `annotation headgate.dev/command: "ship": a command is one of promote, promote-full,`}, ignore: stores, fail: refuses},
-	"a deadline that is none":  {how: creating, edit: edits(annotated("progress-deadline", "soon")), want: stored{Denied: `annotation headgate.dev/progress-deadline: "soon": a duration is a number and a unit`}, ignore: stores, fail: refuses},
-	"steps that are none":      {edit: edits(annotated("steps", "x")), want: stored{Denied: warnSteps}, policy: &badStepsAreStored, ignore: stores, fail: refuses},
-	"an analysis that is none": {edit: edits(annotated("analysis", "luck >= 99%")), want: stored{Denied: `annotation headgate.dev/analysis: `}, policy: &badStepsAreStored, ignore: stores, fail: refuses},
+	"a strategy that is none": {
+		edit: edits(annotated("strategy", "canry")),
+		want: stored{Denied: `annotation headgate.dev/strategy: "canry": a strategy is canary or blue-green, ` +
+			`e.g. headgate.dev/strategy: canary`},
+		ignore: stores, fail: refuses,
+	},
+	"an annotation with typo": {
+		edit: edits(annotated("step", "10%")),
+		want: stored{Denied: `annotation headgate.dev/step: there is no such annotation; ` +
+			`there are headgate.dev/analysis, headgate.dev/command,`},
+		ignore: stores, fail: refuses,
+	},
+	"a command that is none": {
+		was: edits(held), edit: edits(annotated("command", "ship")),
+		want: stored{Denied: `annotation headgate.dev/command: "ship": a command is one of promote, promote-full,`}, ignore: stores,
+		fail: refuses,
+	},
+	"a deadline that is none": {
+		how: creating, edit: edits(annotated("progress-deadline", "soon")),
+		want: stored{Denied: `annotation headgate.dev/progress-deadline: "soon": a duration is a number and a unit`}, ignore: stores,
+		fail: refuses,
+	},
+	"steps that are none": {
+		edit: edits(annotated("steps", "x")), want: stored{Denied: warnSteps}, policy: &badStepsAreStored, ignore: stores, fail: refuses,
+	},
+	"an analysis that is none": {
+		edit: edits(annotated("analysis", "luck >= 99%")), want: stored{Denied: `annotation headgate.dev/analysis: `},
+		policy: &badStepsAreStored, ignore: stores, fail: refuses,
+	},
 	"a gate that is not allowed": {
 		edit: edits(annotated("gates", "start https://evil.example.org")),
 		want: stored{Denied: `annotation headgate.dev/gates: `}, policy: &badStepsAreStored, ignore: stores, fail: refuses,

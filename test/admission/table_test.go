@@ -87,7 +87,8 @@ type sender struct {
 func (s *sender) run(want stored, only verdict) {
 	s.prepare()
 	now, err := s.send()
-	if err != nil && !apierrors.IsForbidden(err) && !apierrors.IsBadRequest(err) && !apierrors.IsInternalError(err) && !apierrors.IsInvalid(err) {
+	refused := apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) || apierrors.IsInternalError(err) || apierrors.IsInvalid(err)
+	if err != nil && !refused {
 		s.Fatalf("neither stored nor refused: %v", err)
 	}
 	if err == nil {

@@ -77,7 +77,8 @@ func TestLabelsOfTheChartCannotBeReplaced(t *testing.T) {
 	for _, set := range []string{"commonLabels", "podLabels"} {
 		r := release(nil)
 		r.Values = map[string]any{set: map[string]any{"app.kubernetes.io/name": "other"}}
-		if _, err := chart.Render(t.Context(), dir, r); err == nil || !strings.Contains(err.Error(), "app.kubernetes.io/name is a label of the chart's own") {
+		_, err := chart.Render(t.Context(), dir, r)
+		if err == nil || !strings.Contains(err.Error(), "app.kubernetes.io/name is a label of the chart's own") {
 			t.Errorf("%s: %v, want a refusal", set, err)
 		}
 	}

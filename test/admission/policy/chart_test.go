@@ -33,7 +33,8 @@ func TestPolicyModeHasNoWebhook(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"name: webhook\n", "targetPort: webhook", "HEADGATE_WEBHOOK", "HEADGATE_CERT_SECRET", "secrets", "admissionregistration.k8s.io]", "-guard",
+		"name: webhook\n", "targetPort: webhook", "HEADGATE_WEBHOOK", "HEADGATE_CERT_SECRET", "secrets",
+		"admissionregistration.k8s.io]", "-guard",
 	} {
 		if strings.Contains(rendered, text) {
 			t.Errorf("there is %q", text)

@@ -197,7 +197,8 @@ func (m mutating) mutate(ctx context.Context, a *admission.VersionedAttributes) 
 		return err
 	}
 	request := patch.Request{MatchedResource: deployments, VersionedAttributes: a, ObjectInterfaces: interfaces}
-	changed, err := m.patcher.Patch(m.variables.CreateContext(ctx), request, celconfig.RuntimeCELCostBudget)
+	withVariables := m.variables.CreateContext(ctx)
+	changed, err := m.patcher.Patch(withVariables, request, celconfig.RuntimeCELCostBudget) //nolint:contextcheck // it is made of ctx
 	if err != nil {
 		return err
 	}
@@ -218,7 +219,8 @@ func (v validating) validate(ctx context.Context, a *admission.VersionedAttribut
 		return nil, nil
 	}
 	// The expression of a validation that passed may fail: it is not for that case.
-	evaluations, _, err := v.messages.ForInput(ctx, a, requestOf(a), plugincel.OptionalVariableBindings{}, nil, celconfig.RuntimeCELCostBudget)
+	evaluations, _, err := v.messages.ForInput(
+		ctx, a, requestOf(a), plugincel.OptionalVariableBindings{}, nil, celconfig.RuntimeCELCostBudget)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ const (
 	Traefik           Part = "traefik"
 	Prometheus        Part = "prometheus"
 	Kubectl           Part = "kubectl"
-	Headgate          Part = "headgate"      // the product, as it is in this checkout
+	Headgate          Part = "headgate" // the product, as it is in this checkout
 	Plugin            Part = "kubectl-headgate"
 	ArgoRollouts      Part = "argo-rollouts" // its controller, for the benchmark
 	ArgoCD            Part = "argocd-engine" // what compares, syncs and judges in its controller
