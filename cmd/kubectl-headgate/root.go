@@ -53,13 +53,18 @@ func newRoot(s streams, c *clients) *cobra.Command {
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	e.flags.AddFlags(root.PersistentFlags())
-	root.AddGroup(&cobra.Group{ID: "see", Title: "See:"}, &cobra.Group{ID: "steer", Title: "Steer:"})
+	root.AddGroup(&cobra.Group{ID: "see", Title: "See:"}, &cobra.Group{ID: "steer", Title: "Steer:"},
+		&cobra.Group{ID: "check", Title: "Check:"})
 	for _, c := range []*cobra.Command{e.list(), e.status(), e.explain(), e.history(), e.events()} {
 		c.GroupID = "see"
 		root.AddCommand(c)
 	}
 	for _, c := range e.steering() {
 		c.GroupID = "steer"
+		root.AddCommand(c)
+	}
+	for _, c := range []*cobra.Command{e.lint()} {
+		c.GroupID = "check"
 		root.AddCommand(c)
 	}
 	root.AddCommand(e.version())
