@@ -63,7 +63,7 @@ func newRoot(s streams, c *clients) *cobra.Command {
 		c.GroupID = "steer"
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{e.lint()} {
+	for _, c := range []*cobra.Command{e.lint(), e.plan()} {
 		c.GroupID = "check"
 		root.AddCommand(c)
 	}

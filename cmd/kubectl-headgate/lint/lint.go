@@ -316,6 +316,11 @@ func (s *Set) addClasses(names []string) {
 // providers are those of a manager that has only Prometheus.
 var providers = analysis.Providers{analysis.DefaultProvider: prometheus.None()}
 
+// Analyses reads analyses, with what their ConfigMaps say. It measures nothing.
+func Analyses(reader client.Reader) *analysis.Judge {
+	return analysis.New(providers, reader, analysis.Options{})
+}
+
 // annotations adds what the parsers say, and leaves in l.wanted what can be read.
 func (l *linter) annotations() {
 	readable := map[string]string{}

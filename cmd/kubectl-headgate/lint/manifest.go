@@ -187,7 +187,7 @@ func (l *linter) analysis(ctx context.Context) error {
 
 // shared checks an analysis in a ConfigMap, with the parameters that text gives it.
 func (l *linter) shared(ctx context.Context, text string, cm *corev1.ConfigMap) {
-	resolved, err := analysis.New(providers, l.set, analysis.Options{}).Resolve(ctx, l.dep.Namespace, text)
+	resolved, err := Analyses(l.set).Resolve(ctx, l.dep.Namespace, text)
 	if err == nil {
 		l.skipped(resolved.Plan())
 		return

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -17,6 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/selection"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // Set is some objects, which can be read as from a cache. It is for one goroutine.
@@ -134,6 +137,11 @@ func each[T client.Object](s *Set) []T {
 		}
 	}
 	return all
+}
+
+// OptedIn returns the Deployments that are opted in and whole.
+func (s *Set) OptedIn() []*appsv1.Deployment {
+	return slices.DeleteFunc(each[*appsv1.Deployment](s), func(d *appsv1.Deployment) bool { return !spec.OptedIn(d.Annotations) })
 }
 
 // find returns the object of this kind and name. nil: there is none.
