@@ -50,6 +50,17 @@ func NewSet(objects ...client.Object) *Set {
 // Add adds objects.
 func (s *Set) Add(objects ...client.Object) { s.objects = append(s.objects, objects...) }
 
+// AddList adds the items of a list.
+func (s *Set) AddList(list runtime.Object) error {
+	items, err := meta.ExtractList(list)
+	for _, item := range items {
+		if obj, ok := item.(client.Object); ok {
+			s.Add(obj)
+		}
+	}
+	return err
+}
+
 // IndexField implements client.FieldIndexer.
 func (s *Set) IndexField(_ context.Context, of client.Object, field string, keys client.IndexerFunc) error {
 	s.indexes[indexKey{reflect.TypeOf(of), field}] = keys
