@@ -63,7 +63,7 @@ func newRoot(s streams, c *clients) *cobra.Command {
 		c.GroupID = "steer"
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{e.lint(), e.plan(), e.doctor()} {
+	for _, c := range []*cobra.Command{e.lint(), e.plan(), e.doctor(), e.cleanup()} {
 		c.GroupID = "check"
 		root.AddCommand(c)
 	}
