@@ -49,6 +49,7 @@ type hospital struct {
 	admits              error                  // what a dry run says
 	mayNot              func(verb string) bool // of the manager and of the person
 	forbidden           []string               // resources that the person may not read
+	hiddenNamespaces    []string               // whose Deployments the person may not read
 }
 
 func newHospital(t *testing.T) *hospital {
@@ -79,7 +80,8 @@ func newHospital(t *testing.T) *hospital {
 	h.guard.Spec.PolicyName, h.guard.Spec.ValidationActions = "headgate-guard", []admissionv1.ValidationAction{admissionv1.Deny}
 	h.secret = &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: meta.Namespace, Name: "headgate-cert"},
 		Data: map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key}}
-	h.class = &netv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "nginx"}, Spec: netv1.IngressClassSpec{Controller: "k8s.io/ingress-nginx"}}
+	h.class = &netv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "nginx"}}
+	h.class.Spec.Controller = "k8s.io/ingress-nginx"
 	h.web = at("", func(d *appsv1.Deployment, _ *rollout.State) {
 		d.Annotations = map[string]string{spec.AnnotationStrategy: "canary"}
 		d.Spec.Template.Labels = map[string]string{"app": "web"}
@@ -105,7 +107,8 @@ func (h *hospital) open() {
 	}
 	h.PrependReactor("*", "*", func(a clienttesting.Action) (bool, runtime.Object, error) {
 		resource := a.GetResource().Resource
-		return slices.Contains(h.forbidden, resource), nil, apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "", errors.New("no"))
+		hidden := resource == "deployments" && slices.Contains(h.hiddenNamespaces, a.GetNamespace())
+		return hidden || slices.Contains(h.forbidden, resource), nil, apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "", errors.New("no"))
 	})
 	h.all = func() (doctor.Cluster, error) {
 		return doctor.Cluster{
@@ -180,36 +183,77 @@ func TestDoctor(t *testing.T) {
 		"an old API server": {func(h *hospital) { h.version = "1.29" }, doctor.Error, "API server", "needs Kubernetes 1.31"},
 		"a wrong clock": {func(h *hospital) { h.date = h.date.Add(-time.Hour); h.lease.Spec.RenewTime.Time = h.date }, doctor.Warning, "clock",
 			"1h0m"},
-		"not installed":   {func(h *hospital) { h.manager.Labels = nil }, doctor.Error, "Headgate", "is not installed"},
-		"no pod":          {func(h *hospital) { h.manager.Status.AvailableReplicas = 0 }, doctor.Error, "managers", "no pod that is available"},
-		"one pod":         {func(h *hospital) { h.manager.Spec.Replicas = ptr.To[int32](1); h.manager.Status.AvailableReplicas = 1 }, doctor.Warning, "managers", "has one pod"},
-		"scaled to 0":     {func(h *hospital) { h.manager.Spec.Replicas = ptr.To[int32](0) }, doctor.Error, "managers", "scaled to 0"},
-		"nobody leads":    {func(h *hospital) { h.lease.Spec.RenewTime.Time = h.date.Add(-time.Hour) }, doctor.Error, "leader", "no manager leads"},
-		"a clock ahead":   {func(h *hospital) { h.lease.Spec.RenewTime.Time = h.date.Add(time.Minute) }, doctor.Warning, "leader", "ahead"},
-		"no webhook":      {func(h *hospital) { h.webhook.Name = "other" }, doctor.Error, "webhook", "no MutatingWebhookConfiguration zz-headgate"},
-		"no bundle":       {func(h *hospital) { h.webhook.Webhooks[0].ClientConfig.CABundle = nil }, doctor.Error, "certificate", "no caBundle"},
-		"another bundle":  {func(h *hospital) { h.webhook.Webhooks[0].ClientConfig.CABundle = anotherBundle() }, doctor.Error, "certificate", "does not fit"},
+		"not installed": {func(h *hospital) { h.manager.Labels = nil }, doctor.Error, "Headgate", "is not installed"},
+		"no pod":        {func(h *hospital) { h.manager.Status.AvailableReplicas = 0 }, doctor.Error, "managers", "no pod that is available"},
+		"one pod": {
+			func(h *hospital) { h.manager.Spec.Replicas = ptr.To[int32](1); h.manager.Status.AvailableReplicas = 1 },
+			doctor.Warning, "managers", "has one pod",
+		},
+		"scaled to 0": {func(h *hospital) { h.manager.Spec.Replicas = ptr.To[int32](0) }, doctor.Error, "managers", "scaled to 0"},
+		"nobody leads": {
+			func(h *hospital) { h.lease.Spec.RenewTime.Time = h.date.Add(-time.Hour) },
+			doctor.Error, "leader", "no manager leads",
+		},
+		"a clock ahead": {func(h *hospital) { h.lease.Spec.RenewTime.Time = h.date.Add(time.Minute) }, doctor.Warning, "leader", "ahead"},
+		"no webhook": {
+			func(h *hospital) { h.webhook.Name = "other" },
+			doctor.Error, "webhook", "no MutatingWebhookConfiguration zz-headgate",
+		},
+		"no bundle": {func(h *hospital) { h.webhook.Webhooks[0].ClientConfig.CABundle = nil }, doctor.Error, "certificate", "no caBundle"},
+		"another bundle": {
+			func(h *hospital) { h.webhook.Webhooks[0].ClientConfig.CABundle = anotherBundle() },
+			doctor.Error, "certificate", "does not fit",
+		},
 		"an empty Secret": {func(h *hospital) { h.secret.Data = nil }, doctor.Error, "certificate", "holds no certificate"},
 		"no guard":        {func(h *hospital) { h.guard.Labels = nil }, doctor.Warning, "guard", "there is no guard"},
 		"nothing is refused": {func(h *hospital) {
 			h.guard.Labels, h.webhook.Webhooks[0].FailurePolicy = nil, ptr.To(admissionv1.Ignore)
 		}, doctor.Warning, "webhook", "failurePolicy is Ignore"},
-		"no policy":        {func(h *hospital) { env(h, "HEADGATE_ADMISSION_MODE", "policy") }, doctor.Error, "policies", "no MutatingAdmissionPolicy"},
-		"no Prometheus":    {func(h *hospital) { h.prometheus = "" }, doctor.Error, "Prometheus", "503 Service Unavailable: no endpoints"},
-		"no address":       {func(h *hospital) { env(h, "HEADGATE_PROMETHEUS_ADDRESS", "") }, doctor.Warning, "Prometheus", "no address is set"},
-		"an outside one":   {func(h *hospital) { env(h, "HEADGATE_PROMETHEUS_ADDRESS", "https://p.example.com") }, doctor.NotChecked, "Prometheus", "only the managers know"},
-		"another router":   {func(h *hospital) { h.class.Spec.Controller = "haproxy.org/x" }, doctor.Error, "ingress classes", "nginx (haproxy.org/x)"},
-		"a missing right":  {func(h *hospital) { h.mayNot = func(v string) bool { return v == "patch ingresses" } }, doctor.Error, "rights of the managers", "patch ingresses"},
-		"no rights of you": {func(h *hospital) { h.mayNot = func(v string) bool { return v == "self patch deployments" } }, doctor.Warning, "your rights", "no rollout can be steered"},
-		"nobody answers": {func(h *hospital) { h.admits = errors.New(`failed calling webhook "x": x509: unknown authority`) }, doctor.Error, "admission",
-			"cannot ask the managers"},
-		"nobody checks":      {func(h *hospital) { h.admits = nil }, doctor.Error, "admission", "let through"},
-		"an excluded one":    {func(h *hospital) { h.webhook.Webhooks[0].NamespaceSelector.MatchExpressions[0].Values[0] = "shop" }, doctor.Error, "namespace shop", "leaves this namespace out"},
+		"no policy": {
+			func(h *hospital) { env(h, "HEADGATE_ADMISSION_MODE", "policy") },
+			doctor.Error, "policies", "no MutatingAdmissionPolicy",
+		},
+		"no Prometheus": {func(h *hospital) { h.prometheus = "" }, doctor.Error, "Prometheus", "503 Service Unavailable: no endpoints"},
+		"no address":    {func(h *hospital) { env(h, "HEADGATE_PROMETHEUS_ADDRESS", "") }, doctor.Warning, "Prometheus", "no address is set"},
+		"an outside one": {
+			func(h *hospital) { env(h, "HEADGATE_PROMETHEUS_ADDRESS", "https://p.example.com") },
+			doctor.NotChecked, "Prometheus", "only the managers know",
+		},
+		"another router": {
+			func(h *hospital) { h.class.Spec.Controller = "haproxy.org/x" },
+			doctor.Error, "ingress classes", "nginx (haproxy.org/x)",
+		},
+		"a missing right": {
+			func(h *hospital) { h.mayNot = func(v string) bool { return v == "patch ingresses" } },
+			doctor.Error, "rights of the managers", "patch ingresses",
+		},
+		"no rights of you": {
+			func(h *hospital) { h.mayNot = func(v string) bool { return v == "self patch deployments" } },
+			doctor.Warning, "your rights", "no rollout can be steered",
+		},
+		"nobody answers": {
+			func(h *hospital) { h.admits = errors.New(`failed calling webhook "x": x509: unknown authority`) },
+			doctor.Error, "admission", "cannot ask the managers",
+		},
+		"nobody checks": {func(h *hospital) { h.admits = nil }, doctor.Error, "admission", "let through"},
+		"an excluded one": {
+			func(h *hospital) { h.webhook.Webhooks[0].NamespaceSelector.MatchExpressions[0].Values[0] = "shop" },
+			doctor.Error, "namespace shop", "leaves this namespace out",
+		},
 		"another namespace":  {func(h *hospital) { env(h, "HEADGATE_NAMESPACES", "blog") }, doctor.Error, "namespace shop", "no manager looks"},
 		"a wrong annotation": {func(h *hospital) { h.web.Annotations[spec.AnnotationSteps] = "half" }, doctor.Error, "Deployment web", `"half"`},
 		"no route":           {func(h *hospital) { h.route.Namespace = "elsewhere" }, doctor.Error, "Deployment web", "no Ingress has a path"},
-		"no right to list":   {func(h *hospital) { h.forbidden = []string{"cronjobs"} }, doctor.NotChecked, "Deployments", "CronJobs: you may not read it"},
-		"no right to read":   {func(h *hospital) { h.forbidden = []string{"secrets"} }, doctor.NotChecked, "certificate", "you may not read it"},
+		"no right to look at managers": {
+			func(h *hospital) {
+				h.web.Annotations[spec.AnnotationSteps], h.hiddenNamespaces = "half", []string{"", "headgate-system"}
+			},
+			doctor.Error, "Deployment web", `"half"`,
+		},
+		"no right to list": {
+			func(h *hospital) { h.forbidden = []string{"cronjobs"} },
+			doctor.NotChecked, "Deployments", "CronJobs: you may not read it",
+		},
+		"no right to read": {func(h *hospital) { h.forbidden = []string{"secrets"} }, doctor.NotChecked, "certificate", "you may not read it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHospital(t)

@@ -98,7 +98,8 @@ func (e *env) tellFindings(r lint.Result, output string) error {
 	}
 	look := e.look()
 	for _, f := range r.Findings {
-		fmt.Fprintf(e.out, "%s:%d: %s: %s %s\n", f.File, f.Line, draw.Level(look, string(f.Severity)), f.Message, draw.Faint(look, "("+f.Rule+")"))
+		fmt.Fprintf(e.out, "%s:%d: %s: %s %s\n",
+			f.File, f.Line, draw.Level(look, string(f.Severity)), f.Message, draw.Faint(look, "("+f.Rule+")"))
 	}
 	count := func(s lint.Severity) string { return draw.Count(lint.Count(r.Findings, s), string(s)) }
 	_, err := fmt.Fprintf(e.err, "%s opted in: %s, %s, %s\n", draw.Count(len(r.Deployments), "Deployment"),

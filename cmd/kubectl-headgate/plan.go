@@ -68,7 +68,7 @@ func (e *env) runPlan(ctx context.Context, args []string, o planOptions) error {
 	for _, dep := range deployments {
 		p, err := planOf(ctx, reader, dep, traffic)
 		if err != nil {
-			return fmt.Errorf("Deployment %s/%s: %w\n\"kubectl headgate lint\" finds all mistakes", dep.Namespace, dep.Name, err)
+			return fmt.Errorf("%s/%s: %w\n\"kubectl headgate lint\" finds all mistakes", dep.Namespace, dep.Name, err)
 		}
 		plans = append(plans, p)
 	}
@@ -143,7 +143,7 @@ func (e *env) plannedInCluster(ctx context.Context, arg string) ([]*appsv1.Deplo
 		return nil, nil, err
 	}
 	if !spec.OptedIn(dep.Annotations) {
-		return nil, nil, fmt.Errorf("Deployment %s has no annotation %s: opt it in, or try the annotations in a file with -f",
+		return nil, nil, fmt.Errorf("deployment %s has no annotation %s: opt it in, or try the annotations in a file with -f",
 			name, spec.AnnotationStrategy)
 	}
 	set := lint.NewSet()

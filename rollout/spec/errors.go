@@ -57,7 +57,7 @@ func (e *AnnotationError) Unwrap() error { return e.Err }
 // Faults returns the errors that err joins, in their order. It is err alone where that
 // joins none.
 func Faults(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // what is joined further inside is one fault
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}

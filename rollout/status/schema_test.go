@@ -22,11 +22,13 @@ const schemaFile = "../../docs/status.schema.json"
 
 // words are the values of the types that have few.
 var words = map[reflect.Type]any{
-	reflect.TypeFor[Phase]():           []Phase{Unmanaged, Idle, Pending, Progressing, Paused, Promoting, RolledBack},
-	reflect.TypeFor[Seen]():            []Seen{Done, Now, Ahead},
-	reflect.TypeFor[spec.Strategy]():   []spec.Strategy{spec.Canary, spec.BlueGreen},
-	reflect.TypeFor[spec.StepKind]():   spec.StepKinds,
-	reflect.TypeFor[rollout.Verdict](): []rollout.Verdict{rollout.Pass, rollout.Fail, rollout.Inconclusive, rollout.StableUnhealthy, rollout.Error},
+	reflect.TypeFor[Phase]():         []Phase{Unmanaged, Idle, Pending, Progressing, Paused, Promoting, RolledBack},
+	reflect.TypeFor[Seen]():          []Seen{Done, Now, Ahead},
+	reflect.TypeFor[spec.Strategy](): []spec.Strategy{spec.Canary, spec.BlueGreen},
+	reflect.TypeFor[spec.StepKind](): spec.StepKinds,
+	reflect.TypeFor[rollout.Verdict](): []rollout.Verdict{
+		rollout.Pass, rollout.Fail, rollout.Inconclusive, rollout.StableUnhealthy, rollout.Error,
+	},
 }
 
 // TestSchema keeps the file as the types are. What it does not allow is only what a Status
@@ -34,7 +36,8 @@ var words = map[reflect.Type]any{
 func TestSchema(t *testing.T) {
 	s := schema{}
 	top := s.object(reflect.TypeFor[Status]())
-	top["$schema"], top["$id"], top["$defs"] = "https://json-schema.org/draft/2020-12/schema", Schema, map[string]any(s)
+	top["$schema"], top["$defs"] = "https://json-schema.org/draft/2020-12/schema", map[string]any(s)
+	top["$id"] = "https://github.com/headgate/headgate/blob/main/docs/status.schema.json"
 	top["title"] = "What kubectl headgate status -o json prints"
 	properties, _ := top["properties"].(map[string]any)
 	properties["schema"] = map[string]any{"const": Schema}

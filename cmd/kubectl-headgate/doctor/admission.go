@@ -21,6 +21,9 @@ import (
 // soon is when the end of a certificate is near. The managers renew it much earlier.
 const soon = 7 * 24 * time.Hour
 
+// recreate is what to do where an object of the release is missing.
+const recreate = "upgrade the release with helm, which creates it"
+
 // admission looks at what holds new templates.
 func (e *examination) admission(i *installation) {
 	if i.setting("HEADGATE_ADMISSION_MODE", "webhook") == "policy" {
@@ -32,8 +35,8 @@ func (e *examination) admission(i *installation) {
 	config, err := e.Admission.MutatingWebhookConfigurations().Get(e.ctx, configuration, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		e.add(Error, name, "upgrade the release with helm, which creates it", "there is no MutatingWebhookConfiguration %s: nothing is held, and each "+
-			"new template goes out without a canary", configuration)
+		e.add(Error, name, recreate,
+			"there is no MutatingWebhookConfiguration %s: nothing is held, and each new template goes out without a canary", configuration)
 		return
 	case err != nil:
 		e.unread(name, "MutatingWebhookConfiguration "+configuration, err)
@@ -50,8 +53,8 @@ func (e *examination) admission(i *installation) {
 func (e *examination) failurePolicy(w admissionv1.MutatingWebhook, guarded bool) {
 	switch ignores := ptr.Deref(w.FailurePolicy, admissionv1.Fail) == admissionv1.Ignore; {
 	case ignores && !guarded:
-		e.add(Warning, "webhook", "set webhook.failurePolicy: Fail, or admission.guard: Deny", "failurePolicy is Ignore and no guard denies: while no "+
-			"manager answers, new templates go out without a canary")
+		e.add(Warning, "webhook", "set webhook.failurePolicy: Fail, or admission.guard: Deny",
+			"failurePolicy is Ignore and no guard denies: while no manager answers, new templates go out without a canary")
 	case ignores:
 		e.ok("webhook", "failurePolicy Ignore, and the guard denies what was not held")
 	default:
@@ -73,8 +76,8 @@ func (e *examination) guard(i *installation) bool {
 			return denies
 		}
 	}
-	e.add(Warning, "guard", "set admission.guard: Deny", "there is no guard: a template that another webhook changes after Headgate's, or that no "+
-		"manager held, goes out without a canary")
+	e.add(Warning, "guard", "set admission.guard: Deny",
+		"there is no guard: a template that another webhook changes after Headgate's, or that no manager held, goes out without a canary")
 	return false
 }
 
@@ -92,8 +95,9 @@ func (e *examination) policies(i *installation) {
 		return
 	}
 	for _, p := range policies.Items {
-		if !slices.ContainsFunc(bindings.Items, func(b admissionv1.MutatingAdmissionPolicyBinding) bool { return b.Spec.PolicyName == p.Name }) {
-			e.add(Error, name, "upgrade the release with helm, which creates it", "MutatingAdmissionPolicy %s has no binding: nothing is held", p.Name)
+		binds := func(b admissionv1.MutatingAdmissionPolicyBinding) bool { return b.Spec.PolicyName == p.Name }
+		if !slices.ContainsFunc(bindings.Items, binds) {
+			e.add(Error, name, recreate, "MutatingAdmissionPolicy %s has no binding: nothing is held", p.Name)
 			return
 		}
 		if p.Spec.MatchConstraints != nil {
@@ -101,7 +105,7 @@ func (e *examination) policies(i *installation) {
 		}
 	}
 	if len(policies.Items) == 0 {
-		e.add(Error, name, "upgrade the release with helm, which creates it", "there is no MutatingAdmissionPolicy of Headgate: nothing is held")
+		e.add(Error, name, recreate, "there is no MutatingAdmissionPolicy of Headgate: nothing is held")
 		return
 	}
 	e.ok(name, "%s and its binding", policies.Items[0].Name)
@@ -191,15 +195,16 @@ func (e *examination) answers(i *installation) {
 	_, err := e.Apps.Deployments(e.Namespace).Create(e.ctx, probe, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	switch {
 	case err == nil:
-		e.add(Error, name, "see the checks above", "a Deployment with a wrong annotation is let through in namespace %s, so nobody checks or holds there",
-			e.Namespace)
+		e.add(Error, name, "see the checks above",
+			"a Deployment with a wrong annotation is let through in namespace %s, so nobody checks or holds there", e.Namespace)
 	case strings.Contains(err.Error(), spec.AnnotationStrategy):
 		e.ok(name, "a wrong annotation is refused in namespace %s, as a dry run shows", e.Namespace)
 	case strings.Contains(err.Error(), "failed calling webhook"):
-		e.add(Error, name, "kubectl -n "+i.dep.Namespace+" get pods,endpointslices; the API server must reach the pods, also through NetworkPolicies "+
-			"and firewalls", "the API server cannot ask the managers: %v", err)
+		e.add(Error, name, "the API server must reach the pods of Headgate, also through NetworkPolicies and firewalls: kubectl -n "+
+			i.dep.Namespace+" get pods,endpointslices", "the API server cannot ask the managers: %v", err)
 	case apierrors.IsForbidden(err):
-		e.add(NotChecked, name, "", "you may not create Deployments in namespace %s, and nothing else tells whether admission answers", e.Namespace)
+		e.add(NotChecked, name, "",
+			"you may not create Deployments in namespace %s, and nothing else tells whether admission answers", e.Namespace)
 	default:
 		e.add(NotChecked, name, "", "the dry run was refused by somebody else: %v", err)
 	}
@@ -222,8 +227,8 @@ func (e *examination) namespace(i *installation) {
 		return
 	}
 	if !selector.Matches(labelsOf(ns)) {
-		e.add(Error, name, "use another namespace, or change webhook.namespaceSelector", "admission leaves this namespace out (%s), so nothing is held there",
-			selector)
+		e.add(Error, name, "use another namespace, or change webhook.namespaceSelector",
+			"admission leaves this namespace out (%s), so nothing is held there", selector)
 		return
 	}
 	e.ok(name, "admission is for this namespace")

@@ -72,7 +72,9 @@ type Options struct {
 // Run makes all checks, in an order in which an earlier one explains a later one.
 func Run(ctx context.Context, c Cluster, o Options) []Check {
 	e := &examination{Cluster: c, Options: o, ctx: ctx}
-	e.server()
+	if !e.server() {
+		return e.checks
+	}
 	e.findInstallations()
 	for _, i := range e.installations {
 		e.managers(i)
@@ -110,6 +112,7 @@ type examination struct {
 	checks        []Check
 	serverTime    time.Time // zero: unknown
 	installations []*installation
+	unseen        bool // the managers may not be read
 }
 
 func (e *examination) add(level Level, name, do, format string, args ...any) {

@@ -64,6 +64,7 @@ func (e *examination) findInstallations() {
 	}
 	if err != nil {
 		e.unread(name, "the Deployments of the managers", err)
+		e.unseen = true
 		return
 	}
 	for n := range list.Items {
@@ -81,8 +82,12 @@ func (e *examination) findInstallations() {
 	}
 }
 
-// responsible is the installation for the namespace, nil if there is none.
+// responsible is the installation for the namespace, nil if there is none. One that may not be
+// read is taken for one with the usual settings.
 func (e *examination) responsible() *installation {
+	if e.unseen {
+		return &installation{dep: &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: usualNamespace, Name: "headgate"}}}
+	}
 	for _, i := range e.installations {
 		only := i.list("HEADGATE_NAMESPACES", "")
 		if len(only) == 0 || slices.Contains(only, e.Namespace) {
@@ -90,8 +95,8 @@ func (e *examination) responsible() *installation {
 		}
 	}
 	if len(e.installations) > 0 {
-		e.add(Error, "namespace "+e.Namespace, "add it to the value namespaces of the chart", "no manager looks at this namespace: HEADGATE_NAMESPACES "+
-			"names others")
+		e.add(Error, "namespace "+e.Namespace, "add it to the value namespaces of the chart",
+			"no manager looks at this namespace: HEADGATE_NAMESPACES names others")
 	}
 	return nil
 }
@@ -110,8 +115,8 @@ func (e *examination) managers(i *installation) {
 	case have < want:
 		e.add(Warning, name, look, "%s has %d of %d pods available", i.name(), have, want)
 	case want == 1:
-		e.add(Warning, name, "set the value replicas of the chart to 2", "%s has one pod: while its node is drained, nobody holds and nobody "+
-			"takes traffic away", i.name())
+		e.add(Warning, name, "set the value replicas of the chart to 2",
+			"%s has one pod: while its node is drained, nobody holds and nobody takes traffic away", i.name())
 	default:
 		e.ok(name, "%s, version %s, %d of %d pods available", i.name(), version, have, want)
 	}
@@ -142,7 +147,8 @@ func (e *examination) leader(i *installation) {
 	pod, _, _ := strings.Cut(holder, "_")
 	switch age := now.Sub(lease.Spec.RenewTime.Time); {
 	case age < -maxSkew:
-		e.add(Warning, name, "set the clocks of the nodes", "the clock of %s is %s ahead of that of the API server", pod, (-age).Round(time.Second))
+		e.add(Warning, name, "set the clocks of the nodes",
+			"the clock of %s is %s ahead of that of the API server", pod, (-age).Round(time.Second))
 	case age > lasts+maxSkew:
 		e.add(Error, name, "kubectl -n "+i.dep.Namespace+" logs deployment/"+i.dep.Name, "%s led until %s ago, and no manager leads now, "+
 			"or its clock is behind", pod, age.Round(time.Second))

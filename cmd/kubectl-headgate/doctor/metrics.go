@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -74,13 +75,14 @@ func proxyPath(address string) (string, error) {
 	parts := strings.Split(u.Hostname(), ".")
 	isService := net.ParseIP(u.Hostname()) == nil && (len(parts) == 2 || len(parts) > 2 && parts[2] == "svc")
 	if !isService {
-		return "", fmt.Errorf("it is not the address SERVICE.NAMESPACE of a Service, and only the managers know whether they reach it")
+		return "", errors.New("it is not the address SERVICE.NAMESPACE of a Service, and only the managers know whether they reach it")
 	}
 	service, port := parts[0], u.Port()
 	if u.Scheme == "https" {
 		service, port = "https:"+service, cmp.Or(port, "443")
 	}
-	return fmt.Sprintf("/api/v1/namespaces/%s/services/%s:%s/proxy%s", parts[1], service, cmp.Or(port, "80"), strings.TrimSuffix(u.Path, "/")), nil
+	below := strings.TrimSuffix(u.Path, "/")
+	return fmt.Sprintf("/api/v1/namespaces/%s/services/%s:%s/proxy%s", parts[1], service, cmp.Or(port, "80"), below), nil
 }
 
 // classes compares the IngressClasses with the controllers that Headgate takes for ones that
@@ -107,8 +109,8 @@ func (e *examination) classes(i *installation) {
 	case len(others) == 0:
 		e.add(Warning, name, "create the IngressClass of the ingress controller", "there is no IngressClass")
 	default:
-		e.add(Error, name, "if one of these controllers honours the canary annotations, add it to ingress.controllers", "no IngressClass has one of the "+
-			"controllers %s: there are %s", strings.Join(controllers, ", "), strings.Join(others, ", "))
+		e.add(Error, name, "if one of these controllers honours the canary annotations, add it to ingress.controllers",
+			"no IngressClass has one of the controllers %s: there are %s", strings.Join(controllers, ", "), strings.Join(others, ", "))
 	}
 }
 

@@ -118,7 +118,8 @@ func (e *examination) ownRights() {
 		}
 	}
 	if len(missing) > 0 {
-		e.add(Warning, name, "ask for them, or use another namespace with -n", "you may not, in namespace %s: %s", e.Namespace, strings.Join(missing, "; "))
+		e.add(Warning, name, "ask for them, or use another namespace with -n",
+			"you may not, in namespace %s: %s", e.Namespace, strings.Join(missing, "; "))
 		return
 	}
 	e.ok(name, "you may do in namespace %s what the commands need", e.Namespace)

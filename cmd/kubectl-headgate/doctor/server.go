@@ -15,13 +15,13 @@ const oldest = 31
 // another.
 const maxSkew = 10 * time.Second
 
-// server looks at the API server and its clock.
-func (e *examination) server() {
+// server looks at the API server and its clock. It is false where nothing else can be asked.
+func (e *examination) server() bool {
 	const name = "API server"
 	status, header, body, err := e.Get(e.ctx, "/version")
 	if err != nil {
 		e.add(Error, name, "look at the kubeconfig: kubectl cluster-info", "it does not answer: %v", err)
-		return
+		return false
 	}
 	e.serverTime, _ = http.ParseTime(header.Get("Date")) // without it the clocks are not compared
 	var v version.Info
@@ -33,6 +33,7 @@ func (e *examination) server() {
 		e.ok(name, "%s", v.GitVersion)
 	}
 	e.clock()
+	return true
 }
 
 // minorOf reads "31" and "31+".

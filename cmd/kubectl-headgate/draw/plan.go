@@ -109,8 +109,8 @@ func (d *planPicture) tests() {
 		d.row("", p.NotEstimated)
 		return
 	}
-	d.row("", fmt.Sprintf("with %g requests in a second, %s of which fail at stable. How long it takes until a version with %s more is found, "+
-		"in half of the rollouts and in 19 of 20:", p.Options.Requests, share(p.Options.Bad), share(p.Options.Fault)))
+	d.row("", fmt.Sprintf("with %g requests in a second, %s of which fail at stable. How long it takes until a version with %s more is "+
+		"found, in half of the rollouts and in 19 of 20:", p.Options.Requests, share(p.Options.Bad), share(p.Options.Fault)))
 	for _, t := range p.Tests {
 		if t.Faulty <= t.Allowed {
 			d.row("", fmt.Sprintf("%s: %s of stable and %s of the canary are bad, and %s is allowed: it is not found",

@@ -281,22 +281,18 @@ func (s *Set) addPods() {
 		default:
 			continue
 		}
-		isController := true
 		set, pod := &appsv1.ReplicaSet{}, &corev1.Pod{}
 		set.Namespace, set.Name, set.UID, set.Labels = o.GetNamespace(), "of-"+o.GetName(), "set of "+o.GetUID(), labels
-		owner := ownerOf(kindOf(o), o.GetName(), &isController)
-		owner.UID = o.GetUID()
-		set.OwnerReferences = append(set.OwnerReferences, owner)
+		set.OwnerReferences = append(set.OwnerReferences, ownerOf(kindOf(o), o.GetName(), o.GetUID()))
 		pod.Namespace, pod.Name, pod.Labels = o.GetNamespace(), kindOf(o)+" "+o.GetName(), labels
-		owner = ownerOf("ReplicaSet", set.Name, &isController)
-		owner.UID = set.UID
-		pod.OwnerReferences = append(pod.OwnerReferences, owner)
+		pod.OwnerReferences = append(pod.OwnerReferences, ownerOf("ReplicaSet", set.Name, set.UID))
 		s.Add(set, pod)
 	}
 }
 
-func ownerOf(kind, name string, isController *bool) metav1.OwnerReference {
-	return metav1.OwnerReference{Kind: kind, Name: name, UID: types.UID(name), Controller: isController}
+// ownerOf is the reference to a controller.
+func ownerOf(kind, name string, uid types.UID) metav1.OwnerReference {
+	return metav1.OwnerReference{Kind: kind, Name: name, UID: uid, Controller: new(true)}
 }
 
 // addClasses adds the classes that are known to honour canary annotations.

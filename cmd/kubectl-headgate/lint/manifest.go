@@ -173,8 +173,9 @@ func (l *linter) analysis(ctx context.Context) error {
 		if l.o.Live {
 			severity, where = Error, ""
 		}
-		l.add(severity, configMapMissing, l.src.annotationLine(spec.AnnotationAnalysis, ""), "%s names ConfigMap %q, which is not in namespace %q: "+
-			"create it or correct the annotation%s", spec.AnnotationAnalysis, a.ConfigMap, l.dep.Namespace, where)
+		l.add(severity, configMapMissing, l.src.annotationLine(spec.AnnotationAnalysis, ""),
+			"%s names ConfigMap %q, which is not in namespace %q: create it or correct the annotation%s",
+			spec.AnnotationAnalysis, a.ConfigMap, l.dep.Namespace, where)
 		return nil
 	case apierrors.IsNotFound(err):
 		return nil

@@ -89,7 +89,6 @@ func (r *reader) readFile(path string) error {
 
 // read reads the documents of one file.
 func (r *reader) read(file string, text []byte) error {
-	r.set.files++
 	lines := strings.Split(string(text), "\n")
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	for {
@@ -229,8 +228,7 @@ func autoscalerOf(value any) client.Object {
 	}
 	hpa := &autoscalingv2.HorizontalPodAutoscaler{}
 	hpa.Name, hpa.Namespace = "keda-hpa-"+u.GetName(), u.GetNamespace()
-	isController := true
-	hpa.OwnerReferences = append(hpa.OwnerReferences, ownerOf("ScaledObject", u.GetName(), &isController))
+	hpa.OwnerReferences = append(hpa.OwnerReferences, ownerOf("ScaledObject", u.GetName(), types.UID(u.GetName())))
 	hpa.Spec.ScaleTargetRef = autoscalingv2.CrossVersionObjectReference{
 		APIVersion: appsv1.SchemeGroupVersion.String(), Kind: "Deployment", Name: so.Spec.ScaleTargetRef.Name,
 	}

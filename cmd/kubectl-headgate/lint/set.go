@@ -32,7 +32,6 @@ type Set struct {
 	indexes map[indexKey]client.IndexerFunc
 	partial []client.Object // Deployments that are only patches
 	found   []Finding       // while reading
-	files   int
 }
 
 type indexKey struct {
