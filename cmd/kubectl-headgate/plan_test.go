@@ -61,7 +61,11 @@ func TestPlanFitsTheTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, width := range []int{40, 60, 100} {
-		for line := range strings.SplitSeq(draw.Plan(seen.Items[0], draw.Look{Width: width}), "\n") {
+		drawn := draw.Plan(seen.Items[0], draw.Look{Width: width})
+		if !strings.Contains(drawn, "1 pod    10%\n") {
+			t.Errorf("with %d columns a step is not on its line:\n%s", width, drawn)
+		}
+		for line := range strings.SplitSeq(drawn, "\n") {
 			if len(line) > width {
 				t.Errorf("%d columns are asked for, and a line has %d: %s", width, len(line), line)
 			}
