@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -107,7 +108,7 @@ func (l *linter) add(severity Severity, rule string, line int, format string, ar
 }
 
 func (l *linter) addAt(src *source, line int, severity Severity, rule, message string) {
-	f := Finding{Line: line, Severity: severity, Rule: rule, Message: message,
+	f := Finding{Line: line, Severity: severity, Rule: rule, Message: strings.Join(strings.Fields(message), " "), // on one line
 		Object: "Deployment " + l.dep.Namespace + "/" + l.dep.Name}
 	if src != nil {
 		f.File = src.file

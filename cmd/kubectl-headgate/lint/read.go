@@ -125,8 +125,10 @@ func (r *reader) add(src *source) {
 	r.repairAnnotations(src, kind.Value)
 	obj, err := decode(src.node)
 	if err != nil {
-		r.set.found = append(r.set.found, Finding{File: src.file, Line: src.line(), Severity: Error, Rule: invalidObject,
-			Object: kind.Value, Message: "the API server would refuse this object: " + err.Error()})
+		text := "the API server would refuse this object: " + strings.Join(strings.Fields(err.Error()), " ")
+		r.set.found = append(r.set.found, Finding{
+			File: src.file, Line: src.line(), Severity: Error, Rule: invalidObject, Object: kind.Value, Message: text,
+		})
 		return
 	}
 	if obj == nil {

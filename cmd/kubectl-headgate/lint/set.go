@@ -30,8 +30,10 @@ type Set struct {
 	objects []client.Object
 	sources map[client.Object]*source // of objects that come from a file
 	indexes map[indexKey]client.IndexerFunc
-	partial []client.Object // Deployments that are only patches
-	found   []Finding       // while reading
+	byKey   map[reflect.Type]map[client.ObjectKey]client.Object // nil: to be made
+	byIndex map[indexKey]map[string][]client.Object             // what was asked for so far
+	partial []client.Object                                     // Deployments that are only patches
+	found   []Finding                                           // while reading
 }
 
 type indexKey struct {
@@ -47,7 +49,10 @@ func NewSet(objects ...client.Object) *Set {
 }
 
 // Add adds objects.
-func (s *Set) Add(objects ...client.Object) { s.objects = append(s.objects, objects...) }
+func (s *Set) Add(objects ...client.Object) {
+	s.objects = append(s.objects, objects...)
+	s.byKey, s.byIndex = nil, map[indexKey]map[string][]client.Object{}
+}
 
 // AddList adds the items of a list.
 func (s *Set) AddList(list runtime.Object) error {
@@ -68,11 +73,19 @@ func (s *Set) IndexField(_ context.Context, of client.Object, field string, keys
 
 // Get implements client.Reader.
 func (s *Set) Get(_ context.Context, key client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
-	for _, o := range s.objects {
-		if reflect.TypeOf(o) == reflect.TypeOf(obj) && client.ObjectKeyFromObject(o) == key {
-			reflect.ValueOf(obj).Elem().Set(reflect.ValueOf(o.DeepCopyObject()).Elem())
-			return nil
+	if s.byKey == nil {
+		s.byKey = map[reflect.Type]map[client.ObjectKey]client.Object{}
+		for _, o := range s.objects {
+			of := reflect.TypeOf(o)
+			if s.byKey[of] == nil {
+				s.byKey[of] = map[client.ObjectKey]client.Object{}
+			}
+			s.byKey[of][client.ObjectKeyFromObject(o)] = o
 		}
+	}
+	if o := s.byKey[reflect.TypeOf(obj)][key]; o != nil {
+		reflect.ValueOf(obj).Elem().Set(reflect.ValueOf(o.DeepCopyObject()).Elem())
+		return nil
 	}
 	return apierrors.NewNotFound(schema.GroupResource{Resource: strings.ToLower(kindOf(obj)) + "s"}, key.Name)
 }
@@ -83,7 +96,7 @@ func (s *Set) List(_ context.Context, list client.ObjectList, opts ...client.Lis
 	o.ApplyOptions(opts)
 	kind := strings.TrimSuffix(kindOf(list), "List")
 	var items []runtime.Object
-	for _, obj := range s.objects {
+	for _, obj := range s.candidates(list, o.FieldSelector) {
 		ok, err := s.matches(obj, kind, o)
 		if err != nil {
 			return err
@@ -100,6 +113,42 @@ func (s *Set) List(_ context.Context, list client.ObjectList, opts ...client.Lis
 		return nil
 	}
 	return meta.SetList(list, items)
+}
+
+// candidates are the objects that an index finds, or all of them: thousands of Deployments may
+// be in one Set.
+func (s *Set) candidates(list client.ObjectList, selector fields.Selector) []client.Object {
+	items, typed := reflect.TypeOf(list).Elem().FieldByName("Items")
+	if selector == nil || !typed {
+		return s.objects
+	}
+	of := reflect.PointerTo(items.Type.Elem())
+	for _, r := range selector.Requirements() {
+		index := indexKey{of, r.Field}
+		keys, ok := s.indexes[index]
+		if !ok || r.Operator != selection.Equals {
+			continue
+		}
+		if s.byIndex[index] == nil {
+			s.byIndex[index] = s.build(of, keys)
+		}
+		return s.byIndex[index][r.Value]
+	}
+	return s.objects
+}
+
+// build makes an index.
+func (s *Set) build(of reflect.Type, keys client.IndexerFunc) map[string][]client.Object {
+	found := map[string][]client.Object{}
+	for _, o := range s.objects {
+		if reflect.TypeOf(o) != of {
+			continue
+		}
+		for _, key := range keys(o) {
+			found[key] = append(found[key], o)
+		}
+	}
+	return found
 }
 
 func (s *Set) matches(obj client.Object, kind string, o client.ListOptions) (bool, error) {

@@ -93,7 +93,7 @@ func (s *source) textLine(path []string, message string) int {
 		return key.Line
 	}
 	first := value.Line + 1 // the text begins below the sign |
-	last := min(len(s.lines), first+strings.Count(value.Value, "\n"))
+	last := s.endOfBlock(first, key.Column)
 	if m := yamlLine.FindStringSubmatch(message); m != nil {
 		if n, err := strconv.Atoi(m[1]); err == nil && n > 0 && first+n-1 <= last {
 			return first + n - 1
@@ -108,6 +108,22 @@ func (s *source) textLine(path []string, message string) int {
 		}
 	}
 	return key.Line
+}
+
+// endOfBlock is the last line of a block that begins at first, below a key in this column: the
+// lines in it are further to the right.
+func (s *source) endOfBlock(first, column int) int {
+	last := first - 1
+	for n := first; n <= len(s.lines); n++ {
+		text := s.lines[n-1]
+		if left := strings.TrimLeft(text, " "); strings.TrimSpace(left) != "" {
+			if len(text)-len(left) < column {
+				break
+			}
+			last = n
+		}
+	}
+	return last
 }
 
 // isWeight says whether a line sets the weight that an error shows as "5%".
