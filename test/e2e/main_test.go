@@ -34,10 +34,9 @@ func TestMain(m *testing.M) {
 			"ingress.settle":           settle.String(),
 			"ingress.drain":            drain.String(),
 			// Every test has a host of its own, and its preview is below that.
-			"ingress.previewBelowOwnHosts":         "true",
-			"canary.labels." + teamLabel:           team,
-			"gates.addresses":                      "{http://" + gateAddress() + "}",
-			`podAnnotations.prometheus\.io/scrape`: "true",
+			"ingress.previewBelowOwnHosts": "true",
+			"canary.labels." + teamLabel:   team,
+			"gates.addresses":              "{http://" + gateAddress() + "}",
 		})
 	})
 }

@@ -21,7 +21,9 @@ import (
 
 // TestAlertsAndDashboardAskForWhatIsThere runs every query of the chart in the lab's Prometheus,
 // which scrapes Headgate, while a canary is compared with stable. Each metric has to be there, with
-// each label that the query uses.
+// each label that the query uses. Metrics process_* are not looked for: a process of the lab's
+// nodes is in a PID namespace and sees the /proc of another one, in which client_golang does not
+// find it. TestProcessMetrics of cmd/headgate does.
 func TestAlertsAndDashboardAskForWhatIsThere(t *testing.T) {
 	t.Parallel()
 	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause", spec.AnnotationAnalysis: "auto"})
@@ -44,7 +46,9 @@ func TestAlertsAndDashboardAskForWhatIsThere(t *testing.T) {
 		expr, err := parser.NewParser(parser.Options{}).ParseExpr(query)
 		s.must(err)
 		for _, selector := range needs(expr) {
-			wanted[selector] = name
+			if !strings.HasPrefix(selector, "process_") {
+				wanted[selector] = name
+			}
 		}
 	}
 	if len(wanted) < 40 {
@@ -100,13 +104,18 @@ func needs(expr parser.Expr) (selectors []string) {
 	return selectors
 }
 
-// vectors are the selectors in expr.
-func vectors(expr parser.Expr) (all []*parser.VectorSelector) {
-	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
-		if s, ok := node.(*parser.VectorSelector); ok {
-			all = append(all, s)
+// vectors are the selectors whose labels the result of expr has: not those on the right of "and".
+func vectors(node parser.Node) (all []*parser.VectorSelector) {
+	switch n := node.(type) {
+	case *parser.VectorSelector:
+		return []*parser.VectorSelector{n}
+	case *parser.BinaryExpr:
+		if n.Op == parser.LAND {
+			return vectors(n.LHS)
 		}
-		return nil
-	})
+	}
+	for child := range parser.ChildrenIter(node) {
+		all = append(all, vectors(child)...)
+	}
 	return all
 }
