@@ -79,7 +79,9 @@ func TestMetricOfTheReason(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	m := NewMetrics(registry)
 	web, api := types.NamespacedName{Namespace: "shop", Name: "web"}, types.NamespacedName{Namespace: "shop", Name: "api"}
-	because := func(why reason.Reason) *appsv1.DeploymentCondition { return &appsv1.DeploymentCondition{Reason: string(why)} }
+	because := func(why reason.Reason) *appsv1.DeploymentCondition {
+		return &appsv1.DeploymentCondition{Reason: string(why)}
+	}
 	m.showReason(web, nil)
 	m.showReason(api, because(reason.Ready))
 	m.showReason(web, because(reason.Waiting))

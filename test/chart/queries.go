@@ -11,7 +11,9 @@ import (
 )
 
 // variables gives those of the dashboard the values that they have when it is opened.
-var variables = strings.NewReplacer("$namespace", ".*", "$deployment", ".*", "$lease", "headgate", "$__rate_interval", "1m", "$__range", "1h")
+var variables = strings.NewReplacer(
+	"$namespace", ".*", "$deployment", ".*", "$lease", "headgate", "$__rate_interval", "1m", "$__range", "1h",
+)
 
 // Queries returns every PromQL query of the alerts and of the dashboard of the chart in dir, by
 // what asks it: "alert HeadgateDown", "panel Weight A".
