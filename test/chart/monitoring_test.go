@@ -95,8 +95,10 @@ func TestAlertsOfANamespacedRelease(t *testing.T) {
 func TestDashboard(t *testing.T) {
 	plugins.RegisterDefaultPlugins()
 	content := dashboardFile(t)
-	var d dashboard.Dashboard                                                   //nolint:staticcheck // the form that every Grafana reads; that of dashboardv2 needs Grafana 12
-	if err := d.UnmarshalJSONStrict(content); err != nil && err.Error() != "" { // an empty list of errors is not nil
+	var d dashboard.Dashboard //nolint:staticcheck // every Grafana reads this form; that of dashboardv2 needs Grafana 12
+
+	// An empty list of errors is not nil.
+	if err := d.UnmarshalJSONStrict(content); err != nil && err.Error() != "" {
 		t.Fatal(err)
 	}
 	if err := d.Validate(); err != nil && err.Error() != "" {
