@@ -108,7 +108,8 @@ func (h *hospital) open() {
 	h.PrependReactor("*", "*", func(a clienttesting.Action) (bool, runtime.Object, error) {
 		resource := a.GetResource().Resource
 		hidden := resource == "deployments" && slices.Contains(h.hiddenNamespaces, a.GetNamespace())
-		return hidden || slices.Contains(h.forbidden, resource), nil, apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "", errors.New("no"))
+		refused := apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "", errors.New("no"))
+		return hidden || slices.Contains(h.forbidden, resource), nil, refused
 	})
 	h.all = func() (doctor.Cluster, error) {
 		return doctor.Cluster{

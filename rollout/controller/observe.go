@@ -133,7 +133,7 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *snapshot) error {
 		return err
 	}
 	if s.Problem = nameProblem(s.dep, canary); s.Problem != nil {
-		return nil
+		return nil //nolint:nilerr // a Problem is an answer here, and no failure
 	}
 	s.canaryDep = canary
 	s.Canary = &rollout.CanaryStatus{Replicas: *canary.Spec.Replicas, Template: fingerprint(canary.Spec.Template)}

@@ -62,7 +62,7 @@ func (s *Set) Lint(ctx context.Context, o Options) (Result, error) {
 		}
 	}
 	result := Result{Deployments: []string{}, Findings: slices.Clone(s.found)}
-	for _, dep := range slices.Concat(each[*appsv1.Deployment](s), patches(s)) {
+	for _, dep := range slices.Concat(each[*appsv1.Deployment](s), s.partial) {
 		l := &linter{set: s, o: o, dep: dep, src: s.sources[dep]}
 		if dep.Labels[spec.LabelManagedBy] == spec.ManagedBy {
 			l.exported()
@@ -80,16 +80,6 @@ func (s *Set) Lint(ctx context.Context, o Options) (Result, error) {
 	}
 	result.Findings = inOrder(result.Findings)
 	return result, nil
-}
-
-func patches(s *Set) []*appsv1.Deployment {
-	var all []*appsv1.Deployment
-	for _, o := range s.partial {
-		if dep, ok := o.(*appsv1.Deployment); ok {
-			all = append(all, dep)
-		}
-	}
-	return all
 }
 
 // linter looks at one Deployment.
@@ -119,7 +109,7 @@ func (l *linter) addAt(src *source, line int, severity Severity, rule, message s
 // lint looks at a Deployment that is opted in.
 func (l *linter) lint(ctx context.Context) error {
 	l.annotations()
-	if slices.ContainsFunc(l.set.partial, func(o client.Object) bool { return o == l.dep }) {
+	if slices.Contains(l.set.partial, l.dep) {
 		l.add(Note, notChecked, l.src.line(), "this is a patch and no whole Deployment, so only its annotations were checked: "+
 			`render it first, for example "kubectl kustomize . | kubectl headgate lint -f -"`)
 		return nil

@@ -137,7 +137,7 @@ func (r *reader) add(src *source) {
 	r.complete(obj)
 	r.set.sources[obj] = src
 	if dep, ok := obj.(*appsv1.Deployment); ok && (dep.Spec.Selector == nil || len(dep.Spec.Template.Spec.Containers) == 0) {
-		r.set.partial = append(r.set.partial, obj)
+		r.set.partial = append(r.set.partial, dep)
 		return
 	}
 	r.set.Add(obj)

@@ -32,7 +32,7 @@ type Set struct {
 	indexes map[indexKey]client.IndexerFunc
 	byKey   map[reflect.Type]map[client.ObjectKey]client.Object // nil: to be made
 	byIndex map[indexKey]map[string][]client.Object             // what was asked for so far
-	partial []client.Object                                     // Deployments that are only patches
+	partial []*appsv1.Deployment                                // those that are only patches
 	found   []Finding                                           // while reading
 }
 

@@ -54,16 +54,15 @@ func lookUp(node *yaml.Node, path []string) (key, value *yaml.Node) {
 }
 
 func child(node *yaml.Node, name string) (key, value *yaml.Node) {
-	switch node.Kind {
-	case yaml.MappingNode:
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			if node.Content[i].Value == name {
-				return node.Content[i], node.Content[i+1]
-			}
-		}
-	case yaml.SequenceNode:
+	if node.Kind == yaml.SequenceNode {
 		if i, err := strconv.Atoi(name); err == nil && i < len(node.Content) {
 			return node.Content[i], node.Content[i]
+		}
+		return nil, nil
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 { // a scalar has no content
+		if node.Content[i].Value == name {
+			return node.Content[i], node.Content[i+1]
 		}
 	}
 	return nil, nil
