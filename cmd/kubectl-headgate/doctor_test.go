@@ -50,6 +50,7 @@ type hospital struct {
 	mayNot              func(verb string) bool // of the manager and of the person
 	forbidden           []string               // resources that the person may not read
 	hiddenNamespaces    []string               // whose Deployments the person may not read
+	more                []runtime.Object
 }
 
 func newHospital(t *testing.T) *hospital {
@@ -99,8 +100,8 @@ func newHospital(t *testing.T) *hospital {
 func (h *hospital) open() {
 	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
 		Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web"}}}
-	h.cluster = newCluster(h.manager, h.lease, h.webhook, h.guard, h.secret, h.class, h.web, h.route, service,
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}})
+	h.cluster = newCluster(append(h.more, h.manager, h.lease, h.webhook, h.guard, h.secret, h.class, h.web, h.route, service,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}})...)
 	h.PrependReactor("create", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) { return true, h.web, h.admits })
 	for _, resource := range []string{"subjectaccessreviews", "selfsubjectaccessreviews"} {
 		h.PrependReactor("create", resource, func(a clienttesting.Action) (bool, runtime.Object, error) { return true, h.review(a), nil })
@@ -165,6 +166,22 @@ func TestDoctorFindsNothingInAHealthyCluster(t *testing.T) {
 	}
 	if err := json.Unmarshal(h.out.Bytes(), &seen); err != nil || seen.Schema != doctor.Schema || len(seen.Checks) < 12 {
 		t.Errorf("%v: %s", err, h.out.String())
+	}
+}
+
+func TestDoctorWithoutAWebhook(t *testing.T) {
+	for want, bound := range map[int]string{0: "headgate-hold", 1: "other"} {
+		h := newHospital(t)
+		c := &h.manager.Spec.Template.Spec.Containers[0]
+		c.Env = append(c.Env, corev1.EnvVar{Name: "HEADGATE_ADMISSION_MODE", Value: "policy"})
+		policy := &admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "headgate-hold", Labels: h.manager.Labels}}
+		binding := &admissionv1.MutatingAdmissionPolicyBinding{ObjectMeta: policy.ObjectMeta}
+		binding.Spec.PolicyName = bound
+		h.webhook.Name, h.more = "somebody-elses", []runtime.Object{policy, binding}
+		h.open()
+		if code := h.run(t, "doctor"); code != want {
+			t.Errorf("bound to %s: exit code %d, want %d\n%s", bound, code, want, h.out.String())
+		}
 	}
 }
 
