@@ -81,6 +81,9 @@ func TestExamplesHaveNoFindings(t *testing.T) {
 	if !strings.HasPrefix(c.err.String(), "5 Deployments opted in: 0 errors, 0 warnings, 0 notes") {
 		t.Errorf("got %q", c.err.String())
 	}
+	if c.run(t, "lint", "-f", "../../examples", "-o", "json"); !strings.Contains(c.out.String(), `"findings": []`) {
+		t.Errorf("no findings are an empty list in JSON: %s", c.out.String())
+	}
 }
 
 // What is not among the files is only told where the rest of the application is.

@@ -61,7 +61,7 @@ func (s *Set) Lint(ctx context.Context, o Options) (Result, error) {
 			return Result{}, err
 		}
 	}
-	result := Result{Deployments: []string{}, Findings: slices.Clone(s.found)}
+	result := Result{Deployments: []string{}, Findings: append([]Finding{}, s.found...)}
 	for _, dep := range slices.Concat(each[*appsv1.Deployment](s), s.partial) {
 		l := &linter{set: s, o: o, dep: dep, src: s.sources[dep]}
 		if dep.Labels[spec.LabelManagedBy] == spec.ManagedBy {
