@@ -64,11 +64,6 @@ func (s *Set) Lint(ctx context.Context, o Options) (Result, error) {
 	result := Result{Deployments: []string{}, Findings: append([]Finding{}, s.found...)}
 	for _, dep := range slices.Concat(each[*appsv1.Deployment](s), s.partial) {
 		l := &linter{set: s, o: o, dep: dep, src: s.sources[dep]}
-		if dep.Labels[spec.LabelManagedBy] == spec.ManagedBy {
-			l.exported()
-			result.Findings = append(result.Findings, l.findings...)
-			continue
-		}
 		l.manifest()
 		if spec.OptedIn(dep.Annotations) {
 			result.Deployments = append(result.Deployments, dep.Namespace+"/"+dep.Name)

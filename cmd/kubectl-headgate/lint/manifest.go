@@ -55,14 +55,6 @@ func misspelt(err *spec.AnnotationError) string {
 // markers are what only Headgate writes on a Deployment.
 var markers = []string{spec.AnnotationRollout, spec.AnnotationPhase}
 
-// exported says that a file has an object that Headgate made.
-func (l *linter) exported() {
-	if l.src != nil {
-		l.add(Warning, markerInManifest, l.src.line([]string{"metadata", "labels", spec.LabelManagedBy}),
-			"Headgate made this Deployment, and deletes it when it is no longer needed: remove it from the files")
-	}
-}
-
 // manifest adds what is about a manifest and not about a Deployment in a cluster.
 func (l *linter) manifest() {
 	if l.src == nil {

@@ -135,6 +135,14 @@ func (r *reader) add(src *source) {
 		return
 	}
 	r.complete(obj)
+	if obj.GetLabels()[spec.LabelManagedBy] == spec.ManagedBy { // it is no part of the application
+		r.set.found = append(r.set.found, Finding{
+			File: src.file, Line: src.line([]string{"metadata", "labels", spec.LabelManagedBy}), Severity: Warning, Rule: markerInManifest,
+			Object:  kind.Value + " " + obj.GetNamespace() + "/" + obj.GetName(),
+			Message: "Headgate made this object, and deletes it when it is no longer needed: remove it from the files",
+		})
+		return
+	}
 	r.set.sources[obj] = src
 	if dep, ok := obj.(*appsv1.Deployment); ok && (dep.Spec.Selector == nil || len(dep.Spec.Template.Spec.Containers) == 0) {
 		r.set.partial = append(r.set.partial, dep)
