@@ -75,20 +75,20 @@ func seriesOfTenant(u *user) {
 			return err
 		}))
 	}
-	analysis, err := json.Marshal(map[string]any{"interval": "1s", "metrics": []any{
+	analysis, err := json.Marshal(map[string]any{"interval": "1s", "inconclusiveLimit": 1, "metrics": []any{
 		map[string]any{"name": "own", "query": "count(up)", "condition": ">= 1"},
 		map[string]any{"name": "theirs", "query": "(" + strings.Join(theirSeries, ") or (") + ")", "condition": "< 0"},
 	}})
 	u.must(err)
 	u.optIn("50%, analysis, 100%", map[string]any{spec.AnnotationAnalysis: string(analysis)})
 	u.ship("v2")
-	u.await(reason.AwaitingVerdict, "theirs: no data")
+	u.await(reason.AnalysisLimitExceeded, "theirs: no data")
 }
 
 func providerOfTenant(u *user) {
 	u.optIn("50%, analysis, 100%", map[string]any{spec.AnnotationAnalysis: scores("path: /x")})
 	u.ship("v2")
-	u.await(reason.AwaitingVerdict, "the operator has set up this provider for other namespaces than "+u.Namespace)
+	u.awaitEvent("the operator has set up this provider for other namespaces than " + u.Namespace)
 }
 
 // routesOfTenant names an object that only the tenant has.
@@ -166,10 +166,11 @@ func inventedMarkers(u *user) {
 	u.ship("v2")
 	u.await(reason.AwaitingPromotion, "")
 	before := u.now()
-	released := before.DeepCopy()
-	released.Spec.Paused = false
-	released.Annotations[spec.AnnotationRollout], released.Annotations[spec.AnnotationPhase] = "9", string(spec.Promoting)
-	u.must(u.Update(u.Context(), released))
+	released, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"annotations": invented}, "spec": map[string]any{"paused": false},
+	})
+	u.must(err)
+	u.must(u.Patch(u.Context(), u.Deployment(), client.RawPatch(types.MergePatchType, released)))
 	u.isHeld()
 	for _, key := range []string{spec.AnnotationRollout, spec.AnnotationPhase} {
 		if is, was := u.now().Annotations[key], before.Annotations[key]; is != was {
@@ -212,10 +213,10 @@ func inventedRules(u *user) {
 	u.optIn("50%, pause, 100%", map[string]any{spec.AnnotationAnalysis: analysis})
 	u.ship("v2")
 	u.await(reason.AwaitingPromotion, "")
-	u.must(annotate(u.Context(), u, u.canary(), map[string]any{spec.AnnotationAnalysisRules: scores("path: /x")}))
-	u.awaitEvent("the operator has set up this provider for other namespaces than " + u.Namespace)
 	u.must(annotate(u.Context(), u, u.canary(), map[string]any{spec.AnnotationAnalysisRules: "recipe/hidden"}))
 	u.awaitEvent("there is no such recipe")
+	u.must(annotate(u.Context(), u, u.canary(), map[string]any{spec.AnnotationAnalysisRules: scores("path: /x")}))
+	u.awaitEvent("the operator has set up this provider for other namespaces than " + u.Namespace)
 }
 
 // inventedMark says that an autoscaler is held for the tenant's Deployment.

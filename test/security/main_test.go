@@ -3,13 +3,17 @@ package security
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
@@ -61,13 +65,37 @@ func TestMain(m *testing.M) {
 			"prometheus.address":     l.Prometheus.URL(),
 			"gates.addresses":        "{http://" + gates.address + "/open}",
 			"ingress.previewDomains": "{" + previewDomain + "}",
+		}), makeRecipe(ctx, l.Client()), setUpProvider(ctx))
+	})
+}
 
-			"providers.list[0].name":              "scores",
-			"providers.list[0].type":              "web",
-			"providers.list[0].address":           "http://" + elsewhere.address,
-			"providers.list[0].headers.X-Api-Key": operatorsSecret,
-			"providers.list[0].namespaces[0]":     tenant,
-		}), makeRecipe(ctx, l.Client()))
+// setUpProvider gives Headgate a provider for the tenant alone. The chart would mount the file,
+// but pods of the lab have no volumes.
+func setUpProvider(ctx context.Context) error {
+	file := filepath.Join(shared.Dir, "providers.yaml")
+	content := fmt.Sprintf("providers: [{name: scores, type: web, address: 'http://%s', headers: {X-Api-Key: %s}, namespaces: [%s]}]",
+		elsewhere.address, operatorsSecret, tenant)
+	if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+		return err
+	}
+	dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: lab.HeadgateNamespace, Name: "headgate"}}
+	if err := shared.Client().Get(ctx, client.ObjectKeyFromObject(dep), dep); err != nil {
+		return err
+	}
+	before := dep.DeepCopy()
+	manager := &dep.Spec.Template.Spec.Containers[0]
+	manager.Env = append(manager.Env, corev1.EnvVar{Name: "HEADGATE_PROVIDERS_FILE", Value: file})
+	if err := shared.Client().Patch(ctx, dep, client.MergeFrom(before)); err != nil {
+		return err
+	}
+	// The pod without it leads until it is gone.
+	return lab.Poll(ctx, func() error {
+		var pods corev1.PodList
+		err := shared.Client().List(ctx, &pods, client.InNamespace(lab.HeadgateNamespace), client.MatchingLabels(dep.Spec.Selector.MatchLabels))
+		if err == nil && (len(pods.Items) != 1 || len(pods.Items[0].Spec.Containers[0].Env) != len(manager.Env)) {
+			err = fmt.Errorf("Headgate has %d pods, want the one with the provider", len(pods.Items))
+		}
+		return errors.Join(err, shared.Available(ctx, dep))
 	})
 }
 

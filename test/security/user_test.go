@@ -9,6 +9,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	authv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -86,7 +87,35 @@ func (u *user) person(name string, rules []rbacv1.PolicyRule, clusterRoles ...st
 	config.WarningHandler = rest.NoWarnings{}
 	c, err := client.New(config, client.Options{})
 	u.must(err)
+	if len(rules) > 0 {
+		u.awaitRight(c, rules[0].APIGroups[0], rules[0].Resources[0], rules[0].Verbs[0])
+	}
+	for _, role := range clusterRoles {
+		right := sample[role]
+		u.awaitRight(c, right[0], right[1], right[2])
+	}
 	return c
+}
+
+// sample has one right of each ClusterRole: group, resource and verb.
+var sample = map[string][3]string{
+	"system:aggregate-to-edit": {"apps", "deployments", "create"},
+	"system:aggregate-to-view": {"", "pods", "list"},
+}
+
+// awaitRight waits until the API server knows of a new right.
+func (u *user) awaitRight(c client.Client, group, resource, verb string) {
+	u.Helper()
+	u.must(lab.Poll(u.within(time.Minute), func() error {
+		review := &authv1.SelfSubjectAccessReview{Spec: authv1.SelfSubjectAccessReviewSpec{
+			ResourceAttributes: &authv1.ResourceAttributes{Namespace: u.Namespace, Group: group, Resource: resource, Verb: verb},
+		}}
+		err := c.Create(u.Context(), review)
+		if err == nil && !review.Status.Allowed {
+			err = fmt.Errorf("the person may not %s %s yet", verb, resource)
+		}
+		return err
+	}))
 }
 
 func binding(meta metav1.ObjectMeta, account, kind, role string) *rbacv1.RoleBinding {
