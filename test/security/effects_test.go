@@ -12,6 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -249,9 +250,26 @@ func inventedPods(u *user) {
 	labels[spec.LabelRollout] = u.now().Annotations[spec.AnnotationRollout]
 	u.must(u.Create(u.Context(), bait))
 	u.must(shared.Available(u.within(time.Minute), bait))
+	own := u.podsOf("bait")
 	u.command(spec.VerbPromoteFull)
 	u.await(reason.Promoted, "")
 	u.must(shared.Available(u.within(time.Minute), u.Deployment()))
+	for _, pod := range u.podsOf(u.Name) {
+		if image := pod.Spec.Containers[0].Image; image != lab.Image("v2") && pod.DeletionTimestamp == nil {
+			u.Errorf("Pod %s of the application runs %s", pod.Name, image)
+		}
+	}
+	if now := u.podsOf("bait"); len(now) != 1 || now[0].UID != own[0].UID || now[0].DeletionTimestamp != nil {
+		u.Errorf("the pods of the other Deployment are %v", now)
+	}
+}
+
+// podsOf returns the pods of an application, as the user.
+func (u *user) podsOf(app string) []corev1.Pod {
+	u.Helper()
+	var pods corev1.PodList
+	u.must(u.List(u.Context(), &pods, client.InNamespace(u.Namespace), client.MatchingLabels{"app": app}))
+	return pods.Items
 }
 
 // pretendedRestart changes the image and the time of the last restart in one write.
