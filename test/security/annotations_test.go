@@ -2,10 +2,9 @@ package security
 
 import (
 	"context"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
+	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,17 +51,12 @@ func TestAnnotations(t *testing.T) {
 // constants are the values of the annotations in rollout/spec/annotations.go.
 func constants(t *testing.T) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../../rollout/spec/annotations.go", nil, 0)
+	text, err := os.ReadFile("../../rollout/spec/annotations.go")
 	must(t, err)
 	var keys []string
-	ast.Inspect(file, func(n ast.Node) bool {
-		if v, ok := n.(*ast.ValueSpec); ok && strings.HasPrefix(v.Names[0].Name, "Annotation") && len(v.Values) == 1 {
-			key, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
-			must(t, err)
-			keys = append(keys, key)
-		}
-		return true
-	})
+	for _, m := range regexp.MustCompile(`\bAnnotation\w+ += "([^"]+)"`).FindAllStringSubmatch(string(text), -1) {
+		keys = append(keys, m[1])
+	}
 	if len(keys) < 20 {
 		t.Fatalf("found %d annotations", len(keys))
 	}
