@@ -1,6 +1,7 @@
 package security
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/headgate/headgate/rollout/reason"
@@ -30,6 +31,7 @@ var attempts = map[string]attempt{
 			"header=X:a\nserver { listen 1; }":  "annotation headgate.dev/steps",
 			"header=X~a' '; lua_block {}, 50%":  "annotation headgate.dev/steps",
 			"cookie=a; proxy_pass tenant;, 50%": "annotation headgate.dev/steps",
+			bomb:                                "excessive aliasing",
 		},
 		stored: map[string]func(*user){"a Job of another namespace": jobOfTenant},
 	},
@@ -40,6 +42,7 @@ var attempts = map[string]attempt{
 			"recipe/tenant/their-recipe":                                    "is not the name of a ConfigMap",
 			"recipe/../hidden":                                              "is not the name of a ConfigMap",
 			"recipe/hidden, a=b/../../c":                                    `parameter "a" cannot be`,
+			"metrics:\n" + bomb:                                             "excessive aliasing",
 			scores("path: /../admin"):                                       "path",
 			scores("path: //tenant.test/x"):                                 "path",
 			scores("path: /%2e%2e/admin"):                                   "path",
@@ -89,10 +92,12 @@ var attempts = map[string]attempt{
 			"a redirect":                           gateThatRedirects,
 		},
 	},
-	spec.AnnotationRollbackWindow: {refused: map[string]string{"0": "a rollback window is", "-1": "a rollback window is", "101": "a rollback window is"}},
-	spec.AnnotationRestart:        {refused: map[string]string{"rolling,canary": "a restart is rolling or canary"}},
-	spec.AnnotationPromotion:      {refused: map[string]string{"none": "a promotion is"}},
-	spec.AnnotationReportStatus:   {refused: map[string]string{"tenant": "the only value is kstatus"}},
+	spec.AnnotationRollbackWindow: {refused: map[string]string{
+		"0": "a rollback window is", "-1": "a rollback window is", "101": "a rollback window is",
+	}},
+	spec.AnnotationRestart:      {refused: map[string]string{"rolling,canary": "a restart is rolling or canary"}},
+	spec.AnnotationPromotion:    {refused: map[string]string{"none": "a promotion is"}},
+	spec.AnnotationReportStatus: {refused: map[string]string{"tenant": "the only value is kstatus"}},
 	spec.AnnotationCommand: {
 		refused: map[string]string{
 			"promote-full;abort": "a command is one of", "PROMOTE": "a command is one of", "promote:../7": "after the colon comes the number",
@@ -131,7 +136,7 @@ func scores(fields string) string {
 // hostileGates are the addresses that look allowed and are not. Each answer has one of words.
 func hostileGates(words ...string) map[string]string {
 	host, port, _ := strings.Cut(gates.address, ":")
-	all := map[string]string{}
+	all := map[string]string{bomb: "excessive aliasing"}
 	for _, address := range []string{
 		"http://" + elsewhere.address + "/open",
 		"http://" + gates.address + "@" + elsewhere.address + "/open",
@@ -159,6 +164,15 @@ func hostileGates(words ...string) map[string]string {
 	}
 	return all
 }
+
+// bomb is a YAML list of 10 lines that unfolds to 10^10 words.
+var bomb = func() string {
+	text := "- &a0 [" + strings.Repeat("x, ", 10) + "]\n"
+	for i := range 9 {
+		text += fmt.Sprintf("- &a%d [%s]\n", i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 10))
+	}
+	return text
+}()
 
 // either separates words of which an answer has at least one.
 const either = " | "

@@ -50,7 +50,9 @@ func TestWhoMaySteer(t *testing.T) {
 	t.Parallel()
 	u := newUser(t)
 	reader := u.person("reader", nil, "system:aggregate-to-view")
-	patcher := u.person("patcher", []rbacv1.PolicyRule{{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"patch"}}})
+	patcher := u.person("patcher", []rbacv1.PolicyRule{
+		{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"patch"}},
+	})
 	command := func(c client.Client, verb string) error {
 		return annotate(t.Context(), c, u.Deployment(), map[string]any{spec.AnnotationCommand: verb})
 	}
