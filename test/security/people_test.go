@@ -124,7 +124,7 @@ func (u *user) restrict(example map[string]*unstructured.Unstructured) {
 		next.Annotations[spec.AnnotationCommand] = spec.VerbPromote
 		err := u.Patch(u.Context(), next, client.MergeFrom(dep), client.DryRunAll)
 		if err == nil || !strings.Contains(err.Error(), "promoter") {
-			return fmt.Errorf("the policy is not in force: a dry run of promote says %v", err)
+			return fmt.Errorf("the policy is not in force: a dry run of promote says %s", fmt.Sprint(err))
 		}
 		return nil
 	}))
