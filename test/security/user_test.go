@@ -150,7 +150,7 @@ func annotate(ctx context.Context, c client.Client, obj client.Object, annotatio
 	return c.Patch(ctx, obj.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, patch))
 }
 
-// optIn opts the application in, with one annotation more, and waits until Headgate knows it.
+// optIn opts the application in, with further annotations, and waits until Headgate knows it.
 func (u *user) optIn(steps string, annotations map[string]any) {
 	u.Helper()
 	all := map[string]any{spec.AnnotationStrategy: "canary", spec.AnnotationSteps: steps}
@@ -240,7 +240,11 @@ func (u *user) readNoSecret() {
 	}
 }
 
+// patience is by how much a limit is longer than what a wait takes at most on an idle machine.
+const patience = 3
+
 func (u *user) within(limit time.Duration) context.Context {
+	limit *= patience
 	ctx, cancel := context.WithTimeoutCause(u.Context(), limit, fmt.Errorf("not within %s", limit))
 	u.Cleanup(cancel)
 	return ctx
