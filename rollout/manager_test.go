@@ -85,7 +85,7 @@ func (w *world) startManager() {
 		Autoscalers: &autoscaler.Holder{Client: m.client},
 		Judge:       judge{w}, Gates: gatekeeper{w}, Events: recorder{w},
 		Metrics: controller.NewMetrics(m.metrics),
-		Settle:  settle, Drain: drain, Now: w.clock, Next: w.next,
+		Settle:  settle, Drain: drain, Now: w.clock, Elapsed: w.elapsed, Next: w.next,
 	}
 }
 

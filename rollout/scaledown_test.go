@@ -53,7 +53,7 @@ func TestKeepScaleDownOff(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			goal, until := rollout.KeepScaleDownOff(tt.decision, tt.condition, now)
+			goal, until := rollout.KeepScaleDownOff(tt.decision, tt.condition, rollout.Observation{Now: now})
 			if goal != tt.goal || !until.Equal(tt.until) {
 				t.Errorf("got goal %d until %s, want %d until %s", goal, until, tt.goal, tt.until)
 			}
