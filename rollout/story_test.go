@@ -77,7 +77,7 @@ func TestStoriesEndTheSameWhereverTheManagerIsKilled(t *testing.T) {
 			w := s.begin(t)
 			s.tell(w)
 			want, warned := w.ending(), w.oracle.events
-			for _, n := range points(w.manager.writes, t) {
+			for _, n := range points(w.manager.tried, t) {
 				w := s.begin(t)
 				w.manager.killAfter, w.manager.downFor = n, 7*time.Second
 				s.tell(w)
@@ -97,7 +97,7 @@ func TestStoriesEndTheSameWhereverTheManagerIsKilled(t *testing.T) {
 func (s story) begin(t *testing.T) *world {
 	w := newWorld(t, s.steps, true)
 	w.run(time.Second)
-	w.start, w.manager.writes = w.now, 0
+	w.start, w.manager.writes, w.manager.tried = w.now, 0, 0
 	w.log.Reset()
 	return w
 }

@@ -50,11 +50,12 @@ type failer interface {
 //	     oracle: looks at            fail, or hang, or kill
 //	     every write
 type world struct {
-	t     failer
-	now   time.Time
-	skew  time.Duration // by how much the manager's clock is ahead
-	start time.Time
-	log   strings.Builder
+	t       failer
+	now     time.Time
+	skew    time.Duration // by how much the manager's clock is ahead
+	forward time.Duration // by how much it was set forward, in all
+	start   time.Time
+	log     strings.Builder
 
 	api *apisim.Server
 

@@ -52,7 +52,7 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*sn
 	}
 	s := &snapshot{dep: dep, condition: conditionOf(dep)}
 	s.Settle, s.Drain = r.Settle, r.Drain
-	r.look(s)
+	r.look(ctx, s)
 	s.Spec, s.SpecErr = spec.ParseSpec(dep.Annotations)
 	s.readCommand()
 	if err := r.observeCanary(ctx, s); err != nil {

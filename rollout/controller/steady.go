@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -20,7 +21,7 @@ type steady struct {
 }
 
 // look reads the clock for s.
-func (r *Reconciler) look(s *snapshot) {
+func (r *Reconciler) look(ctx context.Context, s *snapshot) {
 	c := &r.steady
 	c.lock.Lock()
 	defer c.lock.Unlock()
@@ -31,7 +32,7 @@ func (r *Reconciler) look(s *snapshot) {
 		c.since = now
 	case drift.Abs() > maxDrift:
 		c.since = now
-		ctrl.Log.Info("the clock was set", "by", drift.Round(time.Second).String())
+		ctrl.LoggerFrom(ctx).Info("the clock was set", "by", drift.Round(time.Second).String())
 	}
 	c.now, c.elapsed = now, elapsed
 	s.Now, s.SteadySince, s.looked = now, c.since, elapsed
