@@ -236,6 +236,11 @@ func hasLabels(pod *corev1.Pod, want map[string]any) bool {
 	return true
 }
 
+// unwatched is for writes of pods, and of what is read as metadata alone. To wait for such a
+// write, the client would start an informer of all pods of the cluster: they would stay in
+// memory.
+const unwatched = client.DisableReadYourWritesConsistency
+
 // patchPod merges fields into the metadata of pod. A pod that is gone is no error: its
 // ReplicaSet replaces it.
 func (r *Reconciler) patchPod(ctx context.Context, pod client.Object, fields map[string]any) error {
@@ -245,7 +250,7 @@ func (r *Reconciler) patchPod(ctx context.Context, pod client.Object, fields map
 	if err != nil {
 		return err
 	}
-	err = r.Client.Patch(ctx, pod, client.RawPatch(types.MergePatchType, patch), fieldOwner)
+	err = r.Client.Patch(ctx, pod, client.RawPatch(types.MergePatchType, patch), fieldOwner, unwatched)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("writing the labels of Pod %s: %w", pod.GetName(), err)
 	}

@@ -3,13 +3,12 @@ package robust
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
-	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -17,9 +16,9 @@ import (
 	"github.com/headgate/headgate/test/lab"
 )
 
-// TestNodeIsDrained evicts both managers, the leader first, in the middle of a rollout under
-// load, as "kubectl drain" does: again and again until the PodDisruptionBudget lets it. New
-// templates arrive all the time.
+// TestNodeIsDrained evicts both managers in the middle of a rollout under load, as "kubectl
+// drain" does: again and again until the PodDisruptionBudget lets it. So the leader changes.
+// New templates arrive all the time.
 func TestNodeIsDrained(t *testing.T) {
 	updates := updateAlways(t)
 	a := newApp(t, "25%, 4s, 50%, 4s, 100%, 1s")
@@ -27,17 +26,18 @@ func TestNodeIsDrained(t *testing.T) {
 	a.Ship("v2", nil)
 	a.AwaitWeight(time.Minute, 25)
 	first := leader(t)
-	pods := managers(t)
-	slices.SortFunc(pods, func(p, _ corev1.Pod) int {
-		if p.Name == first {
-			return -1
-		}
-		return 1
-	})
-	for _, pod := range pods {
+	refused := 0
+	for _, pod := range managers(t) {
 		must(t, lab.Poll(within(t, time.Minute), func() error {
-			return shared.Client().SubResource("eviction").Create(t.Context(), &pod, &policyv1.Eviction{})
+			err := shared.Client().SubResource("eviction").Create(t.Context(), &pod, &policyv1.Eviction{})
+			if apierrors.IsTooManyRequests(err) {
+				refused++
+			}
+			return err
 		}))
+	}
+	if refused == 0 {
+		t.Error("the second manager was evicted before the first one was replaced: the PodDisruptionBudget is not in force")
 	}
 	a.Await(2*time.Minute, reason.Promoted)
 	a.Gone(30 * time.Second)
@@ -61,7 +61,7 @@ func TestLeaderLosesItsLease(t *testing.T) {
 	weights := watchWeights(t, a)
 	a.Ship("v2", nil)
 	a.AwaitWeight(time.Minute, 0)
-	before, ended := leader(t), restarts(t)
+	ended := restarts(t)
 	takeLease(t)
 	must(t, lab.Poll(within(t, time.Minute), func() error {
 		if restarts(t) == ended {
@@ -70,16 +70,16 @@ func TestLeaderLosesItsLease(t *testing.T) {
 		return nil
 	}))
 	if now := restarts(t); now != ended+1 {
-		t.Errorf("%d managers ended, want the leader %s", now-ended, before)
+		t.Errorf("%d managers ended, want the leader alone", now-ended)
 	}
 	wrote := len(writes(t))
-	at := a.Weight()
+	t.Logf("nobody leads, at weight %d", a.Weight())
 	time.Sleep(6 * time.Second)
 	if more := writes(t)[wrote:]; len(more) > 0 {
 		t.Errorf("without the Lease, Headgate wrote %v", more)
 	}
 	must(t, shared.Client().Delete(t.Context(), lease()))
-	t.Logf("at weight %d nobody led; %s led before, %s leads now", at, before, awaitLeader(t, "nobody"))
+	awaitLeader(t, "nobody")
 	a.Await(2*time.Minute, reason.Promoted)
 	a.Gone(30 * time.Second)
 	weights.are(t, 0, 50, 100, -1)

@@ -102,7 +102,7 @@ func lease() *coordinationv1.Lease {
 	return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: lab.HeadgateNamespace, Name: "headgate"}}
 }
 
-// leader is the pod that leads; "" if none does.
+// leader names the process that leads; "" if none does.
 func leader(t *testing.T) string {
 	t.Helper()
 	held := lease()
@@ -112,19 +112,16 @@ func leader(t *testing.T) string {
 	if held.Spec.HolderIdentity == nil {
 		return ""
 	}
-	pod, _, _ := strings.Cut(*held.Spec.HolderIdentity, "_")
-	return pod
+	return *held.Spec.HolderIdentity
 }
 
-// awaitLeader waits until another pod than before leads.
-func awaitLeader(t *testing.T, before string) string {
+// awaitLeader waits until another process than before leads.
+func awaitLeader(t *testing.T, before string) {
 	t.Helper()
-	var now string
 	must(t, lab.Poll(within(t, time.Minute), func() error {
-		if now = leader(t); now == "" || now == before {
+		if now := leader(t); now == "" || now == before {
 			return errors.New("no other manager leads")
 		}
 		return nil
 	}))
-	return now
 }
