@@ -111,3 +111,24 @@ func TestAWaitEndsEarly(t *testing.T) {
 		w.fail("it waits %s more", waited)
 	}
 }
+
+// Old pods stay until routers had their time, by the present clock: an hour may not have
+// passed since they were told.
+func TestHandOverWaitsForRouters(t *testing.T) {
+	for _, at := range []int{50, 100} {
+		for _, c := range []struct {
+			steady time.Duration
+			want   rollout.AdoptGoal
+		}{{settle - time.Second, rollout.PrepareAdoption}, {settle, rollout.HandOver}} {
+			o := running()
+			o.SteadySince = o.Now.Add(-c.steady)
+			s := &o.Canary.State
+			s.Mode, s.Step, s.Weight, s.Steps[0] = rollout.ModeAdopting, len(s.Steps), at, weight(at)
+			o.Traffic.Weight, o.Traffic.Lowest, o.Traffic.Since = at, at, o.Now.Add(-time.Hour)
+			o.Canary.Filled, o.Canary.FilledSince = true, o.Now.Add(-time.Hour)
+			if d := rollout.Next(o); d.Adopt != c.want {
+				t.Errorf("at weight %d, %s after the clock was set: %d, want %d: %s", at, c.steady, d.Adopt, c.want, d.Message)
+			}
+		}
+	}
+}
