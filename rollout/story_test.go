@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden stories")
@@ -91,6 +92,21 @@ func TestStoriesEndTheSameWhereverTheManagerIsKilled(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A rollout whose canary was never created has its phase for a record. A kill right after
+// that was written leaves a condition that says what is tried again, and nothing is.
+func TestRollbackOfWhatWasRefusedIsTold(t *testing.T) {
+	s := stories["the canary is refused"]
+	w := s.begin(t)
+	w.afterWrites(1, func() {
+		w.manager.dirty = true
+		panic(killed{})
+	})
+	s.tell(w)
+	if w.web.phase != spec.RolledBack || w.web.reason != reason.ProgressDeadlineExceeded {
+		w.fail("it ends: %s", w.ending())
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/test/lab"
+	"github.com/headgate/headgate/test/underload"
 )
 
 // TestAPIServerRestarts in the middle of a rollout under load: first as in an upgrade, then
@@ -24,7 +25,7 @@ func TestAPIServerRestarts(t *testing.T) {
 	for _, restart := range []struct {
 		weight int
 		grace  time.Duration
-	}{{25, 10 * time.Second}, {50, 0}} {
+	}{{25, 5 * time.Second}, {50, 0}} {
 		a.AwaitWeight(time.Minute, restart.weight)
 		began := time.Now()
 		shared.ControlPlane.StopAPIServer(restart.grace)
@@ -45,7 +46,7 @@ func await(t *testing.T, dep *appsv1.Deployment, limit time.Duration, want reaso
 		if err := shared.Client().Get(t.Context(), client.ObjectKeyFromObject(dep), dep); err != nil {
 			return err
 		}
-		if now, message := condition(dep); now != want {
+		if now, message := underload.Condition(dep); now != want {
 			return fmt.Errorf("want %s, it is %s: %s", want, now, message)
 		}
 		return nil

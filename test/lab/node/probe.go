@@ -26,19 +26,19 @@ func (c *container) probe(ctx context.Context, proc *process.Process) {
 		s.Ready = c.spec.ReadinessProbe == nil
 	})
 	if c.spec.ReadinessProbe != nil {
-		go c.watch(ctx, c.spec.ReadinessProbe, func(ok bool) bool {
+		go c.watch(ctx, c.spec.ReadinessProbe, true, func(ok bool) bool {
 			c.setRunning(func(s *corev1.ContainerStatus) { s.Ready = ok })
 			return true
 		})
 	}
 	if c.spec.LivenessProbe != nil {
-		c.watch(ctx, c.spec.LivenessProbe, func(ok bool) bool { return ok || c.restart(proc) })
+		c.watch(ctx, c.spec.LivenessProbe, false, func(ok bool) bool { return ok || c.restart(proc) })
 	}
 }
 
 // startUp is true when the startup probe has passed.
 func (c *container) startUp(ctx context.Context, proc *process.Process) (passed bool) {
-	c.watch(ctx, c.spec.StartupProbe, func(ok bool) bool {
+	c.watch(ctx, c.spec.StartupProbe, true, func(ok bool) bool {
 		passed = ok
 		return !ok && c.restart(proc)
 	})
@@ -57,8 +57,9 @@ func (c *container) restart(proc *process.Process) bool {
 }
 
 // watch probes every period and calls changed when the verdict first is known and
-// when it changes, until changed says false.
-func (c *container) watch(ctx context.Context, p *corev1.Probe, changed func(ok bool) bool) {
+// when it changes, until changed says false. With eager it probes more often than that
+// until it passes.
+func (c *container) watch(ctx context.Context, p *corev1.Probe, eager bool, changed func(ok bool) bool) {
 	period := seconds(p.PeriodSeconds, 10)
 	wait := time.After(time.Duration(p.InitialDelaySeconds) * time.Second)
 	var known, verdict bool
@@ -85,7 +86,7 @@ func (c *container) watch(ctx context.Context, p *corev1.Probe, changed func(ok 
 		// A kubelet also probes a container that is not ready more often than its period
 		// (about once a second), so that it is ready early.
 		next := period
-		if !verdict {
+		if eager && !verdict {
 			next = min(period, time.Second)
 		}
 		wait = time.After(next)
