@@ -16,6 +16,30 @@ import (
 	"github.com/headgate/headgate/test/underload"
 )
 
+// TestHistoryIsForgotten: while no manager gets through to the API server, a new template is
+// written, etcd is compacted and the API server restarts. So it answers "410 Gone" to a watch
+// that goes on from where it was, and the managers have to read everything anew.
+func TestHistoryIsForgotten(t *testing.T) {
+	a := newApp(t, "50%, 1s, 100%, 1s")
+	a.Await(30*time.Second, reason.Ready)
+	before := a.Now().ResourceVersion
+	api.away.Store(true)
+	api.cut()
+	a.Ship("v2", nil)
+	must(t, shared.ControlPlane.Compact(t.Context()))
+	shared.ControlPlane.StopAPIServer(0)
+	must(t, shared.ControlPlane.StartAPIServer(t.Context()))
+	isGone(t, a.Namespace, before)
+	if a.Now().Annotations["headgate.dev/phase"] != "Pending" {
+		t.Error("a manager got through")
+	}
+	api.away.Store(false)
+	await(t, a.Deployed(), 2*time.Minute, reason.Promoted)
+	a.Gone(30 * time.Second)
+	a.Over()
+	awaitManagers(t)
+}
+
 // TestAPIServerRestarts in the middle of a rollout under load: first as in an upgrade, then
 // by a kill. The rollout goes on, and no answer is lost.
 func TestAPIServerRestarts(t *testing.T) {
@@ -77,30 +101,6 @@ func TestConnectionsAreCut(t *testing.T) {
 	close(over)
 	<-cutting
 	weights.are(t, 0, 50, 100, -1)
-	a.Over()
-	awaitManagers(t)
-}
-
-// TestHistoryIsForgotten: while no manager gets through to the API server, a new template is
-// written, etcd is compacted and the API server restarts. So it answers "410 Gone" to a watch
-// that goes on from where it was, and the managers have to read everything anew.
-func TestHistoryIsForgotten(t *testing.T) {
-	a := newApp(t, "50%, 1s, 100%, 1s")
-	a.Await(30*time.Second, reason.Ready)
-	before := a.Now().ResourceVersion
-	api.away.Store(true)
-	api.cut()
-	a.Ship("v2", nil)
-	must(t, shared.ControlPlane.Compact(t.Context()))
-	shared.ControlPlane.StopAPIServer(0)
-	must(t, shared.ControlPlane.StartAPIServer(t.Context()))
-	isGone(t, a.Namespace, before)
-	if a.Now().Annotations["headgate.dev/phase"] != "Pending" {
-		t.Error("a manager got through")
-	}
-	api.away.Store(false)
-	await(t, a.Deployed(), 2*time.Minute, reason.Promoted)
-	a.Gone(30 * time.Second)
 	a.Over()
 	awaitManagers(t)
 }

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 )
 
@@ -55,12 +56,12 @@ func TestNodeIsDrained(t *testing.T) {
 
 // TestLeaderLosesItsLease gives the Lease to somebody else, who does nothing, in the middle
 // of a rollout. The leader must end, and nothing may be written until a manager has the
-// Lease again.
+// Lease again: not even for a command.
 func TestLeaderLosesItsLease(t *testing.T) {
-	a := newApp(t, "50%, 2s, 100%, 1s")
+	a := newApp(t, "50%, pause, 100%, 1s")
 	weights := watchWeights(t, a)
 	a.Ship("v2", nil)
-	a.AwaitWeight(time.Minute, 0)
+	a.Await(time.Minute, reason.AwaitingPromotion)
 	ended := restarts(t)
 	takeLease(t)
 	must(t, lab.Poll(within(t, time.Minute), func() error {
@@ -72,14 +73,13 @@ func TestLeaderLosesItsLease(t *testing.T) {
 	if now := restarts(t); now != ended+1 {
 		t.Errorf("%d managers ended, want the leader alone", now-ended)
 	}
-	wrote := len(writes(t))
-	t.Logf("nobody leads, at weight %d", a.Weight())
-	time.Sleep(6 * time.Second)
-	if more := writes(t)[wrote:]; len(more) > 0 {
+	before := len(writes(t))
+	a.Annotate(spec.AnnotationCommand, spec.VerbPromote)
+	time.Sleep(4 * time.Second)
+	if more := writes(t)[before:]; len(more) > 0 {
 		t.Errorf("without the Lease, Headgate wrote %v", more)
 	}
 	must(t, shared.Client().Delete(t.Context(), lease()))
-	awaitLeader(t, "nobody")
 	a.Await(2*time.Minute, reason.Promoted)
 	a.Gone(30 * time.Second)
 	weights.are(t, 0, 50, 100, -1)

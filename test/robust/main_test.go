@@ -2,7 +2,6 @@ package robust
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -113,15 +112,4 @@ func leader(t *testing.T) string {
 		return ""
 	}
 	return *held.Spec.HolderIdentity
-}
-
-// awaitLeader waits until another process than before leads.
-func awaitLeader(t *testing.T, before string) {
-	t.Helper()
-	must(t, lab.Poll(within(t, time.Minute), func() error {
-		if now := leader(t); now == "" || now == before {
-			return errors.New("no other manager leads")
-		}
-		return nil
-	}))
 }
