@@ -119,5 +119,6 @@ type subResource struct {
 
 // Patch implements client.SubResourceWriter.
 func (s subResource) Patch(ctx context.Context, obj client.Object, patch client.Patch, _ ...client.SubResourcePatchOption) error {
-	return s.parent.write(ctx, obj, Write{Verb: "patch", Sub: s.name}, true, func() error { return s.parent.cache.server.patch(obj, s.name, patch) })
+	commit := func() error { return s.parent.cache.server.patch(obj, s.name, patch) }
+	return s.parent.write(ctx, obj, Write{Verb: "patch", Sub: s.name}, true, commit)
 }
