@@ -68,10 +68,28 @@ func (r *Reconciler) observeAdoption(ctx context.Context, s *snapshot) error {
 		return nil
 	}
 	c.Adopted = metav1.IsControlledBy(a.adopter, s.dep)
-	c.Filled = !c.Adopted && isSaturated(a.adopter, *s.dep.Spec.Replicas)
-	// The time of creation is cut to a second.
-	c.FilledSince = a.adopter.CreationTimestamp.Add(time.Second)
+	if c.Filled = !c.Adopted && isSaturated(a.adopter, *s.dep.Spec.Replicas); c.Filled {
+		c.FilledSince = r.filled.since(s)
+	}
 	return nil
+}
+
+// filled holds since when this manager has seen the ReplicaSet of an adoption filled. The
+// API server's time of its creation is by another clock.
+type filled struct{ perDeployment[seenFilled] }
+
+type seenFilled struct {
+	adopter types.UID
+	since   time.Time
+}
+
+func (f *filled) since(s *snapshot) time.Time {
+	key, adopter := client.ObjectKeyFromObject(s.dep), s.adoption.adopter.UID
+	if known, ok := f.get(key); ok && known.adopter == adopter {
+		return known.since
+	}
+	f.set(key, seenFilled{adopter, s.Now})
+	return s.Now
 }
 
 func (r *Reconciler) readAdoption(ctx context.Context, s *snapshot) error {
@@ -231,6 +249,11 @@ func hasLabels(pod *corev1.Pod, want map[string]any) bool {
 	return true
 }
 
+// unwatched is for writes of pods, and of what is read as metadata alone. To wait for such a
+// write, the client would start an informer of all pods of the cluster: they would stay in
+// memory.
+const unwatched = client.DisableReadYourWritesConsistency
+
 // patchPod merges fields into the metadata of pod. A pod that is gone is no error: its
 // ReplicaSet replaces it.
 func (r *Reconciler) patchPod(ctx context.Context, pod client.Object, fields map[string]any) error {
@@ -240,7 +263,7 @@ func (r *Reconciler) patchPod(ctx context.Context, pod client.Object, fields map
 	if err != nil {
 		return err
 	}
-	err = r.Client.Patch(ctx, pod, client.RawPatch(types.MergePatchType, patch), fieldOwner)
+	err = r.Client.Patch(ctx, pod, client.RawPatch(types.MergePatchType, patch), fieldOwner, unwatched)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("writing the labels of Pod %s: %w", pod.GetName(), err)
 	}

@@ -56,7 +56,7 @@ func (r *Reconciler) deleteAdopters(ctx context.Context, s *snapshot) error {
 			continue
 		}
 		policy := client.PropagationPolicy(metav1.DeletePropagationBackground)
-		if err := client.IgnoreNotFound(r.Client.Delete(ctx, rs, client.Preconditions{UID: &rs.UID}, policy)); err != nil {
+		if err := client.IgnoreNotFound(r.Client.Delete(ctx, rs, client.Preconditions{UID: &rs.UID}, policy, unwatched)); err != nil {
 			return fmt.Errorf("deleting ReplicaSet %s: %w", rs.Name, err)
 		}
 	}
@@ -75,7 +75,8 @@ func (r *Reconciler) forgetHold(ctx context.Context, rs *metav1.PartialObjectMet
 	if err != nil {
 		return err
 	}
-	if err := r.Client.Patch(ctx, rs, client.RawPatch(types.MergePatchType, patch), fieldOwner); client.IgnoreNotFound(err) != nil {
+	err = r.Client.Patch(ctx, rs, client.RawPatch(types.MergePatchType, patch), fieldOwner, unwatched)
+	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("writing the annotations of ReplicaSet %s: %w", rs.Name, err)
 	}
 	return nil
@@ -107,7 +108,7 @@ func (r *Reconciler) dismissPod(ctx context.Context, s *snapshot, pod *metav1.Pa
 			return r.patchPod(ctx, pod, map[string]any{"labels": map[string]any{spec.LabelRollout: nil, spec.LabelCanary: nil}})
 		}
 	}
-	if err := client.IgnoreNotFound(r.Client.Delete(ctx, pod, client.Preconditions{UID: &pod.UID})); err != nil {
+	if err := client.IgnoreNotFound(r.Client.Delete(ctx, pod, client.Preconditions{UID: &pod.UID}, unwatched)); err != nil {
 		return fmt.Errorf("deleting Pod %s, which did not become a pod of the Deployment: %w", pod.Name, err)
 	}
 	return nil
