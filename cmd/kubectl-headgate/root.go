@@ -62,7 +62,7 @@ func newRoot(s streams, c *clients) *cobra.Command {
 		c.GroupID = "steer"
 		root.AddCommand(c)
 	}
-	root.AddCommand(e.version())
+	root.AddCommand(e.convert(), e.version())
 	return root
 }
 

@@ -1,0 +1,77 @@
+package convert
+
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// never is a schedule of a CronJob that is only a template.
+const never = "0 0 1 1 *"
+
+// job turns a metric with a Job into a step that runs it, and a CronJob that has its template.
+func (n *one) job(f, p field) {
+	for _, e := range f.entries() {
+		switch e.key {
+		case "name", "provider":
+		case "count", "interval", "initialDelay":
+			e.lost("a job step runs its Job once, when the rollout comes to it")
+		default:
+			e.lost("a Job succeeds or fails; its backoffLimit says how often it is tried")
+		}
+	}
+	name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(n.c.from.name()+"-"+f.at("name").text()), "-"), "-.")
+	name = strings.Trim(name[:min(len(name), 52)], "-.")
+	template, err := n.jobTemplate(p)
+	if err == nil {
+		err = n.c.plan.add("job=" + name)
+	}
+	if err != nil {
+		f.lost("%s", strings.TrimSuffix(err.Error(), "."))
+		return
+	}
+	f.at("name").use()
+	n.c.manifests = append(n.c.manifests, cronJob(name, n.c.from.namespace(), template))
+	f.note(Changed, "its Job becomes the step job=%s, and the suspended CronJob of that name has the template", name)
+}
+
+// jobTemplate is the metadata and the spec of the Job with the arguments filled in.
+func (n *one) jobTemplate(p field) (*yaml.Node, error) {
+	if !p.at("spec").there() {
+		return nil, fmt.Errorf("the Job has no spec")
+	}
+	var failed error
+	fill := func(s *yaml.Node) {
+		text, err := n.filled(s.Value)
+		if err == nil && strings.Contains(text, "{{canary-service}}") {
+			err = fmt.Errorf("a Job does not know the canary Service by name: HEADGATE_CANARY_ADDRESS has its host and port (docs/gates.md)")
+		}
+		if err != nil && failed == nil {
+			failed = err
+		}
+		s.Value = strings.ReplaceAll(text, "{{namespace}}", n.c.from.namespace())
+	}
+	template := mapping()
+	for _, key := range []string{"metadata", "spec"} {
+		p.at(key).use()
+		put(template, key, clone(p.at(key).node, fill))
+	}
+	return template, failed
+}
+
+func cronJob(name, namespace string, template *yaml.Node) *yaml.Node {
+	out := mapping()
+	put(out, "apiVersion", str("batch/v1"))
+	put(out, "kind", str("CronJob"))
+	meta := child(out, "metadata")
+	put(meta, "name", str(name))
+	if namespace != "" {
+		put(meta, "namespace", str(namespace))
+	}
+	spec := child(out, "spec")
+	put(spec, "schedule", str(never))
+	put(spec, "suspend", boolean("true"))
+	put(spec, "jobTemplate", template)
+	return out
+}
