@@ -28,9 +28,11 @@ func (c *conversion) rollout() error {
 		return fmt.Errorf("it has neither spec.strategy.canary nor spec.strategy.blueGreen, so Argo Rollouts refuses it too")
 	}
 	if len(update.Content) > 0 {
-		strategy := child(lookup(dep, "spec"), "strategy")
+		strategy, spec := mapping(), lookup(dep, "spec")
 		put(strategy, "type", str("RollingUpdate"))
 		put(strategy, "rollingUpdate", update)
+		drop(spec, "strategy")
+		putBefore(spec, "selector", "strategy", strategy)
 	}
 	c.scalersOf()
 	return c.finish(dep)

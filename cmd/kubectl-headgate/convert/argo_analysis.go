@@ -85,10 +85,7 @@ func (n *one) open(refs field, above []*Object) {
 }
 
 func (n *one) openTemplate(t field, above []*Object) {
-	t.fromCluster()
-	for _, key := range []string{"name", "namespace", "labels", "annotations"} {
-		t.at("metadata", key).use()
-	}
+	t.templateMetadata()
 	s := t.at("spec")
 	s.at("measurementRetention").unneeded("Headgate stores no measurements; events, the condition and metrics tell them")
 	n.metrics = append(n.metrics, s.at("metrics").items()...)
@@ -117,7 +114,7 @@ func (n *one) readArgs(list field) {
 		case from.at("fieldRef").there():
 			n.args[name] = n.fieldOf(from.at("fieldRef", "fieldPath").text())
 		case from.at("secretKeyRef").there():
-			from.at("secretKeyRef").lost("credentials belong to a provider, which the operator of Headgate sets up")
+			f.lost("credentials belong to a provider, which the operator of Headgate sets up")
 			n.args[name] = argument{why: "its value is in a Secret"}
 		default:
 			if _, set := n.args[name]; !set {

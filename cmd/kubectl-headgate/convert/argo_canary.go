@@ -37,7 +37,11 @@ func (c *conversion) argoCanary(f field, update *yaml.Node) {
 		a.begin(background, true)
 	}
 	if len(steps) == 0 {
+		f.at("steps").use()
 		c.ownStep("100%")
+	}
+	if len(f.entries()) == 0 {
+		f.use()
 	}
 	c.startAtWeight()
 	c.argoCanaryRest(f)
@@ -125,24 +129,23 @@ func (c *conversion) argoStep(s field, whole int, a *analyses) {
 		a.begin(inline, false)
 		return
 	}
-	if n, ok := s.at("setWeight").number(); ok && len(s.entries()) == 1 {
+	if n, ok := s.at("setWeight").number(); ok {
 		if whole != 100 {
 			if n*100%whole != 0 {
 				s.at("setWeight").changed("%d of %d is no whole percentage, so it is rounded", n, whole)
 			}
 			n = n * 100 / whole
 		}
-		c.step(s, strconv.Itoa(n)+"%")
+		c.step(s.at("setWeight"), strconv.Itoa(n)+"%")
 		return
 	}
 	if d := s.at("pause", "duration"); d.there() && d.node.Value != "" && strings.Trim(d.node.Value, "0smh") == "" {
 		s.use() // no wait at all
 		return
 	}
-	if s.at("setCanaryScale").there() && !s.at("setCanaryScale", "matchTrafficWeight").truth() {
+	if c.step(s, "- "+jsonOf(s.node)) && s.at("setCanaryScale").there() && !s.at("setCanaryScale", "matchTrafficWeight").truth() {
 		s.changed("it is a minimum: a canary has never fewer pods than its weight needs")
 	}
-	c.step(s, "- "+jsonOf(s.node))
 }
 
 // jsonOf is n on one line.
@@ -163,6 +166,7 @@ func (c *conversion) argoCanaryRest(f field) {
 	if f.at("dynamicStableScale").truth() {
 		f.at("dynamicStableScale").lost("stable keeps all its pods until the promotion, so that a rollback is one write")
 	}
+	f.at("scaleDownDelaySeconds").lost(drain)
 	argoCommonRest(f)
 	f.at("pingPong").lost("Headgate makes the Service of the canary and deletes it; name your Service with headgate.dev/service")
 	for _, key := range []string{"canaryMetadata", "stableMetadata"} {
@@ -170,10 +174,10 @@ func (c *conversion) argoCanaryRest(f field) {
 	}
 }
 
+const drain = "pods end after the drain time that the operator sets (HEADGATE_DRAIN)"
+
 // argoCommonRest is what canary and blueGreen have in common.
 func argoCommonRest(f field) {
-	const drain = "pods end after the drain time that the operator sets (HEADGATE_DRAIN)"
-	f.at("scaleDownDelaySeconds").lost(drain)
 	f.at("scaleDownDelayRevisionLimit").lost(drain)
 	f.at("abortScaleDownDelaySeconds").lost("after a rollback " + drain)
 	f.at("antiAffinity").lost("write an affinity into the pod template; Headgate does not change what users write there")

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -29,31 +30,37 @@ func (n *one) metric(f field) {
 		f.lost("Headgate has no provider of type %s (docs/providers.md)", p.key)
 		return
 	}
+	before := n.c.snapshot()
 	d := &draft{one: n, metric: &m, f: f, p: p.field}
 	convert(d)
 	d.settings()
-	conditions := d.conditions()
-	if d.err != nil {
-		f.lost("%s", strings.TrimSuffix(d.err.Error(), "."))
-		return
-	}
-	for _, done := range conditions {
-		if n.isThere(done) {
-			continue
-		}
-		if err := n.c.plan.addMetric(done); err != nil {
-			f.lost("%s", strings.TrimSuffix(err.Error(), "."))
-			return
-		}
+	if err := d.add(d.conditions()); err != nil {
+		n.c.restore(before) // what is said of a part of it means nothing now
+		f.lost("%s", strings.TrimSuffix(err.Error(), "."))
 	}
 }
 
-// isThere says whether an earlier analysis has the same metric.
-func (n *one) isThere(m metric) bool {
+// add adds the metrics that f became, except those that are there already.
+func (d *draft) add(metrics []metric) error {
+	if d.err != nil {
+		return d.err
+	}
+	for _, m := range metrics {
+		if d.isThere(cleanName(d.f.at("name").text()), m) {
+			continue
+		}
+		if err := d.c.plan.addMetric(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isThere says whether an earlier analysis has the same metric. base is its name in the template.
+func (n *one) isThere(base string, m metric) bool {
 	for _, had := range n.c.plan.analysis.Metrics {
-		a, b := rules{Metrics: []metric{had}}, rules{Metrics: []metric{m}}
-		b.Metrics[0].Name = had.Name
-		if a.text() == b.text() {
+		m.Name = had.Name
+		if strings.HasPrefix(had.Name, base) && encodeYAML(had) == encodeYAML(m) {
 			return true
 		}
 	}
@@ -65,12 +72,13 @@ var notInNames = regexp.MustCompile(`[^a-zA-Z0-9_.-]+`)
 // freeName is a name that Headgate accepts. It may be the name of an earlier metric with the same content.
 func (n *one) freeName(name string) string { return freeName(n.c.plan.analysis.Metrics, name) }
 
-func freeName(taken []metric, name string) string {
+func cleanName(name string) string {
 	name = strings.Trim(notInNames.ReplaceAllString(name, "-"), "-_.")
-	name = strings.Trim(name[:min(len(name), 55)], "-_.")
-	if name == "" {
-		name = "metric"
-	}
+	return cmp.Or(strings.Trim(name[:min(len(name), 55)], "-_."), "metric")
+}
+
+func freeName(taken []metric, name string) string {
+	name = cleanName(name)
 	for i, tried := 2, name; ; i++ {
 		free := true
 		for _, m := range taken {

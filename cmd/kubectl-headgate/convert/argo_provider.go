@@ -58,6 +58,8 @@ func (d *draft) prometheus() {
 	}
 }
 
+var notInProviderNames = regexp.MustCompile(`[^a-z0-9]+`)
+
 func (d *draft) web() {
 	d.operators("headers", "insecure", "timeoutSeconds", "authentication")
 	address := d.text(d.p.at("url"))
@@ -66,7 +68,7 @@ func (d *draft) web() {
 		d.fail(fmt.Errorf("%q is no URL", address))
 		return
 	}
-	d.named(strings.Trim(regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(strings.ToLower(u.Hostname()), "-"), "-"))
+	d.Provider = strings.Trim(notInProviderNames.ReplaceAllString(strings.ToLower(u.Hostname()), "-"), "-")
 	d.p.at("url").note(Changed, "the operator of Headgate sets up the provider %s: {type: web, address: %s://%s}", d.Provider, u.Scheme, u.Host)
 	_, d.Path, _ = strings.Cut(address, u.Host)
 	if !strings.HasPrefix(d.Path, "/") {
@@ -214,7 +216,7 @@ func (d *draft) cloudWatch() {
 // capitalized has keys as the API of CloudWatch spells them, and periods as numbers.
 func capitalized(n *yaml.Node) *yaml.Node {
 	for i, c := range n.Content {
-		if n.Kind == yaml.MappingNode && i%2 == 0 {
+		if n.Kind == yaml.MappingNode && i%2 == 0 && c.Value != "" {
 			c.Value = string(unicode.ToUpper(rune(c.Value[0]))) + c.Value[1:]
 			if value := n.Content[i+1]; c.Value == "Period" {
 				value.Tag, value.Style = "!!int", 0

@@ -117,7 +117,18 @@ type conversion struct {
 	plan      plan
 	manifests []*yaml.Node
 	remarks   []Remark
+	failed    error // why there can be no Deployment
 }
+
+// snapshot is what a part of the input has changed that may turn out not to be carried over.
+type snapshot struct {
+	rules   rules
+	remarks int
+}
+
+func (c *conversion) snapshot() snapshot { return snapshot{c.plan.analysis, len(c.remarks)} }
+
+func (c *conversion) restore(s snapshot) { c.plan.analysis, c.remarks = s.rules, c.remarks[:s.remarks] }
 
 // result ends the conversion: what nobody has read becomes a remark.
 func (c *conversion) result() Converted {
@@ -138,6 +149,9 @@ func (c *conversion) result() Converted {
 
 // finish annotates dep and makes it the first manifest.
 func (c *conversion) finish(dep *yaml.Node) error {
+	if c.failed != nil {
+		return c.failed
+	}
 	all, err := c.plan.annotations()
 	if err != nil {
 		return fmt.Errorf("this is a fault of the converter, because Headgate would refuse what it wrote: %w", err)
@@ -151,17 +165,19 @@ func (c *conversion) finish(dep *yaml.Node) error {
 }
 
 // step adds a step, or says about f why it cannot be one.
-func (c *conversion) step(f field, word string) {
+func (c *conversion) step(f field, word string) (added bool) {
 	f.use()
-	if err := c.plan.add(word); err != nil {
+	err := c.plan.add(word)
+	if err != nil {
 		f.lost("%s", strings.TrimSuffix(err.Error(), "."))
 	}
+	return err == nil
 }
 
-// ownStep adds a step that no field of the input has.
+// ownStep adds a step that no field of the input has. It cannot be one only where there are too many.
 func (c *conversion) ownStep(word string) {
-	if err := c.plan.add(word); err != nil {
-		panic(err) // cannot happen: the words are ours, and no weight is higher
+	if err := c.plan.add(word); err != nil && c.failed == nil {
+		c.failed = err
 	}
 }
 

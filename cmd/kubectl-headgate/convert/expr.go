@@ -9,7 +9,7 @@ import (
 
 // expr is an expression of the language of Argo Rollouts' conditions (expr-lang), as a tree.
 type expr struct {
-	op   string // an operator; or number, string, word, call, index, member, not, negate, if
+	op   string // an operator; or number, string, word, list, call, index, member, not, negate, if
 	text string // of a number, a string or a word; the name of a call or of a member
 	args []*expr
 }
@@ -170,6 +170,8 @@ func (p *exprParser) primary() (*expr, error) {
 		return e, p.expect(map[string]string{"(": ")", "{": "}"}[t])
 	case t == "#":
 		return &expr{op: "word", text: "#"}, nil
+	case t == "[":
+		return p.list("list", "", "]")
 	case t == ".":
 		name := p.take() // {.value > 1} is {#.value > 1}
 		if !isWord(name) {
@@ -193,8 +195,13 @@ func (p *exprParser) primary() (*expr, error) {
 
 func (p *exprParser) call(name string) (*expr, error) {
 	p.take()
-	e := &expr{op: "call", text: name}
-	for p.next() != ")" {
+	return p.list("call", name, ")")
+}
+
+// list reads values with commas between them, and the bracket at their end.
+func (p *exprParser) list(op, name, end string) (*expr, error) {
+	e := &expr{op: op, text: name}
+	for p.next() != end {
 		arg, err := p.parse(0)
 		if err != nil {
 			return nil, err
@@ -205,7 +212,7 @@ func (p *exprParser) call(name string) (*expr, error) {
 		}
 		p.take()
 	}
-	return e, p.expect(")")
+	return e, p.expect(end)
 }
 
 var comparisons = []string{"==", "!=", "<", "<=", ">", ">="}

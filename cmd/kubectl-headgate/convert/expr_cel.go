@@ -35,6 +35,8 @@ func (w celWriter) write(e *expr) (string, error) {
 		return w.call(e)
 	case e.op == "index":
 		return w.index(e)
+	case e.op == "list":
+		return w.members(e)
 	case e.op == "member":
 		base, err := w.write(e.args[0])
 		return base + "." + e.text, err
@@ -73,6 +75,19 @@ func (w celWriter) listOf(e *expr) (string, error) {
 		return w.list, nil
 	}
 	return w.write(e)
+}
+
+func (w celWriter) members(e *expr) (string, error) {
+	w.arithmetic = true // a list has values of one type, and the number that is looked for is a double
+	var all []string
+	for _, a := range e.args {
+		text, err := w.write(a)
+		if err != nil {
+			return "", err
+		}
+		all = append(all, text)
+	}
+	return "[" + strings.Join(all, ", ") + "]", nil
 }
 
 func (w celWriter) index(e *expr) (string, error) {

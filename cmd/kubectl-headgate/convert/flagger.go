@@ -102,7 +102,7 @@ func (c *conversion) flaggerRest(s field) {
 	switch p := provider.text(); {
 	case ref.there() && (p == "" || p == "nginx"):
 	case p == "" || p == "nginx":
-		s.note(Changed, "the Deployment needs an Ingress to its Service: without one no rollout begins (NoIngress)")
+		s.at("service").note(Changed, "the Service needs an Ingress to it: without one no rollout begins (NoIngress)")
 	default:
 		provider.lost("Headgate splits traffic by a canary Ingress that ingress-nginx or Traefik read, so the Deployment needs an Ingress")
 	}
@@ -173,7 +173,9 @@ func (c *conversion) flaggerWeights(a field, every time.Duration) {
 	most, limited := a.at("maxWeight").number()
 	var weights []int
 	for _, item := range a.at("stepWeights").items() {
-		if w, ok := item.number(); ok && step == 0 {
+		w, ok := item.number()
+		beyond := limited && len(weights) > 0 && weights[len(weights)-1] >= most
+		if ok && step == 0 && !beyond {
 			weights = append(weights, w)
 		}
 	}
@@ -192,15 +194,27 @@ func (c *conversion) flaggerWeights(a field, every time.Duration) {
 		c.ownStep("100%")
 		return
 	}
-	for _, w := range weights {
+	c.climb(a, weights, every)
+}
+
+// maxWeights is how many weights, each with a wait, fit into the steps of a rollout.
+const maxWeights = 45
+
+// climb adds the weights. Where there are too many it leaves some out, and waits as long as before.
+func (c *conversion) climb(a field, weights []int, every time.Duration) {
+	each := (len(weights) + maxWeights - 1) / maxWeights
+	if each > 1 {
+		a.note(Changed, "a rollout has at most 100 steps, so each step has %d of the weights", each)
+	}
+	for i, w := range weights {
+		if (i+1)%each != 0 && i+1 < len(weights) {
+			continue
+		}
 		if err := c.plan.add(strconv.Itoa(w) + "%"); err != nil {
 			a.at("stepWeights").lost("%v", err)
 			return
 		}
-		c.ownStep(spec.FormatDuration(every))
-		if step == 0 && limited && w >= most {
-			return
-		}
+		c.ownStep(spec.FormatDuration(time.Duration(each) * every))
 	}
 }
 

@@ -1,8 +1,6 @@
 package convert
 
-import (
-	"regexp"
-)
+import "regexp"
 
 // inIstiosCookie finds the name in a regular expression for a whole Cookie header, as A/B tests with Istio have it.
 var inIstiosCookie = regexp.MustCompile(`\(?([A-Za-z0-9_-]+)=always\)?`)
@@ -42,9 +40,7 @@ func (c *conversion) flaggerHeader(e entry) bool {
 	case suffix.there():
 		word += "~.*" + regexp.QuoteMeta(suffix.text()) + "$"
 	}
-	before := len(c.plan.steps)
-	c.step(e.field, word)
-	return len(c.plan.steps) > before
+	return c.step(e.field, word)
 }
 
 func (c *conversion) flaggerCookie(f field) bool {
@@ -53,7 +49,5 @@ func (c *conversion) flaggerCookie(f field) bool {
 		name = m[1]
 		f.note(Changed, "the router reads the cookie %s: always goes to the canary, never to stable", name)
 	}
-	before := len(c.plan.steps)
-	c.step(f, "cookie="+name)
-	return len(c.plan.steps) > before
+	return c.step(f, "cookie="+name)
 }

@@ -81,10 +81,10 @@ func (c *conversion) flaggerTemplate(f, ref field) error {
 		return fmt.Errorf("MetricTemplate %s is not in the input: add its file with -f", name)
 	}
 	t := c.open(o)
-	t.fromCluster()
-	t.at("metadata").use()
+	t.templateMetadata()
 	p := t.at("spec", "provider")
 	m := metric{Name: freeName(c.plan.analysis.Metrics, f.at("name").text()), Interval: f.at("interval").text()}
+	t.at("spec", "query").use()
 	kind := p.at("type").text()
 	known := false
 	if m.Provider, known = flaggerProviders[kind]; !known {

@@ -2,6 +2,8 @@ package convert
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -21,18 +23,15 @@ func (n *one) job(f, p field) {
 			e.lost("a Job succeeds or fails; its backoffLimit says how often it is tried")
 		}
 	}
-	name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(n.c.from.name()+"-"+f.at("name").text()), "-"), "-.")
-	name = strings.Trim(name[:min(len(name), 52)], "-.")
 	template, err := n.jobTemplate(p)
-	if err == nil {
-		err = n.c.plan.add("job=" + name)
-	}
 	if err != nil {
 		f.lost("%s", strings.TrimSuffix(err.Error(), "."))
 		return
 	}
-	f.at("name").use()
-	n.c.manifests = append(n.c.manifests, cronJob(name, n.c.from.namespace(), template))
+	name := n.cronJob(f.at("name").text(), template)
+	if !n.c.step(f.at("name"), "job="+name) {
+		return
+	}
 	f.note(Changed, "its Job becomes the step job=%s, and the suspended CronJob of that name has the template", name)
 }
 
@@ -44,13 +43,13 @@ func (n *one) jobTemplate(p field) (*yaml.Node, error) {
 	var failed error
 	fill := func(s *yaml.Node) {
 		text, err := n.filled(s.Value)
-		if err == nil && strings.Contains(text, "{{canary-service}}") {
-			err = fmt.Errorf("a Job does not know the canary Service by name: HEADGATE_CANARY_ADDRESS has its host and port (docs/gates.md)")
+		if err == nil && (strings.Contains(text, "{{canary-service}}") || strings.Contains(text, "{{namespace}}")) {
+			err = fmt.Errorf("a Job has no variables: HEADGATE_CANARY_ADDRESS and HEADGATE_NAMESPACE are in its environment (docs/gates.md)")
 		}
 		if err != nil && failed == nil {
 			failed = err
 		}
-		s.Value = strings.ReplaceAll(text, "{{namespace}}", n.c.from.namespace())
+		s.Value = text
 	}
 	template := mapping()
 	for _, key := range []string{"metadata", "spec"} {
@@ -58,6 +57,25 @@ func (n *one) jobTemplate(p field) (*yaml.Node, error) {
 		put(template, key, clone(p.at(key).node, fill))
 	}
 	return template, failed
+}
+
+var notInObjectNames = regexp.MustCompile(`[^a-z0-9-]+`)
+
+// cronJob returns the name of a CronJob with the template of a Job, which it adds to the manifests if none has it.
+func (n *one) cronJob(metric string, template *yaml.Node) string {
+	base := notInObjectNames.ReplaceAllString(strings.ToLower(n.c.from.name()+"-"+metric), "-")
+	base = strings.Trim(base[:min(len(base), 49)], "-")
+	for i, name := 2, base; ; i++ {
+		made := slices.IndexFunc(n.c.manifests, func(m *yaml.Node) bool { return valueOf(m, "metadata", "name") == name })
+		switch {
+		case made < 0:
+			n.c.manifests = append(n.c.manifests, cronJob(name, n.c.from.namespace(), template))
+			return name
+		case jsonOf(lookup(n.c.manifests[made], "spec", "jobTemplate")) == jsonOf(template):
+			return name
+		}
+		name = fmt.Sprintf("%s-%d", base, i)
+	}
 }
 
 func cronJob(name, namespace string, template *yaml.Node) *yaml.Node {

@@ -49,6 +49,17 @@ func (f field) metadata(keep func(entry) bool) *yaml.Node {
 	return out
 }
 
+// templateMetadata reads the metadata of a template of metrics.
+func (f field) templateMetadata() {
+	f.fromCluster()
+	for _, key := range []string{"labels", "annotations"} {
+		if m := f.at("metadata", key); m.there() && m.unread() {
+			m.unneeded("the metrics are in an annotation of the Deployment, and there is no object for them")
+		}
+	}
+	f.at("metadata").use()
+}
+
 func (e entry) read() bool { return !e.unread() }
 
 // deployment is a Deployment of the input, for the output.

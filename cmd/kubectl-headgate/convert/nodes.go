@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -58,6 +59,17 @@ func put(m *yaml.Node, key string, value *yaml.Node) {
 	m.Content = append(m.Content, str(key), value)
 }
 
+// putBefore sets a key that is not there yet, before another one.
+func putBefore(m *yaml.Node, before, key string, value *yaml.Node) {
+	for i := 0; i+1 < len(m.Content); i += 2 {
+		if m.Content[i].Value == before {
+			m.Content = slices.Insert(m.Content, i, str(key), value)
+			return
+		}
+	}
+	put(m, key, value)
+}
+
 // drop removes a key of a mapping.
 func drop(m *yaml.Node, key string) {
 	for i := 0; i+1 < len(m.Content); i += 2 {
@@ -77,7 +89,7 @@ func child(m *yaml.Node, key string) *yaml.Node {
 	return lookup(m, key)
 }
 
-// clone copies n, as block style where it was written as JSON. each may change a scalar of the copy; it may be nil.
+// clone copies n. each may change a scalar of the copy; it may be nil.
 func clone(n *yaml.Node, each func(*yaml.Node)) *yaml.Node {
 	if n == nil {
 		return nil
@@ -86,9 +98,6 @@ func clone(n *yaml.Node, each func(*yaml.Node)) *yaml.Node {
 	cp.Content = make([]*yaml.Node, len(n.Content))
 	for i, c := range n.Content {
 		cp.Content[i] = clone(c, each)
-	}
-	if len(cp.Content) > 0 && n.Line != n.Content[len(n.Content)-1].Line {
-		cp.Style &^= yaml.FlowStyle
 	}
 	if cp.Kind == yaml.ScalarNode && each != nil {
 		each(&cp)

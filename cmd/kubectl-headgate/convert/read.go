@@ -33,6 +33,9 @@ func Read(file string, text []byte) ([]*Object, error) {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		left := maxNodes
+		if doc.Content[0].Style&yaml.FlowStyle != 0 {
+			asBlocks(doc.Content[0])
+		}
 		root, err := expand(doc.Content[0], &left)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
@@ -42,6 +45,14 @@ func Read(file string, text []byte) ([]*Object, error) {
 			return nil, err
 		}
 		objects = append(objects, found...)
+	}
+}
+
+// asBlocks makes YAML of JSON, for what is printed.
+func asBlocks(n *yaml.Node) {
+	n.Style = 0
+	for _, child := range n.Content {
+		asBlocks(child)
 	}
 }
 

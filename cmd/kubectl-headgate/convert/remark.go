@@ -29,14 +29,11 @@ type Remark struct {
 
 var kindWords = map[Kind]string{Lost: "is not carried over", Changed: "works differently", Unneeded: "is not needed"}
 
-// String is "rollout.yaml:12: spec.paused is not carried over: …".
-func (r Remark) String() string { return fmt.Sprintf("%s:%d: %s", r.File, r.Line, r.sentence()) }
-
-// sentence is String without the place.
-func (r Remark) sentence() string {
-	what := r.Path
-	if what == "" {
-		what = r.Object
+// String is "rollout.yaml:12: Rollout shop/web, spec.paused is not carried over: …".
+func (r Remark) String() string {
+	what := r.Object
+	if r.Path != "" {
+		what += ", " + r.Path
 	}
-	return fmt.Sprintf("%s %s: %s.", what, kindWords[r.Kind], r.Text)
+	return fmt.Sprintf("%s:%d: %s %s: %s.", r.File, r.Line, what, kindWords[r.Kind], r.Text)
 }

@@ -36,7 +36,7 @@ func (r Result) WriteYAML(w io.Writer) error {
 func writeHead(w io.Writer, c Converted) {
 	fmt.Fprintf(w, "# kubectl headgate convert: from %s\n", c.From)
 	for _, r := range c.Remarks {
-		writeComment(w, fmt.Sprintf("- line %d: %s", r.Line, r.sentence()))
+		writeComment(w, "- "+r.String())
 	}
 }
 
