@@ -69,7 +69,8 @@ func (d *draft) web() {
 		return
 	}
 	d.Provider = strings.Trim(notInProviderNames.ReplaceAllString(strings.ToLower(u.Hostname()), "-"), "-")
-	d.p.at("url").note(Changed, "the operator of Headgate sets up the provider %s: {type: web, address: %s://%s}", d.Provider, u.Scheme, u.Host)
+	d.p.at("url").note(Changed, "the operator of Headgate sets up the provider %s: {type: web, address: %s://%s}",
+		d.Provider, u.Scheme, u.Host)
 	_, d.Path, _ = strings.Cut(address, u.Host)
 	if !strings.HasPrefix(d.Path, "/") {
 		d.Path = "/" + d.Path

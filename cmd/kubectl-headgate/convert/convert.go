@@ -65,7 +65,9 @@ func Convert(objects []*Object) (Result, error) {
 	}
 	for _, o := range objects {
 		if !used[o] && isOfPeer(o) {
-			r.Remarks = append(r.Remarks, Remark{Kind: Lost, Object: o.String(), File: o.File, Line: o.root.Line, Text: "nothing in the input uses it"})
+			r.Remarks = append(r.Remarks, Remark{
+				Kind: Lost, Object: o.String(), File: o.File, Line: o.root.Line, Text: "nothing in the input uses it",
+			})
 		}
 	}
 	return r, nil

@@ -146,6 +146,11 @@ func (p *exprParser) below(e *expr) (*expr, error) {
 		}
 		return &expr{op: "index", args: []*expr{e, at}}, p.expect("]")
 	}
+	return p.member(e)
+}
+
+// member reads a name after a dot.
+func (p *exprParser) member(e *expr) (*expr, error) {
 	name := p.take()
 	if !isWord(name) {
 		return nil, fmt.Errorf("want a name after a dot, not %q", name)
@@ -172,12 +177,8 @@ func (p *exprParser) primary() (*expr, error) {
 		return &expr{op: "word", text: "#"}, nil
 	case t == "[":
 		return p.list("list", "", "]")
-	case t == ".":
-		name := p.take() // {.value > 1} is {#.value > 1}
-		if !isWord(name) {
-			return nil, fmt.Errorf("want a name after a dot, not %q", name)
-		}
-		return &expr{op: "member", text: name, args: []*expr{{op: "word", text: "#"}}}, nil
+	case t == ".": // {.value > 1} is {#.value > 1}
+		return p.member(&expr{op: "word", text: "#"})
 	case t == "":
 		return nil, fmt.Errorf("it ends too early")
 	case strings.ContainsAny(t[:1], `"'`):

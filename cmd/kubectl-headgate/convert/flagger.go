@@ -225,7 +225,8 @@ func (c *conversion) flaggerBlueGreen(a field, iterations int, every time.Durati
 	c.flaggerWait(a.at("iterations"), iterations, every)
 	if slices.ContainsFunc(c.plan.analysis.Metrics, func(m metric) bool { return !m.isBuiltIn() }) {
 		c.ownStep("analysis")
-		a.at("iterations").note(Changed, "without traffic the queries are measured at the end of the wait, and what counts requests after the switch")
+		a.at("iterations").note(Changed, "without traffic the queries are measured at the end of the wait, and what counts requests after "+
+			"the switch")
 	} else if len(c.plan.analysis.Metrics) > 0 {
 		a.at("iterations").note(Changed, "without traffic there is nothing to count, so the metrics judge after the switch")
 	}

@@ -54,5 +54,6 @@ func (c *conversion) flaggerGate(f field, point spec.GatePoint) {
 	f.at("muteAlert").unneeded("Headgate sends no alerts")
 	f.at("metadata").lost("a question of Headgate has the namespace, the Deployment, the rollout and the weight, and nothing else")
 	f.at("disableTLS").lost("Headgate checks the certificate of a gate")
-	f.note(Changed, "the question has another body (docs/gates.md), and the operator of Headgate must allow the address (HEADGATE_GATE_ADDRESSES)")
+	f.note(Changed, "the question has another body (docs/gates.md), and the operator of Headgate must allow the address "+
+		"(HEADGATE_GATE_ADDRESSES)")
 }

@@ -18,7 +18,7 @@ type Object struct {
 }
 
 // maxNodes bounds what aliases may grow to.
-const maxNodes = 1_000_000
+const maxNodes = 100_000
 
 // Read returns the objects of a file of YAML or JSON. A List becomes its items. An error names the file and the line.
 func Read(file string, text []byte) ([]*Object, error) {
