@@ -59,8 +59,8 @@ func TestConvert(t *testing.T) {
 		"standard input": {rolloutToConvert, true, 0, "headgate.dev/steps: 10%, pause", ""},
 		"a part": {partly, true, exitLost, "headgate.dev/steps: 10%, pause",
 			"-:11: Rollout web, spec.strategy.canary.steps[2] is not carried over:"},
-		"nothing":        {"kind: Service\n", false, 1, "", "error: there is no Rollout"},
-		"no YAML":        {"kind: {\n", true, 1, "", "error: -: yaml: line"},
+		"nothing": {"kind: Service\n", false, 1, "", "error: there is no Rollout"},
+		"no YAML": {"kind: {\n", true, 1, "", "error: -: yaml: line"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out, told := runConvert(t, tt.text, tt.stdin)

@@ -63,6 +63,7 @@ func newRoot(s streams, c *clients) *cobra.Command {
 		root.AddCommand(c)
 	}
 	root.AddCommand(e.convert(), e.version())
+	e.addCompletion(root)
 	return root
 }
 

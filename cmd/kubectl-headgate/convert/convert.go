@@ -137,7 +137,9 @@ func (c *conversion) result() Converted {
 	for _, o := range c.order {
 		field{c: c, of: o, node: o.root, line: o.root.Line}.leftovers()
 	}
-	place := func(r Remark) int { return slices.IndexFunc(c.objects, func(o *Object) bool { return o.File == r.File }) }
+	place := func(r Remark) int {
+		return slices.IndexFunc(c.objects, func(o *Object) bool { return o.File == r.File })
+	}
 	slices.SortStableFunc(c.remarks, func(a, b Remark) int {
 		if a.File != b.File {
 			return place(a) - place(b)

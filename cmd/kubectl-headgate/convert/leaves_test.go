@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
 )
 
 // unheard are fields that change nothing: names that nobody refers to, a namespace where there is one object of that
@@ -110,4 +109,3 @@ func leavesOf(objects []*Object) []leaf {
 	}
 	return all
 }
-
