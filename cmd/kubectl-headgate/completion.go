@@ -143,10 +143,10 @@ func (e *env) completeConfig(names func(clientcmdapi.Config) []string) cobra.Com
 // completeOutput completes the flag --output of c, whose help lists its forms: "wide, json; without it …".
 func completeOutput(c *cobra.Command, forms string) {
 	forms, _, _ = strings.Cut(forms, ";")
-	err := c.RegisterFlagCompletionFunc("output", func(_ *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	complete := func(_ *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		return beginning(strings.Split(forms, ", "), begun), cobra.ShellCompDirectiveNoFileComp
-	})
-	if err != nil {
+	}
+	if err := c.RegisterFlagCompletionFunc("output", complete); err != nil {
 		panic(err) // cannot happen: the flag is there, and it has one function
 	}
 }
