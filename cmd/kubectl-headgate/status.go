@@ -64,7 +64,7 @@ func (e *env) runStatus(ctx context.Context, arg string, o statusOptions) error 
 	switch {
 	case o.wait:
 		return e.waitForEnd(ctx, namespace, name, o.timeout)
-	case o.watch && e.look().Colour:
+	case o.watch && e.look().Signs:
 		return e.watchPicture(ctx, namespace, name)
 	case o.watch:
 		return e.watchLines(ctx, namespace, name)
