@@ -87,7 +87,7 @@ func (p *picture) Update(message tea.Msg) (tea.Model, tea.Cmd) {
 // see takes what was read. A Deployment that is not there, or that may not be read, ends the picture; an API server that does
 // not answer is asked again.
 func (p *picture) see(m seen) tea.Cmd {
-	_, answered := errors.AsType[apierrors.APIStatus](m.err)
+	_, answered := errors.AsType[*apierrors.StatusError](m.err)
 	switch {
 	case m.err == nil:
 		p.status, p.trouble = m.status, ""
