@@ -194,6 +194,9 @@ func (p *picture) analysis() {
 		return
 	}
 	text := "nothing was measured yet"
+	if slices.ContainsFunc(a.Metrics, func(m status.Metric) bool { return m.Verdict != "" }) {
+		text = "no verdict at this weight yet"
+	}
 	if a.Last != "" {
 		text = p.verdict(a.Last)
 		if a.At != nil {
