@@ -3,7 +3,6 @@ package convert
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -105,9 +104,7 @@ func keepOfRollout(a entry) bool {
 
 // rolloutTimes are the fields of the Rollout beside its strategy.
 func (c *conversion) rolloutTimes(s field) {
-	if n, ok := s.at("progressDeadlineSeconds").number(); ok {
-		c.plan.progressDeadline = time.Duration(n) * time.Second
-	}
+	c.progressDeadline(s.at("progressDeadlineSeconds"))
 	if abort := s.at("progressDeadlineAbort"); abort.there() && !abort.truth() {
 		abort.changed("at the progress-deadline Headgate always rolls back")
 	}

@@ -2,11 +2,13 @@ package convert
 
 import (
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 // analyses collects the metrics of all analyses of a Rollout: Headgate has one analysis for a rollout.
@@ -22,6 +24,9 @@ type one struct {
 	metrics []field // of all templates
 	args    map[string]argument
 	dryRun  []field
+
+	background bool          // it goes on beside the steps
+	takes      time.Duration // how long a step of it takes: until its last measurement
 }
 
 // begin reads an analysis that begins at this step. One in the background goes on, and any other is a step.
@@ -29,7 +34,7 @@ func (a *analyses) begin(f field, background bool) {
 	f.at("measurementRetention").unneeded("Headgate stores no measurements; events, the condition and metrics tell them")
 	f.at("analysisRunMetadata").unneeded("Headgate makes no object for a measurement")
 	f.at("startingStep").use()
-	n := one{analyses: a, f: f, args: map[string]argument{}}
+	n := one{analyses: a, f: f, args: map[string]argument{}, background: background}
 	n.open(f.at("templates"), nil)
 	n.readArgs(f.at("args"))
 	n.dryRun = append(n.dryRun, f.at("dryRun").items()...)
@@ -43,8 +48,11 @@ func (a *analyses) begin(f field, background bool) {
 	if background || !added && !n.measuresAgain() {
 		return
 	}
+	if n.takes > 0 {
+		a.c.ownStep(spec.FormatDuration(n.takes))
+	}
 	a.c.ownStep("analysis")
-	f.note(Changed, "Headgate judges these metrics from this step to the end of the rollout, and the step waits for one more Pass")
+	f.note(Changed, "Headgate judges these metrics from this step to the end of the rollout, and the step ends with a Pass")
 }
 
 // startAt sets the first step that is judged.
@@ -198,11 +206,9 @@ func (n *one) withHashes(query string) string {
 func (n *one) markDryRuns() {
 	for _, f := range n.dryRun {
 		pattern := f.at("metricName").text()
-		re, err := regexp.Compile("^(?:" + pattern + ")$")
 		found := false
 		for i := range n.c.plan.analysis.Metrics {
-			m := &n.c.plan.analysis.Metrics[i]
-			if ok, _ := path.Match(pattern, m.Name); ok || err == nil && re.MatchString(m.Name) {
+			if m := &n.c.plan.analysis.Metrics[i]; isNamed(m.Name, pattern) {
 				m.DryRun, found = true, true
 			}
 		}
@@ -210,6 +216,12 @@ func (n *one) markDryRuns() {
 			f.lost("no metric that is carried over has the name %q", pattern)
 		}
 	}
+}
+
+// isNamed says whether a dry run with this name, or regular expression, means a metric.
+func isNamed(metric, pattern string) bool {
+	re, err := regexp.Compile("^(?:" + pattern + ")$")
+	return metric == cleanName(pattern) || err == nil && re.MatchString(metric)
 }
 
 // whole is a number that may be an argument.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // endless is how many Fail a metric tolerates that never fails. Each of them holds the weight.
@@ -22,6 +24,10 @@ func (n *one) metric(f field) {
 	}
 	p := providers[0]
 	if p.key == "job" {
+		if slices.ContainsFunc(n.dryRun, func(dry field) bool { return isNamed(m.Name, dry.at("metricName").text()) }) {
+			f.lost("a Job that decides nothing has no like in Headgate")
+			return
+		}
 		n.job(f, p.field)
 		return
 	}
@@ -37,7 +43,9 @@ func (n *one) metric(f field) {
 	if err := d.add(d.conditions()); err != nil {
 		n.c.restore(before) // what is said of a part of it means nothing now
 		f.lost("%s", strings.TrimSuffix(err.Error(), "."))
+		return
 	}
+	n.takes = max(n.takes, d.takes)
 }
 
 // add adds the metrics that f became, except those that are there already.
@@ -99,6 +107,7 @@ type draft struct {
 
 	// judge turns a condition into one of m, or says why that cannot be.
 	judge func(m *metric, e *expr) error
+	takes time.Duration // until the last measurement of a step
 	err   error
 }
 
@@ -128,27 +137,39 @@ func (d *draft) settings() {
 	if every.there() {
 		d.Interval = d.text(every)
 	}
-	if delay := d.f.at("initialDelay"); delay.there() {
-		d.InitialDelay = d.text(delay)
+	delay := d.f.at("initialDelay")
+	delayed := d.text(delay)
+	wait, _ := time.ParseDuration(delayed)
+	if delay.there() && d.background {
+		d.InitialDelay = delayed
 		delay.note(Changed, "it counts from the first weight of the rollout, and the weight is held meanwhile")
 	}
-	count, counted := d.whole(d.f.at("count"))
-	switch {
-	case counted && count > 0:
-		d.Count = count
-	case !every.there():
-		d.Count = 1
-	}
+	count, _ := d.whole(d.f.at("count"))
+	between, _ := time.ParseDuration(d.Interval)
+	d.takes = wait + time.Duration(max(count-1, 0))*between
+	d.failures(!every.there() && count <= 1)
 	d.limits()
 }
 
-func (d *draft) limits() {
-	failures, _ := d.whole(d.f.at("failureLimit"))
-	if failures < 0 {
+// failures reads how many Fail are tolerated. Headgate asks as long as it judges the canary. A count would make the last
+// answer stand, also if that was none. So a number that was asked once has the limit of Headgate for a number.
+func (d *draft) failures(once bool) {
+	limit := d.f.at("failureLimit")
+	failures, _ := d.whole(limit)
+	switch {
+	case failures < 0:
 		failures = endless
-		d.f.at("failureLimit").changed("each Fail holds the weight, and none ends the rollout")
+		limit.changed("each Fail holds the weight, and none ends the rollout")
+	case once && failures == 0:
+		d.f.note(Changed, "it was asked once; Headgate goes on asking, every 30s, and three Fail in a row roll back")
+		return
+	case d.f.at("count").there():
+		d.f.at("count").note(Changed, "Headgate goes on asking as long as it judges the canary")
 	}
 	d.FailureLimit = &failures
+}
+
+func (d *draft) limits() {
 	if limit, _ := d.whole(d.f.at("inconclusiveLimit")); limit > 0 {
 		d.InconclusiveLimit, d.OnInconclusive = limit, "hold"
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -192,6 +193,18 @@ func (c *conversion) startAtWeight() {
 		if c.plan.analysis.StartingStep > 0 {
 			c.plan.analysis.StartingStep++
 		}
+	}
+}
+
+// progressDeadline reads a number of seconds.
+func (c *conversion) progressDeadline(f field) {
+	n, ok := f.number()
+	switch {
+	case !ok || n == 0:
+	case n < 0 || n > int(spec.MaxDuration/time.Second):
+		f.lost("a deadline is more than 0 and at most %s", spec.FormatDuration(spec.MaxDuration))
+	default:
+		c.plan.progressDeadline = time.Duration(n) * time.Second
 	}
 }
 

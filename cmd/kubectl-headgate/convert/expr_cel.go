@@ -134,6 +134,15 @@ func (w celWriter) wrapped(function string, e *expr) (string, error) {
 	return function + "(" + text + ")", err
 }
 
+// needsDoubles says whether the numbers of e must be doubles, as results are: CEL compares an order of double and int, but
+// neither calculates with both nor finds them equal.
+func needsDoubles(e *expr) bool {
+	calculates := func(e *expr) bool { return slices.Contains([]string{"+", "-", "*", "/", "negate"}, e.op) }
+	whole := func(e *expr) bool { return e.op == "call" && slices.Contains([]string{"len", "count", "asInt"}, e.text) }
+	return calculates(e) || isComparison(e) && slices.ContainsFunc(e.args, calculates) ||
+		(e.op == "==" || e.op == "!=") && !slices.ContainsFunc(e.args, whole)
+}
+
 // methods are operators that CEL writes as methods of a text.
 var methods = []string{"contains", "startsWith", "endsWith", "matches"}
 
@@ -151,8 +160,7 @@ func needsBrackets(e, a *expr, i int) bool {
 }
 
 func (w celWriter) operator(e *expr) (string, error) {
-	w.arithmetic = w.arithmetic || slices.Contains([]string{"+", "-", "*", "/", "negate"}, e.op) ||
-		isComparison(e) && slices.ContainsFunc(e.args, func(a *expr) bool { return slices.Contains([]string{"+", "-", "*", "/"}, a.op) })
+	w.arithmetic = w.arithmetic || needsDoubles(e)
 	var args []string
 	for i, a := range e.args {
 		text, err := w.write(a)

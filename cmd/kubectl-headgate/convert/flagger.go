@@ -111,9 +111,7 @@ func (c *conversion) flaggerRest(s field) {
 	if s.at("suspend").truth() {
 		s.at("suspend").lost("during a rollout type kubectl headgate pause")
 	}
-	if n, ok := s.at("progressDeadlineSeconds").number(); ok {
-		c.plan.progressDeadline = time.Duration(n) * time.Second
-	}
+	c.progressDeadline(s.at("progressDeadlineSeconds"))
 	scaler := s.at("autoscalerRef")
 	for _, key := range []string{"primaryScalerQueries", "primaryScalerReplicas"} {
 		scaler.at(key).lost("Headgate has no second autoscaler: yours scales stable, and the canary follows")
@@ -247,7 +245,9 @@ func (c *conversion) flaggerAnalysisRest(a field) {
 			a.at(key).lost("Headgate waits until all pods are Available")
 		}
 	}
-	if n, limited := a.at("maxWeight").number(); limited && n > 0 && c.plan.strategy == spec.BlueGreen {
-		a.at("maxWeight").unneeded("iterations is set")
+	if n, ok := a.at("iterations").number(); ok && n > 0 {
+		for _, key := range []string{"maxWeight", "stepWeight", "stepWeights"} {
+			a.at(key).unneeded("iterations is set")
+		}
 	}
 }

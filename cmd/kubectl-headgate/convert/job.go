@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -32,7 +33,8 @@ func (n *one) job(f, p field) {
 	if !n.c.step(f.at("name"), "job="+name) {
 		return
 	}
-	f.note(Changed, "its Job becomes the step job=%s, and the suspended CronJob of that name has the template", name)
+	f.note(Changed, "its Job becomes the step job=%s, which the next step waits for; the suspended CronJob of that name has the template",
+		name)
 }
 
 // jobTemplate is the metadata and the spec of the Job with the arguments filled in.
@@ -56,7 +58,24 @@ func (n *one) jobTemplate(p field) (*yaml.Node, error) {
 		p.at(key).use()
 		put(template, key, clone(p.at(key).node, fill))
 	}
+	if failed == nil && n.selectsOwn(lookup(template, "spec", "template", "metadata", "labels")) {
+		failed = errors.New("its pods have the labels of the Deployment's own pods, so its Service would send them requests: give them others")
+	}
 	return template, failed
+}
+
+// selectsOwn says whether the selector of the Deployment matches labels.
+func (n *one) selectsOwn(labels *yaml.Node) bool {
+	selector := lookup(n.c.from.root, "spec", "selector", "matchLabels")
+	if selector == nil || len(selector.Content) == 0 {
+		return false
+	}
+	for i := 0; i+1 < len(selector.Content); i += 2 {
+		if valueOf(labels, selector.Content[i].Value) != selector.Content[i+1].Value {
+			return false
+		}
+	}
+	return true
 }
 
 var notInObjectNames = regexp.MustCompile(`[^a-z0-9-]+`)

@@ -50,7 +50,6 @@ type metric struct {
 	CEL               string `yaml:"cel,omitempty"`
 	Interval          string `yaml:"interval,omitempty"`
 	InitialDelay      string `yaml:"initialDelay,omitempty"`
-	Count             int    `yaml:"count,omitempty"`
 	FailureLimit      *int   `yaml:"failureLimit,omitempty"`
 	InconclusiveLimit int    `yaml:"inconclusiveLimit,omitempty"`
 	OnInconclusive    string `yaml:"onInconclusive,omitempty"`
