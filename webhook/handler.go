@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 )
 
@@ -65,6 +66,10 @@ func (h *Handler) setup(decoder admission.Decoder) error {
 		Name: "headgate_bypass_total",
 		Help: "New templates that were admitted without a canary, by reason.",
 	}, []string{"reason"})
+	// The increase of a counter that begins at 1 is 0: the first bypass would raise no alert.
+	for _, why := range []reason.Reason{reason.ScaledToZero, reason.RecreateNotSupported, reason.OptedOut} {
+		h.bypasses.WithLabelValues(string(why))
+	}
 	for _, c := range []prometheus.Collector{h.decisions, h.bypasses} {
 		if err := h.Registerer.Register(c); err != nil {
 			return fmt.Errorf("register the webhook's metrics: %w", err)

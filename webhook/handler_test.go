@@ -14,6 +14,7 @@ import (
 	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	admissionv1 "k8s.io/api/admission/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -114,7 +115,9 @@ func (e *endpoint) counts() map[string]float64 {
 	got := map[string]float64{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			got[f.GetName()+" "+m.GetLabel()[0].GetName()+"="+m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+			if count := m.GetCounter().GetValue(); count > 0 {
+				got[f.GetName()+" "+m.GetLabel()[0].GetName()+"="+m.GetLabel()[0].GetValue()] = count
+			}
 		}
 	}
 	return got
@@ -271,6 +274,14 @@ func TestWhatTheWriterAndTheOperatorSee(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// An alert on the increase of a counter misses what is counted before its first sample.
+func TestBypassesAreThereBeforeTheFirst(t *testing.T) {
+	count, err := testutil.GatherAndCount(newEndpoint(t).registry, "headgate_bypass_total")
+	if err != nil || count != 3 {
+		t.Errorf("%d series of headgate_bypass_total, %v; want one for each reason of Outcome.Bypass", count, err)
 	}
 }
 

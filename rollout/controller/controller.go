@@ -77,6 +77,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.refusals.forget(req.NamespacedName)
 		return requeueIfStale(r.freeAllScaleDown(ctx, req.NamespacedName))
 	}
+	r.Metrics.showReason(req.NamespacedName, s.condition)
 	decision, err := r.decide(ctx, s)
 	if err != nil {
 		return requeueIfStale(err)

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headgate/headgate/rollout"
@@ -13,6 +14,7 @@ import (
 type Metrics struct {
 	weight       *prometheus.GaugeVec
 	phase        *prometheus.GaugeVec
+	reason       *prometheus.GaugeVec
 	transitions  *prometheus.CounterVec
 	measurements *prometheus.CounterVec
 	share        *prometheus.GaugeVec
@@ -20,6 +22,8 @@ type Metrics struct {
 	ratioRange   *prometheus.GaugeVec
 	evidence     *prometheus.GaugeVec
 	needed       *prometheus.GaugeVec
+
+	shown perDeployment[string] // the reason of each Deployment that has a series
 }
 
 // NewMetrics registers the metrics with reg. It panics if they are registered
@@ -36,6 +40,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "headgate_rollout_phase",
 			Help: "1 for the phase that the rollout is in; no series while nothing is rolled out.",
 		}, append(of, "phase")),
+		reason: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "headgate_rollout_reason",
+			Help: "1 for the reason of the condition headgate.dev/Rollout of a Deployment, also while nothing is rolled out.",
+		}, append(of, "reason")),
 		transitions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "headgate_transitions_total", Help: "Events of rollouts by reason, the same as on Kubernetes events.",
 		}, []string{"reason"}),
@@ -63,11 +71,48 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "What headgate_comparison_evidence must reach, both times, for a Fail.",
 		}, against),
 	}
-	reg.MustRegister(m.weight, m.phase, m.transitions, m.measurements)
+	reg.MustRegister(m.weight, m.phase, m.reason, m.transitions, m.measurements)
+	m.beginAtZero()
 	for _, gauge := range m.comparisons() {
 		reg.MustRegister(gauge)
 	}
 	return m
+}
+
+// beginAtZero makes the counters before there is something to count. PromQL's increase() needs
+// a sample before the first one that it counts: of a counter that begins at 1 it says 0, and
+// the first bypass would raise no alert.
+func (m *Metrics) beginAtZero() {
+	for _, group := range reason.All() {
+		for _, e := range group.Explanations {
+			m.transitions.WithLabelValues(string(e.Reason))
+		}
+	}
+	for _, verdict := range []rollout.Verdict{rollout.Pass, rollout.Fail, rollout.Inconclusive, rollout.Error, rollout.StableUnhealthy} {
+		m.measurements.WithLabelValues(string(verdict))
+	}
+}
+
+// showReason shows the reason of the condition that was observed; nil is none.
+func (m *Metrics) showReason(key types.NamespacedName, c *appsv1.DeploymentCondition) {
+	if m == nil {
+		return
+	}
+	now := ""
+	if c != nil {
+		now = c.Reason
+	}
+	before, _ := m.shown.get(key)
+	if now == before {
+		return
+	}
+	m.reason.DeleteLabelValues(key.Namespace, key.Name, before)
+	if now == "" {
+		m.shown.forget(key)
+		return
+	}
+	m.shown.set(key, now)
+	m.reason.WithLabelValues(key.Namespace, key.Name, now).Set(1)
 }
 
 // record sets the weight and the phase of a rollout, and counts its measurement.
@@ -108,6 +153,7 @@ func (m *Metrics) forget(key types.NamespacedName) {
 		m.weight.DeletePartialMatch(seriesOf(key))
 		m.phase.DeletePartialMatch(seriesOf(key))
 		m.forgetComparisons(key)
+		m.showReason(key, nil)
 	}
 }
 

@@ -8,9 +8,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/headgate/headgate/rollout"
+	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 )
 
@@ -69,4 +72,47 @@ func comparisonSeries(t *testing.T, registry prometheus.Gatherer) (series []stri
 	}
 	slices.Sort(series)
 	return series
+}
+
+// The reason is that of the condition: one series for each Deployment that has one.
+func TestMetricOfTheReason(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	m := NewMetrics(registry)
+	web, api := types.NamespacedName{Namespace: "shop", Name: "web"}, types.NamespacedName{Namespace: "shop", Name: "api"}
+	because := func(why reason.Reason) *appsv1.DeploymentCondition {
+		return &appsv1.DeploymentCondition{Reason: string(why)}
+	}
+	m.showReason(web, nil)
+	m.showReason(api, because(reason.Ready))
+	m.showReason(web, because(reason.Waiting))
+	m.showReason(web, because(reason.WriteRefused))
+	want := `
+# HELP headgate_rollout_reason 1 for the reason of the condition headgate.dev/Rollout of a Deployment, also while nothing is rolled out.
+# TYPE headgate_rollout_reason gauge
+headgate_rollout_reason{deployment="api",namespace="shop",reason="Ready"} 1
+headgate_rollout_reason{deployment="web",namespace="shop",reason="WriteRefused"} 1
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "headgate_rollout_reason"); err != nil {
+		t.Error(err)
+	}
+	m.showReason(api, nil)
+	m.forget(web)
+	if left, err := testutil.GatherAndCount(registry, "headgate_rollout_reason"); left > 0 || err != nil {
+		t.Errorf("%d series are left, %v", left, err)
+	}
+}
+
+// An alert on the increase of a counter misses what is counted before its first sample.
+func TestCountersAreThereBeforeTheFirst(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	NewMetrics(registry)
+	reasons := 0
+	for _, group := range reason.All() {
+		reasons += len(group.Explanations)
+	}
+	for name, want := range map[string]int{"headgate_transitions_total": reasons, "headgate_measurements_total": 5} {
+		if got, err := testutil.GatherAndCount(registry, name); got != want || err != nil {
+			t.Errorf("%d series of %s, %v; want %d", got, name, err, want)
+		}
+	}
 }

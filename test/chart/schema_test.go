@@ -20,6 +20,7 @@ type schema struct {
 	Items                *schema            `json:"items"`
 	AdditionalProperties any                `json:"additionalProperties"`
 	Definitions          map[string]*schema `json:"definitions"`
+	Enum                 []any              `json:"enum"`
 }
 
 func readSchema(t *testing.T) *schema {

@@ -26,6 +26,8 @@ func (l *Lab) renderChart(ctx context.Context, namespace string, values map[stri
 	}
 	rendered, err := chart.Render(ctx, filepath.Join(root, "charts", "headgate"), chart.Release{
 		Name: "headgate", Namespace: namespace, KubeVersion: parts.Version(parts.APIServer), Set: values,
+		// The lab's Prometheus scrapes what asks for it.
+		Values: map[string]any{"podAnnotations": map[string]any{"prometheus.io/scrape": "true"}},
 	})
 	if err != nil {
 		return nil, err

@@ -55,6 +55,7 @@ scrape_configs:
   static_configs:
   - targets: [%q]
 - job_name: pods
+  honor_labels: true # of a rollout's series, namespace is that of the Deployment
   file_sd_configs:
   - files: [%q]
     refresh_interval: 1s

@@ -141,3 +141,14 @@ MutatingAdmissionPolicyBinding/{{ $name }}-hold MutatingAdmissionPolicy/{{ $name
 ValidatingAdmissionPolicyBinding/{{ $name }}-guard ValidatingAdmissionPolicy/{{ $name }}-guard
 {{- end -}}
 {{- end -}}
+
+{{/* files/alerts.yaml for this release; its comment says what is replaced. */}}
+{{- define "headgate.alerts" -}}
+{{- $alerts := .Files.Get "files/alerts.yaml" -}}
+{{- if .Values.namespaces -}}
+{{- $alerts = $alerts | replace `namespace=~".+"` (printf `namespace=~"%s"` (join "|" .Values.namespaces)) -}}
+{{- $alerts = $alerts | replace `namespace=~".*"` (printf `namespace="%s"` .Release.Namespace) -}}
+{{- $alerts = $alerts | replace `name="headgate"` (printf `name="%s"` (include "headgate.lease" .)) -}}
+{{- end -}}
+{{ $alerts }}
+{{- end -}}

@@ -197,7 +197,8 @@ func TestTheReasonAnInstalledProgramIsNotUsedIsTold(t *testing.T) {
 func TestEnsureNamesThePartsThereAre(t *testing.T) {
 	_, err := Ensure(t.Context(), nil, "kube-scheduler")
 	const want = "lab part kube-scheduler: not a part; " +
-		`the parts are [argo-rollouts argocd-engine etcd headgate kube-apiserver kube-controller-manager kubectl kubectl-headgate prometheus traefik]`
+		`the parts are [argo-rollouts argocd-engine etcd headgate kube-apiserver kube-controller-manager kubectl kubectl-headgate ` +
+		`prometheus traefik]`
 	if err == nil || err.Error() != want {
 		t.Errorf("error = %v\nwant    %s", err, want)
 	}
