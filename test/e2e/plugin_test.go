@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
@@ -159,6 +160,50 @@ func TestPluginConverts(t *testing.T) {
 			t.Errorf("%s: %v:\n%s", filepath.Base(input), err, out)
 		}
 	}
+}
+
+// TestPluginConvertsWhatRuns converts a Rollout of the sample service, and rolls out a version by what came of it.
+func TestPluginConvertsWhatRuns(t *testing.T) {
+	t.Parallel()
+	s := newService(t, nil)
+	s.await(20*time.Second, reason.Ready)
+	s.Annotations = nil
+	dep := s.manifest(s.Deployment()).Object
+	rollout := map[string]any{"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": dep["metadata"], "spec": dep["spec"]}
+	content := rollout["spec"].(map[string]any)
+	delete(content, "strategy")
+	content["strategy"] = map[string]any{"canary": map[string]any{
+		"stableService": "web", "canaryService": "web-next", "trafficRouting": map[string]any{"nginx": map[string]any{"stableIngress": "web"}},
+		"analysis": map[string]any{"templates": []any{map[string]any{"templateName": "up"}}},
+		"steps": []any{
+			map[string]any{"setWeight": 50}, map[string]any{"pause": map[string]any{"duration": 2}}, map[string]any{"pause": map[string]any{}},
+		},
+	}}
+	template := map[string]any{"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisTemplate",
+		"metadata": map[string]any{"name": "up", "namespace": s.Namespace}, "spec": map[string]any{"metrics": []any{map[string]any{
+			"name": "up", "interval": "1s", "successCondition": "result[0] >= 1",
+			"provider": map[string]any{"prometheus": map[string]any{"query": "vector(1)"}},
+		}}}}
+	text, err := yaml.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": []any{rollout, template}})
+	s.must(err)
+	file := filepath.Join(t.TempDir(), "rollout.yaml")
+	s.must(os.WriteFile(file, text, 0o600))
+	code, converted := s.plugin("convert", "-f", file, "-o", "json")
+	var out struct {
+		Manifests []struct {
+			Metadata struct{ Annotations map[string]string }
+		}
+	}
+	if end := strings.LastIndex(converted, "}"); code != 0 || json.Unmarshal([]byte(converted[:end+1]), &out) != nil || len(out.Manifests) != 1 {
+		t.Fatalf("exit code %d:\n%s", code, converted)
+	}
+	s.Annotations = out.Manifests[0].Metadata.Annotations
+	s.ship("v2", nil)
+	s.pluginEnds(4, "weight 50", "status", "web", "--wait", "--timeout", "1m")
+	s.pluginEnds(0, "", "promote", "web")
+	s.pluginEnds(0, "Idle", "status", "web", "--wait", "--timeout", "1m")
+	s.pluginEnds(0, "Promoted", "history", "web")
+	s.over()
 }
 
 // onlyOperators says whether kubectl was refused only what the operator must allow, and a remark says so.

@@ -138,7 +138,9 @@ func (w celWriter) wrapped(function string, e *expr) (string, error) {
 // neither calculates with both nor finds them equal.
 func needsDoubles(e *expr) bool {
 	calculates := func(e *expr) bool { return slices.Contains([]string{"+", "-", "*", "/", "negate"}, e.op) }
-	whole := func(e *expr) bool { return e.op == "call" && slices.Contains([]string{"len", "count", "asInt"}, e.text) }
+	whole := func(e *expr) bool {
+		return e.op == "call" && slices.Contains([]string{"len", "count", "asInt"}, e.text)
+	}
 	return calculates(e) || isComparison(e) && slices.ContainsFunc(e.args, calculates) ||
 		(e.op == "==" || e.op == "!=") && !slices.ContainsFunc(e.args, whole)
 }

@@ -35,6 +35,9 @@ func aboutMissing(e *expr) (about, yes bool) {
 	if e.op == "call" && slices.Contains([]string{"isNaN", "isInf", "isNil"}, e.text) {
 		return true, true
 	}
+	if (e.op == ">=" || e.op == ">") && e.args[0].String() == "len(result[0].Values)" && e.args[1].op == "number" {
+		return true, false // so many points of CloudWatch
+	}
 	switch e.String() {
 	case "==(len(result), 0)", "<(len(result), 1)", "<=(len(result), 0)", "==(result, nil)":
 		return true, true
