@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -24,7 +25,7 @@ func (c *conversion) rollout() error {
 	case canary.there():
 		c.argoCanary(canary, update)
 	default:
-		return fmt.Errorf("it has neither spec.strategy.canary nor spec.strategy.blueGreen, so Argo Rollouts refuses it too")
+		return errors.New("it has neither spec.strategy.canary nor spec.strategy.blueGreen, so Argo Rollouts refuses it too")
 	}
 	if len(update.Content) > 0 {
 		strategy, spec := mapping(), lookup(dep, "spec")
@@ -44,7 +45,7 @@ func (c *conversion) rolloutWorkload(f field) (*yaml.Node, error) {
 	ref := s.at("workloadRef")
 	if !ref.there() {
 		if !s.at("template").there() {
-			return nil, fmt.Errorf("it has neither spec.template nor spec.workloadRef")
+			return nil, errors.New("it has neither spec.template nor spec.workloadRef")
 		}
 		dep := mapping()
 		put(dep, "apiVersion", str("apps/v1"))

@@ -14,7 +14,8 @@ const nginxPrefix = "nginx.ingress.kubernetes.io"
 // argoCanary reads spec.strategy.canary. update becomes the rolling update of the Deployment.
 func (c *conversion) argoCanary(f field, update *yaml.Node) {
 	c.rollingUpdate(f, update)
-	c.argoServices(f)
+	c.service(f.at("stableService"))
+	f.at("canaryService").unneeded("Headgate makes the Service of the canary and deletes it")
 	whole := c.argoRouting(f.at("trafficRouting"))
 	if !f.at("trafficRouting").there() {
 		f.note(Changed, "weights were approximated by numbers of pods; Headgate splits requests, so the Deployment needs a Service and "+
@@ -57,11 +58,6 @@ func (c *conversion) rollingUpdate(f field, update *yaml.Node) {
 		unavailable.changed("Kubernetes allows no rolling update with maxSurge 0 and maxUnavailable 0; maxUnavailable is 1")
 		put(update, "maxUnavailable", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: "1"})
 	}
-}
-
-func (c *conversion) argoServices(f field) {
-	c.service(f.at("stableService"))
-	f.at("canaryService").unneeded("Headgate makes the Service of the canary and deletes it")
 }
 
 // argoRouting reads trafficRouting. It returns how much weight is all the traffic.

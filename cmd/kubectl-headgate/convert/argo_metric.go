@@ -16,7 +16,7 @@ const endless = 1_000_000
 
 // metric converts a metric of a template and adds it to the plan, or says why not.
 func (n *one) metric(f field) {
-	m := metric{Name: n.freeName(f.at("name").text())}
+	m := metric{Name: n.c.freeName(f.at("name").text())}
 	providers := f.at("provider").entries()
 	if len(providers) != 1 {
 		f.lost("a metric has exactly one provider")
@@ -77,22 +77,17 @@ func (n *one) isThere(base string, m metric) bool {
 
 var notInNames = regexp.MustCompile(`[^a-zA-Z0-9_.-]+`)
 
-// freeName is a name that Headgate accepts. It may be the name of an earlier metric with the same content.
-func (n *one) freeName(name string) string { return freeName(n.c.plan.analysis.Metrics, name) }
-
+// cleanName is a name as Headgate accepts it.
 func cleanName(name string) string {
 	name = strings.Trim(notInNames.ReplaceAllString(name, "-"), "-_.")
 	return cmp.Or(strings.Trim(name[:min(len(name), 55)], "-_."), "metric")
 }
 
-func freeName(taken []metric, name string) string {
+// freeName is a name for a metric that no other one has: "errors", "errors-2".
+func (c *conversion) freeName(name string) string {
 	name = cleanName(name)
 	for i, tried := 2, name; ; i++ {
-		free := true
-		for _, m := range taken {
-			free = free && m.Name != tried
-		}
-		if free {
+		if !slices.ContainsFunc(c.plan.analysis.Metrics, func(m metric) bool { return m.Name == tried }) {
 			return tried
 		}
 		tried = fmt.Sprintf("%s-%d", name, i)
@@ -205,7 +200,7 @@ func (d *draft) conditions() []metric {
 	}
 	hold := *d.metric
 	limit := endless
-	hold.Name, hold.FailureLimit = d.freeName(d.Name+"-success"), &limit
+	hold.Name, hold.FailureLimit = d.c.freeName(d.Name+"-success"), &limit
 	d.f.at("successCondition").note(Changed, "what is neither success nor failure is Inconclusive; here the metric %s holds the weight then",
 		hold.Name)
 	return append(d.judged(*d.metric, negated(failure)), d.judged(hold, success)...)

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -180,7 +181,7 @@ func (p *exprParser) primary() (*expr, error) {
 	case t == ".": // {.value > 1} is {#.value > 1}
 		return p.member(&expr{op: "word", text: "#"})
 	case t == "":
-		return nil, fmt.Errorf("it ends too early")
+		return nil, errors.New("it ends too early")
 	case strings.ContainsAny(t[:1], `"'`):
 		return &expr{op: "string", text: t}, nil
 	case strings.ContainsAny(t[:1], ".0123456789"):

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -10,7 +11,9 @@ import (
 // flaggerMetrics reads the metrics of a Canary.
 func (c *conversion) flaggerMetrics(list field) {
 	for _, f := range list.items() {
+		before := c.snapshot()
 		if err := c.flaggerMetric(f); err != nil {
+			c.restore(before) // what is said of a part of it means nothing now
 			f.lost("%s", strings.TrimSuffix(err.Error(), "."))
 		}
 	}
@@ -23,7 +26,7 @@ func (c *conversion) flaggerMetric(f field) error {
 	case ref.there():
 		return c.flaggerTemplate(f, ref)
 	case query.there():
-		m := metric{Name: freeName(c.plan.analysis.Metrics, name), Interval: f.at("interval").text()}
+		m := metric{Name: c.freeName(name), Interval: f.at("interval").text()}
 		return c.flaggerQuery(f, query, m)
 	case name == "request-success-rate" || name == "request-duration":
 		return c.flaggerBuiltIn(f, name)
@@ -83,7 +86,7 @@ func (c *conversion) flaggerTemplate(f, ref field) error {
 	t := c.open(o)
 	t.templateMetadata()
 	p := t.at("spec", "provider")
-	m := metric{Name: freeName(c.plan.analysis.Metrics, f.at("name").text()), Interval: f.at("interval").text()}
+	m := metric{Name: c.freeName(f.at("name").text()), Interval: f.at("interval").text()}
 	t.at("spec", "query").use()
 	kind := p.at("type").text()
 	known := false
@@ -129,7 +132,7 @@ func (c *conversion) flaggerQuery(f, query field, m metric) error {
 	case most.there():
 		m.Condition = "<= " + plainNumber(most)
 	default:
-		return fmt.Errorf("it has no thresholdRange")
+		return errors.New("it has no thresholdRange")
 	}
 	if m.Provider == "" && !selectsByNamespace(m.Query) {
 		query.note(Changed, "Headgate adds namespace=\"{{namespace}}\" to every selector: series without that label are not seen")

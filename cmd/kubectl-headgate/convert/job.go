@@ -40,13 +40,13 @@ func (n *one) job(f, p field) {
 // jobTemplate is the metadata and the spec of the Job with the arguments filled in.
 func (n *one) jobTemplate(p field) (*yaml.Node, error) {
 	if !p.at("spec").there() {
-		return nil, fmt.Errorf("the Job has no spec")
+		return nil, errors.New("the Job has no spec")
 	}
 	var failed error
 	fill := func(s *yaml.Node) {
 		text, err := n.filled(s.Value)
 		if err == nil && (strings.Contains(text, "{{canary-service}}") || strings.Contains(text, "{{namespace}}")) {
-			err = fmt.Errorf("a Job has no variables: HEADGATE_CANARY_ADDRESS and HEADGATE_NAMESPACE are in its environment (docs/gates.md)")
+			err = errors.New("a Job has no variables: HEADGATE_CANARY_ADDRESS and HEADGATE_NAMESPACE are in its environment (docs/gates.md)")
 		}
 		if err != nil && failed == nil {
 			failed = err

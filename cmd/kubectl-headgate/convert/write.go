@@ -34,7 +34,7 @@ func (r Result) WriteYAML(w io.Writer) error {
 }
 
 func writeHead(w io.Writer, c Converted) {
-	fmt.Fprintf(w, "# kubectl headgate convert: from %s\n", c.From)
+	writeComment(w, "kubectl headgate convert: from "+c.From)
 	for _, r := range c.Remarks {
 		writeComment(w, "- "+r.String())
 	}
