@@ -27,8 +27,9 @@ type krewManifest struct {
 }
 
 // fillIn does what krew-release-bot does (pkg/source/template.go of its repository).
-func fillIn(t *testing.T, file, tag string) krewManifest {
+func fillIn(t *testing.T) krewManifest {
 	t.Helper()
+	const tag = "v1.2.3"
 	address := func(url, tag string) string {
 		var b bytes.Buffer
 		if err := template.Must(template.New("url").Parse(url)).Execute(&b, map[string]string{"TagName": tag}); err != nil {
@@ -36,7 +37,7 @@ func fillIn(t *testing.T, file, tag string) krewManifest {
 		}
 		return fmt.Sprintf("uri: %s\n    sha256: %064x", b.String(), 1)
 	}
-	text, err := os.ReadFile(file)
+	text, err := os.ReadFile("../../.krew.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,7 @@ func fillIn(t *testing.T, file, tag string) krewManifest {
 
 // Each platform of the manifest has the archive that "make dist" makes for it.
 func TestKrewManifest(t *testing.T) {
-	m := fillIn(t, "../../.krew.yaml", "v1.2.3")
+	m := fillIn(t)
 	if m.Kind != "Plugin" || m.Metadata.Name != "headgate" || m.Spec.Version != "v1.2.3" || len(m.Spec.ShortDescription) > 50 {
 		t.Errorf("got %+v", m)
 	}

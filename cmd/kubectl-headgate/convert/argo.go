@@ -3,6 +3,7 @@ package convert
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -28,14 +29,23 @@ func (c *conversion) rollout() error {
 		return errors.New("it has neither spec.strategy.canary nor spec.strategy.blueGreen, so Argo Rollouts refuses it too")
 	}
 	if len(update.Content) > 0 {
-		strategy, spec := mapping(), lookup(dep, "spec")
-		put(strategy, "type", str("RollingUpdate"))
-		put(strategy, "rollingUpdate", update)
-		drop(spec, "strategy")
-		putBefore(spec, "selector", "strategy", strategy)
+		putUpdate(lookup(dep, "spec"), update)
 	}
 	c.scalersOf()
 	return c.finish(dep)
+}
+
+// putUpdate sets the strategy of a Deployment, before its selector if it had none.
+func putUpdate(spec, update *yaml.Node) {
+	strategy := mapping()
+	put(strategy, "type", str("RollingUpdate"))
+	put(strategy, "rollingUpdate", update)
+	at := slices.IndexFunc(spec.Content, func(n *yaml.Node) bool { return n.Value == "selector" })
+	if at < 0 || lookup(spec, "strategy") != nil {
+		put(spec, "strategy", strategy)
+		return
+	}
+	spec.Content = slices.Insert(spec.Content, at, str("strategy"), strategy)
 }
 
 // rolloutWorkload is the Deployment without annotations of Headgate: the template of the Rollout, or of what its

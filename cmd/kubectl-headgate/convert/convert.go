@@ -162,8 +162,8 @@ func (c *conversion) finish(dep *yaml.Node) error {
 		return fmt.Errorf("this is a fault of the converter, because Headgate would refuse what it wrote: %w", err)
 	}
 	if valueOf(dep, "spec", "strategy", "type") == "Recreate" {
-		c.open(c.from).at("spec").note(Lost, "the Deployment has the strategy Recreate, with which Headgate tries no canary: each version goes out "+
-			"at once")
+		c.open(c.from).at("spec").note(Lost, "the Deployment has the strategy Recreate, with which Headgate tries no canary: each version "+
+			"goes out at once")
 	}
 	annotations := child(child(dep, "metadata"), "annotations")
 	for _, a := range all {

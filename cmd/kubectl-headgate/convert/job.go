@@ -108,7 +108,7 @@ func cronJob(name, namespace string, template *yaml.Node) *yaml.Node {
 	}
 	spec := child(out, "spec")
 	put(spec, "schedule", str(never))
-	put(spec, "suspend", boolean("true"))
+	put(spec, "suspend", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
 	put(spec, "jobTemplate", template)
 	return out
 }

@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -43,8 +42,6 @@ func str(text string) *yaml.Node {
 	return n
 }
 
-func boolean(v string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: v} }
-
 // put sets a key of a mapping. Nothing is set to nil.
 func put(m *yaml.Node, key string, value *yaml.Node) {
 	if value == nil {
@@ -57,17 +54,6 @@ func put(m *yaml.Node, key string, value *yaml.Node) {
 		}
 	}
 	m.Content = append(m.Content, str(key), value)
-}
-
-// putBefore sets a key that is not there yet, before another one.
-func putBefore(m *yaml.Node, before, key string, value *yaml.Node) {
-	for i := 0; i+1 < len(m.Content); i += 2 {
-		if m.Content[i].Value == before {
-			m.Content = slices.Insert(m.Content, i, str(key), value)
-			return
-		}
-	}
-	put(m, key, value)
 }
 
 // drop removes a key of a mapping.
