@@ -194,7 +194,8 @@ func TestPluginConvertsWhatRuns(t *testing.T) {
 			Metadata struct{ Annotations map[string]string }
 		}
 	}
-	if end := strings.LastIndex(converted, "}"); code != 0 || json.Unmarshal([]byte(converted[:end+1]), &out) != nil || len(out.Manifests) != 1 {
+	converted = converted[:strings.LastIndex(converted, "}")+1] // the remarks follow
+	if code != 0 || json.Unmarshal([]byte(converted), &out) != nil || len(out.Manifests) != 1 {
 		t.Fatalf("exit code %d:\n%s", code, converted)
 	}
 	s.Annotations = out.Manifests[0].Metadata.Annotations

@@ -174,25 +174,30 @@ func (p *exprParser) primary() (*expr, error) {
 			return nil, err
 		}
 		return e, p.expect(map[string]string{"(": ")", "{": "}"}[t])
-	case t == "#":
-		return &expr{op: "word", text: "#"}, nil
 	case t == "[":
 		return p.list("list", "", "]")
 	case t == ".": // {.value > 1} is {#.value > 1}
 		return p.member(&expr{op: "word", text: "#"})
 	case t == "":
 		return nil, errors.New("it ends too early")
+	case isWord(t) && p.next() == "(":
+		return p.call(t)
+	default:
+		return atom(t)
+	}
+}
+
+// atom is a token that is a value.
+func atom(t string) (*expr, error) {
+	switch {
 	case strings.ContainsAny(t[:1], `"'`):
 		return &expr{op: "string", text: t}, nil
 	case strings.ContainsAny(t[:1], ".0123456789"):
 		return &expr{op: "number", text: t}, nil
-	case !isWord(t) || binding[t] > 0:
-		return nil, fmt.Errorf("%q is not expected", t)
-	case p.next() == "(":
-		return p.call(t)
-	default:
+	case t == "#", isWord(t) && binding[t] == 0:
 		return &expr{op: "word", text: t}, nil
 	}
+	return nil, fmt.Errorf("%q is not expected", t)
 }
 
 func (p *exprParser) call(name string) (*expr, error) {

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -117,9 +118,18 @@ func (c *conversion) flaggerQuery(f, query field, m metric) error {
 	if m.Provider == "graphite" {
 		m.Query = strings.TrimPrefix(strings.TrimSpace(m.Query), "target=")
 	}
-	if m.Interval == "" {
-		m.Interval = "1m"
+	m.Interval = cmp.Or(m.Interval, "1m")
+	if err := m.within(f); err != nil {
+		return err
 	}
+	if m.Provider == "" && !selectsByNamespace(m.Query) {
+		query.note(Changed, "Headgate adds namespace=\"{{namespace}}\" to every selector: series without that label are not seen")
+	}
+	return c.plan.addMetric(m)
+}
+
+// within sets the range that the number must be in.
+func (m *metric) within(f field) error {
 	least, most := f.at("thresholdRange", "min"), f.at("thresholdRange", "max")
 	if !least.there() && !most.there() {
 		most = f.at("threshold")
@@ -134,10 +144,7 @@ func (c *conversion) flaggerQuery(f, query field, m metric) error {
 	default:
 		return errors.New("it has no thresholdRange")
 	}
-	if m.Provider == "" && !selectsByNamespace(m.Query) {
-		query.note(Changed, "Headgate adds namespace=\"{{namespace}}\" to every selector: series without that label are not seen")
-	}
-	return c.plan.addMetric(m)
+	return nil
 }
 
 var (
