@@ -168,24 +168,20 @@ func (c *conversion) flaggerWait(f field, times int, every time.Duration) {
 // flaggerWeights are the weights that Flagger sets, each for one interval.
 func (c *conversion) flaggerWeights(a field, every time.Duration) {
 	step, _ := a.at("stepWeight").number()
-	most, limited := a.at("maxWeight").number()
+	most, _ := a.at("maxWeight").number()
 	var weights []int
 	for _, item := range a.at("stepWeights").items() {
-		w, ok := item.number()
-		beyond := limited && len(weights) > 0 && weights[len(weights)-1] >= most
-		if ok && step == 0 && !beyond {
+		if w, ok := item.number(); ok {
 			weights = append(weights, w)
 		}
 	}
+	if len(weights) > 0 {
+		a.at("maxWeight").unneeded("the last of stepWeights is the highest weight")
+		most = weights[len(weights)-1]
+	}
 	if step > 0 {
-		a.at("stepWeights").unneeded("stepWeight is set")
-		if !limited || most <= 0 {
-			most = 100
-		}
-		for w := 0; w < most; {
-			w = min(w+step, 100)
-			weights = append(weights, w)
-		}
+		a.at("stepWeights").unneeded("stepWeight is set, so only the last of them counts")
+		weights = climbing(step, most)
 	}
 	if len(weights) == 0 {
 		a.note(Changed, "it has neither stepWeight nor stepWeights nor iterations, so each version goes to all users at once")
@@ -193,6 +189,19 @@ func (c *conversion) flaggerWeights(a field, every time.Duration) {
 		return
 	}
 	c.climb(a, weights, every)
+}
+
+// climbing are the multiples of step until most is reached. 0 means 100.
+func climbing(step, most int) []int {
+	if most <= 0 || most > 100 {
+		most = 100
+	}
+	var weights []int
+	for w := 0; w < most; {
+		w = min(w+step, 100)
+		weights = append(weights, w)
+	}
+	return weights
 }
 
 // maxWeights is how many weights, each with a wait, fit into the steps of a rollout.
