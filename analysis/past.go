@@ -196,19 +196,13 @@ func (m Metric) replay(answer []provider.Series, during grid, series sourceSerie
 }
 
 // allowed is the share of bad answers that a canary may have beside stable.
-//
-// Example: beside 1% of stable, the margin 20% + 0.05% allows 1.25%. A bound of 2% allows 2%,
-// unless stable is over it.
 func allowed(rule evidence.Rule, stable []evidence.Counts) float64 {
 	var sum evidence.Counts
 	for _, c := range stable {
 		sum.Requests += c.Requests
 		sum.Errors += c.Errors
 	}
-	if rule.Bound > 0 && (rule.Strict || sum.Share() <= rule.Bound) {
-		return rule.Bound
-	}
-	return rule.Ratio*sum.Share() + rule.Points
+	return rule.Allowed(sum.Share())
 }
 
 // cut is the part of series that lies in g.

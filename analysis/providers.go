@@ -30,6 +30,9 @@ type Provider interface {
 // Providers are those that the operator has set up, by name. nil: none.
 type Providers map[string]Provider
 
+// ErrUnknownProvider says that an analysis names a provider that the operator has not set up.
+var ErrUnknownProvider = errors.New("unknown provider")
+
 // Check returns an error that says what is wrong with the text of an annotation, or nil
 // for an empty text. Unlike the function Check it knows which providers exist, and asks
 // each of them whether it understands its questions.
@@ -84,7 +87,7 @@ func (ps Providers) named(name string) (Provider, error) {
 	if len(ps) > 0 {
 		known = "the operator has set up " + strings.Join(slices.Sorted(maps.Keys(ps)), ", ") + " (HEADGATE_PROVIDERS_FILE)"
 	}
-	return nil, fmt.Errorf("unknown provider %q: %s", name, known)
+	return nil, fmt.Errorf("%w %q: %s", ErrUnknownProvider, name, known)
 }
 
 // InNamespaces returns p for the Deployments of some namespaces: those of any other get

@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +40,10 @@ func (c *cluster) expectInOrder(
 		got := found(c.observe(t, withSpec))
 		if got == nil || got.Reason != step.reason || !strings.Contains(got.Message, step.message) {
 			t.Fatalf("%s: got %+v, want %s with %s", step.name, got, step.reason, step.message)
+		}
+		all, err := c.router().Problems(t.Context(), target(withSpec))
+		if err != nil || !slices.ContainsFunc(all, func(p *rollout.Problem) bool { return *p == *got }) {
+			t.Errorf("%s: all problems are %v, %v", step.name, all, err)
 		}
 		step.change()
 	}
@@ -112,4 +117,21 @@ func TestPreviewPreconditionsAreInOrder(t *testing.T) {
 			c.remove(t, theirs)
 		}},
 	})
+}
+
+func TestProblemsTellsAll(t *testing.T) {
+	foreignCanary := annotated(ingress("theirs", rule("a.test", path("/", "x"))), nginx("canary"), "true")
+	web := annotated(ingress("web", rule("a.test", path("/", "web"))), nginx("ssl-passthrough"), "true")
+	c := newCluster(web, foreignCanary, service("web", "web"), service("web-canary", "x"))
+	all, err := c.router().Problems(t.Context(), target(func(tr *rollout.Target) { tr.Spec.PreviewHost = "outside.test" }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reasons []reason.Reason
+	for _, p := range all {
+		reasons = append(reasons, p.Reason)
+	}
+	diff(t, []reason.Reason{
+		reason.IngressNotSupported, reason.IngressClassUnknown, reason.ForeignCanary, reason.NameTaken, reason.PreviewHostRefused,
+	}, reasons)
 }

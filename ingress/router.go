@@ -42,6 +42,9 @@ type Options struct {
 	Now func() time.Time
 }
 
+// DefaultController is the controller of Options.Controllers where there are none.
+const DefaultController = "k8s.io/ingress-nginx"
+
 // Router moves traffic between the stable and the canary pods of Deployments. It
 // keeps no state: everything that it knows is in the objects that it made. Several
 // goroutines may use it at the same time.
@@ -74,7 +77,7 @@ func New(c client.Client, live client.Reader, o Options) *Router {
 		previewBelowOwnHosts: o.PreviewBelowOwnHosts,
 	}
 	if len(r.controllers) == 0 {
-		r.controllers = []string{"k8s.io/ingress-nginx"}
+		r.controllers = []string{DefaultController}
 	}
 	if r.cache == nil {
 		r.cache = c
@@ -123,6 +126,34 @@ func (r *Router) observe(ctx context.Context, t rollout.Target) (rollout.Traffic
 	tr.PreviewRefused = in.previewRefused
 	tr.Problem, err = firstProblem(ctx, preconditions, in)
 	return tr, err
+}
+
+// Problems returns every precondition that does not hold, where Observe tells the first,
+// and last why the preview is refused. t should have a Rollout and a Track. It is for a
+// person who wants to correct all of them at once, before a rollout.
+func (r *Router) Problems(ctx context.Context, t rollout.Target) ([]*rollout.Problem, error) {
+	in, err := r.inspect(ctx, t)
+	if err != nil {
+		return nil, fmt.Errorf("finding the Services and Ingresses of Deployment %s: %w", namespacedName(t.Deployment), err)
+	}
+	if err := in.checkPreview(ctx); err != nil {
+		return nil, err
+	}
+	in.plan = in.snapshot.makePlan(in.routes, in.target, trafficSplit{}, r.now())
+	var found []*rollout.Problem
+	for _, row := range preconditions {
+		p, err := row.check(ctx, in)
+		if err != nil {
+			return nil, fmt.Errorf("checking that %s: %w", row.name, err)
+		}
+		if p != nil {
+			found = append(found, p)
+		}
+	}
+	if in.previewRefused != nil {
+		found = append(found, in.previewRefused)
+	}
+	return found, nil
 }
 
 // SetWeight makes the canary Services and Ingresses of t what they should be:

@@ -77,17 +77,14 @@ func appendMistake(found []mistake, key string, err error) []mistake {
 
 // splitError returns one mistake for each error that ParseSpec joined into err.
 func splitError(err error) []mistake {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var list []mistake
-		for _, e := range joined.Unwrap() {
-			list = append(list, splitError(e)...)
+	var list []mistake
+	for _, fault := range spec.Faults(err) {
+		m := mistake{text: fault.Error()}
+		var wrong *spec.AnnotationError
+		if errors.As(fault, &wrong) {
+			m.key = wrong.Key
 		}
-		return list
+		list = append(list, m)
 	}
-	m := mistake{text: err.Error()}
-	var wrong *spec.AnnotationError
-	if errors.As(err, &wrong) {
-		m.key = wrong.Key
-	}
-	return []mistake{m}
+	return list
 }

@@ -112,6 +112,17 @@ func (r Rule) equalThreshold() float64 { return float64(r.Metrics) / r.FalseAlar
 
 func (r Rule) marginThreshold() float64 { return r.equalThreshold() / marginAlarms }
 
+// Allowed is the share of bad answers that a canary may have beside a stable with this share.
+//
+// Example: beside 1% of stable, the margin 20% + 0.05% allows 1.25%. A bound of 2% allows 2%,
+// unless stable is over it.
+func (r Rule) Allowed(stable float64) float64 {
+	if r.Bound > 0 && (r.Strict || stable <= r.Bound) {
+		return r.Bound
+	}
+	return r.withDefaults().margin().at(stable)
+}
+
 func (r Rule) absolute() bool { return r.Bound > 0 }
 
 func (r Rule) margin() line { return line{r.Ratio, r.Points} }

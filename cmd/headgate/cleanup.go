@@ -187,56 +187,22 @@ func takeAway(ctx context.Context, c *cleanup.Cleanup, i *cleanup.Installation, 
 		case <-ctx.Done():
 		}
 	}()
-	if err := c.Run(ctx); err != nil {
-		return err
-	}
-	if err := i.RemoveAdmission(ctx); err != nil {
-		return err
-	}
-	c.Print("nothing new is held from here on")
-	if err := sleep(ctx, admissionDelay); err != nil {
-		return err
-	}
-	if err := c.Run(ctx); err != nil {
-		return err
-	}
-	if err := i.StopManagers(ctx); err != nil {
-		return err
-	}
-	waiting, cancel := context.WithTimeout(ctx, stopWait)
-	defer cancel()
-	select {
-	case <-mgr.Elected():
-	case <-waiting.Done():
-		c.Print("every rollout is over, but a manager still runs: the conditions of Headgate stay")
-		return nil
-	}
-	c.Print("the managers have stopped")
-	ctx = context.WithoutCancel(ctx) // stop ends it, and a few writes are left
-	stop()
-	if err := i.ForgetConditions(ctx); err != nil {
-		return err
-	}
-	c.Print("Headgate can be removed")
-	return nil
+	return i.TakeAway(ctx, c, func() bool {
+		waiting, cancel := context.WithTimeout(ctx, stopWait)
+		defer cancel()
+		select {
+		case <-mgr.Elected():
+			stop()
+			return true
+		case <-waiting.Done():
+			return false
+		}
+	})
 }
-
-// admissionDelay is how long API servers may go on to ask the webhook when its configuration
-// is gone.
-const admissionDelay = 2 * time.Second
 
 // stopWait is how long the managers may take to stop: stopDelay, stopTimeout, and 15 s
 // until the Lease of one that was killed is over.
 const stopWait = stopDelay + stopTimeout + 20*time.Second
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
-	}
-}
 
 // orAll is namespaces, or every namespace where there are none.
 func orAll(namespaces []string) []string {

@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/headgate/headgate/cmd/kubectl-headgate/doctor"
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
@@ -30,6 +31,7 @@ import (
 type cluster struct {
 	*fake.Clientset
 	out, err bytes.Buffer
+	all      func() (doctor.Cluster, error)
 }
 
 func newCluster(objects ...runtime.Object) *cluster {
@@ -42,7 +44,7 @@ func (c *cluster) run(t *testing.T, args ...string) int {
 	c.out.Reset()
 	c.err.Reset()
 	s := streams{out: &c.out, err: &c.err, environ: func(string) string { return "" }}
-	root := newRoot(s, &clients{apps: c.AppsV1(), core: c.CoreV1(), events: c.EventsV1(), network: c.NetworkingV1()})
+	root := newRoot(s, &clients{apps: c.AppsV1(), core: c.CoreV1(), events: c.EventsV1(), network: c.NetworkingV1(), all: c.all})
 	root.SetArgs(append(args, "-n", "shop"))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

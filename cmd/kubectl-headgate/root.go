@@ -30,9 +30,9 @@ type env struct {
 
 const long = `See the rollouts of Headgate, steer them, and know why they are where they are.
 
-Every command works with your own rights. Those that change something write the
+Every command works with your own rights. Those that steer one rollout write the
 annotation headgate.dev/command, as "kubectl annotate" does, and wait for the answer
-of the manager.`
+of the manager. lint and "plan -f" read files and no cluster.`
 
 const rootExample = `  kubectl headgate list -A
   kubectl headgate status web --watch
@@ -53,13 +53,18 @@ func newRoot(s streams, c *clients) *cobra.Command {
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	e.flags.AddFlags(root.PersistentFlags())
-	root.AddGroup(&cobra.Group{ID: "see", Title: "See:"}, &cobra.Group{ID: "steer", Title: "Steer:"})
+	root.AddGroup(&cobra.Group{ID: "see", Title: "See:"}, &cobra.Group{ID: "steer", Title: "Steer:"},
+		&cobra.Group{ID: "check", Title: "Check:"})
 	for _, c := range []*cobra.Command{e.list(), e.status(), e.explain(), e.history(), e.events()} {
 		c.GroupID = "see"
 		root.AddCommand(c)
 	}
-	for _, c := range e.steering() {
+	for _, c := range append(e.steering(), e.cleanup()) {
 		c.GroupID = "steer"
+		root.AddCommand(c)
+	}
+	for _, c := range []*cobra.Command{e.lint(), e.plan(), e.doctor()} {
+		c.GroupID = "check"
 		root.AddCommand(c)
 	}
 	root.AddCommand(e.convert(), e.version())

@@ -106,7 +106,12 @@ func (e *env) confirm(word string, s status.Status) bool {
 	if hurts == "" || !e.interactive() {
 		return true
 	}
-	fmt.Fprintf(e.out, "%s rollout %s of %s/%s: %s. Go on? [y/N] ", verbs[word].name, s.Rollout, s.Namespace, s.Name, hurts)
+	return e.ask(fmt.Sprintf("%s rollout %s of %s/%s: %s", verbs[word].name, s.Rollout, s.Namespace, s.Name, hurts))
+}
+
+// ask asks the person at the terminal whether to go on.
+func (e *env) ask(what string) bool {
+	fmt.Fprintf(e.out, "%s. Go on? [y/N] ", what)
 	answer, _ := bufio.NewReader(e.in).ReadString('\n')
 	return slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer)))
 }

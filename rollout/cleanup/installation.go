@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -40,6 +41,43 @@ type Installation struct {
 	Managers   types.NamespacedName // the Deployment of the managers
 	Admission  []Admission          // deleted in this order
 	Namespaces []string             // as in Cleanup
+}
+
+// admissionDelay is how long API servers may go on to ask the webhook when its configuration
+// is gone.
+const admissionDelay = 2 * time.Second
+
+// TakeAway ends the rollouts with c, and then what makes rollouts. stopped waits until no
+// manager runs, and says whether that is so.
+func (i *Installation) TakeAway(ctx context.Context, c *Cleanup, stopped func() bool) error {
+	if err := c.Run(ctx); err != nil {
+		return err
+	}
+	if err := i.RemoveAdmission(ctx); err != nil {
+		return err
+	}
+	c.Print("nothing new is held from here on")
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(admissionDelay):
+	}
+	if err := c.Run(ctx); err != nil {
+		return err
+	}
+	if err := i.StopManagers(ctx); err != nil {
+		return err
+	}
+	if !stopped() {
+		c.Print("every rollout is over, but a manager still runs: the conditions of Headgate stay")
+		return nil
+	}
+	c.Print("the managers have stopped")
+	if err := i.ForgetConditions(context.WithoutCancel(ctx)); err != nil { // a few writes are left
+		return err
+	}
+	c.Print("Headgate can be removed")
+	return nil
 }
 
 // RemoveAdmission deletes what holds new templates. One that does not exist is no error.

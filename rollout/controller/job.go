@@ -71,7 +71,7 @@ func (r *Reconciler) prepareJob(ctx context.Context, s *snapshot, goal rollout.J
 	sent.SetGroupVersionKind(batchv1.SchemeGroupVersion.WithKind("CronJob"))
 	switch err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.dep.Namespace, Name: goal.Template}, sent); {
 	case apierrors.IsNotFound(err):
-		return cannotCreate("there is no CronJob %s: create one with suspend: true as the template of the Job", goal.Template), nil
+		return cannotCreate(noCronJob, goal.Template), nil
 	case apierrors.IsForbidden(err):
 		return cannotCreate("%v", err), nil // not an error: the reconcile must go on, it may bring an abort
 	case err != nil:
@@ -102,6 +102,8 @@ func (r *Reconciler) prepareJob(ctx context.Context, s *snapshot, goal rollout.J
 	s.canaryJobs.toCreate = job
 	return rollout.JobStatus{Phase: rollout.JobMissing}, nil
 }
+
+const noCronJob = "there is no CronJob %s: create one with suspend: true as the template of the Job"
 
 // cannotCreate returns the status of a Job that cannot be created, and why.
 func cannotCreate(format string, args ...any) rollout.JobStatus {

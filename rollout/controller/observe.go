@@ -132,13 +132,8 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *snapshot) error {
 	case err != nil:
 		return err
 	}
-	if !metav1.IsControlledBy(canary, s.dep) || canary.DeletionTimestamp != nil {
-		s.Problem = &rollout.Problem{
-			Reason: reason.NameTaken,
-			Message: fmt.Sprintf("the canary needs the name %s, but another Deployment has it, "+
-				"or an earlier canary that is still being deleted: rename or remove that Deployment", canary.Name),
-		}
-		return nil
+	if s.Problem = nameProblem(s.dep, canary); s.Problem != nil {
+		return nil //nolint:nilerr // a Problem is an answer here, and no failure
 	}
 	s.canaryDep = canary
 	s.Canary = &rollout.CanaryStatus{Replicas: *canary.Spec.Replicas, Template: fingerprint(canary.Spec.Template)}
@@ -148,6 +143,19 @@ func (r *Reconciler) observeCanary(ctx context.Context, s *snapshot) error {
 		s.Canary.Available = canary.Status.AvailableReplicas
 	}
 	return r.observeAdoption(ctx, s)
+}
+
+// nameProblem says that the Deployment canary, which has the name that the canary of dep
+// needs, is none of dep. nil: it is.
+func nameProblem(dep, canary *appsv1.Deployment) *rollout.Problem {
+	if metav1.IsControlledBy(canary, dep) && canary.DeletionTimestamp == nil {
+		return nil
+	}
+	return &rollout.Problem{
+		Reason: reason.NameTaken,
+		Message: fmt.Sprintf("the canary needs the name %s, but another Deployment has it, "+
+			"or an earlier canary that is still being deleted: rename or remove that Deployment", canary.Name),
+	}
 }
 
 func (r *Reconciler) observeStable(ctx context.Context, s *snapshot) error {
@@ -254,17 +262,25 @@ func (r *Reconciler) observeTraffic(ctx context.Context, s *snapshot) error {
 	if s.Problem == nil {
 		s.Problem = s.Traffic.Problem
 	}
-	if s.Problem == nil && s.dep.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
-		s.Problem = &rollout.Problem{
-			Reason: reason.RecreateNotSupported,
-			Message: "strategy Recreate stops every stable pod before the first new one starts, " +
-				"so a promotion would interrupt the service: set spec.strategy.type to RollingUpdate",
-		}
+	if s.Problem == nil {
+		s.Problem = strategyProblem(s.dep)
 	}
 	if s.canaryDep == nil && s.Problem == nil {
 		s.chooseTrack()
 	}
 	return r.observeCanaryPods(ctx, s)
+}
+
+// strategyProblem says why the strategy of dep allows no canary. nil: it does.
+func strategyProblem(dep *appsv1.Deployment) *rollout.Problem {
+	if dep.Spec.Strategy.Type != appsv1.RecreateDeploymentStrategyType {
+		return nil
+	}
+	return &rollout.Problem{
+		Reason: reason.RecreateNotSupported,
+		Message: "strategy Recreate stops every stable pod before the first new one starts, " +
+			"so a promotion would interrupt the service: set spec.strategy.type to RollingUpdate",
+	}
 }
 
 // observeCanaryPods finds why canary pods are not Available, and the result of the

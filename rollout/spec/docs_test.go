@@ -76,7 +76,7 @@ func TestEveryAnnotationHasAnExample(t *testing.T) {
 			return true
 		}
 		key := strings.Trim(v.Values[0].(*ast.BasicLit).Value, `"`)
-		if _, written := examples[key]; strings.HasPrefix(key, annotationPrefix) && !written && !ours[v.Names[0].Name] {
+		if _, written := examples[key]; strings.HasPrefix(key, AnnotationPrefix) && !written && !ours[v.Names[0].Name] {
 			t.Errorf("%s (%s) has no example in errors.go, so it is refused as unknown", v.Names[0].Name, key)
 		}
 		found++

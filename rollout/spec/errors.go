@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-const annotationPrefix = "headgate.dev/"
+// AnnotationPrefix is that of every annotation of Headgate.
+const AnnotationPrefix = "headgate.dev/"
 
 // examples has every annotation a user may write, each with a value that parses.
 var examples = map[string]string{
@@ -52,6 +53,20 @@ func (e *AnnotationError) Error() string {
 
 // Unwrap returns Err.
 func (e *AnnotationError) Unwrap() error { return e.Err }
+
+// Faults returns the errors that err joins, in their order. It is err alone where that
+// joins none.
+func Faults(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var faults []error
+	for _, e := range joined.Unwrap() {
+		faults = append(faults, Faults(e)...)
+	}
+	return faults
+}
 
 func annotationError(key string, err error) error {
 	return &AnnotationError{Key: key, Err: err}

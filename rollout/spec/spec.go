@@ -137,7 +137,7 @@ func (p *parser) unknownKeys() {
 	for _, key := range slices.Sorted(maps.Keys(p.annotations)) {
 		_, known := examples[key]
 		written := key == AnnotationRollout || key == AnnotationPhase
-		if strings.HasPrefix(key, annotationPrefix) && !known && !written {
+		if strings.HasPrefix(key, AnnotationPrefix) && !known && !written {
 			p.errs = append(p.errs, &AnnotationError{Key: key})
 		}
 	}

@@ -2,6 +2,7 @@ package spec_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -322,5 +323,15 @@ func TestParseCommandErrors(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestFaults(t *testing.T) {
+	_, err := spec.ParseSpec(map[string]string{spec.AnnotationStrategy: "red", spec.AnnotationSteps: "half", spec.AnnotationService: "Web"})
+	if got := spec.Faults(fmt.Errorf("no fault of its own: %w", err)); len(got) != 1 {
+		t.Errorf("an error that joins none is %d faults", len(got))
+	}
+	if got := spec.Faults(errors.Join(err, errors.New("another"))); len(got) != 4 {
+		t.Errorf("got %d faults: %v", len(got), got)
 	}
 }

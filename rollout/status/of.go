@@ -1,7 +1,6 @@
 package status
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -124,16 +123,9 @@ func (r *reader) readSpec() {
 
 // mistakes returns the text of each error that err joins.
 func mistakes(err error) []string {
-	joined, ok := errors.AsType[interface {
-		error
-		Unwrap() []error
-	}](err)
-	if !ok {
-		return []string{err.Error()}
-	}
 	var texts []string
-	for _, e := range joined.Unwrap() {
-		texts = append(texts, e.Error())
+	for _, fault := range spec.Faults(err) {
+		texts = append(texts, fault.Error())
 	}
 	return texts
 }

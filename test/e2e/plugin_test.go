@@ -47,6 +47,8 @@ func TestPlugin(t *testing.T) {
 	s := newService(t, map[string]string{spec.AnnotationSteps: "50%, pause, 100%, 1s", spec.AnnotationAnalysis: good})
 	s.await(20*time.Second, reason.Ready)
 	s.pluginEnds(0, "Idle", "list")
+	s.pluginEnds(0, "nothing would keep a rollout from beginning", "doctor", "web")
+	s.pluginEnds(0, "promotion by adoption", "plan", "web")
 
 	s.ship("v2", nil)
 	s.pluginEnds(4, "weight 50", "status", "web", "--wait")
@@ -75,6 +77,9 @@ func TestPlugin(t *testing.T) {
 	s.pluginEnds(2, "RolledBack", "status", "web", "--wait", "--timeout", "1m")
 	s.pluginEnds(0, "MeasurementFailed", "events", "web")
 	s.over()
+	s.pluginEnds(0, "would put the template of", "cleanup", "--dry-run")
+	s.pluginEnds(0, "web: done", "cleanup", "--timeout", "1m")
+	s.pluginEnds(0, "Idle", "status", "web")
 }
 
 // optedIn is a Deployment that is opted in, without a Service and without load.
