@@ -52,6 +52,8 @@ func TestComplete(t *testing.T) {
 		"-n shop status ":                        {"back\tRolledBack", "waits\tPaused, step 4 of 5", "web\tProgressing, step 2 of 5"},
 		"-n shop explain w":                      {"waits\tPaused, step 4 of 5", "web\tProgressing, step 2 of 5"},
 		"-n shop history deploy/we":              {"deploy/web\tProgressing, step 2 of 5"},
+		"-n shop plan we":                        {"web\tProgressing, step 2 of 5"},
+		"-n shop doctor we":                      {"web\tProgressing, step 2 of 5"},
 		"-n shop events web ":                    {}, // there is one name only
 		"-n shop retry ":                         {"back\tRolledBack"},
 		"-n shop abort ":                         {"waits\tPaused, step 4 of 5", "web\tProgressing, step 2 of 5"},

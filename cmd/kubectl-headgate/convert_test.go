@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -88,5 +89,31 @@ func TestConvertAsJSON(t *testing.T) {
 	if r.Schema != "headgate.dev/convert/v1" || len(r.Manifests) != 1 || r.Manifests[0].Kind != "Deployment" || len(r.Remarks) != 1 ||
 		r.Remarks[0].Kind != "lost" || r.Remarks[0].Path != "spec.paused" || r.Remarks[0].Line != 5 || r.Remarks[0].Object != "Rollout web" {
 		t.Errorf("got:\n%s", out)
+	}
+}
+
+// What is converted has no error that "kubectl headgate lint" finds.
+func TestConvertedIsLinted(t *testing.T) {
+	inputs, err := filepath.Glob("convert/testdata/[af]*.yaml")
+	if err != nil || len(inputs) < 10 {
+		t.Fatalf("found %d inputs: %v", len(inputs), err)
+	}
+	for _, input := range inputs {
+		text, err := os.ReadFile(input)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, manifests, _ := runConvert(t, string(text), false)
+		file := filepath.Join(t.TempDir(), "deployment.yaml")
+		if err := os.WriteFile(file, []byte(manifests), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := newCluster()
+		c.run(t, "lint", "-f", file)
+		for line := range strings.Lines(c.out.String() + c.err.String()) {
+			if strings.Contains(line, ": error: ") && !strings.Contains(line, "RecreateNotSupported") { // a remark says so
+				t.Errorf("%s: %s", filepath.Base(input), line)
+			}
+		}
 	}
 }
