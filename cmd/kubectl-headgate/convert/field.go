@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -154,9 +155,8 @@ func (f field) remark(kind Kind, format string, args ...any) {
 
 // note makes a remark, once, and does not mark f as read.
 func (f field) note(kind Kind, format string, args ...any) {
-	r := Remark{
-		Kind: kind, Object: f.of.String(), Path: f.path, File: f.of.File, Line: f.line, Text: fmt.Sprintf(format, args...),
-	}
+	text := strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ") // what it quotes may have several lines
+	r := Remark{Kind: kind, Object: f.of.String(), Path: f.path, File: f.of.File, Line: f.line, Text: text}
 	for _, made := range f.c.remarks {
 		if made == r {
 			return
