@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -105,6 +106,11 @@ func (k *Keeper) SetupWithManager(mgr ctrl.Manager) error {
 // is no error.
 func (k *Keeper) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
 	cert, err := k.ensureSecret(ctx, time.Now())
+	if served := k.served.Load(); apierrors.IsNotFound(err) && served != nil {
+		// Until somebody restores the Secret, the webhook works with what is served.
+		_, failed := k.ensureBundles(ctx, served, time.Now())
+		return ctrl.Result{}, errors.Join(err, failed)
+	}
 	if err != nil {
 		return retryConflict(err)
 	}

@@ -174,6 +174,23 @@ func TestWipedBundleIsRestored(t *testing.T) {
 	}
 }
 
+// The Secret is deleted too: nobody but the chart may create one.
+func TestWipedBundleIsRestoredWithoutTheSecret(t *testing.T) {
+	c := newCluster(t, emptySecret(), configuration())
+	k := c.keeper()
+	c.reconcile(k)
+	if err := c.Client.Delete(t.Context(), emptySecret()); err != nil {
+		t.Fatal(err)
+	}
+	c.setBundle(nil)
+	if _, err := k.Reconcile(t.Context(), ctrl.Request{}); !apierrors.IsNotFound(err) {
+		t.Errorf("Reconcile: %v, want that the Secret is missing", err)
+	}
+	if err := checkReady(k); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNewCertificateWaitsForTheAPIServers(t *testing.T) {
 	synctest.Test(t, newCertificateWaits)
 }

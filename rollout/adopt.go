@@ -62,7 +62,7 @@ func (p *pass) awaitPromotion() *Decision {
 // awaitFullSize lets the canary grow to the size of stable. It gives up where pods have
 // no room, at the deadline, and where a person does not want to wait.
 func (p *pass) awaitFullSize() *Decision {
-	need, deadline := p.Stable.Replicas, p.state.StepSince.Add(p.progressDeadline())
+	need, deadline := p.Stable.Replicas, p.deadline(p.state.StepSince)
 	if p.canaryAvailable() >= need || p.Canary.Trouble != "" || p.state.Skipped || !deadline.After(p.Now) {
 		return nil
 	}
@@ -117,7 +117,7 @@ func (p *pass) beginPromotion() {
 // adopt makes the canary's pods pods of the Deployment. Nothing of it moves traffic: the
 // pods stay behind the canary Service, and come behind the stable one besides.
 func (p *pass) adopt() Decision {
-	overdue := !p.state.StepSince.Add(p.progressDeadline()).After(p.Now)
+	overdue := !p.deadline(p.state.StepSince).After(p.Now)
 	switch {
 	case p.Canary.Adopted && p.Stable.Updated:
 		p.state.Mode, p.state.Adopted, p.state.StepSince = ModeReturning, true, p.Now
@@ -140,7 +140,7 @@ func (p *pass) adopt() Decision {
 	}
 	d := p.stay(reason.Adopting, p.state.whyReleased()+": the canary's pods become the pods of the Deployment")
 	d.Phase, d.Canary.Replicas = spec.Promoting, p.Canary.Replicas
-	d.Adopt, d.Again = PrepareAdoption, p.state.StepSince.Add(p.progressDeadline())
+	d.Adopt, d.Again = PrepareAdoption, p.deadline(p.state.StepSince)
 	if p.Canary.Filled {
 		at := p.handOverAt()
 		d.Again = Earliest(d.Again, ifAfter(at, p.Now))
@@ -159,7 +159,7 @@ func (p *pass) handOverAt() time.Time {
 	case p.state.PreStop:
 		return p.Now
 	case p.Traffic.Lowest == 100 && p.Traffic.isAt(100, p.state.Match):
-		return p.Traffic.Since.Add(p.Settle)
+		return p.settlesAt()
 	}
-	return p.Canary.FilledSince.Add(p.Settle)
+	return latest(p.Canary.FilledSince, p.SteadySince).Add(p.Settle)
 }

@@ -153,6 +153,9 @@ func (p *pass) commandWhilePromoting() Decision {
 // somebody deleted: what failed must not begin again by itself.
 func (p *pass) stillRolledBack() Decision {
 	d := Decision{Phase: spec.RolledBack}
+	if p.Stable.Reason == reason.WriteRefused { // a kill came before the end was told
+		d = p.withoutCanaryRefused()
+	}
 	switch {
 	case p.commandIs(spec.VerbPromoteFull):
 		return p.releaseByCommand()

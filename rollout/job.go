@@ -95,9 +95,10 @@ func (p *pass) awaitJob() *Decision {
 	case JobFailedPhase:
 		return p.rollBack(reason.JobFailed, fmt.Sprintf("at weight %d: %s", p.state.Weight, p.Job.Message))
 	case JobMissing:
-		if p.unwritten() || p.state.InForce.After(p.Now) { // it may test through the Ingress
+		inForce := latest(p.state.InForce, p.SteadySince.Add(p.Settle))
+		if p.unwritten() || inForce.After(p.Now) { // it may test through the Ingress
 			d := p.waitAtStep(reason.JobRunning, what)
-			d.Again = Earliest(d.Again, ifAfter(p.state.InForce, p.Now))
+			d.Again = Earliest(d.Again, ifAfter(inForce, p.Now))
 			return d
 		}
 	case JobActive:

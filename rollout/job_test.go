@@ -19,6 +19,7 @@ func TestJobs(t *testing.T) {
 		return &rollout.JobStatus{Run: "7-1-0", Phase: phase, Message: "as seen"}
 	}
 	deadline := func(o *rollout.Observation) { o.Now = noon.AddDate(0, 0, 1) }
+	clockSet := func(o *rollout.Observation) { o.SteadySince = o.Now } // so nobody knows whether routers know
 	pausedThere := func(o *rollout.Observation) { o.Canary.State.Paused = true }
 	cases := map[string]struct {
 		job    *rollout.JobStatus
@@ -28,6 +29,7 @@ func TestJobs(t *testing.T) {
 	}{
 		"nobody has looked yet":                {nil, nil, nil, reason.JobRunning},
 		"there is none":                        {seen(rollout.JobMissing), nil, due, reason.JobRunning},
+		"there is none, and the clock was set": {seen(rollout.JobMissing), clockSet, nil, reason.JobRunning},
 		"it runs":                              {seen(rollout.JobActive), nil, due, reason.JobRunning},
 		"it runs, for as long as it likes":     {seen(rollout.JobActive), deadline, due, reason.JobRunning},
 		"it has succeeded":                     {seen(rollout.JobSucceeded), nil, nil, reason.CanaryStarting},

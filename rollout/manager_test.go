@@ -55,6 +55,7 @@ type manager struct {
 	between   func()               // what happens in the middle of the next pass that writes
 	faults    []*fault             // of writes
 	slowUntil time.Time            // metrics and gates answer nothing before
+	tried     int                  // writes, also those that were refused
 	writes    int                  // that took effect
 	measured  int                  // measurements taken
 	listed    []string             // those writes and the events, one line each
@@ -85,7 +86,7 @@ func (w *world) startManager() {
 		Autoscalers: &autoscaler.Holder{Client: m.client},
 		Judge:       judge{w}, Gates: gatekeeper{w}, Events: recorder{w},
 		Metrics: controller.NewMetrics(m.metrics),
-		Settle:  settle, Drain: drain, Now: w.clock, Next: w.next,
+		Settle:  settle, Drain: drain, Now: w.clock, Elapsed: w.elapsed, Next: w.next,
 	}
 }
 
@@ -321,6 +322,7 @@ func (w *world) intercept(ctx context.Context, write apisim.Write, commit func()
 		panic(killed{})
 	}
 	m.killAfter--
+	m.tried++
 	err := w.faulty(ctx, write, func() error { return p.commit(write, commit) })
 	if err != nil {
 		p.failed[write.Kind] = true

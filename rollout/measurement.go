@@ -40,20 +40,13 @@ func (p *pass) nextMeasurement(s State) time.Time {
 		!p.Traffic.isAt(s.Weight, s.Match) || !p.measurable(s) {
 		return time.Time{}
 	}
-	from := p.MeasuredSince(s)
-	if s.Tally.At.After(from) {
-		from = s.Tally.At
-	}
-	return from.Add(p.Plan.Interval)
+	return latest(latest(p.MeasuredSince(s), s.Tally.At), p.SteadySince.Add(p.Settle)).Add(p.Plan.Interval)
 }
 
 // MeasuredSince is since when the traffic of s can be measured: its weight is in force,
 // and nobody has edited the routes since.
 func (o Observation) MeasuredSince(s State) time.Time {
-	if since := o.Traffic.Since.Add(o.Settle); since.After(s.InForce) {
-		return since
-	}
-	return s.InForce
+	return latest(o.Traffic.Since.Add(o.Settle), s.InForce)
 }
 
 // judged says whether going on from the present step of s needs a Pass. While the
@@ -150,7 +143,7 @@ func (p *pass) verdictEnds(m Measurement) (because reason.Reason, message string
 	case exceeds(t.Inconclusive, p.Plan.InconclusiveLimit), exceeds(t.Errors, p.Plan.ErrorLimit):
 		return reason.AnalysisLimitExceeded, fmt.Sprintf("at weight %d: %d measurements in a row were %s: %s",
 			p.state.Weight, max(t.Inconclusive, t.Errors), m.Verdict, m.Message)
-	case m.Ignored && !t.Ignored.Add(p.progressDeadline()).After(p.Now):
+	case m.Ignored && !p.deadline(t.Ignored).After(p.Now):
 		// The weight was written and is not in force: the wait for it is bounded like
 		// the wait for pods.
 		return reason.ProgressDeadlineExceeded, fmt.Sprintf("weight %d was not in force for %s: %s",

@@ -238,11 +238,7 @@ func (p *pass) pending() Decision {
 		return Decision{Reason: because, Message: p.say("%s", message), Phase: spec.Pending, Again: p.Now.Add(again)}
 	}
 	if p.refusedTooLong() { // the canary was never created, so the phase is the record
-		return Decision{
-			Reason: reason.ProgressDeadlineExceeded, Phase: spec.RolledBack,
-			Message: p.say("rolled back, stable serves all traffic: %s. To try the same template again: %s",
-				p.refusal(), p.annotate(spec.VerbRetry)),
-		}
+		return p.withoutCanaryRefused()
 	}
 	if p.Stable.UpdateGap != "" && (p.Spec.Promotion == spec.PromotionRolling || p.Stable.NotAdoptable != "") {
 		p.note(reason.UpdateGap, "the rollout will wait before its end, because %s: set maxUnavailable to 0 in the strategy of the Deployment",
@@ -263,6 +259,15 @@ func (p *pass) pending() Decision {
 	p.state.Steps, p.state.Lead = withLeadingWeight(p.Spec.Steps)
 	p.state.Warnings = warningsOf(p.notes)
 	return p.progress()
+}
+
+// withoutCanaryRefused is the rollback of a rollout whose canary was never created.
+func (p *pass) withoutCanaryRefused() Decision {
+	return Decision{
+		Reason: reason.ProgressDeadlineExceeded, Phase: spec.RolledBack,
+		Message: p.say("rolled back, stable serves all traffic: %s. To try the same template again: %s",
+			p.refusal(), p.annotate(spec.VerbRetry)),
+	}
 }
 
 // blocked says what keeps the rollout from beginning. "": nothing. What costs reads

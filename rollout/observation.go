@@ -11,6 +11,10 @@ import (
 type Observation struct {
 	Now time.Time
 
+	// SteadySince is since when the clock that Now is read from has not been set, as far as
+	// this manager knows: it began to lead then, or the clock was set then.
+	SteadySince time.Time
+
 	// Settle is how long a router may take to act on a changed canary Ingress.
 	// Drain is how long requests that are under way then get to finish.
 	Settle, Drain time.Duration
@@ -135,8 +139,8 @@ type CanaryStatus struct {
 	Template string
 
 	// Filled says that a ReplicaSet without an owner has as many of the canary's pods as
-	// the Deployment wants, all Available, and FilledSince when it was created. Adopted
-	// says that it belongs to the Deployment by now.
+	// the Deployment wants, all Available, and FilledSince when this manager saw that
+	// first. Adopted says that it belongs to the Deployment by now.
 	Filled, Adopted bool
 	FilledSince     time.Time
 

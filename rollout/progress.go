@@ -68,7 +68,7 @@ func (p *pass) endRefused() *Decision {
 // deadline.
 func (p *pass) refusedTooLong() bool {
 	since := p.Stable.RefusedSince
-	return !since.IsZero() && !since.Add(p.progressDeadline()).After(p.Now)
+	return !since.IsZero() && !p.deadline(since).After(p.Now)
 }
 
 func (p *pass) refusal() string {

@@ -134,7 +134,7 @@ func (p *pass) returningRoutes() (RoutesGoal, time.Time) {
 	if weight == 0 {
 		return RoutesGoal{}, time.Time{}
 	}
-	again := Earliest(ifAfter(p.Traffic.Since.Add(p.Settle), p.Now), ifAfter(p.state.StepSince.Add(p.progressDeadline()), p.Now))
+	again := Earliest(ifAfter(p.settlesAt(), p.Now), ifAfter(p.deadline(p.state.StepSince), p.Now))
 	if p.SpecErr != nil {
 		return RoutesGoal{Kind: KeepRoutes}, again // which Ingresses to split cannot be known; all can be removed later
 	}
@@ -154,7 +154,7 @@ func (p *pass) returningRoutes() (RoutesGoal, time.Time) {
 // an autoscaler that sees no more load than before adds none.
 func (p *pass) returningWeight() int {
 	now, all := min(p.Traffic.Lowest, p.state.Weight), p.state.podsForAll(p.Stable)
-	overdue := !p.state.StepSince.Add(p.progressDeadline()).After(p.Now)
+	overdue := !p.deadline(p.state.StepSince).After(p.Now)
 	switch {
 	case !p.Traffic.Routed || p.canaryAvailable() == 0:
 		return 0

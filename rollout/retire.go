@@ -116,7 +116,7 @@ func (p *pass) drain() (drained bool, again time.Time) {
 		// was decided: the delete may have been refused for an hour.
 		s.DrainSince = p.Now
 	}
-	until := s.DrainSince.Add(p.Settle)
+	until := latest(s.DrainSince, p.SteadySince).Add(p.Settle)
 	if !s.Adopted {
 		until = until.Add(p.Drain)
 	}

@@ -43,16 +43,16 @@ const scaleDownDelay = 5 * time.Minute
 //	Promoted since 09:00     AbortedByCommand     KeepShrinking until 10:06
 //	none                     any                  KeepShrinking until 10:06
 //	any                      HoldScaleDown        KeepAll
-func KeepScaleDownOff(d Decision, condition *appsv1.DeploymentCondition, now time.Time) (goal ScaleDownGoal, until time.Time) {
+func KeepScaleDownOff(d Decision, condition *appsv1.DeploymentCondition, o Observation) (goal ScaleDownGoal, until time.Time) {
 	if d.HoldScaleDown {
 		return KeepAll, time.Time{}
 	}
-	ended := now
+	ended := o.Now
 	if condition != nil && (d.Reason == "" || d.Reason == reason.Reason(condition.Reason)) {
-		ended = condition.LastTransitionTime.Time
+		ended = o.past(condition.LastTransitionTime.Time)
 	}
 	until = ended.Add(scaleDownDelay)
-	if !until.After(now) {
+	if !until.After(o.Now) {
 		return FreeAll, time.Time{}
 	}
 	return KeepShrinking, until

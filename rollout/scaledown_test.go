@@ -47,13 +47,16 @@ func TestKeepScaleDownOff(t *testing.T) {
 		"it ends with this decision, and the condition is of another rollout": {
 			rollout.Decision{Reason: reason.AbortedByCommand}, promoted("09:00:00"), rollout.KeepShrinking, at("10:06:00"),
 		},
+		"it ended an hour from now, by another clock": {
+			rollout.Decision{}, promoted("11:01:00"), rollout.KeepShrinking, at("10:05:30"),
+		},
 		"there is no condition": {
 			rollout.Decision{}, nil, rollout.KeepShrinking, at("10:06:00"),
 		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			goal, until := rollout.KeepScaleDownOff(tt.decision, tt.condition, now)
+			goal, until := rollout.KeepScaleDownOff(tt.decision, tt.condition, rollout.Observation{Now: now, SteadySince: at("10:00:30")})
 			if goal != tt.goal || !until.Equal(tt.until) {
 				t.Errorf("got goal %d until %s, want %d until %s", goal, until, tt.goal, tt.until)
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/headgate/headgate/rollout/reason"
+	"github.com/headgate/headgate/rollout/spec"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden stories")
@@ -77,7 +78,7 @@ func TestStoriesEndTheSameWhereverTheManagerIsKilled(t *testing.T) {
 			w := s.begin(t)
 			s.tell(w)
 			want, warned := w.ending(), w.oracle.events
-			for _, n := range points(w.manager.writes, t) {
+			for _, n := range points(w.manager.tried, t) {
 				w := s.begin(t)
 				w.manager.killAfter, w.manager.downFor = n, 7*time.Second
 				s.tell(w)
@@ -94,10 +95,25 @@ func TestStoriesEndTheSameWhereverTheManagerIsKilled(t *testing.T) {
 	}
 }
 
+// A rollout whose canary was never created has its phase for a record. A kill right after
+// that was written leaves a condition that says what is tried again, and nothing is.
+func TestRollbackOfWhatWasRefusedIsTold(t *testing.T) {
+	s := stories["the canary is refused"]
+	w := s.begin(t)
+	w.afterWrites(1, func() {
+		w.manager.dirty = true
+		panic(killed{})
+	})
+	s.tell(w)
+	if w.web.phase != spec.RolledBack || w.web.reason != reason.ProgressDeadlineExceeded {
+		w.fail("it ends: %s", w.ending())
+	}
+}
+
 func (s story) begin(t *testing.T) *world {
 	w := newWorld(t, s.steps, true)
 	w.run(time.Second)
-	w.start, w.manager.writes = w.now, 0
+	w.start, w.manager.writes, w.manager.tried = w.now, 0, 0
 	w.log.Reset()
 	return w
 }

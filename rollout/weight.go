@@ -150,7 +150,7 @@ func (p *pass) trouble() string {
 // an obstacle is bounded so: a manager that was dead for an hour finds pods that
 // are Available, and goes on. Missed says what did not come about in time.
 func (p *pass) untilDeadline(missed string, because reason.Reason, what string) *Decision {
-	deadline := p.state.StepSince.Add(p.progressDeadline())
+	deadline := p.deadline(p.state.StepSince)
 	if deadline.After(p.Now) {
 		d := p.stay(because, what)
 		if p.isBrief(because) {
@@ -187,7 +187,7 @@ func (p *pass) awaitRoutes() *Decision {
 // has both: without this wait, users who came before would be new to it, and the first
 // weight would move some of them to the canary.
 func (p *pass) awaitSessions() *Decision {
-	settled := p.Traffic.Since.Add(p.Settle)
+	settled := p.settlesAt()
 	if !p.Traffic.Sticky || !settled.After(p.Now) {
 		return nil
 	}
@@ -220,5 +220,5 @@ func (p *pass) weightForPods() int {
 
 // inForce says whether routers act on weight and match by now.
 func (p *pass) inForce(weight int, match spec.Match) bool {
-	return p.Traffic.isAt(weight, match) && !p.Traffic.Since.Add(p.Settle).After(p.Now)
+	return p.Traffic.isAt(weight, match) && !p.settlesAt().After(p.Now)
 }

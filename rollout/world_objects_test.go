@@ -50,7 +50,7 @@ func meta(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: n
 
 // build makes the objects that are there before the first rollout.
 func (w *world) build() {
-	w.api = apisim.NewServer(scheme.Scheme, w.clock, w.saw)
+	w.api = apisim.NewServer(scheme.Scheme, w.time, w.saw)
 	must(w.api.Create(&netv1.IngressClass{
 		ObjectMeta: metav1.ObjectMeta{Name: "nginx"}, Spec: netv1.IngressClassSpec{Controller: "k8s.io/ingress-nginx"},
 	}))

@@ -50,10 +50,12 @@ type failer interface {
 //	     oracle: looks at            fail, or hang, or kill
 //	     every write
 type world struct {
-	t     failer
-	now   time.Time
-	start time.Time
-	log   strings.Builder
+	t       failer
+	now     time.Time
+	skew    time.Duration // by how much the manager's clock is ahead
+	forward time.Duration // by how much it was set forward, in all
+	start   time.Time
+	log     strings.Builder
 
 	api *apisim.Server
 
@@ -222,7 +224,13 @@ func (w *world) fail(format string, args ...any) {
 	w.t.Fatalf("%s\n%s", fmt.Sprintf(format, args...), w.log.String())
 }
 
-func (w *world) clock() time.Time { return w.now }
+// time is that of the API server.
+func (w *world) time() time.Time { return w.now }
+
+// clock is that of the manager.
+func (w *world) clock() time.Time { return w.now.Add(w.skew) }
+
+func (w *world) elapsed() time.Duration { return w.now.Sub(noon) }
 
 // changed is a write to the user's Deployment: its controller acts a second
 // later.

@@ -46,6 +46,17 @@ const stopDelay = 5 * time.Second
 // 5 s + 20 s stay below the chart's terminationGracePeriodSeconds of 30 s.
 const stopTimeout = 20 * time.Second
 
+// How long the Lease of the leader is valid, for how long the leader tries to renew it, and
+// how long it waits between two tries. One try may take half of renewDeadline: an API server
+// that answers after 5 s leaves the leader its Lease. With the defaults of client-go, 15 s and
+// 10 s, nobody leads then. A leader that is killed is replaced after leaseDuration, so it is no
+// longer than that needs; one that is stopped gives the Lease back.
+const (
+	leaseDuration = 20 * time.Second
+	renewDeadline = 15 * time.Second
+	retryPeriod   = 2 * time.Second
+)
+
 // serve runs the manager until stopDelay after ctx is done.
 func serve(ctx context.Context, cfg Config, out io.Writer) error {
 	logger := newLogger(out, cfg.LogLevel, cfg.LogFormat)
@@ -113,6 +124,9 @@ func managerOptions(cfg Config, cert certificate) ctrl.Options {
 		LeaderElection:          cfg.LeaderElection,
 		LeaderElectionID:        cfg.Lease,
 		LeaderElectionNamespace: cfg.Namespace,
+		LeaseDuration:           ptr.To(leaseDuration),
+		RenewDeadline:           ptr.To(renewDeadline),
+		RetryPeriod:             ptr.To(retryPeriod),
 		// The Lease is released after the last reconcile has returned. The next
 		// leader then does not wait until it expires.
 		LeaderElectionReleaseOnCancel: true,

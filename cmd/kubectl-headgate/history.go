@@ -54,7 +54,7 @@ func (e *env) runHistory(ctx context.Context, arg string) error {
 			images = append(images, c.Image)
 		}
 		line(w, []string{strconv.Itoa(revision(&rs)), strconv.Itoa(int(rs.Status.Replicas)),
-			draw.Span(time.Since(rs.CreationTimestamp.Time)), strings.Join(images, ", ")})
+			draw.Span(time.Since(rs.CreationTimestamp.Time)), printableText(strings.Join(images, ", "))})
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -68,10 +68,28 @@ func (r *Reconciler) observeAdoption(ctx context.Context, s *snapshot) error {
 		return nil
 	}
 	c.Adopted = metav1.IsControlledBy(a.adopter, s.dep)
-	c.Filled = !c.Adopted && isSaturated(a.adopter, *s.dep.Spec.Replicas)
-	// The time of creation is cut to a second.
-	c.FilledSince = a.adopter.CreationTimestamp.Add(time.Second)
+	if c.Filled = !c.Adopted && isSaturated(a.adopter, *s.dep.Spec.Replicas); c.Filled {
+		c.FilledSince = r.filled.since(s)
+	}
 	return nil
+}
+
+// filled holds since when this manager has seen the ReplicaSet of an adoption filled. The
+// API server's time of its creation is by another clock.
+type filled struct{ perDeployment[seenFilled] }
+
+type seenFilled struct {
+	adopter types.UID
+	since   time.Time
+}
+
+func (f *filled) since(s *snapshot) time.Time {
+	key, adopter := client.ObjectKeyFromObject(s.dep), s.adoption.adopter.UID
+	if known, ok := f.get(key); ok && known.adopter == adopter {
+		return known.since
+	}
+	f.set(key, seenFilled{adopter, s.Now})
+	return s.Now
 }
 
 func (r *Reconciler) readAdoption(ctx context.Context, s *snapshot) error {
@@ -82,7 +100,7 @@ func (r *Reconciler) readAdoption(ctx context.Context, s *snapshot) error {
 		return fmt.Errorf("listing the pods of canary %s/%s: %w", s.dep.Namespace, s.canaryDep.Name, err)
 	}
 	for _, pod := range pods.Items {
-		if pod.DeletionTimestamp == nil {
+		if pod.DeletionTimestamp == nil && isOfCanary(s, &pod) {
 			s.adoption.pods = append(s.adoption.pods, pod)
 		}
 	}
@@ -95,6 +113,19 @@ func (r *Reconciler) readAdoption(ctx context.Context, s *snapshot) error {
 		return fmt.Errorf("reading ReplicaSet %s: %w", key, err)
 	}
 	return nil
+}
+
+// isOfCanary says whether pod is of the canary, and not of another Deployment whose template
+// has the same labels: that would become part of the application unjudged. A pod of the canary
+// has the ReplicaSet of the canary, then none, then the adopter. Only the canary Deployment
+// makes a ReplicaSet whose name is its own with the hash of the pod: hashes have no dash.
+func isOfCanary(s *snapshot, pod *corev1.Pod) bool {
+	owner := metav1.GetControllerOf(pod)
+	if owner == nil {
+		return true
+	}
+	made := s.canaryDep.Name + "-" + pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
+	return owner.Kind == "ReplicaSet" && (owner.Name == made || owner.Name == adopterName(s))
 }
 
 // rolloutOf returns the rollout of a canary object.
@@ -218,6 +249,11 @@ func hasLabels(pod *corev1.Pod, want map[string]any) bool {
 	return true
 }
 
+// unwatched is for writes of pods, and of what is read as metadata alone. To wait for such a
+// write, the client would start an informer of all pods of the cluster: they would stay in
+// memory.
+const unwatched = client.DisableReadYourWritesConsistency
+
 // patchPod merges fields into the metadata of pod. A pod that is gone is no error: its
 // ReplicaSet replaces it.
 func (r *Reconciler) patchPod(ctx context.Context, pod client.Object, fields map[string]any) error {
@@ -227,7 +263,7 @@ func (r *Reconciler) patchPod(ctx context.Context, pod client.Object, fields map
 	if err != nil {
 		return err
 	}
-	err = r.Client.Patch(ctx, pod, client.RawPatch(types.MergePatchType, patch), fieldOwner)
+	err = r.Client.Patch(ctx, pod, client.RawPatch(types.MergePatchType, patch), fieldOwner, unwatched)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("writing the labels of Pod %s: %w", pod.GetName(), err)
 	}

@@ -46,7 +46,8 @@ func (r *Reconciler) decide(ctx context.Context, s *snapshot) (rollout.Decision,
 		if err := r.answer(ctx, s, d.Needs); err != nil {
 			return rollout.Decision{}, err
 		}
-		s.Now = r.now() // the answer may have taken a while
+		r.look(ctx, s) // the answer may have taken a while
+		s.Observation = s.OnOneClock()
 	}
 	return rollout.Decision{}, errors.New("the decision asks again for what was answered")
 }

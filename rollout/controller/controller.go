@@ -46,13 +46,19 @@ type Reconciler struct {
 	// Now is the clock. nil means time.Now.
 	Now func() time.Time
 
+	// Elapsed is for how long this process runs, by a clock that nobody can set. nil means
+	// the monotonic clock of the machine.
+	Elapsed func() time.Duration
+
 	// Next decides. nil means rollout.Next. A test may look at what goes in and out.
 	Next func(rollout.Observation) rollout.Decision
 
+	steady      steady
 	underway    underway
 	startChecks startChecks
 	previews    previews
 	memory      memory
+	filled      filled
 	untold      messages // in the condition; the event is still to come
 	refusals    messages // events of refusals that the condition does not have
 
@@ -62,7 +68,7 @@ type Reconciler struct {
 
 // Reconcile observes one Deployment, decides and applies; see the package comment.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	defer r.underway.begin(req.NamespacedName, r.now())()
+	defer r.underway.begin(req.NamespacedName, r.elapsed())()
 	s, err := r.observe(ctx, req.NamespacedName)
 	if err != nil {
 		return requeueIfStale(err)
@@ -73,6 +79,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.startChecks.forget(req.NamespacedName)
 		r.previews.forget(req.NamespacedName)
 		r.memory.forget(req.NamespacedName)
+		r.filled.forget(req.NamespacedName)
 		r.untold.forget(req.NamespacedName)
 		r.refusals.forget(req.NamespacedName)
 		return requeueIfStale(r.freeAllScaleDown(ctx, req.NamespacedName))
@@ -89,7 +96,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if r.previews.remember(s); s.previewErr != nil {
 		return requeueIfStale(s.previewErr)
 	}
-	return ctrl.Result{RequeueAfter: r.requeueAfter(s.lookAgain(decision))}, nil
+	return ctrl.Result{RequeueAfter: r.requeueAfter(s, s.lookAgain(decision))}, nil
 }
 
 // lookAgain is when to reconcile again if nothing changes until then.
@@ -124,12 +131,13 @@ func (r *Reconciler) now() time.Time {
 
 // requeueAfter returns how long it is until t, for ctrl.Result: at 10:00:00 it is
 // 5s for 10:00:05. A t that has passed gives one millisecond, because 0 means
-// never. The zero t gives 0.
-func (r *Reconciler) requeueAfter(t time.Time) time.Duration {
+// never. The zero t gives 0. It goes by the clock that t was decided with, even if that
+// was set meanwhile.
+func (r *Reconciler) requeueAfter(s *snapshot, t time.Time) time.Duration {
 	if t.IsZero() {
 		return 0
 	}
-	return max(time.Millisecond, t.Sub(r.now()))
+	return max(time.Millisecond, t.Sub(s.Now)-(r.elapsed()-s.looked))
 }
 
 // canaryLabel returns the value of spec.LabelCanary on the canary pods of dep.

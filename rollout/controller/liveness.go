@@ -19,18 +19,18 @@ const (
 	stuckAfter = 2 * reconcileTimeout
 )
 
-// underway knows which reconciles run, and since when.
+// underway knows which reconciles run, and since when, by Reconciler.Elapsed.
 type underway struct {
 	lock  sync.Mutex
-	since map[types.NamespacedName]time.Time
+	since map[types.NamespacedName]time.Duration
 }
 
 // begin notes that a reconcile of key runs from now on. The result ends it.
-func (u *underway) begin(key types.NamespacedName, now time.Time) (end func()) {
+func (u *underway) begin(key types.NamespacedName, now time.Duration) (end func()) {
 	u.lock.Lock()
 	defer u.lock.Unlock()
 	if u.since == nil {
-		u.since = map[types.NamespacedName]time.Time{}
+		u.since = map[types.NamespacedName]time.Duration{}
 	}
 	u.since[key] = now
 	return func() {
@@ -47,7 +47,7 @@ func (r *Reconciler) Alive(*http.Request) error {
 	r.underway.lock.Lock()
 	defer r.underway.lock.Unlock()
 	for key, since := range r.underway.since {
-		if took := r.now().Sub(since); took > stuckAfter {
+		if took := r.elapsed() - since; took > stuckAfter {
 			return fmt.Errorf("the reconcile of Deployment %s takes %s already: it is stuck", key, took.Round(time.Second))
 		}
 	}

@@ -30,14 +30,15 @@ type snapshot struct {
 	canaryDep       *appsv1.Deployment // nil: there is none
 	condition       *appsv1.DeploymentCondition
 	canaryJobs      canaryJobs
-	adoption        *adoption // nil: the pods of the canary are its own
-	leftovers       bool      // there are canary routes or Services, and no canary Deployment
-	analysis        Analysis  // in force; nil: there is none, or it cannot be read
-	previewErr      error     // why the preview could not be written
-	early           bool      // the condition may be told together with the state
-	told            bool      // it was; the event is still to come
-	freeScaleDownAt time.Time // when to free the autoscalers that freeScaleDown left held; zero: never
-	startCheckAt    time.Time // when checkStart checks again what it found in the way; zero: not again
+	adoption        *adoption     // nil: the pods of the canary are its own
+	leftovers       bool          // there are canary routes or Services, and no canary Deployment
+	analysis        Analysis      // in force; nil: there is none, or it cannot be read
+	previewErr      error         // why the preview could not be written
+	early           bool          // the condition may be told together with the state
+	told            bool          // it was; the event is still to come
+	freeScaleDownAt time.Time     // when to free the autoscalers that freeScaleDown left held; zero: never
+	looked          time.Duration // when Now was read, by the clock that nobody can set
+	startCheckAt    time.Time     // when checkStart checks again what it found in the way; zero: not again
 }
 
 // observe reads what a decision on one Deployment depends on. It returns nil, nil
@@ -50,7 +51,8 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*sn
 		return nil, client.IgnoreNotFound(err)
 	}
 	s := &snapshot{dep: dep, condition: conditionOf(dep)}
-	s.Now, s.Settle, s.Drain = r.now(), r.Settle, r.Drain
+	s.Settle, s.Drain = r.Settle, r.Drain
+	r.look(ctx, s)
 	s.Spec, s.SpecErr = spec.ParseSpec(dep.Annotations)
 	s.readCommand()
 	if err := r.observeCanary(ctx, s); err != nil {
@@ -72,6 +74,7 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*sn
 		return nil, err
 	}
 	r.observeAnalysis(ctx, s)
+	s.Observation = s.OnOneClock()
 	return s, nil
 }
 

@@ -97,11 +97,12 @@ func lowestRank(all []podFailure) string {
 
 // isAvailable says whether a pod of dep has been Ready for minReadySeconds: with 3, a
 // pod that is Ready since 10:00:00 is Available from 10:00:03 on. A pod without a probe
-// that crashes every two seconds is Ready in between, but never Available.
+// that crashes every two seconds is Ready in between, but never Available. Without
+// minReadySeconds no clock counts, as in Kubernetes: that of the node may be ahead.
 func isAvailable(pod *corev1.Pod, dep *appsv1.Deployment, now time.Time) bool {
 	wait := time.Duration(dep.Spec.MinReadySeconds) * time.Second
 	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue && !c.LastTransitionTime.Add(wait).After(now)
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue && (wait == 0 || !c.LastTransitionTime.Add(wait).After(now))
 	})
 }
 

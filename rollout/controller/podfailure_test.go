@@ -311,3 +311,24 @@ func TestObservePodFailures(t *testing.T) {
 		})
 	}
 }
+
+func TestIsAvailable(t *testing.T) {
+	now := time.Now()
+	for name, c := range map[string]struct {
+		minReady int32
+		since    time.Duration
+		want     bool
+	}{
+		"ready for long enough":                     {3, 3 * time.Second, true},
+		"ready for too short":                       {3, 2 * time.Second, false},
+		"ready, and the clock of the node is ahead": {0, -time.Hour, true},
+	} {
+		pod := &corev1.Pod{Status: corev1.PodStatus{Conditions: []corev1.PodCondition{
+			{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(now.Add(-c.since))},
+		}}}
+		dep := &appsv1.Deployment{Spec: appsv1.DeploymentSpec{MinReadySeconds: c.minReady}}
+		if got := isAvailable(pod, dep, now); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}

@@ -29,7 +29,7 @@ func (r *Reconciler) holdScaleDown(ctx context.Context, s *snapshot, d rollout.D
 // not be. It runs during a rollout too: an autoscaler that has another target by
 // now is freed at once.
 func (r *Reconciler) freeScaleDown(ctx context.Context, s *snapshot, d rollout.Decision) error {
-	goal, until := rollout.KeepScaleDownOff(d, s.condition, s.Now)
+	goal, until := rollout.KeepScaleDownOff(d, s.condition, s.Observation)
 	kept, err := r.Autoscalers.Free(ctx, client.ObjectKeyFromObject(s.dep), goal, r.emitForRollout(ctx, s, d))
 	if kept {
 		s.freeScaleDownAt = until

@@ -92,6 +92,7 @@ func newWaiting(t *testing.T, change func(*appsv1.Deployment)) *waiting {
 	w.Reconciler = &Reconciler{
 		Client: c, Live: live, Router: w.router, Judge: noJudge{}, Autoscalers: &heldAutoscalers{ledger: w.router.ledger},
 		Events: events.NewFakeRecorder(100), Now: func() time.Time { return w.at },
+		Elapsed: func() time.Duration { return w.at.Sub(time.Time{}) },
 	}
 	return w
 }

@@ -3,7 +3,9 @@ package status
 import (
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 )
@@ -37,9 +39,10 @@ func (r *reader) readAnalysis() {
 	r.observe(a)
 }
 
-// observe tells the share of the canary from the first metric that counts requests.
+// observe tells the share of the canary from the first metric that counts requests. Before
+// the first measurement at a weight, the counts are of the weight before.
 func (r *reader) observe(a *Analysis) {
-	if r.out.Weight == nil {
+	if r.out.Weight == nil || a.Last == "" {
 		return
 	}
 	for _, m := range a.Metrics {
@@ -51,11 +54,13 @@ func (r *reader) observe(a *Analysis) {
 	}
 }
 
-// verdicts are the reasons of events that tell what was measured.
-var verdicts = map[reason.Reason]bool{
-	reason.MeasurementPassed: true, reason.MeasurementFailed: true, reason.MeasurementInconclusive: true,
-	reason.MeasurementError: true, reason.StableUnhealthy: true, reason.DryRunFailed: true, reason.JobPassed: true,
-	reason.AnalysisFailed: true, reason.AnalysisLimitExceeded: true,
+// verdicts are the reasons of events that tell what was measured. Those without a Verdict
+// tell no measurement of the whole analysis.
+var verdicts = map[reason.Reason]rollout.Verdict{
+	reason.MeasurementPassed: rollout.Pass, reason.MeasurementFailed: rollout.Fail,
+	reason.MeasurementInconclusive: rollout.Inconclusive, reason.MeasurementError: rollout.Error,
+	reason.StableUnhealthy: rollout.StableUnhealthy, reason.DryRunFailed: "", reason.JobPassed: "",
+	reason.AnalysisFailed: "", reason.AnalysisLimitExceeded: "",
 }
 
 // readEvents reads the events about the Deployment that Headgate wrote.
@@ -73,8 +78,21 @@ func (r *reader) readEvents() {
 	}
 	slices.SortStableFunc(r.out.Events, func(a, b Event) int { return a.At.Compare(b.At) })
 	for _, e := range r.out.Events {
-		if verdicts[e.Reason] {
+		if verdict, tells := verdicts[e.Reason]; tells {
 			r.out.Verdicts = append(r.out.Verdicts, e)
+			r.told(e, verdict)
 		}
+	}
+}
+
+// told fills in the last measurement from an event. A measurement that says nothing yet is not
+// in the state, because that would be a write for each.
+func (r *reader) told(e Event, verdict rollout.Verdict) {
+	a := r.out.Analysis
+	if a == nil || verdict == "" || e.At.Before(r.state.StepSince) || isAboutAnother(e.Message, r.state.Rollout) {
+		return
+	}
+	if a.At == nil || !e.At.Before(a.At.Truncate(time.Second)) {
+		a.Last, a.At, a.Text = verdict, pointer(e.At), e.Message
 	}
 }

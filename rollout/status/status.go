@@ -158,6 +158,7 @@ type Analysis struct {
 	Rules        string          `json:"rules,omitempty"` // those that the rollout began with
 	Last         rollout.Verdict `json:"last,omitempty"`
 	At           *time.Time      `json:"at,omitempty"`
+	Text         string          `json:"text,omitempty"` // what the last one said, where an event told it
 	Failures     int             `json:"failures,omitempty"`
 	Inconclusive int             `json:"inconclusive,omitempty"` // in a row
 	Errors       int             `json:"errors,omitempty"`       // in a row

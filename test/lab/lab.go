@@ -43,6 +43,9 @@ type Options struct {
 	Prometheus bool
 	// Headgate makes InstallHeadgate possible; needs Node.
 	Headgate bool
+	// PodsReach is the address at which pods reach the API server, for a proxy in between;
+	// default: that of the API server.
+	PodsReach string
 	// Kubectl makes Lab.Kubectl possible, "kubectl headgate" too.
 	Kubectl bool
 	// Metrics serves the metrics API, which tells autoscalers how busy the pods of the
@@ -212,7 +215,16 @@ func (l *Lab) startNode(ctx context.Context) error {
 	}
 	l.Node, err = node.Start(ctx, node.Options{
 		Client: clients, Host: host, DNS: nameServer, Dir: l.Dir, Hollow: l.options.Hollow,
-		Program: l.program, PodConfig: l.ControlPlane.ConfigWithToken,
+		Program: l.program, PodConfig: l.podConfig,
 	})
 	return err
+}
+
+// podConfig is the client configuration of a pod.
+func (l *Lab) podConfig(token string) *rest.Config {
+	c := l.ControlPlane.ConfigWithToken(token)
+	if l.options.PodsReach != "" {
+		c.Host = "https://" + l.options.PodsReach
+	}
+	return c
 }

@@ -2,7 +2,10 @@ package apisim
 
 import (
 	"context"
+	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -49,22 +52,24 @@ func (c *Client) Create(ctx context.Context, obj client.Object, opts ...client.C
 	if o := (&client.CreateOptions{}).ApplyOptions(opts); len(o.DryRun) > 0 { // it would store obj as it is
 		return ctx.Err()
 	}
-	return c.write(ctx, obj, "create", "", func() error { return c.cache.server.Create(obj) })
+	return c.write(ctx, obj, Write{Verb: "create"}, true, func() error { return c.cache.server.Create(obj) })
 }
 
 // Update implements client.Client.
 func (c *Client) Update(ctx context.Context, obj client.Object, _ ...client.UpdateOption) error {
-	return c.write(ctx, obj, "update", "", func() error { return c.cache.server.Update(obj) })
+	return c.write(ctx, obj, Write{Verb: "update"}, true, func() error { return c.cache.server.Update(obj) })
 }
 
 // Patch implements client.Client.
-func (c *Client) Patch(ctx context.Context, obj client.Object, patch client.Patch, _ ...client.PatchOption) error {
-	return c.write(ctx, obj, "patch", "", func() error { return c.cache.server.patch(obj, "", patch) })
+func (c *Client) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+	waits := !(&client.PatchOptions{}).ApplyOptions(opts).DisableReadYourWritesConsistency
+	return c.write(ctx, obj, Write{Verb: "patch"}, waits, func() error { return c.cache.server.patch(obj, "", patch) })
 }
 
 // Delete implements client.Client.
 func (c *Client) Delete(ctx context.Context, obj client.Object, opts ...client.DeleteOption) error {
-	return c.write(ctx, obj, "delete", "", func() error { return c.cache.server.Delete(obj, opts...) })
+	waits := !(&client.DeleteOptions{}).ApplyOptions(opts).DisableReadYourWritesConsistency
+	return c.write(ctx, obj, Write{Verb: "delete"}, waits, func() error { return c.cache.server.Delete(obj, opts...) })
 }
 
 // Status implements client.Client.
@@ -78,22 +83,29 @@ func (c *Client) SubResource(name string) client.SubResourceClient {
 // Scheme implements client.Client.
 func (c *Client) Scheme() *runtime.Scheme { return c.cache.server.scheme }
 
-func (c *Client) write(ctx context.Context, obj client.Object, verb, sub string, commit func() error) error {
+// write carries out w on obj. waits says that later reads wait until the cache has it: for
+// that, the client of controller-runtime starts an informer of this kind, of the whole
+// cluster. So it must be one that the manager watches anyway.
+func (c *Client) write(ctx context.Context, obj client.Object, w Write, waits bool, commit func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	_, metadata := obj.(*metav1.PartialObjectMetadata)
+	if _, pod := obj.(*corev1.Pod); waits && (pod || metadata) {
+		return fmt.Errorf("this %s of a %T starts an informer: use client.DisableReadYourWritesConsistency", w.Verb, obj)
 	}
 	gvk, _, err := c.cache.server.typed(obj)
 	if err != nil {
 		return err
 	}
-	w := Write{Verb: verb, Kind: gvk.Kind, Key: keyOf(obj), Sub: sub}
+	w.Kind, w.Key = gvk.Kind, keyOf(obj)
 	if c.Intercept == nil {
 		err = commit()
 	} else {
 		err = c.Intercept(ctx, w, commit)
 	}
 	if err == nil {
-		c.cache.wrote(gvk, w.Key, verb == "delete", obj.GetResourceVersion())
+		c.cache.wrote(gvk, w.Key, w.Verb == "delete", obj.GetResourceVersion())
 	}
 	return err
 }
@@ -107,5 +119,6 @@ type subResource struct {
 
 // Patch implements client.SubResourceWriter.
 func (s subResource) Patch(ctx context.Context, obj client.Object, patch client.Patch, _ ...client.SubResourcePatchOption) error {
-	return s.parent.write(ctx, obj, "patch", s.name, func() error { return s.parent.cache.server.patch(obj, s.name, patch) })
+	commit := func() error { return s.parent.cache.server.patch(obj, s.name, patch) }
+	return s.parent.write(ctx, obj, Write{Verb: "patch", Sub: s.name}, true, commit)
 }

@@ -29,6 +29,7 @@ type ControlPlane struct {
 	users     users
 	ca        []byte
 	processes []*process.Process
+	apiServer *process.Process // one of processes
 	audit     audit
 }
 
@@ -41,7 +42,7 @@ func Start(ctx context.Context, o Options) (*ControlPlane, error) {
 	if err := c.writeFiles(); err != nil {
 		return nil, fmt.Errorf("start control plane: %w", err)
 	}
-	for _, start := range []func(context.Context) error{c.startEtcd, c.startAPIServer, c.startControllerManager} {
+	for _, start := range []func(context.Context) error{c.startEtcd, c.StartAPIServer, c.startControllerManager} {
 		if err := start(ctx); err != nil {
 			c.Stop()
 			return nil, fmt.Errorf("start control plane: %w", err)
@@ -79,15 +80,17 @@ func (c *ControlPlane) ConfigWithToken(token string) *rest.Config {
 	}
 }
 
-func (c *ControlPlane) run(ctx context.Context, name, path string, args []string, ready func(context.Context) error) error {
+func (c *ControlPlane) run(
+	ctx context.Context, name, path string, args []string, ready func(context.Context) error,
+) (*process.Process, error) {
 	p, err := process.Start(process.Spec{Name: name, Path: path, Args: args, Log: c.file(name + ".log")})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c.processes = append(c.processes, p)
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	return p.WaitReady(ctx, ready)
+	return p, p.WaitReady(ctx, ready)
 }
 
 func (c *ControlPlane) file(name string) string {

@@ -18,7 +18,7 @@ const ServiceRange = "10.96.0.0/16"
 const etcdURL = "http://127.0.0.1:2379"
 
 func (c *ControlPlane) startEtcd(ctx context.Context) error {
-	return c.run(ctx, "etcd", c.options.Etcd, []string{
+	_, err := c.run(ctx, "etcd", c.options.Etcd, []string{
 		"--data-dir=" + c.file("etcd"),
 		"--listen-client-urls=" + etcdURL,
 		"--advertise-client-urls=" + etcdURL,
@@ -26,14 +26,16 @@ func (c *ControlPlane) startEtcd(ctx context.Context) error {
 		"--unsafe-no-fsync", // the data does not outlive the lab
 		"--log-level=warn",
 	}, answers(http.DefaultClient, etcdURL+"/health"))
+	return err
 }
 
-func (c *ControlPlane) startAPIServer(ctx context.Context) error {
+// StartAPIServer starts the API server and waits until it is ready. It must not run.
+func (c *ControlPlane) StartAPIServer(ctx context.Context) error {
 	client, err := rest.HTTPClientFor(c.Config(Admin))
 	if err != nil {
 		return err
 	}
-	return c.run(ctx, "kube-apiserver", c.options.APIServer, []string{
+	c.apiServer, err = c.run(ctx, "kube-apiserver", c.options.APIServer, []string{
 		"--etcd-servers=" + etcdURL,
 		"--bind-address=0.0.0.0",
 		"--secure-port=6443",
@@ -58,7 +60,12 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 		"--max-mutating-requests-inflight=0",
 		"--profiling=false",
 	}, answers(client, c.URL()+"/readyz"))
+	return err
 }
+
+// StopAPIServer ends the API server as an upgrade does, and kills it when grace has passed:
+// with 0 at once. What is stored stays.
+func (c *ControlPlane) StopAPIServer(grace time.Duration) { c.apiServer.Stop(grace) }
 
 // controllers is what the life of a Deployment, its Services, Jobs and namespace needs.
 var controllers = []string{
@@ -70,7 +77,7 @@ var controllers = []string{
 func (c *ControlPlane) startControllerManager(ctx context.Context) error {
 	// Its own /healthz, on loopback, says that the controllers run.
 	insecure := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	return c.run(ctx, "kube-controller-manager", c.options.ControllerManager, []string{
+	_, err := c.run(ctx, "kube-controller-manager", c.options.ControllerManager, []string{
 		"--kubeconfig=" + c.file("controller-manager.kubeconfig"),
 		"--controllers=" + strings.Join(controllers, ","),
 		"--leader-elect=false",
@@ -90,6 +97,7 @@ func (c *ControlPlane) startControllerManager(ctx context.Context) error {
 		"--horizontal-pod-autoscaler-downscale-stabilization=5s",
 		"--profiling=false",
 	}, answers(insecure, "https://127.0.0.1:10257/healthz"))
+	return err
 }
 
 // answers checks that url answers 200.

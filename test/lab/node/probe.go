@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"strconv"
@@ -26,19 +27,19 @@ func (c *container) probe(ctx context.Context, proc *process.Process) {
 		s.Ready = c.spec.ReadinessProbe == nil
 	})
 	if c.spec.ReadinessProbe != nil {
-		go c.watch(ctx, c.spec.ReadinessProbe, func(ok bool) bool {
+		go c.watch(ctx, c.spec.ReadinessProbe, soon, func(ok bool) bool {
 			c.setRunning(func(s *corev1.ContainerStatus) { s.Ready = ok })
 			return true
 		})
 	}
 	if c.spec.LivenessProbe != nil {
-		c.watch(ctx, c.spec.LivenessProbe, func(ok bool) bool { return ok || c.restart(proc) })
+		c.watch(ctx, c.spec.LivenessProbe, never, func(ok bool) bool { return ok || c.restart(proc) })
 	}
 }
 
 // startUp is true when the startup probe has passed.
 func (c *container) startUp(ctx context.Context, proc *process.Process) (passed bool) {
-	c.watch(ctx, c.spec.StartupProbe, func(ok bool) bool {
+	c.watch(ctx, c.spec.StartupProbe, soon, func(ok bool) bool {
 		passed = ok
 		return !ok && c.restart(proc)
 	})
@@ -56,9 +57,18 @@ func (c *container) restart(proc *process.Process) bool {
 	return false
 }
 
+// How soon a probe that has not passed is repeated. A kubelet probes a container that is not
+// ready more often than its period, about once a second, so that it is ready early. It never
+// counts the failures of a liveness probe faster.
+const (
+	soon  = time.Second
+	never = time.Duration(math.MaxInt64)
+)
+
 // watch probes every period and calls changed when the verdict first is known and
-// when it changes, until changed says false.
-func (c *container) watch(ctx context.Context, p *corev1.Probe, changed func(ok bool) bool) {
+// when it changes, until changed says false. Until it passes, it probes again after again if
+// that is sooner.
+func (c *container) watch(ctx context.Context, p *corev1.Probe, again time.Duration, changed func(ok bool) bool) {
 	period := seconds(p.PeriodSeconds, 10)
 	wait := time.After(time.Duration(p.InitialDelaySeconds) * time.Second)
 	var known, verdict bool
@@ -82,11 +92,9 @@ func (c *container) watch(ctx context.Context, p *corev1.Probe, changed func(ok 
 				return
 			}
 		}
-		// A kubelet also probes a container that is not ready more often than its period
-		// (about once a second), so that it is ready early.
 		next := period
 		if !verdict {
-			next = min(period, time.Second)
+			next = min(period, again)
 		}
 		wait = time.After(next)
 	}
