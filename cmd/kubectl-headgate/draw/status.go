@@ -194,7 +194,8 @@ func (p *picture) analysis() {
 		return
 	}
 	text := "nothing was measured yet"
-	if slices.ContainsFunc(a.Metrics, func(m status.Metric) bool { return m.Verdict != "" }) {
+	counted := slices.ContainsFunc(a.Metrics, func(m status.Metric) bool { return m.Verdict != "" })
+	if counted {
 		text = "no verdict at this weight yet"
 	}
 	if a.Last != "" {
@@ -204,6 +205,9 @@ func (p *picture) analysis() {
 		}
 	}
 	p.row("Analysis", text)
+	if !counted && a.Text != "" {
+		p.row("", strings.TrimPrefix(a.Text, "rollout "+p.s.Rollout+": "))
+	}
 	for _, m := range a.Metrics {
 		p.metric(m)
 	}

@@ -127,3 +127,17 @@ func TestFit(t *testing.T) {
 		t.Error("without a height something is left out")
 	}
 }
+
+// Before a metric has numbers of its own, the last measurement says what was found.
+func TestAMeasurementWithoutNumbers(t *testing.T) {
+	s := halfway()
+	s.Analysis = &status.Analysis{Last: rollout.Inconclusive, At: ago(time.Second), Text: "rollout 7: too few requests",
+		Metrics: []status.Metric{{Name: "errors"}}}
+	if got := Status(s, Look{}); !strings.Contains(got, "\n          too few requests\n") {
+		t.Errorf("the text is not there:\n%s", got)
+	}
+	s.Analysis.Metrics[0].Verdict = rollout.Pass
+	if got := Status(s, Look{}); strings.Contains(got, "too few requests") {
+		t.Errorf("the numbers are there twice:\n%s", got)
+	}
+}
