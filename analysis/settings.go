@@ -21,7 +21,7 @@ type settings struct {
 	// measured yet. Until then it holds the weight.
 	initialDelay time.Duration
 
-	// count is how many measurements a weight takes. Afterwards what the last one said
+	// count is how many measurements a weight takes, or more until one is a Pass. That Pass
 	// stands. 0: any number.
 	count int
 

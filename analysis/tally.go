@@ -36,7 +36,8 @@ type last struct {
 }
 
 // due says whether m is to be measured now. Its window must not reach back to an earlier
-// weight, so the first measurement is one interval after the weight came into force.
+// weight, so the first measurement is one interval after the weight came into force. A last
+// verdict that is no Pass does not stand, whatever the count: the weight would never rise.
 func (r *record) due(m Metric, now time.Time) bool {
 	s, t := m.settings, r.Tallies[m.key()]
 	if now.Before(r.Begun.Add(s.initialDelay)) || now.Before(r.Since.Add(s.interval)) {
@@ -45,7 +46,8 @@ func (r *record) due(m Metric, now time.Time) bool {
 	if t == nil || t.Last == nil {
 		return true
 	}
-	return (s.count == 0 || t.Last.Count < s.count) && !now.Before(t.Last.At.Add(s.interval))
+	over := s.count > 0 && t.Last.Count >= s.count && t.Last.Verdict == rollout.Pass
+	return !over && !now.Before(t.Last.At.Add(s.interval))
 }
 
 // standing is what the last measurement of m said, which is not due now.

@@ -75,12 +75,14 @@ func TestLimitsOfOneMetric(t *testing.T) {
 		"inconclusive, and no end": {
 			"inconclusiveLimit: 1, onInconclusive: hold", "? ? ?", "III", "and onInconclusive: hold",
 		},
-		"a dry run":          {"failureLimit: 0, dryRun: true", "good bad", "PP", "queue 2, want < 1 (dry run, would be Fail)"},
-		"twice at a weight":  {"count: 2", "good good bad bad bad", "PPPPP", "queue 0, want < 1"},
-		"not at the start":   {"initialDelay: 70s", "bad bad good", "IIP", "queue 0, want < 1"},
-		"every second time":  {"interval: 60s", "bad good bad bad", "IPPI", "1 in a row"},
-		"before the delay":   {"initialDelay: 70s", "bad", "I", "queue: not measured in the first 1m10s"},
-		"before an interval": {"interval: 60s", "bad", "I", "queue: not measured at this weight yet"},
+		"a dry run":                       {"failureLimit: 0, dryRun: true", "good bad", "PP", "queue 2, want < 1 (dry run, would be Fail)"},
+		"twice at a weight":               {"count: 2", "good good bad bad bad", "PPPPP", "queue 0, want < 1"},
+		"no data, and then once":          {"count: 1", "? good bad", "IPP", "queue 0, want < 1"},
+		"one that is tolerated, and then": {"count: 1", "bad good bad", "IPP", "queue 0, want < 1"},
+		"not at the start":                {"initialDelay: 70s", "bad bad good", "IIP", "queue 0, want < 1"},
+		"every second time":               {"interval: 60s", "bad good bad bad", "IPPI", "1 in a row"},
+		"before the delay":                {"initialDelay: 70s", "bad", "I", "queue: not measured in the first 1m10s"},
+		"before an interval":              {"interval: 60s", "bad", "I", "queue: not measured at this weight yet"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &dial{}
