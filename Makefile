@@ -63,7 +63,8 @@ lint: $(LINTER) ## check formatting, vet and import rules
 
 .PHONY: golden
 golden: ## rewrite the golden files and the generated tables
-	go test ./analysis ./rollout ./rollout/reason ./rollout/status ./cmd/headgate ./cmd/kubectl-headgate -update
+	go test ./analysis ./rollout ./rollout/reason ./rollout/status ./cmd/headgate ./cmd/kubectl-headgate ./cmd/kubectl-headgate/convert \
+		./cmd/kubectl-headgate/draw -update
 	go -C test test ./chart -update
 
 .PHONY: chart

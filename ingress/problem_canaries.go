@@ -26,7 +26,8 @@ type stablePaths map[location][]*netv1.Ingress
 //
 // Of other namespaces it looks at the canary Ingresses that have one of the locations:
 // ingress-nginx does not compare namespaces (mergeAlternativeBackends). Traefik does,
-// but the class does not tell the two apart.
+// but the class does not tell the two apart. The message does not name such an Ingress:
+// whoever reads it may not be allowed to read that namespace.
 func checkForeignCanaries(ctx context.Context, in inspection) (*rollout.Problem, error) {
 	paths := in.stablePaths()
 	for canary := range byName(in.snapshot.foreignCanaries) {
@@ -42,12 +43,11 @@ func checkForeignCanaries(ctx context.Context, in inspection) (*rollout.Problem,
 			return nil, err
 		}
 		for i := range canaries {
-			canary := &canaries[i]
-			if host, path, stable := in.attachesTo(canary, paths); stable != nil {
+			if host, path, stable := in.attachesTo(&canaries[i], paths); stable != nil {
 				return newProblem(reason.ForeignCanary,
-					"Ingress %q is a canary for host %q, path %q of Ingress %q, although it is in namespace %q: "+
-						"have it deleted there, because a controller may use canaries of every namespace and uses only one for each Service",
-					namespacedName(canary), host, path, stable.Name, canary.Namespace), nil
+					"an Ingress of another namespace is a canary for host %q, path %q of Ingress %q: have the operator of the cluster "+
+						"delete it, because a controller may use canaries of every namespace and uses only one for each Service",
+					host, path, stable.Name), nil
 			}
 		}
 	}

@@ -113,7 +113,7 @@ func TestPreviewPreconditionsAreInOrder(t *testing.T) {
 		{"the names of the preview objects are free", reason.NameTaken, `Service "web-preview"`, func() {
 			c.remove(t, service("web-preview", ""))
 		}},
-		{"nobody else serves the host", reason.PreviewHostRefused, `Ingress "other/x"`, func() {
+		{"nobody else serves the host", reason.PreviewHostRefused, `an Ingress of another namespace`, func() {
 			c.remove(t, theirs)
 		}},
 	})

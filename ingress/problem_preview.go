@@ -112,7 +112,8 @@ func checkPreviewNames(in inspection) *rollout.Problem {
 // checkPreviewHost checks that no other Ingress serves the preview host. For
 // preview.a.test, an Ingress of any namespace for preview.a.test is in the way, and
 // an Ingress of another namespace for *.a.test. A wildcard of the same namespace is
-// not: the user may serve one of its hosts in another way.
+// not: the user may serve one of its hosts in another way. The message names no Ingress
+// of another namespace: whoever asks for a host may not be allowed to read that namespace.
 func checkPreviewHost(ctx context.Context, in inspection) (*rollout.Problem, error) {
 	dep, host := in.target.Deployment, in.target.Spec.PreviewHost
 	for _, served := range []string{host, wildcardOf(host)} {
@@ -130,9 +131,12 @@ func checkPreviewHost(ctx context.Context, in inspection) (*rollout.Problem, err
 			if rollout.Owns(dep, ing) || ownWildcard || in.snapshot.hadPreviewHostFirst(ing, host) {
 				continue
 			}
+			owner := "an Ingress of another namespace"
+			if ing.Namespace == dep.Namespace {
+				owner = fmt.Sprintf("Ingress %q", ing.Name)
+			}
 			return newProblem(reason.PreviewHostRefused,
-				"%s names %q, but Ingress %q already serves %q: use another host",
-				spec.AnnotationPreviewHost, host, namespacedName(ing), served), nil
+				"%s names %q, but %s already serves %q: use another host", spec.AnnotationPreviewHost, host, owner, served), nil
 		}
 	}
 	return nil, nil

@@ -32,9 +32,10 @@ func TestPreviewRefused(t *testing.T) {
 		return `headgate.dev/preview-host names "` + host + `", which is below no domain that previews may use: ` +
 			`use another host, e.g. "preview.a.test", or ask the operator of Headgate to allow its domain (ingress.previewDomains)`
 	}
-	served := func(ing, host string) string {
-		return `headgate.dev/preview-host names "preview.a.test", but Ingress "` + ing + `" already serves "` + host + `": use another host`
+	served := func(by, host string) string {
+		return `headgate.dev/preview-host names "preview.a.test", but ` + by + ` already serves "` + host + `": use another host`
 	}
+	const unnamed = "an Ingress of another namespace" // whoever reads this may not know its name
 	taken := func(object string) string {
 		return object + ` exists, and Headgate did not make it for this Deployment: ` +
 			`delete or rename it, because the preview needs this name`
@@ -62,13 +63,13 @@ func TestPreviewRefused(t *testing.T) {
 		"it ends like a host and is no subdomain": {host: "evil-a.test", message: outside("evil-a.test")},
 
 		"the host of another Ingress": {
-			objects: []client.Object{theirs("x", "x.test", "preview.a.test")}, message: served("shop/x", "preview.a.test"),
+			objects: []client.Object{theirs("x", "x.test", "preview.a.test")}, message: served(`Ingress "x"`, "preview.a.test"),
 		},
 		"of another namespace": {
-			objects: []client.Object{elsewhere(theirs("x", "preview.a.test"))}, message: served("other/x", "preview.a.test"),
+			objects: []client.Object{elsewhere(theirs("x", "preview.a.test"))}, message: served(unnamed, "preview.a.test"),
 		},
 		"by a wildcard of another namespace": {
-			objects: []client.Object{elsewhere(theirs("x", "*.a.test"))}, message: served("other/x", "*.a.test"),
+			objects: []client.Object{elsewhere(theirs("x", "*.a.test"))}, message: served(unnamed, "*.a.test"),
 		},
 		"by a wildcard of the same namespace": {objects: []client.Object{theirs("x", "*.a.test")}},
 		"a wildcard covers one label only": {
@@ -77,12 +78,12 @@ func TestPreviewRefused(t *testing.T) {
 		"a wildcard of the domain above": {objects: []client.Object{elsewhere(theirs("x", "*.test"))}},
 		"as an alias": {
 			objects: []client.Object{elsewhere(annotated(theirs("x", "x.test"), nginx("server-alias"), "y.test, Preview.a.test"))},
-			message: served("other/x", "preview.a.test"),
+			message: served(unnamed, "preview.a.test"),
 		},
 		"a neighbouring host": {objects: []client.Object{elsewhere(theirs("x", "a.test", "next.a.test"))}},
 		"of several the first by name is named": {
-			objects: []client.Object{theirs("z", "preview.a.test"), elsewhere(theirs("y", "preview.a.test"))},
-			message: served("other/y", "preview.a.test"),
+			objects: []client.Object{theirs("z", "preview.a.test"), theirs("y", "preview.a.test")},
+			message: served(`Ingress "y"`, "preview.a.test"),
 		},
 
 		"a foreign Ingress has the name": {
@@ -101,11 +102,11 @@ func TestPreviewRefused(t *testing.T) {
 
 		"the preview of another Deployment, older": {
 			objects: []client.Object{elsewhere(theirPreview("early", noon.Add(-time.Hour)))},
-			message: served("other/early-preview", "preview.a.test"),
+			message: served(unnamed, "preview.a.test"),
 		},
 		"the preview of another Deployment, even a younger one": {
 			objects: []client.Object{elsewhere(theirPreview("late", noon.Add(time.Hour)))},
-			message: served("other/late-preview", "preview.a.test"),
+			message: served(unnamed, "preview.a.test"),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

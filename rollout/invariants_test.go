@@ -281,7 +281,7 @@ func (w *world) takePreviewHost(is bool) {
 	w.noPreview = nil
 	if is {
 		w.noPreview = &rollout.Problem{
-			Reason: reason.PreviewHostRefused, Message: `Ingress "other/web" already serves "preview.web.test": use another host`,
+			Reason: reason.PreviewHostRefused, Message: `an Ingress of another namespace already serves "preview.web.test": use another host`,
 		}
 	}
 	w.manager.dirty = true

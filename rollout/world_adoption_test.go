@@ -29,8 +29,12 @@ import (
 // adopting says of each pod object when it becomes Available.
 type adopting map[string]time.Time
 
-// canarySet is the name of the ReplicaSet of the canary.
-const canarySet = canaryName + "-set"
+// canarySet is the name of the ReplicaSet of the canary, and canaryHash the label that its pods
+// have by it.
+const (
+	canarySet  = canaryName + "-" + canaryHash
+	canaryHash = "6d4cf56db6"
+)
 
 // publishAdoption makes objects of the canary's ReplicaSet and, once the canary is
 // paused, of its pods. Then it keeps the pods' conditions and the fields up to date.
@@ -85,6 +89,7 @@ func (w *world) startPod(set *appsv1.ReplicaSet, labels map[string]string, ready
 	w.serial++
 	pod := &corev1.Pod{ObjectMeta: meta(fmt.Sprintf("web-pod-%d", w.serial))}
 	pod.Labels = maps.Clone(labels)
+	pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey] = canaryHash
 	pod.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(set, appsv1.SchemeGroupVersion.WithKind("ReplicaSet"))}
 	w.adopting[pod.Name] = ready
 	must(w.api.Create(pod))

@@ -48,12 +48,12 @@ const stopTimeout = 20 * time.Second
 
 // How long the Lease of the leader is valid, for how long the leader tries to renew it, and
 // how long it waits between two tries. One try may take half of renewDeadline: an API server
-// that answers after 5 s leaves the leader its Lease, and even one that misses an answer.
-// With the defaults of client-go, 15 s and 10 s, nobody leads then. A leader that is killed
-// is replaced after leaseDuration; one that is stopped gives the Lease back.
+// that answers after 5 s leaves the leader its Lease. With the defaults of client-go, 15 s and
+// 10 s, nobody leads then. A leader that is killed is replaced after leaseDuration, so it is no
+// longer than that needs; one that is stopped gives the Lease back.
 const (
-	leaseDuration = 30 * time.Second
-	renewDeadline = 20 * time.Second
+	leaseDuration = 20 * time.Second
+	renewDeadline = 15 * time.Second
 	retryPeriod   = 2 * time.Second
 )
 

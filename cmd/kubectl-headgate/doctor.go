@@ -29,7 +29,7 @@ func (e *env) doctor() *cobra.Command {
 	var output string
 	c := &cobra.Command{
 		Use: "doctor [NAME]", Short: "Find what would keep a rollout from working", Long: doctorLong, Example: doctorExample,
-		Args: cobra.MaximumNArgs(1),
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: e.completeNames(everyName),
 		RunE: func(c *cobra.Command, args []string) error {
 			o := doctor.Options{Now: time.Now()}
 			if len(args) > 0 {

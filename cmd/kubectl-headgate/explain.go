@@ -16,7 +16,8 @@ import (
 func (e *env) explain() *cobra.Command {
 	return &cobra.Command{
 		Use: "explain NAME", Short: "Say why a rollout is where it is, what comes next, and what to type", Args: cobra.ExactArgs(1),
-		Example: "  kubectl headgate explain web",
+		ValidArgsFunction: e.completeNames(everyName),
+		Example:           "  kubectl headgate explain web",
 		RunE: func(c *cobra.Command, args []string) error {
 			namespace, name, err := e.target(args[0])
 			if err != nil {
@@ -77,6 +78,7 @@ func writeActions(out io.Writer, title string, actions []status.Action) {
 func (e *env) events() *cobra.Command {
 	return &cobra.Command{
 		Use: "events NAME", Short: "List what Headgate said about a Deployment", Args: cobra.ExactArgs(1),
+		ValidArgsFunction: e.completeNames(everyName),
 		RunE: func(c *cobra.Command, args []string) error {
 			return e.listEvents(c.Context(), args[0], func(status.Event) bool { return true })
 		},

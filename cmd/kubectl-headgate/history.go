@@ -22,6 +22,7 @@ import (
 func (e *env) history() *cobra.Command {
 	return &cobra.Command{
 		Use: "history NAME", Short: "List the versions of a Deployment and how their rollouts ended", Args: cobra.ExactArgs(1),
+		ValidArgsFunction: e.completeNames(everyName),
 		Long: "List the revisions that the Deployment still has, the newest first, and how rollouts ended as far as there are events.\n" +
 			"Kubernetes keeps events for an hour, unless the cluster says otherwise.",
 		RunE: func(c *cobra.Command, args []string) error { return e.runHistory(c.Context(), args[0]) },
@@ -53,7 +54,7 @@ func (e *env) runHistory(ctx context.Context, arg string) error {
 			images = append(images, c.Image)
 		}
 		line(w, []string{strconv.Itoa(revision(&rs)), strconv.Itoa(int(rs.Status.Replicas)),
-			draw.Span(time.Since(rs.CreationTimestamp.Time)), strings.Join(images, ", ")})
+			draw.Span(time.Since(rs.CreationTimestamp.Time)), printableText(strings.Join(images, ", "))})
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -290,3 +290,45 @@ func TestExplain(t *testing.T) {
 		}
 	}
 }
+
+// What a person may not do is a sentence, and not a status code.
+func TestForbiddenIsASentence(t *testing.T) {
+	c := newCluster(at(spec.Progressing, unchanged))
+	forbid := func(verb string) {
+		c.PrependReactor(verb, "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "deployments"}, "web", errors.New("not for you"))
+		})
+	}
+	const want = "error: you may not read or write deployments here; ask for the right, or name another namespace with -n"
+	forbid("patch")
+	if code := c.run(t, "abort", "web"); code != 1 || !strings.Contains(c.err.String(), want) {
+		t.Errorf("abort: exit code %d: %s", code, c.err.String())
+	}
+	forbid("get")
+	forbid("list")
+	for _, line := range []string{"status web", "list", "list -A", "version"} {
+		if code := c.run(t, strings.Fields(line)...); code != 1 || !strings.Contains(c.err.String(), want) {
+			t.Errorf("%s: exit code %d: %s", line, code, c.err.String())
+		}
+	}
+}
+
+func TestVersionNamesAManagerThatIsMissingOrOlder(t *testing.T) {
+	defer func(before string) { version = before }(version)
+	version = "v1.4.0"
+	c := newCluster()
+	if code := c.run(t, "version"); code != 1 || !strings.Contains(c.err.String(), "is Headgate installed?") {
+		t.Errorf("exit code %d: %s", code, c.err.String())
+	}
+	for number, told := range map[string]string{"1.3.0": "this plugin is v1.4.0 and the manager 1.3.0", "1.4.0": ""} {
+		manager := at("", func(d *appsv1.Deployment, _ *rollout.State) {
+			d.Namespace, d.Name = "headgate-system", "headgate"
+			d.Labels = map[string]string{"app.kubernetes.io/name": "headgate", "app.kubernetes.io/version": number}
+		})
+		c := newCluster(manager)
+		if code := c.run(t, "version"); code != 0 || !strings.Contains(c.out.String(), "manager "+number+"  (headgate-system/headgate") ||
+			!strings.Contains(c.err.String(), told) || told == "" && c.err.String() != "" {
+			t.Errorf("exit code %d: %s%s", code, c.out.String(), c.err.String())
+		}
+	}
+}

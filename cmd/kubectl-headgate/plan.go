@@ -44,7 +44,7 @@ func (e *env) plan() *cobra.Command {
 	var o planOptions
 	c := &cobra.Command{
 		Use: "plan [NAME]", Short: "Show how a rollout would go: times, weights, pods and requests", Long: planLong, Example: planExample,
-		Args: cobra.MaximumNArgs(1),
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: e.completeNames(everyName),
 		RunE: func(c *cobra.Command, args []string) error { return e.runPlan(c.Context(), args, o) },
 	}
 	c.Flags().StringSliceVarP(&o.files, "filename", "f", nil, "files, folders, or - for standard input, instead of the cluster")

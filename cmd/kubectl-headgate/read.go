@@ -33,7 +33,7 @@ func (e *env) read(ctx context.Context, namespace, name string) (status.Status, 
 	if r.o.Canary != nil && !rollout.Owns(dep, r.o.Canary) {
 		r.o.Canary = nil // somebody else's
 	}
-	return status.Of(r.o), nil
+	return printable(status.Of(r.o)), nil
 }
 
 // reading collects what is asked at the same time.
@@ -107,7 +107,7 @@ func (r *reading) readSurroundings() {
 
 // summary is the Status of a Deployment from the Deployment alone.
 func summary(dep *appsv1.Deployment, now time.Time) status.Status {
-	return status.Of(status.Objects{Now: now, Deployment: dep})
+	return printable(status.Of(status.Objects{Now: now, Deployment: dep}))
 }
 
 // measured reads the metrics of a rollout as the judge does.

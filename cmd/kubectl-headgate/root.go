@@ -67,7 +67,8 @@ func newRoot(s streams, c *clients) *cobra.Command {
 		c.GroupID = "check"
 		root.AddCommand(c)
 	}
-	root.AddCommand(e.version())
+	root.AddCommand(e.convert(), e.version())
+	e.addCompletion(root)
 	return root
 }
 
@@ -102,9 +103,10 @@ func (e *env) look() draw.Look {
 	if !ok || !term.IsTerminal(f.Fd()) {
 		return l
 	}
-	l.Colour = e.environ("NO_COLOR") == "" && e.environ("TERM") != "dumb"
-	if width, _, err := term.GetSize(f.Fd()); err == nil {
-		l.Width = width
+	l.Signs = e.environ("TERM") != "dumb"
+	l.Colour = l.Signs && e.environ("NO_COLOR") == ""
+	if width, height, err := term.GetSize(f.Fd()); err == nil {
+		l.Width, l.Height = width, height
 	}
 	return l
 }

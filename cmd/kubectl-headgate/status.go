@@ -39,7 +39,7 @@ func (e *env) status() *cobra.Command {
 	var o statusOptions
 	c := &cobra.Command{
 		Use: "status NAME", Short: "Show where a rollout is", Long: statusLong, Example: statusExample,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1), ValidArgsFunction: e.completeNames(everyName),
 		RunE: func(c *cobra.Command, args []string) error {
 			return e.runStatus(c.Context(), args[0], o)
 		},
@@ -53,6 +53,7 @@ func (e *env) status() *cobra.Command {
 
 func addOutput(c *cobra.Command, output *string, forms string) {
 	c.Flags().StringVarP(output, "output", "o", "", "form of the output: "+forms)
+	completeOutput(c, forms)
 }
 
 func (e *env) runStatus(ctx context.Context, arg string, o statusOptions) error {
@@ -63,7 +64,7 @@ func (e *env) runStatus(ctx context.Context, arg string, o statusOptions) error 
 	switch {
 	case o.wait:
 		return e.waitForEnd(ctx, namespace, name, o.timeout)
-	case o.watch && e.look().Colour:
+	case o.watch && e.look().Signs:
 		return e.watchPicture(ctx, namespace, name)
 	case o.watch:
 		return e.watchLines(ctx, namespace, name)

@@ -56,7 +56,8 @@ func (e *env) steer(word string) *cobra.Command {
 	v := verbs[word]
 	c := &cobra.Command{
 		Use: v.name + " NAME", Short: v.short, Args: cobra.ExactArgs(1),
-		Example: "  kubectl headgate " + v.name + " web",
+		ValidArgsFunction: e.completeNames(func(s status.Status) bool { return s.Refusal(word) == "" }),
+		Example:           "  kubectl headgate " + v.name + " web",
 		RunE: func(c *cobra.Command, args []string) error {
 			word := word
 			if o.full {

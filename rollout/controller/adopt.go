@@ -100,7 +100,7 @@ func (r *Reconciler) readAdoption(ctx context.Context, s *snapshot) error {
 		return fmt.Errorf("listing the pods of canary %s/%s: %w", s.dep.Namespace, s.canaryDep.Name, err)
 	}
 	for _, pod := range pods.Items {
-		if pod.DeletionTimestamp == nil {
+		if pod.DeletionTimestamp == nil && isOfCanary(s, &pod) {
 			s.adoption.pods = append(s.adoption.pods, pod)
 		}
 	}
@@ -113,6 +113,19 @@ func (r *Reconciler) readAdoption(ctx context.Context, s *snapshot) error {
 		return fmt.Errorf("reading ReplicaSet %s: %w", key, err)
 	}
 	return nil
+}
+
+// isOfCanary says whether pod is of the canary, and not of another Deployment whose template
+// has the same labels: that would become part of the application unjudged. A pod of the canary
+// has the ReplicaSet of the canary, then none, then the adopter. Only the canary Deployment
+// makes a ReplicaSet whose name is its own with the hash of the pod: hashes have no dash.
+func isOfCanary(s *snapshot, pod *corev1.Pod) bool {
+	owner := metav1.GetControllerOf(pod)
+	if owner == nil {
+		return true
+	}
+	made := s.canaryDep.Name + "-" + pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
+	return owner.Kind == "ReplicaSet" && (owner.Name == made || owner.Name == adopterName(s))
 }
 
 // rolloutOf returns the rollout of a canary object.

@@ -51,7 +51,8 @@ func (r *Reconciler) deleteAdopters(ctx context.Context, s *snapshot) error {
 	}
 	for i := range sets.Items {
 		rs := &sets.Items[i]
-		if rs.Annotations[spec.AnnotationAdoptedBy] != s.dep.Name {
+		// Annotations of a Deployment are copied to its ReplicaSets: one with an owner is not ours.
+		if rs.Annotations[spec.AnnotationAdoptedBy] != s.dep.Name || metav1.GetControllerOf(rs) != nil {
 			continue
 		}
 		policy := client.PropagationPolicy(metav1.DeletePropagationBackground)
@@ -90,6 +91,9 @@ func listOf(kind schema.GroupVersionKind) *metav1.PartialObjectMetadataList {
 
 func (r *Reconciler) dismissPod(ctx context.Context, s *snapshot, pod *metav1.PartialObjectMetadata, owners map[string]podOwner) error {
 	owner := metav1.GetControllerOf(pod)
+	if owner != nil && owner.Kind != "ReplicaSet" {
+		return nil // it is somebody else's, and only has the label
+	}
 	if owner != nil {
 		if err := r.findOwner(ctx, s, owner.Name, owners); err != nil {
 			return err
@@ -98,6 +102,8 @@ func (r *Reconciler) dismissPod(ctx context.Context, s *snapshot, pod *metav1.Pa
 		case unknownOwner, ownedByNobody:
 		case ownedByCanary:
 			return nil // it goes with the canary; deleted before, it would be replaced
+		case ownedByOther:
+			return nil // it only has the label
 		case ownedByStable:
 			return r.patchPod(ctx, pod, map[string]any{"labels": map[string]any{spec.LabelRollout: nil, spec.LabelCanary: nil}})
 		}
@@ -116,6 +122,7 @@ const (
 	ownedByNobody
 	ownedByCanary
 	ownedByStable
+	ownedByOther
 )
 
 // findOwner finds out to which Deployment the ReplicaSet of this name belongs. It puts one
@@ -137,6 +144,11 @@ func (r *Reconciler) findOwner(ctx context.Context, s *snapshot, name string, ow
 	case metav1.IsControlledBy(rs, s.dep):
 		owners[name] = ownedByStable
 		return r.forgetHold(ctx, rs)
+	default:
+		// Of a canary that somebody deleted, the ReplicaSet stays for a moment.
+		if owner := metav1.GetControllerOf(rs); owner != nil && owner.Name != canaryName(s.dep) {
+			owners[name] = ownedByOther
+		}
 	}
 	return nil
 }

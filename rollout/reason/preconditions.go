@@ -57,8 +57,8 @@ var preconditions = []Explanation{
 	row(ForeignCanary, warning, in(StaysPending, StaysAtWeight),
 		means("Another canary Ingress, which Headgate did not make for this Deployment, is on the same host and path, in this namespace or "+
 			"in another one. A controller honours only one. ingress-nginx does not compare namespaces."+notBegun),
-		look("The message names that Ingress, as NAMESPACE/INGRESS if it is in another namespace. It may be left over from another tool, "+
-			"or written by hand."),
+		look("The message names that Ingress if it is in this namespace. In another one only the operator of the cluster may look: "+
+			"`kubectl get ingress --all-namespaces`. It may be left over from another tool, or written by hand."),
 		showIngress,
 		to("delete it, if nobody needs it", inNamespace+"delete ingress INGRESS"),
 		shipBlocked,

@@ -40,10 +40,13 @@ func TestTheLastMeasurement(t *testing.T) {
 		text     string
 		observed bool
 	}{
-		"none at this weight":         {events: []eventsv1.Event{before}},
-		"told by an event":            {events: []eventsv1.Event{before, unknown, beside}, last: rollout.Inconclusive, text: unknown.Note},
-		"of an earlier rollout":       {events: []eventsv1.Event{other}},
-		"in the state, with an event": {tallied(rollout.Inconclusive, now.Add(-10*time.Second)), []eventsv1.Event{unknown}, rollout.Inconclusive, unknown.Note, true},
+		"none at this weight":   {events: []eventsv1.Event{before}},
+		"told by an event":      {events: []eventsv1.Event{before, unknown, beside}, last: rollout.Inconclusive, text: unknown.Note},
+		"of an earlier rollout": {events: []eventsv1.Event{other}},
+		"in the state, with an event": {
+			tally: tallied(rollout.Inconclusive, now.Add(-10*time.Second)), events: []eventsv1.Event{unknown},
+			last: rollout.Inconclusive, text: unknown.Note, observed: true,
+		},
 		"in the state, and newer": {
 			tally: tallied(rollout.Pass, now.Add(-2*time.Second)), events: []eventsv1.Event{unknown}, last: rollout.Pass, observed: true,
 		},

@@ -107,29 +107,77 @@ func TestPodsAreRestricted(t *testing.T) {
 	}
 }
 
+// rules calls do with every rule of every role that the chart makes of values.
+func rules(t *testing.T, values map[string]any, do func(role *unstructured.Unstructured, rule rbacv1.PolicyRule)) {
+	t.Helper()
+	found := 0
+	for _, object := range objects(t, values) {
+		if !strings.HasSuffix(object.GetKind(), "Role") {
+			continue
+		}
+		var role rbacv1.Role
+		fill(t, map[string]any{"rules": object.Object["rules"]}, &role)
+		for _, rule := range role.Rules {
+			found++
+			do(object, rule)
+		}
+	}
+	if found < 5 {
+		t.Errorf("found %d rules", found)
+	}
+}
+
 // A wildcard would grant what nobody has looked at, and what a later Kubernetes adds.
 func TestNoRuleHasAWildcard(t *testing.T) {
 	for name, values := range options(t) {
-		rules := 0
-		for _, object := range objects(t, values) {
-			if !strings.HasSuffix(object.GetKind(), "Role") {
-				continue
+		rules(t, values, func(role *unstructured.Unstructured, rule rbacv1.PolicyRule) {
+			for _, word := range slices.Concat(rule.APIGroups, rule.Resources, rule.Verbs, rule.ResourceNames, rule.NonResourceURLs) {
+				if strings.Contains(word, "*") {
+					t.Errorf("%s: %s %s has %+v", name, role.GetKind(), role.GetName(), rule)
+				}
 			}
-			var role rbacv1.Role
-			fill(t, map[string]any{"rules": object.Object["rules"]}, &role)
-			for _, rule := range role.Rules {
-				rules++
-				for _, word := range slices.Concat(rule.APIGroups, rule.Resources, rule.Verbs, rule.ResourceNames, rule.NonResourceURLs) {
-					if strings.Contains(word, "*") {
-						t.Errorf("%s: %s %s has %+v", name, object.GetKind(), object.GetName(), rule)
+		})
+	}
+}
+
+// With any of these rights, whoever may annotate a Deployment would be one fault of Headgate
+// away from the rights of others.
+func TestNoRuleGivesTheRightsOfOthers(t *testing.T) {
+	for name, values := range options(t) {
+		rules(t, values, func(role *unstructured.Unstructured, rule rbacv1.PolicyRule) {
+			for _, verb := range rule.Verbs {
+				for _, resource := range rule.Resources {
+					if why := tooMuch(role, rule, verb, resource); why != "" {
+						t.Errorf("%s: %s %s may %s %s: %s", name, role.GetKind(), role.GetName(), verb, resource, why)
 					}
 				}
 			}
-		}
-		if rules < 5 {
-			t.Errorf("%s: found %d rules", name, rules)
-		}
+		})
 	}
+}
+
+// tooMuch says why a role may not have a right. "": it may.
+func tooMuch(role *unstructured.Unstructured, rule rbacv1.PolicyRule, verb, resource string) string {
+	const itsNamespace = "headgate-system" // of the release
+	named := len(rule.ResourceNames) > 0
+	writes := !slices.Contains([]string{"get", "list", "watch"}, verb)
+	switch {
+	case slices.Contains([]string{"escalate", "bind", "impersonate", "approve", "sign", "deletecollection"}, verb):
+		return "a verb by which one gets other rights"
+	case slices.Contains(rule.APIGroups, "rbac.authorization.k8s.io"):
+		return "roles are the operator's"
+	case resource == "secrets" && (role.GetNamespace() != itsNamespace || !named):
+		return "of Secrets it needs one of its own namespace, by name"
+	case strings.HasPrefix(resource, "pods/"), strings.HasPrefix(resource, "serviceaccounts"), strings.HasPrefix(resource, "nodes"):
+		return "a way into pods, or to their tokens"
+	case resource == "pods" && verb == "create", resource == "cronjobs" && writes, resource == "configmaps" && writes:
+		return "the user's own to write"
+	case verb == "update" && slices.Contains([]string{"deployments", "replicasets", "services", "ingresses", "pods"}, resource):
+		return "an update replaces what a user wrote meanwhile"
+	case slices.Contains(rule.APIGroups, "admissionregistration.k8s.io") && !named:
+		return "of webhooks and policies it needs its own, by name"
+	}
+	return ""
 }
 
 // Two releases in namespaced mode, in one namespace or called the same, share no object and no

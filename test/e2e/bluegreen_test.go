@@ -117,7 +117,7 @@ func TestPreviewHostRefused(t *testing.T) {
 	s.awaitWords(time.Minute, reason.PreviewHostRefused, "below no domain")
 	theirs := s.elsewhere(ours)
 	s.annotate(spec.AnnotationPreviewHost, ours)
-	s.awaitWords(time.Minute, reason.PreviewHostRefused, theirs.Namespace+"/web")
+	s.awaitWords(time.Minute, reason.PreviewHostRefused, "an Ingress of another namespace already serves")
 	if got := s.routeWrites(); len(got) > 0 {
 		t.Errorf("the canary Ingress was written all the same: %v", got)
 	}
@@ -148,12 +148,12 @@ func TestPreviewHostIsTaken(t *testing.T) {
 	theirs := s.elsewhere(ours)
 	s.must(shared.AwaitGone(s.within(20*time.Second), s.preview()))
 	s.must(shared.AwaitGone(s.within(20*time.Second), s.previewService()))
-	s.awaitWords(time.Minute, reason.AwaitingPromotion, theirs.Namespace+"/web")
+	s.awaitWords(time.Minute, reason.AwaitingPromotion, "an Ingress of another namespace already serves")
 	s.annotate(spec.AnnotationCommand, "promote")
 	s.carrying(100, 2)
 	s.awaitWords(time.Minute, reason.AwaitingPromotion, "weight 100")
 	s.split(crowd{"users", s.load, "v2"})
-	if notes := s.notes(reason.PreviewDropped); len(notes) != 1 || !strings.Contains(notes[0], theirs.Namespace+"/web") {
+	if notes := s.notes(reason.PreviewDropped); len(notes) != 1 || !strings.Contains(notes[0], "an Ingress of another namespace") {
 		t.Errorf("events say of the preview: %q", notes)
 	}
 

@@ -3,14 +3,22 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/rollout/status"
+	"github.com/headgate/headgate/test/lab"
 )
 
 // plugin runs "kubectl headgate" in the namespace of s, and returns how it ended.
@@ -72,4 +80,149 @@ func TestPlugin(t *testing.T) {
 	s.pluginEnds(0, "would put the template of", "cleanup", "--dry-run")
 	s.pluginEnds(0, "web: done", "cleanup", "--timeout", "1m")
 	s.pluginEnds(0, "Idle", "status", "web")
+}
+
+// optedIn is a Deployment that is opted in, without a Service and without load.
+func optedIn(t *testing.T) *service {
+	t.Helper()
+	s := &service{T: t, Sample: lab.Sample{Name: "web", Version: "v1", Replicas: 1}}
+	s.Namespace, s.Annotations = newNamespace(t), map[string]string{spec.AnnotationStrategy: "canary"}
+	s.ship("v1", nil)
+	return s
+}
+
+// TestPluginWithFewRights runs the plugin with the token of a ServiceAccount that may read Deployments and nothing else.
+func TestPluginWithFewRights(t *testing.T) {
+	t.Parallel()
+	s := optedIn(t)
+	meta := metav1.ObjectMeta{Namespace: s.Namespace, Name: "reader"}
+	s.must(shared.Client().Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: meta}))
+	s.must(shared.Client().Create(t.Context(), &rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "list"}},
+	}}))
+	s.must(shared.Client().Create(t.Context(), &rbacv1.RoleBinding{
+		ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: meta.Name},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: s.Namespace, Name: meta.Name}},
+	}))
+	config, err := shared.ConfigFor(t.Context(), s.Namespace, meta.Name)
+	s.must(err)
+	token := "--token=" + config.BearerToken
+
+	s.pluginEnds(0, "web", "list", token)
+	s.pluginEnds(0, "you may not read or write pods here", "status", "web", token)
+	s.pluginEnds(0, "Idle", "status", "web", token)
+	s.pluginEnds(0, "Idle", "explain", "web", token)
+	s.pluginEnds(0, "web\t", "__complete", "status", token, "")
+	s.pluginEnds(1, "you may not read or write deployments here", "list", "-A", token)
+	s.pluginEnds(1, "you may not read or write replicasets here", "history", "web", token)
+	s.pluginEnds(1, "is refused: ", "abort", "web", "--yes", token)
+}
+
+// TestPluginCompletes asks kubectl itself, as a shell does.
+func TestPluginCompletes(t *testing.T) {
+	t.Parallel()
+	s := optedIn(t)
+	_, program := s.plugin("completion", "kubectl")
+	path := t.TempDir()
+	s.must(os.WriteFile(filepath.Join(path, "kubectl_complete-headgate"), []byte(program), 0o700))
+	for line, want := range map[string]string{
+		"headgate stat": "status\t",
+		"headgate -n " + s.Namespace + " status ":   "web\t",
+		"headgate status -n " + s.Namespace[:5]:     s.Namespace,
+		"headgate -n " + s.Namespace + " list -o w": "wide",
+	} {
+		cmd := shared.Kubectl(s.within(time.Minute), append([]string{"__complete"}, strings.Split(line, " ")...)...)
+		for i, v := range cmd.Env {
+			if rest, is := strings.CutPrefix(v, "PATH="); is {
+				cmd.Env[i] = "PATH=" + path + ":" + rest
+			}
+		}
+		if out, err := cmd.Output(); err != nil || !strings.Contains("\n"+string(out), "\n"+want) {
+			t.Errorf("%q: %v, want %q in:\n%s", line, err, want, out)
+		}
+	}
+}
+
+// TestPluginConverts hands what was converted to the API server and to Headgate's webhook.
+func TestPluginConverts(t *testing.T) {
+	t.Parallel()
+	s := &service{T: t, Sample: lab.Sample{Name: "web"}}
+	s.Namespace = newNamespace(t)
+	inputs, err := filepath.Glob("../../cmd/kubectl-headgate/convert/testdata/[af]*.yaml")
+	if err != nil || len(inputs) < 10 {
+		t.Fatalf("found %d inputs: %v", len(inputs), err)
+	}
+	for _, input := range inputs {
+		text, err := os.ReadFile(input)
+		s.must(err)
+		file := filepath.Join(t.TempDir(), filepath.Base(input))
+		s.must(os.WriteFile(file, []byte(strings.ReplaceAll(string(text), "namespace: shop", "namespace: "+s.Namespace)), 0o600))
+		cmd := shared.Kubectl(s.within(time.Minute), "headgate", "convert", "-f", file)
+		manifests, _ := cmd.Output() // the exit code is 3 where something was lost
+		apply := shared.Kubectl(s.within(time.Minute), "-n", s.Namespace, "create", "--dry-run=server", "-f", "-")
+		apply.Stdin = bytes.NewReader(manifests)
+		if out, err := apply.CombinedOutput(); err != nil && !onlyOperators(string(out)) {
+			t.Errorf("%s: %v:\n%s", filepath.Base(input), err, out)
+		}
+	}
+}
+
+// TestPluginConvertsWhatRuns converts a Rollout of the sample service, and rolls out a version by what came of it.
+func TestPluginConvertsWhatRuns(t *testing.T) {
+	t.Parallel()
+	s := newService(t, nil)
+	s.await(20*time.Second, reason.Ready)
+	s.Annotations = nil
+	dep := s.manifest(s.Deployment()).Object
+	rollout := map[string]any{"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": dep["metadata"], "spec": dep["spec"]}
+	content := rollout["spec"].(map[string]any)
+	delete(content, "strategy")
+	content["strategy"] = map[string]any{"canary": map[string]any{
+		"stableService": "web", "canaryService": "web-next", "trafficRouting": map[string]any{"nginx": map[string]any{"stableIngress": "web"}},
+		"analysis": map[string]any{"templates": []any{map[string]any{"templateName": "up"}}},
+		"steps": []any{
+			map[string]any{"setWeight": 50}, map[string]any{"pause": map[string]any{"duration": 2}}, map[string]any{"pause": map[string]any{}},
+		},
+	}}
+	template := map[string]any{"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisTemplate",
+		"metadata": map[string]any{"name": "up", "namespace": s.Namespace}, "spec": map[string]any{"metrics": []any{map[string]any{
+			"name": "up", "interval": "1s", "successCondition": "result[0] >= 1",
+			"provider": map[string]any{"prometheus": map[string]any{"query": "vector(1)"}},
+		}}}}
+	text, err := yaml.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": []any{rollout, template}})
+	s.must(err)
+	file := filepath.Join(t.TempDir(), "rollout.yaml")
+	s.must(os.WriteFile(file, text, 0o600))
+	code, converted := s.plugin("convert", "-f", file, "-o", "json")
+	var out struct {
+		Manifests []struct {
+			Metadata struct{ Annotations map[string]string }
+		}
+	}
+	converted = converted[:strings.LastIndex(converted, "}")+1] // the remarks follow
+	if code != 0 || json.Unmarshal([]byte(converted), &out) != nil || len(out.Manifests) != 1 {
+		t.Fatalf("exit code %d:\n%s", code, converted)
+	}
+	s.Annotations = out.Manifests[0].Metadata.Annotations
+	s.ship("v2", nil)
+	s.pluginEnds(4, "weight 50", "status", "web", "--wait", "--timeout", "1m")
+	s.pluginEnds(0, "", "promote", "web")
+	s.pluginEnds(0, "Idle", "status", "web", "--wait", "--timeout", "1m")
+	s.pluginEnds(0, "Promoted", "history", "web")
+	s.over()
+}
+
+// onlyOperators says whether kubectl was refused only what the operator must allow, and a remark says so.
+func onlyOperators(out string) bool {
+	refused := false
+	for line := range strings.Lines(out) {
+		if !strings.Contains(line, "rror") && !strings.Contains(line, "annotation ") {
+			continue
+		}
+		refused = true
+		if !strings.Contains(line, "unknown provider") && !strings.Contains(line, "the operator allows gates at") {
+			return false
+		}
+	}
+	return refused
 }

@@ -2,6 +2,8 @@ package draw
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"charm.land/lipgloss/v2"
@@ -15,8 +17,10 @@ import (
 const margin = 10
 
 // Status draws s. It ends with a line break.
-func Status(s status.Status, l Look) string {
-	p := &picture{Look: l, s: s}
+func Status(s status.Status, l Look) string { return drawn(s, l, whole) }
+
+func drawn(s status.Status, l Look, b brevity) string {
+	p := &picture{Look: l, s: s, brevity: b}
 	p.head()
 	p.steps()
 	p.traffic()
@@ -31,8 +35,9 @@ func Status(s status.Status, l Look) string {
 
 type picture struct {
 	Look
-	s status.Status
-	b strings.Builder
+	s       status.Status
+	brevity brevity
+	b       strings.Builder
 }
 
 // row writes a line with a word on the left. Further lines of text are below its beginning.
@@ -51,7 +56,7 @@ func (p *picture) head() {
 	if s.Rollout != "" {
 		title += "  rollout " + s.Rollout
 	}
-	fmt.Fprintf(&p.b, "%s  %s\n", title, p.phase())
+	fmt.Fprintln(&p.b, wrap(title+"  "+p.phase(), p.width(), ""))
 	if s.Message == "" {
 		return
 	}
@@ -76,7 +81,7 @@ func (p *picture) phase() string {
 	if p.s.Problem && p.s.Phase != status.RolledBack {
 		style = bad
 	}
-	return p.paint(style, p.sign(signs[p.s.Phase]+" ", "")+text)
+	return p.paint(style, p.sign(signs[p.s.Phase]+keptSpace, "")+text)
 }
 
 var signs = map[status.Phase]string{
@@ -93,11 +98,11 @@ func (p *picture) steps() {
 	for _, step := range p.s.Steps {
 		switch step.Seen {
 		case status.Done:
-			words = append(words, p.paint(good, p.sign("✔ ", "+")+step.Text))
+			words = append(words, p.paint(good, p.sign("✔"+keptSpace, "+")+step.Text))
 		case status.Now:
-			words = append(words, p.paint(canary, p.sign("▶ ", ">")+step.Text))
+			words = append(words, p.paint(canary, p.sign("▶"+keptSpace, ">")+step.Text))
 		case status.Ahead:
-			words = append(words, p.paint(faint, p.sign("· ", "")+step.Text))
+			words = append(words, p.paint(faint, p.sign("·"+keptSpace, "")+step.Text))
 		}
 	}
 	p.row("Steps", strings.Join(words, "  "))
@@ -125,8 +130,8 @@ func (p *picture) traffic() {
 		written = *w.Written
 	}
 	width := min(40, p.width()-margin-30)
-	p.row("Traffic", fmt.Sprintf("stable %3d%% %s", 100-written, p.bar(float64(100-written)/100, width, good)))
-	text := fmt.Sprintf("canary %3d%% %s", written, p.bar(float64(written)/100, width, canary))
+	p.row("Traffic", strings.TrimRight(fmt.Sprintf("stable %3d%% %s", 100-written, p.bar(float64(100-written)/100, width, good)), " "))
+	text := strings.TrimRight(fmt.Sprintf("canary %3d%% %s", written, p.bar(float64(written)/100, width, canary)), " ")
 	if w.Observed != nil {
 		text += fmt.Sprintf(" %.1f%% observed", *w.Observed)
 	}
@@ -152,18 +157,28 @@ func (p *picture) version(word string, v status.Version, style lipgloss.Style) {
 		text += "  revision " + v.Revision
 	}
 	p.row(word, strings.TrimSpace(fmt.Sprintf("%s  %d of %d pods available", text, v.Available, v.Replicas)))
-	for _, pod := range v.Pods {
-		p.pod(pod)
+	pods := v.Pods
+	if p.brevity >= noReadyPods {
+		pods = slices.DeleteFunc(slices.Clone(pods), func(pod status.Pod) bool { return pod.Ready })
+	}
+	for i, pod := range pods {
+		p.pod(pod, i == len(pods)-1)
 	}
 }
 
-func (p *picture) pod(pod status.Pod) {
-	mark := p.paint(good, p.sign("✔", "ready"))
+func (p *picture) pod(pod status.Pod, last bool) {
+	mark, branch := p.paint(good, p.sign("✔", "ready")), p.sign("├─", "-")
+	if last {
+		branch = p.sign("└─", "-")
+	}
 	if !pod.Ready {
 		mark = p.paint(bad, p.sign("✖", "not ready"))
 	}
-	text := fmt.Sprintf("%s %s %s %s", p.sign("└─", "-"), pod.Name, mark, pod.State)
-	if pod.Restarts > 0 {
+	text := fmt.Sprintf("%s %s %s %s", branch, pod.Name, mark, pod.State)
+	switch {
+	case pod.Restarts == 1:
+		text += p.paint(waits, ", 1 restart")
+	case pod.Restarts > 1:
 		text += p.paint(waits, fmt.Sprintf(", %d restarts", pod.Restarts))
 	}
 	if pod.Started != nil {
@@ -179,6 +194,10 @@ func (p *picture) analysis() {
 		return
 	}
 	text := "nothing was measured yet"
+	counted := slices.ContainsFunc(a.Metrics, func(m status.Metric) bool { return m.Verdict != "" })
+	if counted {
+		text = "no verdict at this weight yet"
+	}
 	if a.Last != "" {
 		text = p.verdict(a.Last)
 		if a.At != nil {
@@ -186,6 +205,9 @@ func (p *picture) analysis() {
 		}
 	}
 	p.row("Analysis", text)
+	if !counted && a.Text != "" {
+		p.row("", strings.TrimPrefix(a.Text, "rollout "+p.s.Rollout+": "))
+	}
 	for _, m := range a.Metrics {
 		p.metric(m)
 	}
@@ -199,20 +221,39 @@ func (p *picture) metric(m status.Metric) {
 			text += " wants " + m.Wanted
 		}
 	}
-	if m.Needs > 0 {
-		text += p.paint(faint, fmt.Sprintf(" [evidence against it: %.3g of %.3g]", m.Evidence, m.Needs))
-	}
-	if line := sparks(p.Past[m.Name]); line != "" && p.Colour {
-		text += " " + p.paint(canary, line)
-	}
 	p.row("", p.mark(m.Verdict)+text)
+	if numbers := p.numbers(m); numbers != "" && p.brevity < noNumbers {
+		p.row("", "  "+numbers)
+	}
 }
+
+// numbers are the shares of a metric that is counted, how far the evidence against the canary has come, and the course of
+// the canary's share.
+func (p *picture) numbers(m status.Metric) string {
+	if m.Canary == nil || m.Stable == nil {
+		return ""
+	}
+	text := p.paint(faint, fmt.Sprintf("canary %s (%s to %s), stable %s",
+		percent(m.Canary.Share), percent(m.Canary.Range.Low), percent(m.Canary.Range.High), percent(m.Stable.Share)))
+	if m.Needs > 1 {
+		reached := math.Log(max(1, m.Evidence)) / math.Log(m.Needs) // the evidence begins at 1 and is multiplied
+		text += fmt.Sprintf("  %s %s %s", p.paint(faint, "evidence"), p.bar(reached, 10, bad),
+			p.paint(faint, fmt.Sprintf("%.3g of %.3g", m.Evidence, m.Needs)))
+	}
+	if line := sparks(p.Past[m.Name]); line != "" && p.Signs {
+		text += "  " + p.paint(canary, line)
+	}
+	return text
+}
+
+// percent is a share with three digits: 0.2%, 12.5%.
+func percent(share float64) string { return fmt.Sprintf("%.3g%%", share*100) }
 
 func (p *picture) mark(v rollout.Verdict) string {
 	if v == "" {
 		return p.sign("· ", "- ")
 	}
-	if !p.Colour {
+	if !p.Signs {
 		return string(v) + ": "
 	}
 	style, sign := waits, "? "
@@ -257,7 +298,11 @@ func (p *picture) next() {
 		text += fmt.Sprintf(". %s: %s", who, n.Needs)
 	}
 	p.row("Next", text)
-	for i, d := range p.s.Deadlines {
+	deadlines := p.s.Deadlines
+	if p.brevity >= oneDeadline {
+		deadlines = deadlines[:min(1, len(deadlines))]
+	}
+	for i, d := range deadlines {
 		word := ""
 		if i == 0 {
 			word = "Ends"
@@ -267,6 +312,17 @@ func (p *picture) next() {
 }
 
 func (p *picture) actions() {
+	switch {
+	case p.brevity >= noActions || len(p.s.Actions) == 0:
+		return
+	case p.brevity >= oneAction:
+		var verbs []string
+		for _, a := range p.s.Actions {
+			verbs = append(verbs, short(a.Verb))
+		}
+		p.row("Type", "kubectl headgate "+strings.Join(verbs, "|")+" "+p.target())
+		return
+	}
 	for i, a := range p.s.Actions {
 		word := ""
 		if i == 0 {
@@ -290,7 +346,14 @@ func (p *picture) target() string { return p.s.Name + " -n " + p.s.Namespace }
 const maxEvents = 5
 
 func (p *picture) events() {
-	events := p.s.Events[max(0, len(p.s.Events)-maxEvents):]
+	most := maxEvents
+	switch {
+	case p.brevity >= noEvents:
+		most = 0
+	case p.brevity >= fewEvents:
+		most = 2
+	}
+	events := p.s.Events[max(0, len(p.s.Events)-most):]
 	for i, e := range events {
 		word := ""
 		if i == 0 {
@@ -311,6 +374,9 @@ func (p *picture) event(e status.Event) string {
 func (p *picture) notes() {
 	for _, m := range p.s.Mistakes {
 		p.row("Mistake", p.paint(bad, m))
+	}
+	if p.brevity >= noEvents {
+		return
 	}
 	for _, u := range p.s.Unread {
 		p.row("Unread", p.paint(faint, u))

@@ -15,9 +15,12 @@ type Look struct {
 	// Width of the terminal in columns. 0 means 100. Below 40 it is 40.
 	Width int
 
-	// Colour says that the text may have colours and signs beyond ASCII. Without it every line
-	// can be read by a script and by a log viewer.
-	Colour bool
+	// Height of the terminal in lines, for Fit. 0 means that there is no limit.
+	Height int
+
+	// Signs says that the text may have signs beyond ASCII, and Colour that it may have colours. Without
+	// both every line can be read by a script and by a log viewer.
+	Signs, Colour bool
 
 	// Past are the last values of each metric, the newest last, for a small line of their
 	// course. nil: none is drawn.
@@ -54,7 +57,7 @@ func (l Look) paint(s lipgloss.Style, text string) string {
 
 // sign is fancy on a terminal and plain in a pipe.
 func (l Look) sign(fancy, plain string) string {
-	if l.Colour {
+	if l.Signs {
 		return fancy
 	}
 	return plain
@@ -62,6 +65,7 @@ func (l Look) sign(fancy, plain string) string {
 
 // bar draws a share of 0 to 1 over width columns.
 func (l Look) bar(share float64, width int, s lipgloss.Style) string {
+	width = max(0, width)
 	full := min(width, max(0, int(share*float64(width)+0.5)))
 	return l.paint(s, strings.Repeat(l.sign("█", "#"), full)) + l.paint(faint, strings.Repeat(l.sign("░", "."), width-full))
 }
@@ -98,8 +102,15 @@ func Span(d time.Duration) string {
 	return spec.FormatDuration(d)
 }
 
+// A line is not broken at these. They are written as a hyphen and a space: -n, web-canary and a step with its sign stay
+// together, and what is copied is what is typed.
+const (
+	keptHyphen = "\u2011"
+	keptSpace  = "\u00a0"
+)
+
 // wrap breaks text into lines of at most width columns, each after the first indented.
 func wrap(text string, width int, indent string) string {
-	lines := strings.Split(lipgloss.Wrap(text, max(20, width-len(indent)), " "), "\n")
-	return strings.Join(lines, "\n"+indent)
+	text = lipgloss.Wrap(strings.ReplaceAll(text, "-", keptHyphen), max(20, width-len(indent)), " ")
+	return strings.NewReplacer(keptHyphen, "-", keptSpace, " ", "\n", "\n"+indent).Replace(text)
 }
