@@ -71,7 +71,7 @@ func (e *env) runConvert(files []string, output string) error {
 		return err
 	}
 	for _, remark := range r.AllRemarks() {
-		fmt.Fprintln(e.err, remark)
+		fmt.Fprintln(e.err, printableText(remark.String()))
 	}
 	if !r.Complete() {
 		return &exit{code: exitLost}

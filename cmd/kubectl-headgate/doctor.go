@@ -62,7 +62,7 @@ func (e *env) runDoctor(ctx context.Context, o doctor.Options, output string) er
 	}
 	ctx, cancel := context.WithTimeout(ctx, doctorLimit)
 	defer cancel()
-	checks := doctor.Run(ctx, cluster, o)
+	checks := printable(doctor.Run(ctx, cluster, o))
 	if output != "" {
 		err = encode(e.out, output, map[string]any{"schema": doctor.Schema, "checks": checks})
 	} else {

@@ -97,7 +97,7 @@ func (e *env) tellFindings(r lint.Result, output string) error {
 		return encode(e.out, "json", lint.Sarif(r.Findings, version))
 	}
 	look := e.look()
-	for _, f := range r.Findings {
+	for _, f := range printable(r.Findings) {
 		fmt.Fprintf(e.out, "%s:%d: %s: %s %s\n",
 			f.File, f.Line, draw.Level(look, string(f.Severity)), f.Message, draw.Faint(look, "("+f.Rule+")"))
 	}

@@ -33,7 +33,7 @@ func report(err error, out io.Writer) int {
 		}
 		return e.code
 	}
-	fmt.Fprintln(out, "error:", explainError(err))
+	fmt.Fprintln(out, "error:", printableText(explainError(err)))
 	return 1
 }
 

@@ -70,7 +70,7 @@ func (e *env) runPlan(ctx context.Context, args []string, o planOptions) error {
 		if err != nil {
 			return fmt.Errorf("%s/%s: %w\n\"kubectl headgate lint\" finds all mistakes", dep.Namespace, dep.Name, err)
 		}
-		plans = append(plans, p)
+		plans = append(plans, printable(p))
 	}
 	if o.output != "" {
 		return encode(e.out, o.output, map[string]any{"schema": plan.Schema, "items": plans})

@@ -4,15 +4,14 @@ import (
 	"reflect"
 	"strings"
 	"unicode"
-
-	"github.com/headgate/headgate/rollout/status"
 )
 
-// printable returns s without what a terminal would obey: whoever may edit a Deployment
-// chooses its images and what conditions quote, and somebody else looks at it.
-func printable(s status.Status) status.Status {
-	makePrintable(reflect.ValueOf(&s))
-	return s
+// printable returns v without what a terminal would obey in any text of it, a slice in place:
+// whoever may edit a Deployment chooses its images and what messages quote, and somebody else
+// looks at it.
+func printable[V any](v V) V {
+	makePrintable(reflect.ValueOf(&v))
+	return v
 }
 
 // makePrintable replaces control characters in every string of v.

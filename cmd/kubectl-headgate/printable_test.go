@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -8,6 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/reason"
@@ -45,6 +48,26 @@ func TestATerminalObeysNoText(t *testing.T) {
 		}
 		if !strings.Contains(out, "\uFFFD") && command != "list" {
 			t.Errorf("%s prints nothing of the text, so this shows nothing: %q", command, out)
+		}
+	}
+}
+
+// A check quotes what an admission webhook says, and an error what the API server does.
+func TestATerminalObeysNoFinding(t *testing.T) {
+	const hostile = "web\x1b]0;title\x07\x1b[2J\u009b8m"
+	h := newHospital(t)
+	h.admits = errors.New(hostile)
+	h.open()
+	h.run(t, "doctor", "web")
+	doctors := h.out.String() + h.err.String()
+	refused := newCluster()
+	refused.PrependReactor("get", "deployments", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, errors.New(hostile)
+	})
+	refused.run(t, "status", "web")
+	for what, out := range map[string]string{"doctor": doctors, "an error": refused.out.String() + refused.err.String()} {
+		if strings.ContainsAny(out, "\x1b\x07\u009b") || !strings.Contains(out, "title") {
+			t.Errorf("%s prints what a terminal obeys, or nothing of the text: %q", what, out)
 		}
 	}
 }
