@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -144,12 +145,19 @@ func (a *App) Await(limit time.Duration, reasons ...reason.Reason) string {
 	return message
 }
 
-// Condition returns what Headgate says about dep; "" if nothing.
+// Condition returns what Headgate says about dep; no reason if it says nothing, or nothing yet
+// about the rollout that is held now.
 func Condition(dep *appsv1.Deployment) (reason.Reason, string) {
 	for _, c := range dep.Status.Conditions {
-		if c.Type == spec.ConditionType {
-			return reason.Reason(c.Reason), c.Message
+		if c.Type != spec.ConditionType {
+			continue
 		}
+		text, named := strings.CutPrefix(c.Message, "rollout ")
+		id, _, _ := strings.Cut(text, ":")
+		if held := dep.Annotations[spec.AnnotationRollout]; named && held != "" && id != held {
+			return "", c.Message
+		}
+		return reason.Reason(c.Reason), c.Message
 	}
 	return "", ""
 }
