@@ -73,7 +73,8 @@ chart: ## lint and render the chart, with each of test/chart/testdata/*.values.y
 
 .PHONY: lab
 lab: ## run a cluster on this machine until Ctrl-C; ARGS="--pods 1000 --hollow", ARGS=--help
-	@$(PREPARE) -commands lab $(PARTS) kubectl kubectl-headgate
+	@$(PREPARE) -commands lab $(PARTS) kubectl
+	@CGO_ENABLED=0 GOFLAGS="$$GOFLAGS -gcflags=all=-dwarf=false" go build -o bin/ ./cmd/kubectl-headgate
 	@bin/lab up $(ARGS)
 
 .PHONY: lab-shell

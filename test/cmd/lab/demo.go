@@ -48,7 +48,8 @@ func welcome(l *lab.Lab, f upFlags) string {
 		fmt.Fprintf(&b, "and there, for example\n\n"+
 			"  kubectl -n %[1]s get deploy,pods\n"+
 			"  curl -H 'Host: %[2]s' %[3]s\n"+
-			"  kubectl -n %[1]s set image deploy/%[4]s app=%[5]s\n\n",
+			"  kubectl -n %[1]s set image deploy/%[4]s app=%[5]s\n"+
+			"  kubectl headgate -n %[1]s status %[4]s --watch\n\n",
 			sample.Namespace, sample.Host(), l.Ingress.URL(), sample.Name, lab.Image("v2"))
 	}
 	fmt.Fprintf(&b, "kubectl     export KUBECONFIG=%s   (done in the shell)\n", l.Kubeconfig)
