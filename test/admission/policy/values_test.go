@@ -18,7 +18,7 @@ import (
 var checked = []string{
 	spec.AnnotationStrategy, spec.AnnotationRestart, spec.AnnotationPromotion, spec.AnnotationRollbackWindow,
 	spec.AnnotationProgressDeadline, spec.AnnotationRolloutDeadline, spec.AnnotationPreviewHost, spec.AnnotationTrackLabel,
-	spec.AnnotationCommand,
+	spec.AnnotationCommand, spec.AnnotationReportStatus,
 }
 
 // parserSays is what the parser says of one annotation beside an opt-in. "" if it is right.
@@ -66,6 +66,7 @@ func TestWrongValuesAreDenied(t *testing.T) {
 		spec.AnnotationPreviewHost:      {"", "preview", "https://preview.example.com", "Preview.example.com", "-a.example.com", "a..com"},
 		spec.AnnotationTrackLabel:       {"", "a b", "/a", "-a", strings.Repeat("a", 64)},
 		spec.AnnotationCommand:          {"", "ship", "Promote", "promote_full"},
+		spec.AnnotationReportStatus:     {"", "yes", "Kstatus"},
 		"headgate.dev/step":             {"10%"},
 	} {
 		for _, value := range values {
@@ -81,7 +82,7 @@ func TestWrongValuesAreDenied(t *testing.T) {
 func TestNothingRightIsDenied(t *testing.T) {
 	policies := load(t.Context(), t, "1.37.2", policyMode)
 	pieces := []string{
-		"canary", "blue-green", "rolling", "adoption", "promote", "-full", "pause", "resume", "abort", "retry", ":", "7",
+		"canary", "blue-green", "rolling", "adoption", "kstatus", "promote", "-full", "pause", "resume", "abort", "retry", ":", "7",
 		"0", "1", "100", "365d", "1.5", ".", "h", "m", "s", "ms", "µs", "μs", "ns", "+", "-", "d", "a", "example", ".com", "/", "_", "A", " ",
 	}
 	denied := 0
