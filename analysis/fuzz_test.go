@@ -13,8 +13,8 @@ import (
 	"github.com/headgate/headgate/rollout"
 )
 
-// steady answers every question in the same way: 1000 requests in each look, of which the
-// canary got 10.
+// steady gives the same answer to every question: the number 0.5, and a canary with 1000
+// requests a second.
 type steady struct{}
 
 func (steady) Check(provider.Question) error { return nil }

@@ -19,11 +19,7 @@ func (e *env) explain() *cobra.Command {
 		ValidArgsFunction: e.completeNames(everyName),
 		Example:           "  kubectl headgate explain web",
 		RunE: func(c *cobra.Command, args []string) error {
-			namespace, name, err := e.target(args[0])
-			if err != nil {
-				return err
-			}
-			s, err := e.read(c.Context(), namespace, name)
+			s, err := e.readNamed(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -86,11 +82,7 @@ func (e *env) events() *cobra.Command {
 }
 
 func (e *env) listEvents(ctx context.Context, arg string, keep func(status.Event) bool) error {
-	namespace, name, err := e.target(arg)
-	if err != nil {
-		return err
-	}
-	s, err := e.read(ctx, namespace, name)
+	s, err := e.readNamed(ctx, arg)
 	if err != nil {
 		return err
 	}

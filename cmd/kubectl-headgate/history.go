@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/headgate/headgate/cmd/kubectl-headgate/draw"
@@ -44,16 +42,14 @@ func (e *env) runHistory(ctx context.Context, arg string) error {
 	if err != nil {
 		return err
 	}
-	own := slices.DeleteFunc(sets.Items, func(rs appsv1.ReplicaSet) bool { return !metav1.IsControlledBy(&rs, dep) })
-	slices.SortFunc(own, func(a, b appsv1.ReplicaSet) int { return cmp.Compare(revision(&b), revision(&a)) })
 	w := tabwriter.NewWriter(e.out, 0, 0, 3, ' ', 0)
 	line(w, []string{"REVISION", "PODS", "AGE", "IMAGES"})
-	for _, rs := range own {
+	for _, rs := range (status.Objects{ReplicaSets: sets.Items}).ReplicaSetsOf(dep) {
 		var images []string
 		for _, c := range rs.Spec.Template.Spec.Containers {
 			images = append(images, c.Image)
 		}
-		line(w, []string{strconv.Itoa(revision(&rs)), strconv.Itoa(int(rs.Status.Replicas)),
+		line(w, []string{strconv.Itoa(status.RevisionNumber(&rs)), strconv.Itoa(int(rs.Status.Replicas)),
 			draw.Span(time.Since(rs.CreationTimestamp.Time)), printableText(strings.Join(images, ", "))})
 	}
 	if err := w.Flush(); err != nil {
@@ -61,11 +57,6 @@ func (e *env) runHistory(ctx context.Context, arg string) error {
 	}
 	fmt.Fprintln(e.out)
 	return e.listEvents(ctx, arg, ends)
-}
-
-func revision(rs *appsv1.ReplicaSet) int {
-	n, _ := strconv.Atoi(rs.Annotations["deployment.kubernetes.io/revision"])
-	return n
 }
 
 // ends says whether an event is the end of a rollout.

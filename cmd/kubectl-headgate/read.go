@@ -36,6 +36,15 @@ func (e *env) read(ctx context.Context, namespace, name string) (status.Status, 
 	return printable(status.Of(r.o)), nil
 }
 
+// readNamed connects, and reads the Deployment that arg names.
+func (e *env) readNamed(ctx context.Context, arg string) (status.Status, error) {
+	namespace, name, err := e.target(arg)
+	if err != nil {
+		return status.Status{}, err
+	}
+	return e.read(ctx, namespace, name)
+}
+
 // reading collects what is asked at the same time.
 type reading struct {
 	*clients

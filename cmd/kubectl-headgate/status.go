@@ -179,7 +179,7 @@ func lineOf(s status.Status) string {
 	}
 	text := strings.Join(words, ", ")
 	if s.Message != "" {
-		text += ": " + strings.TrimPrefix(s.Message, "rollout "+s.Rollout+": ")
+		text += ": " + s.WithoutRollout(s.Message)
 	}
 	return text
 }

@@ -78,11 +78,7 @@ func (e *env) steer(word string) *cobra.Command {
 
 // runSteer gives the command to the rollout that is there now, and to no later one.
 func (e *env) runSteer(ctx context.Context, word, arg string, o steerOptions) error {
-	namespace, name, err := e.target(arg)
-	if err != nil {
-		return err
-	}
-	s, err := e.read(ctx, namespace, name)
+	s, err := e.readNamed(ctx, arg)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -72,24 +71,6 @@ func (r *Reconciler) observeAdoption(ctx context.Context, s *snapshot) error {
 		c.FilledSince = r.filled.since(s)
 	}
 	return nil
-}
-
-// filled holds since when this manager has seen the ReplicaSet of an adoption filled. The
-// API server's time of its creation is by another clock.
-type filled struct{ perDeployment[seenFilled] }
-
-type seenFilled struct {
-	adopter types.UID
-	since   time.Time
-}
-
-func (f *filled) since(s *snapshot) time.Time {
-	key, adopter := client.ObjectKeyFromObject(s.dep), s.adoption.adopter.UID
-	if known, ok := f.get(key); ok && known.adopter == adopter {
-		return known.since
-	}
-	f.set(key, seenFilled{adopter, s.Now})
-	return s.Now
 }
 
 func (r *Reconciler) readAdoption(ctx context.Context, s *snapshot) error {

@@ -3,7 +3,6 @@ package status
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/headgate/headgate/rollout"
@@ -117,7 +116,7 @@ func (r *reader) after(i int) string {
 
 // said is what the manager says, without the rollout that it is about.
 func (r *reader) said() string {
-	return strings.TrimPrefix(r.out.Message, "rollout "+r.out.Rollout+": ")
+	return r.out.WithoutRollout(r.out.Message)
 }
 
 // does says what a step does.

@@ -40,8 +40,8 @@ type Objects struct {
 // nginxWeight is where ingress-nginx and Traefik read the weight.
 const nginxWeight = "nginx.ingress.kubernetes.io/canary-weight"
 
-// replicaSetsOf returns the ReplicaSets of dep, the one with the highest revision first.
-func (o Objects) replicaSetsOf(dep *appsv1.Deployment) []appsv1.ReplicaSet {
+// ReplicaSetsOf returns the ReplicaSets of dep, the one with the highest revision first.
+func (o Objects) ReplicaSetsOf(dep *appsv1.Deployment) []appsv1.ReplicaSet {
 	var own []appsv1.ReplicaSet
 	for _, rs := range o.ReplicaSets {
 		if metav1.IsControlledBy(&rs, dep) {
@@ -49,7 +49,7 @@ func (o Objects) replicaSetsOf(dep *appsv1.Deployment) []appsv1.ReplicaSet {
 		}
 	}
 	slices.SortFunc(own, func(a, b appsv1.ReplicaSet) int {
-		return cmp.Compare(revisionNumber(&b), revisionNumber(&a))
+		return cmp.Compare(RevisionNumber(&b), RevisionNumber(&a))
 	})
 	return own
 }

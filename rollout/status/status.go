@@ -1,6 +1,7 @@
 package status
 
 import (
+	"strings"
 	"time"
 
 	"github.com/headgate/headgate/rollout"
@@ -232,6 +233,11 @@ type Action struct {
 type Refused struct {
 	Verb string `json:"verb"`
 	Why  string `json:"why"`
+}
+
+// WithoutRollout returns message without "rollout N: " before it, where it is about this rollout.
+func (s Status) WithoutRollout(message string) string {
+	return strings.TrimPrefix(message, "rollout "+s.Rollout+": ")
 }
 
 // Refusal says why the manager refuses verb now. "": it takes it.

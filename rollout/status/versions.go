@@ -23,7 +23,7 @@ func (r *reader) readVersions() {
 	}
 	canary := Version{
 		Images: images(r.Canary.Spec.Template.Spec), Replicas: ptr.Deref(r.Canary.Spec.Replicas, 1),
-		Available: r.Canary.Status.AvailableReplicas, Pods: r.podsOf(r.replicaSetsOf(r.Canary)),
+		Available: r.Canary.Status.AvailableReplicas, Pods: r.podsOf(r.ReplicaSetsOf(r.Canary)),
 	}
 	r.out.Canary = &canary
 }
@@ -36,7 +36,7 @@ func (r *reader) stable() Version {
 		Replicas: ptr.Deref(dep.Spec.Replicas, 1), Available: dep.Status.AvailableReplicas,
 		Revision: dep.Annotations[annotationRevision],
 	}
-	own := r.replicaSetsOf(dep)
+	own := r.ReplicaSetsOf(dep)
 	v.Pods = r.podsOf(own)
 	for _, rs := range own {
 		if rs.Status.Replicas > 0 || ptr.Deref(rs.Spec.Replicas, 0) > 0 {
@@ -50,8 +50,9 @@ func (r *reader) stable() Version {
 	return v
 }
 
-func revisionNumber(rs *appsv1.ReplicaSet) int {
-	n, _ := strconv.Atoi(rs.Annotations[annotationRevision]) // 0 without one: it is the oldest
+// RevisionNumber returns the revision of rs; 0 if it has none, as if it were the oldest.
+func RevisionNumber(rs *appsv1.ReplicaSet) int {
+	n, _ := strconv.Atoi(rs.Annotations[annotationRevision])
 	return n
 }
 

@@ -206,7 +206,7 @@ func (p *picture) analysis() {
 	}
 	p.row("Analysis", text)
 	if !counted && a.Text != "" {
-		p.row("", strings.TrimPrefix(a.Text, "rollout "+p.s.Rollout+": "))
+		p.row("", p.s.WithoutRollout(a.Text))
 	}
 	for _, m := range a.Metrics {
 		p.metric(m)

@@ -143,6 +143,12 @@ func (l *linter) routerOptions() ingress.Options {
 	return o
 }
 
+// parent is the domain that host is in.
+func parent(host string) string {
+	_, domain, _ := strings.Cut(host, ".")
+	return domain
+}
+
 // aboutKind is the kind of the object without which there is a problem of this reason. If
 // it is not in the Set, it may be somewhere else.
 var aboutKind = map[reason.Reason]string{

@@ -37,9 +37,3 @@ func distance(a, b string) int {
 	}
 	return row[len(b)]
 }
-
-// parent is the domain that host is in.
-func parent(host string) string {
-	_, domain, _ := strings.Cut(host, ".")
-	return domain
-}
