@@ -81,19 +81,6 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func namespace(t *testing.T) string {
-	t.Helper()
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "admission-"}}
-	must(t, shared.Client().Create(t.Context(), ns))
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("Headgate's last lines about %s:\n%s", ns.Name, shared.HeadgateLog(ns.Name, 20))
-		}
-		_ = shared.Client().Delete(context.Background(), ns)
-	})
-	return ns.Name
-}
-
 // installed are the values of the present installation; nil: there is none.
 var installed map[string]string
 

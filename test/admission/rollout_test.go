@@ -24,7 +24,7 @@ type application struct {
 
 func newApplication(t *testing.T, steps string) application {
 	a := application{t, lab.Sample{
-		Namespace: namespace(t), Name: "web", Version: "v1", Replicas: 2,
+		Namespace: underload.Namespace(t, shared, "admission-"), Name: "web", Version: "v1", Replicas: 2,
 		Annotations: map[string]string{spec.AnnotationStrategy: "canary", spec.AnnotationSteps: steps},
 	}}
 	must(t, anybody.Create(t.Context(), a.Service()))

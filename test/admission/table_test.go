@@ -23,6 +23,7 @@ import (
 
 	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
+	"github.com/headgate/headgate/test/underload"
 	"github.com/headgate/headgate/webhook"
 )
 
@@ -60,7 +61,7 @@ func TestEveryWayToHold(t *testing.T) {
 // sendAll sends every write of the table. expected is what must be stored, or only whether
 // something is.
 func sendAll(t *testing.T, expected func(write) (stored, verdict)) {
-	ns := namespace(t)
+	ns := underload.Namespace(t, shared, "admission-")
 	t.Run("cases", func(t *testing.T) {
 		for i, name := range slices.Sorted(maps.Keys(cases)) {
 			t.Run(name, func(t *testing.T) {

@@ -70,13 +70,9 @@ func options(t *testing.T) map[string]map[string]any {
 
 func readValues(t *testing.T, file string) map[string]any {
 	t.Helper()
-	content, err := os.ReadFile(file)
+	values, err := chart.ReadValues(file)
 	if err != nil {
 		t.Fatal(err)
-	}
-	var values map[string]any
-	if err := yaml.Unmarshal(content, &values); err != nil {
-		t.Fatalf("%s: %v", file, err)
 	}
 	return values
 }

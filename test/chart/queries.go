@@ -1,7 +1,6 @@
 package chart
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -49,17 +48,13 @@ func Queries(dir string) (map[string]string, error) {
 	return queries, nil
 }
 
-// decodeFile reads YAML, and so JSON too.
+// decodeFile reads YAML or JSON.
 func decodeFile(file string, into any) error {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	content, err = yaml.YAMLToJSON(content)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", file, err)
-	}
-	if err := json.Unmarshal(content, into); err != nil {
+	if err := yaml.Unmarshal(content, into); err != nil {
 		return fmt.Errorf("read %s: %w", file, err)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	releaseutil "helm.sh/helm/v4/pkg/release/v1/util"
 	"helm.sh/helm/v4/pkg/strvals"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
 )
 
 // Release is what the user of a chart chooses. All fields but Values and Set are required.
@@ -27,6 +29,19 @@ type Release struct {
 	KubeVersion     string            // of the cluster, as in "1.37.2"
 	Values          map[string]any    // as in a file of helm --values; it is not changed
 	Set             map[string]string // as in helm --set, over Values: "image.tag" is the field tag of image
+}
+
+// ReadValues reads a file of helm --values. It refuses a name that is there twice.
+func ReadValues(file string) (map[string]any, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]any{}
+	if err := yaml.UnmarshalStrict(content, &values); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return values, nil
 }
 
 // Render returns the objects of the chart in a directory, as YAML, in the order in which

@@ -1,7 +1,6 @@
 package install
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -50,12 +49,8 @@ func TestTheAPIServerTakesEveryOption(t *testing.T) {
 // rendered are the objects that the chart makes of the values in file.
 func rendered(t *testing.T, file string) (objects []*unstructured.Unstructured) {
 	t.Helper()
-	content, err := os.ReadFile(file)
+	values, err := chart.ReadValues(file)
 	if err != nil {
-		t.Fatal(err)
-	}
-	var values map[string]any
-	if err := yaml.Unmarshal(content, &values); err != nil {
 		t.Fatal(err)
 	}
 	text, err := chart.Render(t.Context(), present, chart.Release{

@@ -15,6 +15,7 @@ import (
 
 	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
+	"github.com/headgate/headgate/test/underload"
 )
 
 // TestAnnotations makes every attempt of the table. At the end Headgate has done nothing
@@ -66,7 +67,7 @@ func constants(t *testing.T) []string {
 // isRefused writes each value in three ways: on a Deployment that opted in, on a new one, and
 // on one that opts in afterwards.
 func isRefused(t *testing.T, key string, values map[string]string) {
-	u := &user{T: t, Sample: lab.Sample{Namespace: namespace(t), Name: "opted-in", Version: "v1"}}
+	u := &user{T: t, Sample: lab.Sample{Namespace: underload.Namespace(t, shared, "user-"), Name: "opted-in", Version: "v1"}}
 	u.Client = u.person("editor", nil, editors...)
 	create := func(name string, annotations map[string]string) error {
 		dep := lab.Sample{Namespace: u.Namespace, Name: name, Version: "v1", Annotations: annotations}.Deployment()

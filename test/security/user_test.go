@@ -38,7 +38,7 @@ var editors = []string{"system:aggregate-to-edit", "system:aggregate-to-view"}
 // newUser makes a user whose application runs v1 and did not opt in.
 func newUser(t *testing.T) *user {
 	t.Helper()
-	u := &user{T: t, Sample: lab.Sample{Namespace: namespace(t), Name: "web", Version: "v1", Scrape: true}}
+	u := &user{T: t, Sample: lab.Sample{Namespace: underload.Namespace(t, shared, "user-"), Name: "web", Version: "v1", Scrape: true}}
 	u.Client = u.person("editor", nil, editors...)
 	u.must(u.Create(t.Context(), u.Service()))
 	u.must(u.Create(t.Context(), u.Ingress()))
@@ -49,19 +49,6 @@ func newUser(t *testing.T) *user {
 		u.couldDoTheSame()
 	})
 	return u
-}
-
-func namespace(t *testing.T) string {
-	t.Helper()
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "user-"}}
-	must(t, shared.Client().Create(t.Context(), ns))
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("Headgate's last lines about %s:\n%s", ns.Name, shared.HeadgateLog(ns.Name, 20))
-		}
-		_ = shared.Client().Delete(context.Background(), ns)
-	})
-	return ns.Name
 }
 
 // person returns a client with the token of a new ServiceAccount. In the namespace of u it

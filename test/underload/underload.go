@@ -53,7 +53,7 @@ type App struct {
 func New(t *testing.T, l *lab.Lab, annotations map[string]string) *App {
 	t.Helper()
 	a := &App{T: t, Lab: l, Sample: lab.Sample{Name: "web", Version: "v1", Replicas: 4}}
-	a.Namespace = a.newNamespace()
+	a.Namespace = Namespace(t, l, "app-")
 	a.Apply(a.Service())
 	a.Apply(a.Ingress())
 	a.Ship("v1", nil)
@@ -68,15 +68,19 @@ func New(t *testing.T, l *lab.Lab, annotations map[string]string) *App {
 	return a
 }
 
-func (a *App) newNamespace() string {
-	a.Helper()
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "app-"}}
-	a.Must(a.Lab.Client().Create(a.Context(), ns))
-	a.Cleanup(func() {
-		if a.Failed() {
-			a.Logf("the lab's logs are in %s; Headgate's last lines about %s:\n%s", a.Lab.Dir, ns.Name, a.Lab.HeadgateLog(ns.Name, 30))
+// Namespace makes a namespace for a test; its name begins with prefix. It goes with the test; if that fails, what Headgate
+// says about it is logged.
+func Namespace(t *testing.T, l *lab.Lab, prefix string) string {
+	t.Helper()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: prefix}}
+	if err := l.Client().Create(t.Context(), ns); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the lab's logs are in %s; Headgate's last lines about %s:\n%s", l.Dir, ns.Name, l.HeadgateLog(ns.Name, 30))
 		}
-		_ = a.Lab.Client().Delete(context.Background(), ns)
+		_ = l.Client().Delete(context.Background(), ns)
 	})
 	return ns.Name
 }

@@ -13,7 +13,6 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
-	"sigs.k8s.io/yaml"
 
 	"github.com/headgate/headgate/test/chart"
 	"github.com/headgate/headgate/test/lab/parts"
@@ -47,13 +46,9 @@ func run(args []string) error {
 func checkAll(dir string, files []string) error {
 	told := map[string]bool{} // a hint about the chart is the same for all values
 	for _, file := range files {
-		content, err := os.ReadFile(file)
+		values, err := chart.ReadValues(file)
 		if err != nil {
 			return err
-		}
-		values := map[string]any{}
-		if err := yaml.UnmarshalStrict(content, &values); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
 		}
 		r := chart.Release{
 			Name: "headgate", Namespace: "headgate-system", KubeVersion: parts.Version(parts.APIServer), Values: values,
