@@ -25,7 +25,7 @@ build: ## build the programs into bin/
 .PHONY: test
 test: PARTS += argocd-engine
 test: unit parts ## run all tests: unit tests, a moment of fuzzing, the lab's integration and end-to-end tests
-	@$(MAKE) --no-print-directory fuzz FUZZTIME=2s
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=2000x
 	@go -C test test -count=1 -timeout 60m -p 2 ./...
 
 .PHONY: unit
@@ -35,13 +35,17 @@ unit: ## run the tests that need only Go
 FUZZTIME ?= 1m
 
 # go test fuzzes one target at a time. What it finds is kept in testdata/fuzz of the package, to be committed. The tests
-# fuzz each for 2 s: with a minute each they would take half an hour longer.
+# give each target 2000 inputs, not 2 s: until Go 1.27 a target may fail with "context deadline exceeded" when its time
+# ends (https://go.dev/issue/75804). With a time, such an end counts as a pass if no failing input was found. An input of
+# new coverage is made smaller in 100 tries: without a limit this may take a minute, which is not part of a number of inputs.
 .PHONY: fuzz
-fuzz: ## fuzz every parser, the admission handler and what is stored; FUZZTIME=10m for each of them
+fuzz: ## fuzz every parser, the admission handler and what is stored; FUZZTIME=10m or 5000x for each of them
 	@mkdir -p bin; began=$$(date +%s); for file in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\)(.*/\1/p' $$file); do \
 			echo "fuzz $$target of $$(dirname $$file)"; \
-			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) > bin/fuzz.log 2>&1 || { cat bin/fuzz.log; exit 1; }; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x ./$$(dirname $$file) > bin/fuzz.log 2>&1 || \
+				{ grep -q '^    context deadline exceeded$$' bin/fuzz.log && ! grep -q 'Failing input written\|^panic' bin/fuzz.log; } || \
+				{ cat bin/fuzz.log; exit 1; }; \
 		done; done; echo "fuzzing took $$(($$(date +%s) - began)) s"
 
 .PHONY: parts

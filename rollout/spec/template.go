@@ -45,7 +45,7 @@ func (t Template) WithoutLabel(key string) Template {
 
 // WithLabel returns a copy of t with the label key.
 func (t Template) WithLabel(key, value string) Template {
-	t = maps.Clone(t)
+	t = copied(t)
 	meta, _ := t["metadata"].(map[string]any)
 	entries, _ := meta["labels"].(map[string]any)
 	meta, entries = copied(meta), copied(entries)
