@@ -1,19 +1,15 @@
 package analysis
 
 import (
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"gotest.tools/v3/golden"
 
 	"github.com/headgate/headgate/analysis/provider"
 	"github.com/headgate/headgate/analysis/provider/prometheus"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
 // everyQuery writes out all that a source is ever asked.
 func everyQuery(t *testing.T, series sourceSeries) string {
@@ -40,21 +36,7 @@ func everyQuery(t *testing.T, series sourceSeries) string {
 func TestBuiltInQueries(t *testing.T) {
 	for _, series := range knownSources {
 		name := string(series.name())
-		t.Run(name, func(t *testing.T) {
-			got, file := everyQuery(t, series), filepath.Join("testdata", name+".golden")
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("queries (-want +got), -update accepts them:\n%s", diff)
-			}
-		})
+		t.Run(name, func(t *testing.T) { golden.Assert(t, everyQuery(t, series), name+".golden") })
 	}
 }
 

@@ -1,10 +1,8 @@
 package rollout_test
 
 import (
-	"flag"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -12,12 +10,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"gotest.tools/v3/golden"
 
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden stories")
 
 // story is a script of what persons and fate do. Everybody else acts by himself.
 type story struct {
@@ -48,7 +45,7 @@ func TestStory(t *testing.T) {
 			w := s.begin(t)
 			s.tell(w)
 			got := w.log.String() + "\nin the end: " + w.ending() + "\n"
-			golden(t, name, fmt.Sprintf("%s\nsteps: %s\n\n%s", name, s.steps, got))
+			checkStory(t, name, fmt.Sprintf("%s\nsteps: %s\n\n%s", name, s.steps, got))
 		})
 	}
 }
@@ -156,22 +153,10 @@ func (w *world) ending() string {
 // rest lets time pass until nobody has anything left to do.
 func (w *world) rest() { w.until("nobody has anything left to do", w.quiet) }
 
-func golden(t *testing.T, name, got string) {
+// checkStory compares what was seen with the golden file of that name.
+func checkStory(t *testing.T, name, got string) {
 	t.Helper()
-	path := filepath.Join("testdata", strings.NewReplacer(" ", "-", ",", "").Replace(name)+".golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v; write it with: go test ./rollout -run Story -update", err)
-	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
-		t.Errorf("(-%s +got)\n%s", path, diff)
-	}
+	golden.Assert(t, got, strings.NewReplacer(" ", "-", ",", "").Replace(name)+".golden")
 }
 
 // Every golden file is told by a story.

@@ -2,13 +2,11 @@ package rollout_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"gotest.tools/v3/golden"
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/reason"
@@ -24,20 +22,8 @@ func TestWritesOfARollout(t *testing.T) {
 	w.apply("v2")
 	w.untilReason(reason.Promoted)
 	w.rest()
-	got := fmt.Sprintf("%d writes, %d measurements\n%s\n", len(w.manager.listed), w.manager.measured, strings.Join(w.manager.listed, "\n"))
-	path := filepath.Join("testdata", "writes.txt")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
-		t.Errorf("(-%s +got)\n%s", path, diff)
-	}
+	golden.Assert(t, fmt.Sprintf("%d writes, %d measurements\n%s\n",
+		len(w.manager.listed), w.manager.measured, strings.Join(w.manager.listed, "\n")), "writes.txt")
 }
 
 // What is measured again and again writes nothing.

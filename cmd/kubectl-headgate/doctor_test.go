@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"gotest.tools/v3/golden"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -153,7 +154,7 @@ func TestDoctorFindsNothingInAHealthyCluster(t *testing.T) {
 	if code := h.run(t, "doctor"); code != 0 {
 		t.Errorf("exit code %d: %s", code, h.err.String())
 	}
-	golden(t, "doctor.golden", h.out.String())
+	golden.Assert(t, h.out.String(), "doctor.golden")
 	for line := range strings.SplitSeq(strings.TrimSpace(h.out.String()), "\n") {
 		if !strings.HasPrefix(line, "ok ") && !strings.HasPrefix(line, " ") {
 			t.Errorf("not ok: %s", line)

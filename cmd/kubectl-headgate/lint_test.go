@@ -2,36 +2,15 @@ package main
 
 import (
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"gotest.tools/v3/golden"
 
 	"github.com/headgate/headgate/cmd/kubectl-headgate/lint"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// golden compares text with testdata/name.
-func golden(t *testing.T, name, text string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), text); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
 
 // Each manifest of testdata/lint has mistakes. Its golden file has the findings.
 func TestLint(t *testing.T) {
@@ -45,7 +24,7 @@ func TestLint(t *testing.T) {
 			if code := c.run(t, "lint", "-f", file); code != exitFound {
 				t.Errorf("exit code %d, want %d: %s", code, exitFound, c.err.String())
 			}
-			golden(t, strings.TrimPrefix(strings.TrimSuffix(file, ".yaml"), "testdata/")+".golden", c.out.String()+c.err.String())
+			golden.Assert(t, c.out.String()+c.err.String(), strings.TrimPrefix(strings.TrimSuffix(file, ".yaml"), "testdata/")+".golden")
 			if len(c.Actions()) > 0 {
 				t.Errorf("lint asked the cluster: %v", c.Actions())
 			}
@@ -58,7 +37,7 @@ func TestLintForPrograms(t *testing.T) {
 	if code := c.run(t, "lint", "-f", "testdata/lint/shared.yaml", "-o", "sarif"); code != exitFound {
 		t.Errorf("exit code %d: %s", code, c.err.String())
 	}
-	golden(t, "lint/shared.sarif", c.out.String())
+	golden.Assert(t, c.out.String(), "lint/shared.sarif")
 	c.run(t, "lint", "-f", "testdata/lint/shared.yaml", "-o", "json")
 	var seen struct {
 		Schema string

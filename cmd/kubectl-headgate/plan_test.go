@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"gotest.tools/v3/golden"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,7 +21,7 @@ func TestPlan(t *testing.T) {
 	if code := c.run(t, "plan", "-f", "testdata/plan.yaml", "web"); code != 0 {
 		t.Fatal(c.err.String())
 	}
-	golden(t, "plan.golden", c.out.String())
+	golden.Assert(t, c.out.String(), "plan.golden")
 	if len(c.Actions()) > 0 {
 		t.Errorf("plan -f asked the cluster: %v", c.Actions())
 	}

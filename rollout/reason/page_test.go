@@ -1,39 +1,20 @@
 package reason
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"text/template"
 
-	"github.com/google/go-cmp/cmp"
+	"gotest.tools/v3/golden"
 
 	"github.com/headgate/headgate/rollout/spec"
 )
 
-var update = flag.Bool("update", false, "rewrite docs/reasons.md")
-
-const pagePath = "../../docs/reasons.md"
-
 func TestReasonsPage(t *testing.T) {
-	want := page(t)
-	if *update {
-		if err := os.WriteFile(pagePath, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	got, err := os.ReadFile(pagePath)
-	if err != nil {
-		t.Fatalf("%v; make golden writes it", err)
-	}
-	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(string(got), "\n")); diff != "" {
-		t.Errorf("make golden rewrites the page; -want +got:\n%s", diff)
-	}
+	golden.Assert(t, page(t), "../../../docs/reasons.md")
 }
 
 const showCondition = inNamespace +

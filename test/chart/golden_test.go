@@ -1,23 +1,19 @@
 package chart_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"gotest.tools/v3/golden"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/headgate/headgate/test/chart"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // TestGolden renders the chart once for each file testdata/NAME.values.yaml. NAME.golden has what
 // the values change: each object that default.golden has not, whole, and the notes if they
@@ -31,20 +27,7 @@ func TestGolden(t *testing.T) {
 				got = printed(t, values).without(initial)
 			}
 			got = strings.ReplaceAll(got, indented(dashboardFile(t)), "    … files/dashboard.json …\n")
-			file := filepath.Join("testdata", name+".golden")
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("make golden rewrites %s; -want +got:\n%s", file, diff)
-			}
+			golden.Assert(t, got, name+".golden")
 		})
 	}
 }

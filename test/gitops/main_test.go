@@ -2,7 +2,6 @@ package gitops
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,8 +15,6 @@ import (
 	"github.com/headgate/headgate/test/lab"
 	"github.com/headgate/headgate/test/lab/parts"
 )
-
-var update = flag.Bool("update", false, "rewrite the Deployments in argolua/testdata")
 
 const (
 	settle = time.Second

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"gotest.tools/v3/golden"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
@@ -19,7 +20,7 @@ import (
 
 // TestRecord writes the Deployments that package argolua reads, with -update alone.
 func TestRecord(t *testing.T) {
-	if !*update {
+	if !golden.FlagUpdate() {
 		t.Skip("it rewrites argolua/testdata; run it with -update")
 	}
 	for name, story := range map[string]func(*testing.T){

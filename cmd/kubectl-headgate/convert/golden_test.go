@@ -1,20 +1,17 @@
 package convert
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+	"gotest.tools/v3/golden"
 
 	"github.com/headgate/headgate/analysis"
 	"github.com/headgate/headgate/rollout/spec"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // Each file of testdata is an input. The golden file beside it has what is printed: the manifests, with the remarks
 // at their head, or the error.
@@ -30,7 +27,7 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			compareGolden(t, input+".golden", printed(t, name, text))
+			golden.Assert(t, printed(t, name, text), name+".golden")
 		})
 	}
 }
@@ -77,22 +74,5 @@ func checkManifests(t *testing.T, text string) {
 		if err := analysis.Check(m.Metadata.Annotations[spec.AnnotationAnalysis]); err != nil {
 			t.Errorf("Headgate refuses the analysis: %v", err)
 		}
-	}
-}
-
-func compareGolden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("make golden rewrites %s; -want +got:\n%s", file, diff)
 	}
 }

@@ -1,22 +1,17 @@
 package draw
 
 import (
-	"flag"
-	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"charm.land/lipgloss/v2"
-	"github.com/google/go-cmp/cmp"
+	"gotest.tools/v3/golden"
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/status"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 var now = time.Date(2026, 3, 4, 10, 30, 0, 0, time.UTC)
 
@@ -87,21 +82,7 @@ func TestStatus(t *testing.T) {
 			if !l.Colour && escapes.MatchString(text) {
 				t.Error("there are colours in a pipe")
 			}
-			file := fmt.Sprintf("testdata/%s.golden", name)
-			got := escapes.ReplaceAllString(text, "")
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("make golden rewrites %s; -want +got:\n%s", file, diff)
-			}
+			golden.Assert(t, escapes.ReplaceAllString(text, ""), name+".golden")
 		})
 	}
 }

@@ -1,16 +1,12 @@
 package argolua
 
 import (
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"gotest.tools/v3/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite argocd-cm.yaml")
 
 // TestSettings: argocd-cm.yaml has the Lua files, and nothing else.
 func TestSettings(t *testing.T) {
@@ -34,19 +30,7 @@ func TestSettings(t *testing.T) {
 			indent(&text, script(t, "actions/"+name), 8)
 		}
 	}
-	path := filepath.Join(scripts, "argocd-cm.yaml")
-	if *update {
-		if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	now, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(text.String(), string(now)); diff != "" {
-		t.Errorf("argocd-cm.yaml is not what the Lua files make (-want +got):\n%s\nrun: go -C test test ./gitops/argolua -update", diff)
-	}
+	golden.Assert(t, text.String(), filepath.Join("..", scripts, "argocd-cm.yaml"))
 }
 
 func indent(text *strings.Builder, code string, by int) {
