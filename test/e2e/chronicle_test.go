@@ -79,13 +79,16 @@ func (c *chronicle) inOrder() []moment {
 	return slices.SortedFunc(slices.Values(c.moments), func(a, b moment) int { return a.number - b.number })
 }
 
-// reasons returns the reasons of the condition, in order.
+// reasons returns the reasons of the condition, in order, also those of a rollout that is not held any more.
 func (c *chronicle) reasons() string {
 	var all []string
 	for _, m := range c.inOrder() {
 		if dep, ok := m.obj.(*appsv1.Deployment); ok && dep.Name == c.Name {
-			reason, _ := condition(dep)
-			all = append(all, reason)
+			for _, c := range dep.Status.Conditions {
+				if c.Type == spec.ConditionType {
+					all = append(all, c.Reason)
+				}
+			}
 		}
 	}
 	return strings.Join(slices.Compact(all), " ")

@@ -26,6 +26,7 @@ import (
 	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
 	"github.com/headgate/headgate/test/lab/load"
+	"github.com/headgate/headgate/test/underload"
 )
 
 // service is the sample service of one test, under load, in its own namespace.
@@ -227,13 +228,10 @@ func (s *service) poke() {
 	s.annotate("example.org/note", "")
 }
 
-func condition(dep *appsv1.Deployment) (reason, message string) {
-	for _, c := range dep.Status.Conditions {
-		if c.Type == spec.ConditionType {
-			return c.Reason, c.Message
-		}
-	}
-	return "", ""
+// condition is what Headgate says about the rollout that is held now.
+func condition(dep *appsv1.Deployment) (why, message string) {
+	now, message := underload.Condition(dep)
+	return string(now), message
 }
 
 // awaitWeight waits until the canary Ingress carries weight.
