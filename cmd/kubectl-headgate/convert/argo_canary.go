@@ -125,6 +125,10 @@ func (c *conversion) argoStep(s field, whole int, a *analyses) {
 		a.begin(inline, false)
 		return
 	}
+	if s.node.Kind != yaml.MappingNode || s.at("analysis").node != nil {
+		s.lost("a step is an object with one field") // the parser of Headgate also reads the word analysis alone
+		return
+	}
 	if n, ok := s.at("setWeight").number(); ok {
 		if whole != 100 {
 			if n*100%whole != 0 {
