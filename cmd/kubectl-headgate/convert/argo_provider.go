@@ -187,6 +187,10 @@ func (d *draft) cloudWatch() {
 	d.named("cloudwatch")
 	d.window(d.p.at("interval"))
 	queries := d.p.at("metricDataQueries")
+	if len(queries.items()) == 0 {
+		d.fail(errors.New("metricDataQueries is no list of queries"))
+		return
+	}
 	queries.use()
 	var list any
 	d.fail(capitalized(clone(queries.node, func(n *yaml.Node) {
