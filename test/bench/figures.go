@@ -40,6 +40,8 @@ const (
 	nameNoop50         = "noop-webhook-busy"
 	namePatch50        = "patch-webhook-busy"
 	nameWebhookOthers  = "webhook-others"
+	namePolicy1        = "policy"
+	namePolicy50       = "policy-busy"
 )
 
 // figure is one row of the table.
@@ -83,14 +85,14 @@ func firstWeightBound(r *Report, argo *float64) *Bound {
 	return &Bound{*argo + *hop, "Argo Rollouts and one hop"}
 }
 
-// timesNoop is so many times what the no-op webhook of a figure adds.
-func timesNoop(times float64, name string) func(*Report, *float64) *Bound {
+// timesOf is so many times another figure. Without that figure there is no bound.
+func timesOf(times float64, name, text string) func(*Report, *float64) *Bound {
 	return func(r *Report, _ *float64) *Bound {
-		noop := r.median(name)
-		if noop == nil {
+		other := r.median(name)
+		if other == nil {
 			return nil
 		}
-		return &Bound{times * *noop, fmt.Sprintf("%.0f × a webhook that does nothing", times)}
+		return &Bound{times * *other, fmt.Sprintf("%.0f × %s", times, text)}
 	}
 }
 
@@ -114,11 +116,13 @@ var figures = []figure{
 	{nameBurstFollowing, "", "writes of kube-controller-manager for that", nil},
 	{nameNoop1, "ms", "a no-op webhook adds to an update, one writer", nil},
 	{namePatch1, "ms", "one that changes two fields and does nothing else adds, one writer", nil},
-	{nameWebhook1, "ms", "Headgate's webhook adds to a matched update, one writer", timesNoop(2, nameNoop1)},
+	{nameWebhook1, "ms", "Headgate's webhook adds to a matched update, one writer", timesOf(2, nameNoop1, "a no-op webhook")},
 	{nameNoop50, "ms", "a no-op webhook adds to an update, 50 writers", nil},
 	{namePatch50, "ms", "one that changes two fields and does nothing else adds, 50 writers", nil},
-	{nameWebhook50, "ms", "Headgate's webhook adds to a matched update, 50 writers", timesNoop(2, nameNoop50)},
+	{nameWebhook50, "ms", "Headgate's webhook adds to a matched update, 50 writers", timesOf(2, nameNoop50, "a no-op webhook")},
 	{nameWebhookOthers, "", "calls of the webhook for writes that do not concern it", atMost(0, "none")},
+	{namePolicy1, "ms", "Headgate's admission policy adds to a matched update, one writer", timesOf(1, nameWebhook1, "Headgate's webhook")},
+	{namePolicy50, "ms", "Headgate's admission policy adds to a matched update, 50 writers", timesOf(1, nameWebhook50, "Headgate's webhook")},
 	{nameSoak, "", "broken invariants in the soak", atMost(0, "none")},
 	{nameSoakAbort, "s", "longest time from an abort to no traffic in the soak", nil},
 	{nameSoakRSS, "×", "RSS in its last quarter, by that in its second", atMost(1.1, "as much, within a tenth")},
@@ -164,6 +168,8 @@ var experiments = []experiment{
 		name: "soak", headgateOnly: true, settle: true, run: soak,
 		figures: []string{nameSoak, nameSoakAbort, nameSoakRSS, nameSoakGoroutines, nameSoakSeries},
 	},
+	// The last, because it installs Headgate in another mode.
+	{name: "admission policy", headgateOnly: true, settle: true, run: policyCost, figures: []string{namePolicy1, namePolicy50}},
 }
 
 func (e experiment) wanted(chosen []figure) bool {

@@ -90,6 +90,32 @@ func webhookCost(ctx context.Context, b *bench, t tool) (*findings, error) {
 	return f, err
 }
 
+// policyCost measures the same for the admission policy, which the API server evaluates itself.
+func policyCost(ctx context.Context, b *bench, t tool) (*findings, error) {
+	f := newFindings()
+	if err := t.remove(ctx); err != nil {
+		return f, err
+	}
+	if err := b.lab.InstallHeadgate(ctx, map[string]string{"admission.mode": "policy"}); err != nil {
+		return f, err
+	}
+	b.names++
+	namespace := fmt.Sprintf("bench-%d", b.names)
+	defer b.clear(ctx, t, []string{namespace})
+	kinds := map[string]map[string]string{"plain": nil, "headgate": {spec.AnnotationStrategy: "canary"}}
+	if err := b.createWriters(ctx, namespace, kinds); err != nil {
+		return f, err
+	}
+	for n, name := range map[int]string{1: namePolicy1, writers: namePolicy50} {
+		took, err := b.updateAll(ctx, namespace, kinds, n)
+		if err != nil {
+			return f, err
+		}
+		f.add(name, median(took["headgate"])-median(took["plain"]))
+	}
+	return f, nil
+}
+
 // createWriters makes a Deployment of each kind for each writer.
 func (b *bench) createWriters(ctx context.Context, namespace string, kinds map[string]map[string]string) error {
 	if err := b.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
