@@ -189,27 +189,69 @@ func TestPluginConvertsWhatRuns(t *testing.T) {
 			"name": "up", "interval": "1s", "successCondition": "result[0] >= 1",
 			"provider": map[string]any{"prometheus": map[string]any{"query": "vector(1)"}},
 		}}}}
-	text, err := yaml.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": []any{rollout, template}})
-	s.must(err)
-	file := filepath.Join(t.TempDir(), "rollout.yaml")
-	s.must(os.WriteFile(file, text, 0o600))
-	code, converted := s.plugin("convert", "-f", file, "-o", "json")
-	var out struct {
-		Manifests []struct {
-			Metadata struct{ Annotations map[string]string }
-		}
-	}
-	converted = converted[:strings.LastIndex(converted, "}")+1] // the remarks follow
-	if code != 0 || json.Unmarshal([]byte(converted), &out) != nil || len(out.Manifests) != 1 {
-		t.Fatalf("exit code %d:\n%s", code, converted)
-	}
-	s.Annotations = out.Manifests[0].Metadata.Annotations
+	s.Annotations = s.converted(rollout, template)
 	s.ship("v2", nil)
 	s.pluginEnds(4, "weight 50", "status", "web", "--wait", "--timeout", "1m")
 	s.pluginEnds(0, "", "promote", "web")
 	s.pluginEnds(0, "Idle", "status", "web", "--wait", "--timeout", "1m")
 	s.pluginEnds(0, "Promoted", "history", "web")
 	s.over()
+}
+
+// TestPluginConvertsACanary does the same with a Canary of Flagger: a good version is promoted, and a bad one goes back.
+func TestPluginConvertsACanary(t *testing.T) {
+	t.Parallel()
+	s := newService(t, nil)
+	s.await(20*time.Second, reason.Ready)
+	s.Annotations = nil
+	canary := map[string]any{
+		"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "metadata": map[string]any{"name": "web", "namespace": s.Namespace},
+		"spec": map[string]any{
+			"targetRef":  map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+			"ingressRef": map[string]any{"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "web"},
+			"service":    map[string]any{"port": 80, "targetPort": "http"},
+			"analysis": map[string]any{
+				"interval": "5s", "threshold": 1, "stepWeights": []any{20, 50},
+				"metrics": []any{map[string]any{"name": "request-success-rate", "thresholdRange": map[string]any{"min": 99}}},
+			},
+		},
+	}
+	s.Annotations = s.converted(s.manifest(s.Deployment()).Object, canary)
+	s.ship("v2", nil)
+	s.pluginEnds(0, "Idle", "status", "web", "--wait", "--timeout", "3m")
+	s.pluginEnds(0, "Promoted", "history", "web")
+	s.ship("v3", map[string]string{"ERROR_RATE": "0.5"})
+	s.pluginEnds(2, "RolledBack", "status", "web", "--wait", "--timeout", "3m")
+	if r := s.over(); r.Versions()["v3"] == 0 {
+		t.Error("no request went to the bad version: nothing judged it")
+	}
+}
+
+// converted returns the annotations of the only Deployment that comes of objects.
+func (s *service) converted(objects ...any) map[string]string {
+	s.Helper()
+	text, err := yaml.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": objects})
+	s.must(err)
+	file := filepath.Join(s.TempDir(), "objects.yaml")
+	s.must(os.WriteFile(file, text, 0o600))
+	code, out := s.plugin("convert", "-f", file, "-o", "json")
+	var printed struct {
+		Manifests []struct {
+			Kind     string
+			Metadata struct{ Annotations map[string]string }
+		}
+	}
+	// The remarks follow the JSON. The exit code is 3 where something was lost.
+	if err := json.NewDecoder(strings.NewReader(out)).Decode(&printed); err != nil || code != 0 {
+		s.Fatalf("exit code %d, %v:\n%s", code, err, out)
+	}
+	for _, m := range printed.Manifests {
+		if m.Kind == "Deployment" {
+			return m.Metadata.Annotations
+		}
+	}
+	s.Fatalf("no Deployment in\n%s", out)
+	return nil
 }
 
 // onlyOperators says whether kubectl was refused only what the operator must allow, and a remark says so.
