@@ -79,20 +79,7 @@ func (s *service) send(host string) *load.Load {
 	return load.Start(s.Context(), load.Options{URL: shared.Ingress.URL() + "/", Host: host, Rate: rate})
 }
 
-func newNamespace(t *testing.T) string {
-	t.Helper()
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-"}}
-	if err := shared.Client().Create(t.Context(), ns); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the lab's logs are in %s; Headgate's last lines about %s:\n%s", shared.Dir, ns.Name, shared.HeadgateLog(ns.Name, 30))
-		}
-		_ = shared.Client().Delete(context.Background(), ns)
-	})
-	return ns.Name
-}
+func newNamespace(t *testing.T) string { return underload.Namespace(t, shared, "e2e-") }
 
 // ship applies the Deployment with another version, as `kubectl apply
 // --server-side` would.
@@ -112,21 +99,15 @@ func (s *service) shipAs(dep *appsv1.Deployment) {
 func (s *service) apply(obj client.Object) *unstructured.Unstructured {
 	s.Helper()
 	u := s.manifest(obj)
-	s.must(shared.Client().Apply(s.Context(), client.ApplyConfigurationFromUnstructured(u), client.FieldOwner("user"), client.ForceOwnership))
+	s.must(underload.Apply(s.Context(), shared, u))
 	return u
 }
 
-// manifest is obj as a user would write it: no status, nothing the server sets.
+// manifest is obj as a user would write it.
 func (s *service) manifest(obj client.Object) *unstructured.Unstructured {
 	s.Helper()
-	gvk, err := shared.Client().GroupVersionKindFor(obj)
+	u, err := underload.Manifest(shared, obj)
 	s.must(err)
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
-	s.must(err)
-	u := &unstructured.Unstructured{Object: content}
-	u.SetGroupVersionKind(gvk)
-	delete(u.Object, "status")
-	unstructured.RemoveNestedField(u.Object, "metadata", "creationTimestamp")
 	if s.autoscaled {
 		unstructured.RemoveNestedField(u.Object, "spec", "replicas")
 	}

@@ -93,19 +93,35 @@ func (a *App) Ship(version string, env map[string]string) {
 	a.Apply(a.Deployment())
 }
 
-// Apply applies an object as a user writes it: no status, nothing that the server sets.
+// Apply applies an object as a user does.
 func (a *App) Apply(obj client.Object) {
 	a.Helper()
-	gvk, err := a.Lab.Client().GroupVersionKindFor(obj)
+	u, err := Manifest(a.Lab, obj)
 	a.Must(err)
+	a.Must(Apply(a.Context(), a.Lab, u))
+}
+
+// Apply applies a manifest as "kubectl apply --server-side --force-conflicts" does. u has afterwards what the API server
+// answered.
+func Apply(ctx context.Context, l *lab.Lab, u *unstructured.Unstructured) error {
+	return l.Client().Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.FieldOwner(FieldOwner), client.ForceOwnership)
+}
+
+// Manifest is obj as a user writes it: no status, nothing that the server sets.
+func Manifest(l *lab.Lab, obj client.Object) (*unstructured.Unstructured, error) {
+	gvk, err := l.Client().GroupVersionKindFor(obj)
+	if err != nil {
+		return nil, err
+	}
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
-	a.Must(err)
+	if err != nil {
+		return nil, fmt.Errorf("write %s %s as a manifest: %w", gvk.Kind, obj.GetName(), err)
+	}
 	u := &unstructured.Unstructured{Object: content}
 	u.SetGroupVersionKind(gvk)
 	delete(u.Object, "status")
 	unstructured.RemoveNestedField(u.Object, "metadata", "creationTimestamp")
-	config := client.ApplyConfigurationFromUnstructured(u)
-	a.Must(a.Lab.Client().Apply(a.Context(), config, client.FieldOwner(FieldOwner), client.ForceOwnership))
+	return u, nil
 }
 
 // Annotate writes one annotation of the Deployment as a person does with kubectl; ""
