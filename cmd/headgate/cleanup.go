@@ -187,22 +187,8 @@ func takeAway(ctx context.Context, c *cleanup.Cleanup, i *cleanup.Installation, 
 		case <-ctx.Done():
 		}
 	}()
-	return i.TakeAway(ctx, c, func() bool {
-		waiting, cancel := context.WithTimeout(ctx, stopWait)
-		defer cancel()
-		select {
-		case <-mgr.Elected():
-			stop()
-			return true
-		case <-waiting.Done():
-			return false
-		}
-	})
+	return i.TakeAway(ctx, c, stop)
 }
-
-// stopWait is how long the managers may take to stop: stopDelay, stopTimeout, and 15 s
-// until the Lease of one that was killed is over.
-const stopWait = stopDelay + stopTimeout + 20*time.Second
 
 // orAll is namespaces, or every namespace where there are none.
 func orAll(namespaces []string) []string {

@@ -9,9 +9,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -163,7 +161,7 @@ func (e *env) clean(ctx context.Context, config *rest.Config, namespace string, 
 	if !o.uninstall {
 		return c.Run(watching)
 	}
-	return i.TakeAway(watching, c, func() bool { return managersAreGone(watching, i) })
+	return i.TakeAway(watching, c, func() {})
 }
 
 // managersRun returns an error if there are no managers that would do the work.
@@ -175,26 +173,4 @@ func managersRun(ctx context.Context, i *cleanup.Installation) error {
 			"--managers-namespace, or use the command that takes its place: headgate cleanup --help", i.Managers)
 	}
 	return client.IgnoreNotFound(err)
-}
-
-// stopWait is how long the managers may take to stop.
-const stopWait = time.Minute
-
-// managersAreGone waits until no pod of the managers is left, and says whether that is so.
-func managersAreGone(ctx context.Context, i *cleanup.Installation) bool {
-	ctx, cancel := context.WithTimeout(ctx, stopWait)
-	defer cancel()
-	for ctx.Err() == nil {
-		pods := &metav1.PartialObjectMetadataList{}
-		pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
-		err := i.Client.List(ctx, pods, client.InNamespace(i.Managers.Namespace), client.MatchingLabels{"app.kubernetes.io/name": "headgate"})
-		if err == nil && len(pods.Items) == 0 {
-			return true
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
-	}
-	return false
 }

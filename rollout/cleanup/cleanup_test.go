@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -344,6 +345,50 @@ func TestInstallation(t *testing.T) {
 	i.Managers.Name = "none"
 	if err := i.StopManagers(t.Context()); err != nil {
 		t.Errorf("there are no managers, and stopping them fails: %v", err)
+	}
+}
+
+// A manager that was told to stop still takes a free Lease, and writes conditions. So they are
+// removed when its pod is gone, not before. A pod that was evicted is no manager.
+func TestConditionsStayUntilTheManagersHaveStopped(t *testing.T) {
+	for name, stays := range map[string]bool{"it stops": false, "it does not stop": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { testStop(t, stays) })
+		})
+	}
+}
+
+func testStop(t *testing.T, stays bool) {
+	labels := map[string]string{"app": "headgate"}
+	managers := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "system", Name: "headgate"}}
+	managers.Spec.Selector = &metav1.LabelSelector{MatchLabels: labels}
+	stopping := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "system", Name: "stopping", Labels: labels}}
+	evicted := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "system", Name: "evicted", Labels: labels}}
+	evicted.Status.Phase = corev1.PodFailed
+	idle := held(func(dep *appsv1.Deployment) {
+		dep.Spec.Paused = false
+		delete(dep.Annotations, spec.AnnotationRollout)
+		delete(dep.Annotations, spec.AnnotationPhase)
+		dep.Status.Conditions = []appsv1.DeploymentCondition{{Type: spec.ConditionType, Reason: "Promoted", Message: "promoted"}}
+	})
+	f := newFixture(t, Undo, append(idle, managers, stopping, evicted)...)
+	i := &Installation{Client: f.api, Managers: client.ObjectKeyFromObject(managers), Namespaces: []string{""}}
+	if !stays {
+		time.AfterFunc(10*time.Second, func() { _ = f.api.Delete(context.Background(), stopping) })
+	}
+	began := time.Now()
+	var stopped time.Duration
+	err := i.TakeAway(t.Context(), f.Cleanup, func() { stopped = time.Since(began) })
+	left := len(f.deployment(t).Status.Conditions)
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case stays && (stopped != 0 || left == 0):
+		t.Errorf("a manager runs, %d conditions are left, stop was called after %s", left, stopped)
+	case stays && !strings.Contains(strings.Join(f.said, " "), "a manager may still run, so the conditions of Headgate stay: not within 1m0s"):
+		t.Errorf("it said %q", f.said)
+	case !stays && (stopped < 10*time.Second || left > 0):
+		t.Errorf("the manager ran for 10s, stop was called after %s, %d conditions are left", stopped, left)
 	}
 }
 

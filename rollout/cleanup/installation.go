@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -41,15 +44,21 @@ type Installation struct {
 	Managers   types.NamespacedName // the Deployment of the managers
 	Admission  []Admission          // deleted in this order
 	Namespaces []string             // as in Cleanup
+
+	selector *metav1.LabelSelector // of the managers' pods; nil: there is no Deployment
 }
 
 // admissionDelay is how long API servers may go on to ask the webhook when its configuration
 // is gone.
 const admissionDelay = 2 * time.Second
 
-// TakeAway ends the rollouts with c, and then what makes rollouts. stopped waits until no
-// manager runs, and says whether that is so.
-func (i *Installation) TakeAway(ctx context.Context, c *Cleanup, stopped func() bool) error {
+// stopLimit is how long the managers may take to stop. They serve for 5 s after they were told
+// to, and then have 20 s to end what they do.
+const stopLimit = time.Minute
+
+// TakeAway ends the rollouts with c, and then what makes rollouts. It calls stop when no
+// manager runs any more; stop ends what the caller runs in place of one.
+func (i *Installation) TakeAway(ctx context.Context, c *Cleanup, stop func()) error {
 	if err := c.Run(ctx); err != nil {
 		return err
 	}
@@ -68,10 +77,11 @@ func (i *Installation) TakeAway(ctx context.Context, c *Cleanup, stopped func() 
 	if err := i.StopManagers(ctx); err != nil {
 		return err
 	}
-	if !stopped() {
-		c.Print("every rollout is over, but a manager still runs: the conditions of Headgate stay")
+	if err := i.awaitStop(ctx); err != nil {
+		c.Print(fmt.Sprintf("every rollout is over, but a manager may still run, so the conditions of Headgate stay: %v", err))
 		return nil
 	}
+	stop()
 	c.Print("the managers have stopped")
 	if err := i.ForgetConditions(context.WithoutCancel(ctx)); err != nil { // a few writes are left
 		return err
@@ -100,7 +110,40 @@ func (i *Installation) StopManagers(ctx context.Context) error {
 	if err := i.Client.Patch(ctx, dep, stop, client.FieldOwner(fieldOwner)); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("stopping the managers, Deployment %s: %w", i.Managers, err)
 	}
+	i.selector = dep.Spec.Selector
 	return nil
+}
+
+// awaitStop waits until no pod of the managers is left. The Lease does not tell: a manager that
+// was told to stop still takes it, if nobody has it, and would write the conditions again.
+func (i *Installation) awaitStop(ctx context.Context) error {
+	selector, err := metav1.LabelSelectorAsSelector(i.selector) // nil selects nothing
+	if err != nil {
+		return fmt.Errorf("reading the selector of Deployment %s: %w", i.Managers, err)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, stopLimit, fmt.Errorf("not within %s", stopLimit))
+	defer cancel()
+	for {
+		var pods corev1.PodList
+		options := client.ListOptions{Namespace: i.Managers.Namespace, LabelSelector: selector}
+		err := i.Client.List(ctx, &pods, &options)
+		switch {
+		case apierrors.IsForbidden(err):
+			return fmt.Errorf("listing their pods: %w", err)
+		case err == nil && !slices.ContainsFunc(pods.Items, mayRun):
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(interval):
+		}
+	}
+}
+
+// mayRun is false for pods that were evicted, for example: they stay until somebody deletes them.
+func mayRun(pod corev1.Pod) bool {
+	return pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
 }
 
 // ForgetConditions removes Headgate's conditions from every Deployment. No manager may run

@@ -139,13 +139,18 @@ func (c *conversion) argoStep(s field, whole int, a *analyses) {
 		c.step(s.at("setWeight"), strconv.Itoa(n)+"%")
 		return
 	}
-	if d := s.at("pause", "duration"); d.there() && d.node.Value != "" && strings.Trim(d.node.Value, "0smh") == "" {
+	if isZero(s.at("pause", "duration")) {
 		s.use() // no wait at all
 		return
 	}
 	if c.step(s, "- "+jsonOf(s.node)) && s.at("setCanaryScale").there() && !s.at("setCanaryScale", "matchTrafficWeight").truth() {
 		s.changed("it is a minimum: a canary has never fewer pods than its weight needs")
 	}
+}
+
+// isZero says whether f is a time of 0, e.g. 0 or 0s.
+func isZero(f field) bool {
+	return f.there() && f.node.Value != "" && strings.Trim(f.node.Value, "0smh") == ""
 }
 
 // jsonOf is n on one line.
