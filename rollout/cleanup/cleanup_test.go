@@ -11,16 +11,19 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/headgate/headgate/rollout"
 	"github.com/headgate/headgate/rollout/spec"
@@ -390,6 +393,39 @@ func testStop(t *testing.T, stays bool) {
 	case !stays && (stopped < 10*time.Second || left > 0):
 		t.Errorf("the manager ran for 10s, stop was called after %s, %d conditions are left", stopped, left)
 	}
+}
+
+// A stand-in may lead for a moment while managers answer. What holds new templates stays as
+// long as they do.
+func TestAdmissionStaysWhileAManagerAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		managers := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "system", Name: "headgate"}}
+		managers.Status.AvailableReplicas = 1
+		webhook := &admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "zz-headgate"}}
+		f := newFixture(t, Undo, managers, webhook)
+		// The fake answers a dry run without the status. The API server does not.
+		api := interceptor.NewClient(f.api, interceptor.Funcs{Patch: func(
+			ctx context.Context, c client.WithWatch, obj client.Object, _ client.Patch, _ ...client.PatchOption,
+		) error {
+			return c.Get(ctx, client.ObjectKeyFromObject(obj), obj)
+		}})
+		i := &Installation{
+			Client: api, Managers: client.ObjectKeyFromObject(managers), Admission: []Admission{{"MutatingWebhookConfiguration", webhook.Name}},
+		}
+		go i.RemoveUnanswered(t.Context())
+		time.Sleep(10 * time.Second)
+		if err := f.api.Get(t.Context(), client.ObjectKeyFromObject(webhook), webhook); err != nil {
+			t.Errorf("a manager answers: %v", err)
+		}
+		managers.Status.AvailableReplicas = 0
+		if err := f.api.Status().Update(t.Context(), managers); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		if err := f.api.Get(t.Context(), client.ObjectKeyFromObject(webhook), webhook); !apierrors.IsNotFound(err) {
+			t.Errorf("nobody answers: %v, want it deleted", err)
+		}
+	})
 }
 
 func TestParseAdmission(t *testing.T) {

@@ -103,6 +103,26 @@ func (i *Installation) RemoveAdmission(ctx context.Context) error {
 	return nil
 }
 
+// RemoveUnanswered waits until no manager is available, and then removes what holds new
+// templates: with nobody to answer, a webhook refuses the writes that end a rollout, unless
+// they are the manager's own. It ends with ctx. TakeAway removes again what it could not.
+func (i *Installation) RemoveUnanswered(ctx context.Context) {
+	for {
+		dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: i.Managers.Namespace, Name: i.Managers.Name}}
+		// A patch of nothing reads: the Job of an uninstall may patch that Deployment, and not get it.
+		err := i.Client.Patch(ctx, dep, client.RawPatch(types.MergePatchType, []byte("{}")), client.DryRunAll)
+		if apierrors.IsNotFound(err) || err == nil && dep.Status.AvailableReplicas == 0 {
+			_ = i.RemoveAdmission(ctx)
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(interval):
+		}
+	}
+}
+
 // StopManagers scales the Deployment of the managers to 0. Without one nothing runs.
 func (i *Installation) StopManagers(ctx context.Context) error {
 	dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: i.Managers.Namespace, Name: i.Managers.Name}}
