@@ -52,8 +52,8 @@ type Installation struct {
 // is gone.
 const admissionDelay = 2 * time.Second
 
-// stopLimit is how long the managers may take to stop. They serve for 5 s after they were told
-// to, and then have 20 s to end what they do.
+// stopLimit is how long the managers may take to stop. A manager that is told to stop serves for
+// 5 s more, and then has 20 s to end what it does.
 const stopLimit = time.Minute
 
 // TakeAway ends the rollouts with c, and then what makes rollouts. It calls stop when no
