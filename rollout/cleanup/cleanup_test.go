@@ -336,7 +336,8 @@ func TestInstallation(t *testing.T) {
 		Client: f.api, Managers: client.ObjectKeyFromObject(managers), Namespaces: []string{""},
 		Admission: []Admission{{"MutatingWebhookConfiguration", "none"}},
 	}
-	if err := errors.Join(i.RemoveAdmission(t.Context()), i.StopManagers(t.Context()), i.ForgetConditions(t.Context())); err != nil {
+	_, err := i.StopManagers(t.Context())
+	if err := errors.Join(err, i.RemoveAdmission(t.Context()), i.ForgetConditions(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	if conditions := f.deployment(t).Status.Conditions; len(conditions) > 0 {
@@ -346,7 +347,7 @@ func TestInstallation(t *testing.T) {
 		t.Errorf("%v, there are %d managers", err, *managers.Spec.Replicas)
 	}
 	i.Managers.Name = "none"
-	if err := i.StopManagers(t.Context()); err != nil {
+	if _, err := i.StopManagers(t.Context()); err != nil {
 		t.Errorf("there are no managers, and stopping them fails: %v", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/headgate/headgate/rollout/spec"
@@ -44,8 +45,6 @@ type Installation struct {
 	Managers   types.NamespacedName // the Deployment of the managers
 	Admission  []Admission          // deleted in this order
 	Namespaces []string             // as in Cleanup
-
-	selector *metav1.LabelSelector // of the managers' pods; nil: there is no Deployment
 }
 
 // admissionDelay is how long API servers may go on to ask the webhook when its configuration
@@ -74,10 +73,11 @@ func (i *Installation) TakeAway(ctx context.Context, c *Cleanup, stop func()) er
 	if err := c.Run(ctx); err != nil {
 		return err
 	}
-	if err := i.StopManagers(ctx); err != nil {
+	pods, err := i.StopManagers(ctx)
+	if err != nil {
 		return err
 	}
-	if err := i.awaitStop(ctx); err != nil {
+	if err := i.awaitStop(ctx, pods); err != nil {
 		c.Print(fmt.Sprintf("every rollout is over, but a manager may still run, so the conditions of Headgate stay: %v", err))
 		return nil
 	}
@@ -107,58 +107,53 @@ func (i *Installation) RemoveAdmission(ctx context.Context) error {
 // templates: with nobody to answer, a webhook refuses the writes that end a rollout, unless
 // they are the manager's own. It ends with ctx. TakeAway removes again what it could not.
 func (i *Installation) RemoveUnanswered(ctx context.Context) {
-	for {
-		dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: i.Managers.Namespace, Name: i.Managers.Name}}
+	unanswered := func(ctx context.Context) (bool, error) {
+		dep := i.managers()
 		// A patch of nothing reads: the Job of an uninstall may patch that Deployment, and not get it.
 		err := i.Client.Patch(ctx, dep, client.RawPatch(types.MergePatchType, []byte("{}")), client.DryRunAll)
-		if apierrors.IsNotFound(err) || err == nil && dep.Status.AvailableReplicas == 0 {
-			_ = i.RemoveAdmission(ctx)
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(interval):
-		}
+		return apierrors.IsNotFound(err) || err == nil && dep.Status.AvailableReplicas == 0, nil
+	}
+	if wait.PollUntilContextCancel(ctx, interval, true, unanswered) == nil {
+		_ = i.RemoveAdmission(ctx)
 	}
 }
 
-// StopManagers scales the Deployment of the managers to 0. Without one nothing runs.
-func (i *Installation) StopManagers(ctx context.Context) error {
-	dep := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: i.Managers.Namespace, Name: i.Managers.Name}}
+func (i *Installation) managers() *appsv1.Deployment {
+	return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: i.Managers.Namespace, Name: i.Managers.Name}}
+}
+
+// StopManagers scales the Deployment of the managers to 0, and returns what selects their pods.
+// Without a Deployment nothing runs: nil selects nothing.
+func (i *Installation) StopManagers(ctx context.Context) (pods *metav1.LabelSelector, err error) {
+	dep := i.managers()
 	stop := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"replicas":0}}`))
 	if err := i.Client.Patch(ctx, dep, stop, client.FieldOwner(fieldOwner)); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("stopping the managers, Deployment %s: %w", i.Managers, err)
+		return nil, fmt.Errorf("stopping the managers, Deployment %s: %w", i.Managers, err)
 	}
-	i.selector = dep.Spec.Selector
-	return nil
+	return dep.Spec.Selector, nil
 }
 
-// awaitStop waits until no pod of the managers is left. The Lease does not tell: a manager that
+// awaitStop waits until no pod that selector selects runs. The Lease does not tell: a manager that
 // was told to stop still takes it, if nobody has it, and would write the conditions again.
-func (i *Installation) awaitStop(ctx context.Context) error {
-	selector, err := metav1.LabelSelectorAsSelector(i.selector) // nil selects nothing
+func (i *Installation) awaitStop(ctx context.Context, selector *metav1.LabelSelector) error {
+	selected, err := metav1.LabelSelectorAsSelector(selector)
 	if err != nil {
 		return fmt.Errorf("reading the selector of Deployment %s: %w", i.Managers, err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, stopLimit, fmt.Errorf("not within %s", stopLimit))
 	defer cancel()
-	for {
+	err = wait.PollUntilContextCancel(ctx, interval, true, func(ctx context.Context) (bool, error) {
 		var pods corev1.PodList
-		options := client.ListOptions{Namespace: i.Managers.Namespace, LabelSelector: selector}
-		err := i.Client.List(ctx, &pods, &options)
-		switch {
-		case apierrors.IsForbidden(err):
-			return fmt.Errorf("listing their pods: %w", err)
-		case err == nil && !slices.ContainsFunc(pods.Items, mayRun):
-			return nil
+		err := i.Client.List(ctx, &pods, &client.ListOptions{Namespace: i.Managers.Namespace, LabelSelector: selected})
+		if apierrors.IsForbidden(err) {
+			return false, fmt.Errorf("listing their pods: %w", err)
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(interval):
-		}
+		return err == nil && !slices.ContainsFunc(pods.Items, mayRun), nil
+	})
+	if wait.Interrupted(err) {
+		return context.Cause(ctx)
 	}
+	return err
 }
 
 // mayRun is false for pods that were evicted, for example: they stay until somebody deletes them.
