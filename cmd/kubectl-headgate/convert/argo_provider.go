@@ -188,7 +188,7 @@ func (d *draft) cloudWatch() {
 	d.window(d.p.at("interval"))
 	queries := d.p.at("metricDataQueries")
 	if len(queries.items()) == 0 {
-		d.fail(errors.New("metricDataQueries is no list of queries"))
+		d.fail(errors.New("metricDataQueries must be a list of queries"))
 		return
 	}
 	queries.use()
