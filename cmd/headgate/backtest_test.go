@@ -265,8 +265,6 @@ func TestBacktestSaysWhatIsWrong(t *testing.T) {
 const (
 	analysisPage    = "../../docs/analysis.md"
 	backtestPicture = "../../docs/analysis-backtest.svg"
-	backtestBegin   = "<!-- back-test: make golden -->\n"
-	backtestEnd     = "<!-- /back-test -->\n"
 )
 
 // docs/analysis.md shows a run of the command, and the picture that it draws.
@@ -283,13 +281,7 @@ func TestAnalysisPageShowsABacktest(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "```console\n$ headgate backtest --namespace shop --service web --last 7d --svg web.svg\n" + out.String() + "```\n"
-	page := read(t, analysisPage)
-	before, rest, begins := strings.Cut(page, backtestBegin)
-	_, after, ends := strings.Cut(rest, backtestEnd)
-	if !begins || !ends {
-		t.Fatalf("%s has no run between %q and %q", analysisPage, backtestBegin, backtestEnd)
-	}
-	golden.Assert(t, before+backtestBegin+want+backtestEnd+after, filepath.Join("..", analysisPage))
+	checkPart(t, analysisPage, "back-test", want)
 	golden.Assert(t, read(t, picture), filepath.Join("..", backtestPicture))
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -11,11 +10,7 @@ import (
 	"gotest.tools/v3/golden"
 )
 
-const (
-	page  = "../../docs/operating.md"
-	begin = "<!-- variables: make golden -->\n"
-	end   = "<!-- /variables -->\n"
-)
+const page = "../../docs/operating.md"
 
 func table() string {
 	var b strings.Builder
@@ -31,16 +26,19 @@ func table() string {
 }
 
 func TestOperatingPageListsTheVariables(t *testing.T) {
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(text), begin)
+	checkPart(t, page, "variables", table())
+}
+
+// checkPart compares the generated part of the page that has this name.
+func checkPart(t *testing.T, page, name, want string) {
+	t.Helper()
+	begin, end := fmt.Sprintf("<!-- %s: make golden -->\n", name), fmt.Sprintf("<!-- /%s -->\n", name)
+	before, rest, ok := strings.Cut(read(t, page), begin)
 	_, after, closed := strings.Cut(rest, end)
 	if !ok || !closed {
-		t.Fatalf("%s has no table between %q and %q", page, begin, end)
+		t.Fatalf("%s has nothing between %q and %q", page, begin, end)
 	}
-	golden.Assert(t, before+begin+table()+end+after, filepath.Join("..", page))
+	golden.Assert(t, before+begin+want+end+after, filepath.Join("..", page))
 }
 
 func TestEveryVariableIsExplained(t *testing.T) {
