@@ -149,6 +149,12 @@ func suffix(err error) string {
 	return ", and failed: " + err.Error()
 }
 
+// newName is a name for a namespace that had none in this run.
+func (b *bench) newName() string {
+	b.names++
+	return fmt.Sprintf("bench-%d", b.names)
+}
+
 func (b *bench) say(format string, args ...any) { b.Progress(fmt.Sprintf(format, args...)) }
 
 // errAll joins the errors of n calls of f, at most workers at a time.

@@ -44,8 +44,7 @@ func (b *bench) newFleet(ctx context.Context, t tool, a app, n int) (*fleet, err
 	}
 	for i := range n {
 		if i%perNamespace == 0 {
-			b.names++
-			f.namespaces = append(f.namespaces, fmt.Sprintf("bench-%d", b.names))
+			f.namespaces = append(f.namespaces, b.newName())
 		}
 		a.namespace, a.name = f.namespaces[i/perNamespace], fmt.Sprintf("web-%d", i%perNamespace)
 		f.apps = append(f.apps, a)

@@ -17,8 +17,7 @@ import (
 // make its ReplicaSet. No tool has anything to do with it.
 func hop(ctx context.Context, b *bench, t tool) (*findings, error) {
 	f := newFindings()
-	b.names++
-	namespace := fmt.Sprintf("bench-%d", b.names)
+	namespace := b.newName()
 	if err := b.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
 		return f, err
 	}

@@ -47,8 +47,7 @@ func (b *bench) trials(ctx context.Context, t tool, a app, n int) (made []trial,
 		b.clear(ctx, t, namespaces)
 	}
 	for range n {
-		b.names++
-		a.namespace, a.name = fmt.Sprintf("bench-%d", b.names), "web"
+		a.namespace, a.name = b.newName(), "web"
 		namespaces = append(namespaces, a.namespace)
 		m := trial{app: a}
 		if err := b.create(ctx, t, a); err != nil {

@@ -50,8 +50,7 @@ func webhookCost(ctx context.Context, b *bench, t tool) (*findings, error) {
 		return f, err
 	}
 	defer stop()
-	b.names++
-	namespace := fmt.Sprintf("bench-%d", b.names)
+	namespace := b.newName()
 	defer b.clear(ctx, t, []string{namespace})
 	kinds := map[string]map[string]string{
 		"plain":    nil,
@@ -99,8 +98,7 @@ func policyCost(ctx context.Context, b *bench, t tool) (*findings, error) {
 	if err := b.lab.InstallHeadgate(ctx, map[string]string{"admission.mode": "policy"}); err != nil {
 		return f, err
 	}
-	b.names++
-	namespace := fmt.Sprintf("bench-%d", b.names)
+	namespace := b.newName()
 	defer b.clear(ctx, t, []string{namespace})
 	kinds := map[string]map[string]string{"plain": nil, "headgate": {spec.AnnotationStrategy: "canary"}}
 	if err := b.createWriters(ctx, namespace, kinds); err != nil {
