@@ -20,6 +20,7 @@ import (
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
+	"github.com/headgate/headgate/test/underload"
 )
 
 // chronicle records every change of a Deployment, its canaries and their Ingresses.
@@ -84,11 +85,8 @@ func (c *chronicle) reasons() string {
 	var all []string
 	for _, m := range c.inOrder() {
 		if dep, ok := m.obj.(*appsv1.Deployment); ok && dep.Name == c.Name {
-			for _, c := range dep.Status.Conditions {
-				if c.Type == spec.ConditionType {
-					all = append(all, c.Reason)
-				}
-			}
+			now, _ := underload.LastCondition(dep)
+			all = append(all, string(now))
 		}
 	}
 	return strings.Join(slices.Compact(all), " ")

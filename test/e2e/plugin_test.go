@@ -189,7 +189,7 @@ func TestPluginConvertsWhatRuns(t *testing.T) {
 			"name": "up", "interval": "1s", "successCondition": "result[0] >= 1",
 			"provider": map[string]any{"prometheus": map[string]any{"query": "vector(1)"}},
 		}}}}
-	s.Annotations = s.converted(rollout, template)
+	s.Annotations = s.converted("Deployment", rollout, template)
 	s.ship("v2", nil)
 	s.pluginEnds(4, "weight 50", "status", "web", "--wait", "--timeout", "1m")
 	s.pluginEnds(0, "", "promote", "web")
@@ -216,7 +216,7 @@ func TestPluginConvertsACanary(t *testing.T) {
 			},
 		},
 	}
-	s.Annotations = s.converted(s.manifest(s.Deployment()).Object, canary)
+	s.Annotations = s.converted("Deployment Service", s.manifest(s.Deployment()).Object, canary)
 	s.ship("v2", nil)
 	s.pluginEnds(0, "Idle", "status", "web", "--wait", "--timeout", "3m")
 	s.pluginEnds(0, "Promoted", "history", "web")
@@ -227,8 +227,8 @@ func TestPluginConvertsACanary(t *testing.T) {
 	}
 }
 
-// converted returns the annotations of the only Deployment that comes of objects.
-func (s *service) converted(objects ...any) map[string]string {
+// converted returns the annotations of the Deployment that comes of objects, as the first of these kinds.
+func (s *service) converted(kinds string, objects ...any) map[string]string {
 	s.Helper()
 	text, err := yaml.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": objects})
 	s.must(err)
@@ -245,13 +245,14 @@ func (s *service) converted(objects ...any) map[string]string {
 	if err := json.NewDecoder(strings.NewReader(out)).Decode(&printed); err != nil || code != 0 {
 		s.Fatalf("exit code %d, %v:\n%s", code, err, out)
 	}
+	var made []string
 	for _, m := range printed.Manifests {
-		if m.Kind == "Deployment" {
-			return m.Metadata.Annotations
-		}
+		made = append(made, m.Kind)
 	}
-	s.Fatalf("no Deployment in\n%s", out)
-	return nil
+	if got := strings.Join(made, " "); got != kinds {
+		s.Fatalf("made %s, want %s:\n%s", got, kinds, out)
+	}
+	return printed.Manifests[0].Metadata.Annotations
 }
 
 // onlyOperators says whether kubectl was refused only what the operator must allow, and a remark says so.

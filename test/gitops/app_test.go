@@ -21,6 +21,7 @@ import (
 	"github.com/headgate/headgate/rollout/reason"
 	"github.com/headgate/headgate/rollout/spec"
 	"github.com/headgate/headgate/test/lab"
+	"github.com/headgate/headgate/test/underload"
 )
 
 // app is an Application: what is in git, and how it is applied.
@@ -326,11 +327,7 @@ func (a *app) await(reasons ...reason.Reason) string {
 	dep, message := a.deployment(), ""
 	a.must(shared.Await(a.within(time.Minute), dep, func() error {
 		var now reason.Reason
-		for _, c := range dep.Status.Conditions {
-			if c.Type == spec.ConditionType {
-				now, message = reason.Reason(c.Reason), c.Message
-			}
-		}
+		now, message = underload.LastCondition(dep)
 		id := dep.Annotations[spec.AnnotationRollout]
 		phase, told := phases[now]
 		fits := !told || dep.Annotations[spec.AnnotationPhase] == string(phase) // it is written after the condition

@@ -168,16 +168,21 @@ func (a *App) Await(limit time.Duration, reasons ...reason.Reason) string {
 // Condition returns what Headgate says about dep; no reason if it says nothing, or nothing yet
 // about the rollout that is held now.
 func Condition(dep *appsv1.Deployment) (reason.Reason, string) {
+	said, message := LastCondition(dep)
+	text, named := strings.CutPrefix(message, "rollout ")
+	id, _, _ := strings.Cut(text, ":")
+	if held := dep.Annotations[spec.AnnotationRollout]; named && held != "" && id != held {
+		return "", message
+	}
+	return said, message
+}
+
+// LastCondition is Condition, also where it is about a rollout that is not held any more.
+func LastCondition(dep *appsv1.Deployment) (reason.Reason, string) {
 	for _, c := range dep.Status.Conditions {
-		if c.Type != spec.ConditionType {
-			continue
+		if c.Type == spec.ConditionType {
+			return reason.Reason(c.Reason), c.Message
 		}
-		text, named := strings.CutPrefix(c.Message, "rollout ")
-		id, _, _ := strings.Cut(text, ":")
-		if held := dep.Annotations[spec.AnnotationRollout]; named && held != "" && id != held {
-			return "", c.Message
-		}
-		return reason.Reason(c.Reason), c.Message
 	}
 	return "", ""
 }
